@@ -1,0 +1,24 @@
+# Which backends this platform can build, and which of them `Poll` uses: the only list of systems in the project.
+#
+# Sets  MIO_BACKENDS  every backend to build   (each one: modules/sys/<name>.cppm and impl/sys/<name>/)
+#       MIO_NATIVE    the one that mio.sys hands to Poll
+#       MIO_FAMILY    which OS family's bodies are compiled   (impl/*/<family>/)
+
+if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")
+    set(MIO_FAMILY unix)
+    set(MIO_BACKENDS epoll)
+else()
+    message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME} yet. It runs on: Linux, Android.")
+endif()
+
+set(MIO_BACKEND auto CACHE STRING "The backend that Poll uses: auto, or one of ${MIO_BACKENDS}")
+set_property(CACHE MIO_BACKEND PROPERTY STRINGS auto ${MIO_BACKENDS})
+if(MIO_BACKEND STREQUAL "auto")
+    list(GET MIO_BACKENDS 0 MIO_NATIVE)
+elseif(MIO_BACKEND IN_LIST MIO_BACKENDS)
+    set(MIO_NATIVE ${MIO_BACKEND})
+else()
+    message(FATAL_ERROR
+        "MIO_BACKEND=${MIO_BACKEND} cannot be built on ${CMAKE_SYSTEM_NAME}. "
+        "Choose auto or one of: ${MIO_BACKENDS}")
+endif()

@@ -1,0 +1,22 @@
+module;
+
+#include <cerrno>
+#include <system_error>
+
+module mio.core.error;
+
+namespace mio {
+
+const std::error_category& os_category() noexcept { return std::system_category(); }
+
+bool would_block(const std::error_code& code) noexcept {
+    // Asked after every read that drains a socket: the usual answer must not cost a walk through the categories.
+    if (code.category() == std::system_category()) return code.value() == EAGAIN || code.value() == EWOULDBLOCK;
+    return code == std::errc::operation_would_block || code == std::errc::resource_unavailable_try_again;
+}
+
+bool interrupted(const std::error_code& code) noexcept { return code == std::errc::interrupted; }
+
+bool in_progress(const std::error_code& code) noexcept { return code == std::errc::operation_in_progress; }
+
+} // namespace mio

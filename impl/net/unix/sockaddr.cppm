@@ -1,0 +1,74 @@
+/// @file
+/// What the bodies of all Unix sockets share: addresses as the OS has them, options, creation. For bodies only.
+
+module;
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <type_traits>
+
+export module mio.net.sockaddr;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.net.address;
+import mio.os;
+
+namespace mio::net {
+
+/// An address as the OS takes and gives it.
+export struct OsAddress {
+    ::sockaddr_storage storage{};
+    ::socklen_t length = sizeof(::sockaddr_storage);
+
+    [[nodiscard]] ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
+    [[nodiscard]] const ::sockaddr* get() const noexcept { return reinterpret_cast<const ::sockaddr*>(&storage); }
+};
+
+export OsAddress to_os(const SocketAddress&) noexcept;
+
+/// Errors: `Errc::invalid_address` for any family but IPv4 and IPv6.
+export Result<SocketAddress> from_os(const OsAddress&) noexcept;
+
+/// The family of socket that can use `address`.
+export int family_of(const SocketAddress& address) noexcept;
+
+/// A new socket, non-blocking and close-on-exec. @see socket(2)
+export Result<OwnedHandle> make_socket(int family, int type) noexcept;
+
+/// @see getsockname(2)
+export Result<SocketAddress> local_address_of(RawHandle) noexcept;
+/// @see getpeername(2)
+export Result<SocketAddress> peer_address_of(RawHandle) noexcept;
+
+/// @see setsockopt(2)
+export template <class T>
+Result<> set_option(RawHandle handle, int level, int name, const T& value) noexcept {
+    static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>, "as the OS lays it out");
+    return os::check(::setsockopt(handle, level, name, &value, sizeof value));
+}
+
+/// @see getsockopt(2)
+export template <class T>
+Result<T> get_option(RawHandle handle, int level, int name) noexcept {
+    static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>, "as the OS lays it out");
+    T value{};
+    ::socklen_t length = sizeof value;
+    if (::getsockopt(handle, level, name, &value, &length) == -1) return std::unexpected(os::last_error());
+    return value;
+}
+
+/// For options that are on or off.
+export Result<> set_flag(RawHandle handle, int level, int name, bool on) noexcept;
+export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
+
+/// For options that count something. Errors: `std::errc::invalid_argument` when the OS's `int` cannot hold it.
+export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
+export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
+
+} // namespace mio::net

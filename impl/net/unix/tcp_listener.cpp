@@ -1,0 +1,48 @@
+module;
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <utility>
+
+module mio.net.tcp;
+
+import mio.core.error;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.net.address;
+import mio.net.sockaddr;
+import mio.os;
+
+namespace mio::net {
+
+Result<TcpListener> TcpListener::bind(const SocketAddress& address) {
+    constexpr int backlog = 128;
+    auto socket = address.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6();
+    if (!socket) return std::unexpected(socket.error());
+    if (auto reused = socket->set_reuse_address(true); !reused) return std::unexpected(reused.error());
+    if (auto bound = socket->bind(address); !bound) return std::unexpected(bound.error());
+    return std::move(*socket).listen(backlog);
+}
+
+Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept {
+    return try_io(Interest::readable, [this]() -> Result<std::pair<TcpStream, SocketAddress>> {
+        OsAddress peer;
+        auto handle = os::check_handle(
+            ::accept4(raw(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (!handle) return std::unexpected(handle.error());
+        auto address = from_os(peer);
+        if (!address) return std::unexpected(address.error());
+        return std::pair(TcpStream::from_raw(handle->take()), *address);
+    });
+}
+
+Result<SocketAddress> TcpListener::local_address() const noexcept { return local_address_of(raw()); }
+
+Result<> TcpListener::set_ttl(std::uint32_t hops) const noexcept { return set_count(raw(), IPPROTO_IP, IP_TTL, hops); }
+Result<std::uint32_t> TcpListener::ttl() const noexcept { return get_count(raw(), IPPROTO_IP, IP_TTL); }
+
+} // namespace mio::net

@@ -1,0 +1,114 @@
+module;
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <system_error>
+#include <utility>
+
+module mio.net.tcp;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.types;
+import mio.net.address;
+import mio.net.sockaddr;
+import mio.net.socket;
+import mio.os;
+
+namespace mio::net {
+namespace {
+
+// The calls take no more buffers than this; the rest waits for the next call.
+template <class Slice>
+::msghdr message_of(std::span<const Slice> buffers) noexcept {
+    ::msghdr message{};
+    // RawBuffer, all that a slice holds, has iovec's layout. The kernel does not write to the array.
+    message.msg_iov = reinterpret_cast<::iovec*>(const_cast<Slice*>(buffers.data()));
+    message.msg_iovlen = std::min<std::size_t>(buffers.size(), IOV_MAX);
+    return message;
+}
+
+int to_os(Shutdown how) noexcept {
+    switch (how) {
+    case Shutdown::read: return SHUT_RD;
+    case Shutdown::write: return SHUT_WR;
+    case Shutdown::both: break;
+    }
+    return SHUT_RDWR;
+}
+
+// True once an attempt to connect is over. While it runs, a TCP socket shows neither of these flags.
+bool has_ended(RawHandle handle) noexcept {
+    ::pollfd record{.fd = handle, .events = POLLOUT, .revents = 0};
+    return ::poll(&record, 1, 0) == 1 && (record.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+} // namespace
+
+Result<TcpStream> TcpStream::connect(const SocketAddress& peer) {
+    auto socket = peer.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6();
+    if (!socket) return std::unexpected(socket.error());
+    return std::move(*socket).connect(peer);
+}
+
+Result<bool> TcpStream::finish_connect() const noexcept {
+    const auto pending = take_error();
+    if (!pending) return std::unexpected(pending.error());
+    if (*pending) return std::unexpected(*pending);
+    const auto peer = peer_address();
+    if (peer) return true;
+    // Not connected: not yet, or not any more because somebody took the error already.
+    if (peer.error() == std::errc::not_connected && !has_ended(raw())) return false;
+    return std::unexpected(peer.error());
+}
+
+Result<std::size_t> TcpStream::read(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable,
+                  [&] { return os::check_count(::recv(raw(), buffer.data(), buffer.size(), 0)); });
+}
+
+Result<std::size_t> TcpStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
+    return try_io(Interest::readable, [&] {
+        ::msghdr message = message_of(buffers);
+        return os::check_count(::recvmsg(raw(), &message, 0));
+    });
+}
+
+Result<std::size_t> TcpStream::peek(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable,
+                  [&] { return os::check_count(::recv(raw(), buffer.data(), buffer.size(), MSG_PEEK)); });
+}
+
+Result<std::size_t> TcpStream::write(std::span<const std::byte> bytes) const noexcept {
+    return try_io(Interest::writable,
+                  [&] { return os::check_count(::send(raw(), bytes.data(), bytes.size(), MSG_NOSIGNAL)); });
+}
+
+Result<std::size_t> TcpStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {
+    return try_io(Interest::writable, [&] {
+        const ::msghdr message = message_of(buffers);
+        return os::check_count(::sendmsg(raw(), &message, MSG_NOSIGNAL));
+    });
+}
+
+Result<> TcpStream::shutdown(Shutdown how) const noexcept { return os::check(::shutdown(raw(), to_os(how))); }
+
+Result<> TcpStream::set_nodelay(bool on) const noexcept { return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on); }
+Result<bool> TcpStream::nodelay() const noexcept { return get_flag(raw(), IPPROTO_TCP, TCP_NODELAY); }
+Result<> TcpStream::set_ttl(std::uint32_t hops) const noexcept { return set_count(raw(), IPPROTO_IP, IP_TTL, hops); }
+Result<std::uint32_t> TcpStream::ttl() const noexcept { return get_count(raw(), IPPROTO_IP, IP_TTL); }
+
+Result<SocketAddress> TcpStream::peer_address() const noexcept { return peer_address_of(raw()); }
+Result<SocketAddress> TcpStream::local_address() const noexcept { return local_address_of(raw()); }
+
+} // namespace mio::net

@@ -1,0 +1,32 @@
+/// @file
+/// What a handle is on Unix: a file descriptor. `windows.cppm` beside this file says the same for Windows.
+
+module;
+
+#include <cstddef>
+
+export module mio.core.handle;
+
+namespace mio {
+
+/// The operating system's name for a socket, pipe or other thing to wait for: a file descriptor.
+export using RawHandle = int;
+
+/// The handle that names nothing.
+export inline constexpr RawHandle invalid_handle = -1;
+
+/// A piece of memory as scatter-gather calls take it: the layout of `iovec`.
+/// @see readv(2)
+export struct RawBuffer {
+    void* data = nullptr;
+    std::size_t size = 0;
+
+    constexpr RawBuffer() noexcept = default;
+    constexpr RawBuffer(void* bytes, std::size_t count) noexcept : data(bytes), size(count) {}
+};
+
+/// Closes `handle`. A failure is ignored: the descriptor is gone in any case.
+/// @see close(2)
+export void close_handle(RawHandle handle) noexcept;
+
+} // namespace mio

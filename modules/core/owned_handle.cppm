@@ -1,0 +1,38 @@
+/// @file
+/// A handle that somebody is responsible for.
+
+module;
+
+#include <utility>
+
+export module mio.core.owned_handle;
+
+import mio.core.handle;
+
+namespace mio {
+
+/// Owns a handle and closes it, unless it is taken away before.
+export class OwnedHandle {
+  public:
+    /// Owns nothing.
+    OwnedHandle() noexcept = default;
+    explicit OwnedHandle(RawHandle handle) noexcept : handle_(handle) {}
+    OwnedHandle(OwnedHandle&& other) noexcept : handle_(other.take()) {}
+    OwnedHandle& operator=(OwnedHandle&& other) noexcept {
+        OwnedHandle taken(std::move(other));
+        std::swap(handle_, taken.handle_);
+        return *this;
+    }
+    ~OwnedHandle() {
+        if (handle_ != invalid_handle) close_handle(handle_);
+    }
+
+    [[nodiscard]] RawHandle get() const noexcept { return handle_; }
+    /// Gives up ownership.
+    [[nodiscard]] RawHandle take() noexcept { return std::exchange(handle_, invalid_handle); }
+
+  private:
+    RawHandle handle_ = invalid_handle;
+};
+
+} // namespace mio

@@ -1,0 +1,91 @@
+/// @file
+/// The two things that every source is built from: a handle that is borrowed, and a handle that is owned.
+
+module;
+
+#include <utility>
+
+export module mio.core.source;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.poll;
+import mio.core.types;
+
+namespace mio {
+
+/// Watches a handle that it does not own: any that the OS can watch.
+///
+/// It has to outlive its registration, and is to be removed before the handle is closed. Errors of the registry are
+/// those of every source; registering one handle through two sources is the OS's to refuse
+/// (`std::errc::file_exists`).
+export class RawSource {
+  public:
+    explicit RawSource(RawHandle handle) noexcept : handle_(handle) {}
+
+    [[nodiscard]] RawHandle raw() const noexcept { return handle_; }
+
+    /// Runs `f`, which does I/O on the handle and returns a `Result`, and returns what it returned. An operation that
+    /// may answer "would block" has to run inside, or some backends stop reporting.
+    template <class F>
+    [[nodiscard]] auto try_io(F&& f) const {
+        return registration_.run(Interest::readable | Interest::writable, std::forward<F>(f));
+    }
+    /// The same for an operation that waits for `direction` only.
+    template <class F>
+    [[nodiscard]] auto try_io(Interest direction, F&& f) const {
+        return registration_.run(direction, std::forward<F>(f));
+    }
+
+    [[nodiscard]] Result<> add_to(const Registry& registry, Token token, Interest interest, Trigger trigger) {
+        return registration_.add(registry, handle_, token, interest, trigger);
+    }
+    [[nodiscard]] Result<> modify_in(const Registry& registry, Token token, Interest interest, Trigger trigger) {
+        return registration_.modify(registry, handle_, token, interest, trigger);
+    }
+    [[nodiscard]] Result<> remove_from(const Registry& registry) { return registration_.remove(registry, handle_); }
+
+  protected:
+    RawHandle handle_;
+    Registration registration_;
+};
+
+/// Owns a handle and closes it: what every socket and pipe of `mio::net` is built on.
+///
+/// Destroying it ends its registration. On Unix that holds as long as the descriptor was not duplicated (by `dup`,
+/// or by `fork` without `exec`): the kernel goes on watching until the last duplicate is closed, so remove it first.
+/// A moved-from source holds `invalid_handle`.
+/// @see close(2), epoll(7)
+export class IoSource : private RawSource {
+  public:
+    IoSource(IoSource&& other) noexcept : RawSource(std::move(other)) { other.handle_ = invalid_handle; }
+    IoSource& operator=(IoSource&& other) noexcept {
+        IoSource taken(std::move(other));
+        std::swap(handle_, taken.handle_);
+        std::swap(registration_, taken.registration_);
+        return *this;
+    }
+    ~IoSource() {
+        registration_.end();
+        if (handle_ != invalid_handle) close_handle(handle_);
+    }
+
+    using RawSource::raw;
+    using RawSource::try_io;
+
+    /// Gives up ownership of the handle. Remove it first: what becomes of its registration depends on the backend.
+    [[nodiscard]] RawHandle release() noexcept {
+        registration_.end();
+        return std::exchange(handle_, invalid_handle);
+    }
+
+    using RawSource::add_to;
+    using RawSource::modify_in;
+    using RawSource::remove_from;
+
+  protected:
+    /// Takes ownership of `handle`.
+    explicit IoSource(RawHandle handle) noexcept : RawSource(handle) {}
+};
+
+} // namespace mio

@@ -1,0 +1,154 @@
+/// @file
+/// IP addresses, and IP addresses with a port.
+
+module;
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+export module mio.net.address;
+
+import mio.core.error;
+
+namespace mio::net {
+
+/// An IPv4 or IPv6 address: sixteen bytes and a family. Ordered by family, then by bytes.
+export class IpAddress {
+  public:
+    /// 0.0.0.0
+    constexpr IpAddress() noexcept = default;
+
+    /// Reads "127.0.0.1" or "::1". No port, no brackets, no scope, no white space, no shortened IPv4 forms.
+    /// Errors: `Errc::invalid_address`.
+    /// @see inet_pton(3)
+    [[nodiscard]] static Result<IpAddress> parse(std::string_view text) noexcept;
+
+    [[nodiscard]] static constexpr IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c,
+                                                std::uint8_t d) noexcept {
+        IpAddress address;
+        address.bytes_ = {a, b, c, d};
+        return address;
+    }
+    [[nodiscard]] static constexpr IpAddress v6(std::span<const std::uint8_t, 16> bytes) noexcept {
+        IpAddress address;
+        address.is_v6_ = true;
+        for (std::size_t i = 0; i < 16; ++i) address.bytes_[i] = bytes[i];
+        return address;
+    }
+
+    [[nodiscard]] static constexpr IpAddress any_v4() noexcept { return {}; }
+    [[nodiscard]] static constexpr IpAddress any_v6() noexcept {
+        IpAddress address;
+        address.is_v6_ = true;
+        return address;
+    }
+    [[nodiscard]] static constexpr IpAddress loopback_v4() noexcept { return v4(127, 0, 0, 1); }
+    [[nodiscard]] static constexpr IpAddress loopback_v6() noexcept {
+        IpAddress address = any_v6();
+        address.bytes_[15] = 1;
+        return address;
+    }
+
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
+    /// 127.0.0.0/8 or ::1.
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return is_v4() ? bytes_[0] == 127 : *this == loopback_v6();
+    }
+    /// 224.0.0.0/4 or ff00::/8.
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
+    }
+    /// 0.0.0.0 or ::.
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return *this == (is_v4() ? any_v4() : any_v6());
+    }
+
+    /// The address in network order: 4 bytes or 16. Valid as long as this object.
+    [[nodiscard]] constexpr std::span<const std::uint8_t> bytes() const& noexcept {
+        return std::span(bytes_).first(is_v6_ ? 16 : 4);
+    }
+    void bytes() const&& = delete;
+
+    [[nodiscard]] std::string to_string() const;
+
+    constexpr auto operator<=>(const IpAddress&) const noexcept = default;
+
+  private:
+    bool is_v6_ = false;
+    std::array<std::uint8_t, 16> bytes_{}; // IPv4: the first four, the rest zero
+};
+
+/// Where a socket is, or where it connects to: an address, a port, and for IPv6 a flow and a scope.
+export class SocketAddress {
+  public:
+    /// 0.0.0.0:0
+    constexpr SocketAddress() noexcept = default;
+    /// `flow_info` and `scope_id` mean something for IPv6 only, and are in host order; `scope_id` is the index of the
+    /// network interface that a link-local address belongs to.
+    constexpr SocketAddress(IpAddress ip, std::uint16_t port, std::uint32_t flow_info = 0,
+                            std::uint32_t scope_id = 0) noexcept
+        : ip_(ip), port_(port), flow_info_(flow_info), scope_id_(scope_id) {}
+
+    /// Reads "1.2.3.4:80", "[::1]:80", "[fe80::1%3]:80" or "[fe80::1%eth0]:80". No white space, no host names
+    /// (`resolve` takes those). Errors: `Errc::invalid_address`, also for a port over 65535 or a scope that is no
+    /// interface of this machine.
+    /// @see inet_pton(3), if_nametoindex(3)
+    [[nodiscard]] static Result<SocketAddress> parse(std::string_view text) noexcept;
+
+    [[nodiscard]] constexpr IpAddress ip() const noexcept { return ip_; }
+    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
+    [[nodiscard]] constexpr std::uint32_t flow_info() const noexcept { return flow_info_; }
+    [[nodiscard]] constexpr std::uint32_t scope_id() const noexcept { return scope_id_; }
+
+    /// The form that `parse` reads; a scope is printed as its number.
+    [[nodiscard]] std::string to_string() const;
+
+    constexpr auto operator<=>(const SocketAddress&) const noexcept = default;
+
+  private:
+    IpAddress ip_;
+    std::uint16_t port_ = 0;
+    std::uint32_t flow_info_ = 0;
+    std::uint32_t scope_id_ = 0;
+};
+
+/// The addresses of `host` ("localhost", "::1") for `service` ("http", "80"), best first, by way of the system's
+/// resolver. **It blocks**, for seconds if a name server is slow: call it before the event loop or in another thread.
+///
+/// An empty `host` gives loopback addresses. Errors: a code of `resolver_category()`; `Errc::interior_nul`; the OS's
+/// own.
+/// @see getaddrinfo(3)
+export [[nodiscard]] Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_view service);
+
+/// The category of the resolver's own codes (`EAI_NONAME`, …).
+/// @see gai_strerror(3)
+export const std::error_category& resolver_category() noexcept;
+
+} // namespace mio::net
+
+template <>
+struct std::hash<mio::net::IpAddress> {
+    std::size_t operator()(const mio::net::IpAddress& address) const noexcept {
+        // FNV-1a
+        std::uint64_t digest = 0xcbf29ce484222325;
+        for (const auto byte : address.bytes()) digest = (digest ^ byte) * 0x100000001b3;
+        return static_cast<std::size_t>(digest);
+    }
+};
+
+template <>
+struct std::hash<mio::net::SocketAddress> {
+    std::size_t operator()(const mio::net::SocketAddress& address) const noexcept {
+        const auto rest = (std::uint64_t{address.scope_id()} << 16 | address.port()) * 0x9e3779b97f4a7c15;
+        return std::hash<mio::net::IpAddress>{}(address.ip()) ^ static_cast<std::size_t>(rest ^ address.flow_info());
+    }
+};

@@ -1,0 +1,13 @@
+/// @file
+/// The backend behind `Poll`: epoll.
+
+export module mio.sys;
+
+export import mio.sys.epoll;
+export import mio.sys.selector;
+
+export namespace mio::sys {
+
+using native = epoll::Selector;
+
+} // namespace mio::sys

@@ -1,0 +1,146 @@
+// What every test uses. Include it last: it imports mio, and standard headers have to come before that.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+import mio;
+
+namespace test {
+
+using namespace std::chrono_literals;
+using mio::Interest;
+using mio::Readiness;
+using mio::Token;
+
+inline constexpr Interest read_write = Interest::readable | Interest::writable;
+
+/// The value of a `Result` that must hold one; otherwise the test program ends with the error's text.
+template <class T>
+T must(mio::Result<T> result, const char* what = "must") {
+    if (!result) {
+        ADD_FAILURE() << what << ": " << result.error().message() << " (" << result.error() << ")";
+        std::abort();
+    }
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+/// For EXPECT_TRUE and ASSERT_TRUE: success, or the error's text.
+template <class T>
+testing::AssertionResult ok(const mio::Result<T>& result) {
+    if (result) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
+}
+
+/// Failure with exactly this code, or one that compares equal (`mio::Errc`, `std::errc`).
+template <class T, class Code>
+testing::AssertionResult fails_with(const mio::Result<T>& result, Code code) {
+    if (result) return testing::AssertionFailure() << "succeeded";
+    if (result.error() == code) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
+}
+
+/// Failure because the call would have to wait.
+template <class T>
+testing::AssertionResult blocks(const mio::Result<T>& result) {
+    if (result) return testing::AssertionFailure() << "succeeded";
+    if (mio::would_block(result.error())) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
+}
+
+/// An event that has to come: this token, with at least these predicates.
+struct Expected {
+    Token token;
+    Readiness readiness;
+
+    Expected(Token t, Readiness r) : token(t), readiness(r) {}
+    Expected(Token t, Interest interest);
+};
+
+/// Polls up to three times, half a second each, until every expected event has come. Others are allowed; one event
+/// fulfils one expectation.
+void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> expected);
+
+/// Polls for 50 ms, in which nothing may come.
+void expect_no_events(mio::Poll& poll, mio::Events& events);
+
+/// A poll and room for 16 events.
+struct Loop {
+    mio::Poll poll = must(mio::Poll::create());
+    mio::Events events{16};
+
+    const mio::Registry& registry() const { return poll.registry(); }
+    void expect(std::vector<Expected> expected) { expect_events(poll, events, std::move(expected)); }
+    void expect_none() { expect_no_events(poll, events); }
+};
+
+std::span<const std::byte> bytes_of(std::string_view text);
+std::string_view text_of(std::span<const std::byte> bytes);
+
+bool is_non_blocking(mio::RawHandle handle);
+bool is_close_on_exec(mio::RawHandle handle);
+
+/// 127.0.0.1 and ::1, with port 0.
+mio::net::SocketAddress local_v4();
+mio::net::SocketAddress local_v6();
+
+/// Makes closing send a reset.
+void set_linger_zero(mio::RawHandle handle);
+
+/// The descriptors that this process has open.
+std::set<int> open_descriptors();
+
+/// Fails the test if descriptors that were not open at the start are open at the end.
+class DescriptorGuard {
+  public:
+    DescriptorGuard() = default;
+    ~DescriptorGuard();
+
+  private:
+    std::set<int> before_ = open_descriptors();
+};
+
+/// Plain blocking sockets, for the other side of a test.
+namespace plain {
+
+class Socket {
+  public:
+    explicit Socket(int fd) : fd_(fd) {}
+    Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Socket& operator=(Socket&& other) noexcept;
+    ~Socket() { close(); }
+
+    [[nodiscard]] int fd() const { return fd_; }
+    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+    void close();
+    void set_non_blocking() const;
+
+  private:
+    int fd_;
+};
+
+/// A listener at `address`, and where it is.
+Socket listen(const mio::net::SocketAddress& address);
+mio::net::SocketAddress address_of(const Socket& socket);
+Socket accept(const Socket& listener);
+Socket connect(const mio::net::SocketAddress& address);
+/// Writes all of it.
+void write_all(const Socket& socket, std::string_view text);
+/// Reads until `count` bytes have come or the stream ends.
+std::string read_exactly(const Socket& socket, std::size_t count);
+
+} // namespace plain
+
+} // namespace test

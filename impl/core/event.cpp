@@ -1,9 +1,7 @@
 module;
 
 #include <cstddef>
-#include <limits>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,22 +16,20 @@ static_assert(sizeof(Event) == 16, "an event is two words, so that a batch of th
 
 Events::Events(std::size_t capacity) : Events(capacity, sys::native::record_size) {}
 
-Events::Events(std::size_t capacity, std::size_t record_size) : capacity_(capacity), record_size_(record_size) {
-    events_ = std::make_unique<Event[]>(capacity);
-    records_ = std::make_unique_for_overwrite<std::byte[]>(capacity * record_size);
-}
+// The product cannot overflow: a capacity for which it would has failed to allocate the events before.
+Events::Events(std::size_t capacity, std::size_t record_size)
+    : events_(std::make_unique<Event[]>(capacity)),
+      records_(std::make_unique_for_overwrite<std::byte[]>(capacity * record_size)), capacity_(capacity) {}
 
 Events::Events(Events&& other) noexcept
     : events_(std::move(other.events_)), records_(std::move(other.records_)),
-      capacity_(std::exchange(other.capacity_, 0)), record_size_(other.record_size_),
-      size_(std::exchange(other.size_, 0)) {}
+      capacity_(std::exchange(other.capacity_, 0)), size_(std::exchange(other.size_, 0)) {}
 
 Events& Events::operator=(Events&& other) noexcept {
     Events taken(std::move(other));
     std::swap(events_, taken.events_);
     std::swap(records_, taken.records_);
     std::swap(capacity_, taken.capacity_);
-    std::swap(record_size_, taken.record_size_);
     std::swap(size_, taken.size_);
     return *this;
 }

@@ -48,7 +48,8 @@ SelectorOwner::SelectorOwner(const SelectorOwner& other) noexcept : selector_(ot
 
 SelectorOwner::~SelectorOwner() {
     // The last owner must see all that the others did before it destroys what they used.
-    if (selector_ != nullptr && selector_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete selector_;
+    if (selector_ != nullptr && selector_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        delete selector_;
 }
 
 Result<Registry> Registry::try_clone() const { return Registry(selector_); }
@@ -64,7 +65,8 @@ Result<Poll> Poll::create() {
 }
 
 Result<> Poll::poll(Events& events, std::optional<std::chrono::nanoseconds> timeout) {
-    if (events.capacity() == 0) [[unlikely]] return fail(Errc::no_capacity);
+    if (events.capacity() == 0) [[unlikely]]
+        return fail(Errc::no_capacity);
     return registry_.selector_->selector.select(events, timeout);
 }
 

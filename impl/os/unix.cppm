@@ -34,7 +34,8 @@ export inline Result<OwnedHandle> check_handle(int answer) noexcept {
 
 /// For calls that answer a number of bytes, or -1 and `errno`.
 export inline Result<std::size_t> check_count(::ssize_t answer) noexcept {
-    if (answer == -1) [[unlikely]] return std::unexpected(last_error());
+    if (answer == -1) [[unlikely]]
+        return std::unexpected(last_error());
     return static_cast<std::size_t>(answer);
 }
 

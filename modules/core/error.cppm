@@ -13,10 +13,10 @@ namespace mio {
 
 /// What a fallible call returns: a `T`, or the reason why there is none.
 ///
-/// The code is the operating system's own, in `os_category()`, unless the library itself refused the call, in which
-/// case it is an `Errc`. Compare with `std::errc`, or with the predicates below, and the program is portable.
-export template <class T = void>
-using Result = std::expected<T, std::error_code>;
+/// The code is the operating system's own, in `os_category()`, unless the library itself refused the call, in
+/// which case it is an `Errc`. Compare with `std::errc`, or with the predicates below, and the program is
+/// portable.
+export template <class T = void> using Result = std::expected<T, std::error_code>;
 
 /// Why the library itself refused a call. Each has a `std::errc` with which it compares equal.
 export enum class Errc {
@@ -24,7 +24,8 @@ export enum class Errc {
     not_registered,         ///< the source is not registered (`no_such_file_or_directory`)
     other_registry,         ///< the source is registered with another `Poll` (`file_exists`)
     no_capacity,            ///< `poll` was given an `Events` of capacity 0 (`invalid_argument`)
-    invalid_address,        ///< the text is not an address, or the OS gave one of another family (`invalid_argument`)
+    invalid_address,        ///< the text is not an address, or the OS gave one of another family
+                            ///< (`invalid_argument`)
     path_too_long,          ///< the path does not fit a Unix socket address (`filename_too_long`)
     interior_nul,           ///< the path or name contains a NUL (`invalid_argument`)
     unsupported,            ///< this backend or system cannot do that (`operation_not_supported`)
@@ -33,8 +34,9 @@ export enum class Errc {
 /// The category of `Errc`, named "mio".
 export const std::error_category& error_category() noexcept;
 
-/// The category of the operating system's own codes: `errno` values on Unix (it is `std::system_category()` there),
-/// Win32 and Winsock codes on Windows. Each code compares equal to the `std::errc` that means the same.
+/// The category of the operating system's own codes: `errno` values on Unix (it is `std::system_category()`
+/// there), Win32 and Winsock codes on Windows. Each code compares equal to the `std::errc` that means the
+/// same.
 export const std::error_category& os_category() noexcept;
 
 /// Lets an `Errc` turn into a `std::error_code` by itself.
@@ -51,5 +53,4 @@ export bool in_progress(const std::error_code&) noexcept;
 
 } // namespace mio
 
-template <>
-struct std::is_error_code_enum<mio::Errc> : std::true_type {};
+template <> struct std::is_error_code_enum<mio::Errc> : std::true_type {};

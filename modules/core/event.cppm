@@ -6,7 +6,6 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 
 export module mio.core.event;
@@ -38,9 +37,9 @@ export constexpr Readiness& operator|=(Readiness& a, Readiness b) noexcept { ret
 
 /// One thing that the kernel reported about one source: a hint that an operation is worth trying.
 ///
-/// Only `is_readable` and `is_writable` mean the same everywhere. The others save a system call where they are
-/// true; false says nothing. An event may be spurious: the operation may still answer that it would block.
-/// Which OS flag each predicate reads is tabulated beside each backend's decoder.
+/// Only `is_readable` and `is_writable` mean the same everywhere. The others save a system call where they
+/// are true; false says nothing. An event may be spurious: the operation may still answer that it would
+/// block. Which OS flag each predicate reads is tabulated beside each backend's decoder.
 export class Event {
   public:
     constexpr Event() noexcept = default;
@@ -80,7 +79,9 @@ export class Event {
     [[nodiscard]] constexpr std::int8_t raw_filter() const noexcept { return filter_; }
 
   private:
-    [[nodiscard]] constexpr bool has(Readiness bit) const noexcept { return (readiness_ & bit) != Readiness::none; }
+    [[nodiscard]] constexpr bool has(Readiness bit) const noexcept {
+        return (readiness_ & bit) != Readiness::none;
+    }
 
     Token token_;
     std::uint32_t flags_ = 0;
@@ -92,12 +93,12 @@ export class Event {
 /// The token and the predicates that hold, for example "Token(7) READABLE | READ_CLOSED".
 export std::string to_string(const Event&);
 
-/// The record as the OS gave it, with its flag names, for example "EPOLLIN|EPOLLRDHUP". For people: the form may
-/// change.
+/// The record as the OS gave it, with its flag names, for example "EPOLLIN|EPOLLRDHUP". For people: the form
+/// may change.
 export std::string describe(const Event&);
 
-/// Room for what one `poll` brings back. The room is made once and never grows; what does not fit is reported by
-/// the next poll, and the kernel sees to it that every source gets its turn.
+/// Room for what one `poll` brings back. The room is made once and never grows; what does not fit is reported
+/// by the next poll, and the kernel sees to it that every source gets its turn.
 export class Events {
   public:
     using value_type = Event;
@@ -106,7 +107,7 @@ export class Events {
     using iterator = const_iterator;
 
     /// Room for `capacity` events. The only allocation of polling; throws `std::bad_alloc` when it fails, and
-    /// `std::length_error` when `capacity` is more than the address space could hold.
+    /// `std::bad_array_new_length` when `capacity` is more than the address space could hold.
     explicit Events(std::size_t capacity);
 
     /// For a backend other than the one behind `Poll`, whose OS records are `record_size` bytes long.
@@ -116,28 +117,27 @@ export class Events {
     Events& operator=(Events&& other) noexcept;
 
     /// How many events one poll can bring.
-    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] inline std::size_t capacity() const noexcept { return capacity_; }
     /// How many events the last poll brought.
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] inline std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] inline bool empty() const noexcept { return size_ == 0; }
     /// Forgets all events. `poll` does so itself.
-    void clear() noexcept { size_ = 0; }
+    inline void clear() noexcept { size_ = 0; }
 
     /// The event at `index`, which is below `size()`.
-    [[nodiscard]] const Event& operator[](std::size_t index) const noexcept { return events_[index]; }
-    [[nodiscard]] const Event* begin() const noexcept { return events_.get(); }
-    [[nodiscard]] const Event* end() const noexcept { return events_.get() + size_; }
+    [[nodiscard]] inline const Event& operator[](std::size_t index) const noexcept { return events_[index]; }
+    [[nodiscard]] inline const Event* begin() const noexcept { return events_.get(); }
+    [[nodiscard]] inline const Event* end() const noexcept { return events_.get() + size_; }
 
-    /// For backends: where the kernel writes its records, aligned for any of them.
-    [[nodiscard]] std::span<std::byte> records() noexcept { return {records_.get(), capacity_ * record_size_}; }
+    /// For backends: where the kernel writes its records: room for `capacity()`, aligned for any of them.
+    [[nodiscard]] inline std::byte* records() noexcept { return records_.get(); }
     /// For backends: appends an event; there is room for it.
-    void push(const Event& event) noexcept { events_[size_++] = event; }
+    inline void push(const Event& event) noexcept { events_[size_++] = event; }
 
   private:
     std::unique_ptr<Event[]> events_;
     std::unique_ptr<std::byte[]> records_;
     std::size_t capacity_ = 0;
-    std::size_t record_size_ = 0;
     std::size_t size_ = 0;
 };
 

@@ -16,20 +16,20 @@ export class OwnedHandle {
   public:
     /// Owns nothing.
     OwnedHandle() noexcept = default;
-    explicit OwnedHandle(RawHandle handle) noexcept : handle_(handle) {}
-    OwnedHandle(OwnedHandle&& other) noexcept : handle_(other.take()) {}
-    OwnedHandle& operator=(OwnedHandle&& other) noexcept {
+    inline explicit OwnedHandle(RawHandle handle) noexcept : handle_(handle) {}
+    inline OwnedHandle(OwnedHandle&& other) noexcept : handle_(other.take()) {}
+    inline OwnedHandle& operator=(OwnedHandle&& other) noexcept {
         OwnedHandle taken(std::move(other));
         std::swap(handle_, taken.handle_);
         return *this;
     }
-    ~OwnedHandle() {
+    inline ~OwnedHandle() {
         if (handle_ != invalid_handle) close_handle(handle_);
     }
 
-    [[nodiscard]] RawHandle get() const noexcept { return handle_; }
+    [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
     /// Gives up ownership.
-    [[nodiscard]] RawHandle take() noexcept { return std::exchange(handle_, invalid_handle); }
+    [[nodiscard]] inline RawHandle take() noexcept { return std::exchange(handle_, invalid_handle); }
 
   private:
     RawHandle handle_ = invalid_handle;

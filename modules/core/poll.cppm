@@ -24,9 +24,10 @@ export class Registry;
 
 /// Something that can be registered: the extension point of the library.
 ///
-/// Every socket of `mio::net` models it. A type of your own usually holds one and passes the three calls on to it
-/// through the `Registry`. They are called by `Registry` only, never by two threads at once for one source. A
-/// source that is already registered, or not registered, says so with the `Errc` that `Registry` documents.
+/// Every socket of `mio::net` models it. A type of your own usually holds one and passes the three calls on
+/// to it through the `Registry`. They are called by `Registry` only, never by two threads at once for one
+/// source. A source that is already registered, or not registered, says so with the `Errc` that `Registry`
+/// documents.
 export template <class S>
 concept Source = requires(S& s, const Registry& registry, Token token, Interest interest, Trigger trigger) {
     { s.add_to(registry, token, interest, trigger) } -> std::same_as<Result<>>;
@@ -41,62 +42,64 @@ struct SharedSelector;
 class SelectorOwner {
   public:
     /// Takes over the count that `selector` was made with.
-    explicit SelectorOwner(SharedSelector* selector) noexcept : selector_(selector) {}
+    inline explicit SelectorOwner(SharedSelector* selector) noexcept : selector_(selector) {}
     SelectorOwner(const SelectorOwner& other) noexcept;
-    SelectorOwner(SelectorOwner&& other) noexcept : selector_(std::exchange(other.selector_, nullptr)) {}
-    SelectorOwner& operator=(SelectorOwner other) noexcept {
+    inline SelectorOwner(SelectorOwner&& other) noexcept
+        : selector_(std::exchange(other.selector_, nullptr)) {}
+    inline SelectorOwner& operator=(SelectorOwner other) noexcept {
         std::swap(selector_, other.selector_);
         return *this;
     }
     ~SelectorOwner();
 
-    [[nodiscard]] SharedSelector& operator*() const noexcept { return *selector_; }
-    [[nodiscard]] SharedSelector* operator->() const noexcept { return selector_; }
+    [[nodiscard]] inline SharedSelector& operator*() const noexcept { return *selector_; }
+    [[nodiscard]] inline SharedSelector* operator->() const noexcept { return selector_; }
 
   private:
     SharedSelector* selector_;
 };
 
-/// What a `Poll` waits for. Every member may be called by any thread, also while another one polls; one source is
-/// for one thread at a time.
+/// What a `Poll` waits for. Every member may be called by any thread, also while another one polls; one
+/// source is for one thread at a time.
 export class Registry {
   public:
-    /// Starts to watch `source`: from the next poll on, and in a poll that is under way, its readiness for `interest`
-    /// is reported with `token`. A condition that holds already is reported too.
+    /// Starts to watch `source`: from the next poll on, and in a poll that is under way, its readiness for
+    /// `interest` is reported with `token`. A condition that holds already is reported too.
     ///
     /// Errors, each of which leaves the source as it was:
     /// - `Errc::already_registered`: it is registered, with this `Poll` or another;
     /// - `Errc::unsupported`: this backend cannot watch for that interest;
-    /// - the OS's own: the handle is not open, is of a kind that cannot be watched (a regular file), or is watched
+    /// - the OS's own: the handle is not open, is of a kind that cannot be watched (a regular file), or is
+    /// watched
     ///   already through another source; too many watches; out of memory.
     /// @see epoll_ctl(2), kevent(2)
     template <Source S>
-    [[nodiscard]] Result<> add(S& source, Token token, Interest interest, Trigger trigger = Trigger::edge) const {
+    [[nodiscard]] Result<> add(S& source, Token token, Interest interest,
+                               Trigger trigger = Trigger::edge) const {
         return source.add_to(*this, token, interest, trigger);
     }
 
     /// Replaces token, interest and trigger of a registered source. A condition that holds is reported again.
     ///
-    /// Errors, each of which leaves the source as it was: `Errc::not_registered`; `Errc::other_registry` if it is
-    /// registered with another `Poll`; `Errc::unsupported`; the OS's own.
+    /// Errors, each of which leaves the source as it was: `Errc::not_registered`; `Errc::other_registry` if
+    /// it is registered with another `Poll`; `Errc::unsupported`; the OS's own.
     template <Source S>
-    [[nodiscard]] Result<> modify(S& source, Token token, Interest interest, Trigger trigger = Trigger::edge) const {
+    [[nodiscard]] Result<> modify(S& source, Token token, Interest interest,
+                                  Trigger trigger = Trigger::edge) const {
         return source.modify_in(*this, token, interest, trigger);
     }
 
     /// Stops watching. No poll that starts afterwards reports this registration, whatever was ready before.
     ///
     /// Errors: `Errc::not_registered`; `Errc::other_registry`; the OS's own.
-    template <Source S>
-    [[nodiscard]] Result<> remove(S& source) const {
-        return source.remove_from(*this);
-    }
+    template <Source S> [[nodiscard]] Result<> remove(S& source) const { return source.remove_from(*this); }
 
-    /// Another handle to the same `Poll`, for another thread to keep. It stays valid, if useless, after the `Poll`.
+    /// Another handle to the same `Poll`, for another thread to keep. It stays valid, if useless, after the
+    /// `Poll`.
     [[nodiscard]] Result<Registry> try_clone() const;
 
-    /// The selector's own descriptor, for foreign code that arms things itself; `invalid_handle` where the backend
-    /// has none. The registry keeps owning it.
+    /// The selector's own descriptor, for foreign code that arms things itself; `invalid_handle` where the
+    /// backend has none. The registry keeps owning it.
     [[nodiscard]] int raw_fd() const noexcept;
 
   private:
@@ -113,30 +116,34 @@ export class Registry {
 /// Keep it alive as long as its sources are used. A moved-from `Poll` can only be destroyed or assigned to.
 export class Poll {
   public:
-    /// A new selector with nothing to wait for. Errors: the OS's own, when it is out of descriptors or memory.
+    /// A new selector with nothing to wait for. Errors: the OS's own, when it is out of descriptors or
+    /// memory.
     /// @see epoll_create1(2), kqueue(2)
     [[nodiscard]] static Result<Poll> create();
 
     /// Waits until at least one event can be reported, at the longest for `timeout`, or for ever without one.
     ///
-    /// With zero it only looks. The wait is never shorter than `timeout`, is precise to the nanosecond where the
-    /// kernel can (to the millisecond, rounded up, elsewhere), may overrun by scheduling delay, and is as long as
-    /// the kernel can at the most. When it ends with no event, `events` is empty. It does not allocate.
+    /// With zero it only looks. The wait is never shorter than `timeout`, is precise to the nanosecond where
+    /// the kernel can (to the millisecond, rounded up, elsewhere), may overrun by scheduling delay, and is as
+    /// long as the kernel can at the most. When it ends with no event, `events` is empty. It does not
+    /// allocate.
     ///
     /// Errors, after each of which `events` is empty:
     /// - `Errc::no_capacity`: `events` has no room;
-    /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. Never retried here; see `poll_until`.
+    /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. Never retried here; see
+    /// `poll_until`.
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
-    [[nodiscard]] Result<> poll(Events& events, std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
+    [[nodiscard]] Result<> poll(Events& events,
+                                std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
 
     /// As `poll`, until a moment instead of for a time, and a signal does not end it.
     [[nodiscard]] Result<> poll_until(Events& events, std::chrono::steady_clock::time_point deadline);
 
     /// Where sources are added, modified and removed. Valid as long as this `Poll`.
-    [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
+    [[nodiscard]] inline const Registry& registry() const noexcept { return registry_; }
 
-    /// The selector's own descriptor, which another selector can watch: it is readable while events are waiting.
-    /// `invalid_handle` where the backend has none.
+    /// The selector's own descriptor, which another selector can watch: it is readable while events are
+    /// waiting. `invalid_handle` where the backend has none.
     [[nodiscard]] int raw_fd() const noexcept { return registry_.raw_fd(); }
 
   private:
@@ -151,13 +158,13 @@ export class Poll {
 export class Registration {
   public:
     Registration() noexcept = default;
-    Registration(Registration&& other) noexcept : state_(std::exchange(other.state_, 0)) {}
-    Registration& operator=(Registration&& other) noexcept {
+    inline Registration(Registration&& other) noexcept : state_(std::exchange(other.state_, 0)) {}
+    inline Registration& operator=(Registration&& other) noexcept {
         Registration taken(std::move(other));
         std::swap(state_, taken.state_);
         return *this;
     }
-    ~Registration() { end(); }
+    inline ~Registration() { end(); }
 
     /// As in `Registry`, for `handle`.
     [[nodiscard]] Result<> add(const Registry&, RawHandle handle, Token, Interest, Trigger) noexcept;
@@ -165,18 +172,18 @@ export class Registration {
     [[nodiscard]] Result<> remove(const Registry&, RawHandle handle) noexcept;
 
     /// Forgets the registration, on the way to closing the handle or giving it up.
-    void end() noexcept {
+    inline void end() noexcept {
         if (state_ != 0) forget();
     }
 
-    /// Runs `operation`, which returns a `Result`, and returns what it returned. Each operation on the handle that
-    /// may answer "would block" has to run inside: a backend that emulates edges then watches again for `direction`,
-    /// and for nothing else. Costs nothing on epoll and kqueue, which need no such help.
+    /// Runs `operation`, which returns a `Result`, and returns what it returned. Each operation on the handle
+    /// that may answer "would block" has to run inside: a backend that emulates edges then watches again for
+    /// `direction`, and for nothing else. Costs nothing on epoll and kqueue, which need no such help.
     template <class F>
     auto run(Interest direction, F&& operation) const -> decltype(std::forward<F>(operation)()) {
         auto result = std::forward<F>(operation)();
         if (!result && would_block(result.error())) [[unlikely]] {
-            if (auto armed = rearm(direction); !armed) return std::unexpected(armed.error());
+            if (auto armed = rearm(direction); !armed) result = std::unexpected(armed.error());
         }
         return result;
     }
@@ -190,16 +197,16 @@ export class Registration {
 
 /// Ends a poll from another thread. Any number can belong to one `Poll`, each with its own token.
 ///
-/// Keep it alive as long as its wakes matter: on some backends a wake not yet reported goes with it. A moved-from
-/// waker can only be destroyed or assigned to.
+/// Keep it alive as long as its wakes matter: on some backends a wake not yet reported goes with it. A
+/// moved-from waker can only be destroyed or assigned to.
 export class Waker {
   public:
     /// A waker whose wakes are reported as readable events with `token`. Errors: the OS's own.
     /// @see eventfd(2)
     [[nodiscard]] static Result<Waker> create(const Registry&, Token token);
 
-    Waker(Waker&& other) noexcept : body_(std::exchange(other.body_, nullptr)) {}
-    Waker& operator=(Waker&& other) noexcept {
+    inline Waker(Waker&& other) noexcept : body_(std::exchange(other.body_, nullptr)) {}
+    inline Waker& operator=(Waker&& other) noexcept {
         Waker taken(std::move(other));
         std::swap(body_, taken.body_);
         return *this;
@@ -208,9 +215,9 @@ export class Waker {
 
     /// Makes the poll under way, or else the next one, report an event. Callable by any thread at any time.
     ///
-    /// Wakes that come before the poll that reports them are one event; while one waits to be reported, the others
-    /// make no system call. What the thread wrote before `wake` is visible after the poll that reports it. Once the
-    /// `Poll` is gone it succeeds and does nothing. Never blocks. Errors: the OS's own.
+    /// Wakes that come before the poll that reports them are one event; while one waits to be reported, the
+    /// others make no system call. What the thread wrote before `wake` is visible after the poll that reports
+    /// it. Once the `Poll` is gone it succeeds and does nothing. Never blocks. Errors: the OS's own.
     [[nodiscard]] Result<> wake() const noexcept;
 
   private:

@@ -16,34 +16,35 @@ namespace mio {
 
 /// Watches a handle that it does not own: any that the OS can watch.
 ///
-/// It has to outlive its registration, and is to be removed before the handle is closed. Errors of the registry are
-/// those of every source; registering one handle through two sources is the OS's to refuse
+/// It has to outlive its registration, and is to be removed before the handle is closed. Errors of the
+/// registry are those of every source; registering one handle through two sources is the OS's to refuse
 /// (`std::errc::file_exists`).
 export class RawSource {
   public:
-    explicit RawSource(RawHandle handle) noexcept : handle_(handle) {}
+    inline explicit RawSource(RawHandle handle) noexcept : handle_(handle) {}
 
-    [[nodiscard]] RawHandle raw() const noexcept { return handle_; }
+    [[nodiscard]] inline RawHandle raw() const noexcept { return handle_; }
 
-    /// Runs `f`, which does I/O on the handle and returns a `Result`, and returns what it returned. An operation that
-    /// may answer "would block" has to run inside, or some backends stop reporting.
-    template <class F>
-    [[nodiscard]] auto try_io(F&& f) const {
+    /// Runs `f`, which does I/O on the handle and returns a `Result`, and returns what it returned. An
+    /// operation that may answer "would block" has to run inside, or some backends stop reporting.
+    template <class F> [[nodiscard]] auto try_io(F&& f) const {
         return registration_.run(Interest::readable | Interest::writable, std::forward<F>(f));
     }
     /// The same for an operation that waits for `direction` only.
-    template <class F>
-    [[nodiscard]] auto try_io(Interest direction, F&& f) const {
+    template <class F> [[nodiscard]] auto try_io(Interest direction, F&& f) const {
         return registration_.run(direction, std::forward<F>(f));
     }
 
     [[nodiscard]] Result<> add_to(const Registry& registry, Token token, Interest interest, Trigger trigger) {
         return registration_.add(registry, handle_, token, interest, trigger);
     }
-    [[nodiscard]] Result<> modify_in(const Registry& registry, Token token, Interest interest, Trigger trigger) {
+    [[nodiscard]] Result<> modify_in(const Registry& registry, Token token, Interest interest,
+                                     Trigger trigger) {
         return registration_.modify(registry, handle_, token, interest, trigger);
     }
-    [[nodiscard]] Result<> remove_from(const Registry& registry) { return registration_.remove(registry, handle_); }
+    [[nodiscard]] Result<> remove_from(const Registry& registry) {
+        return registration_.remove(registry, handle_);
+    }
 
   protected:
     RawHandle handle_;
@@ -52,20 +53,22 @@ export class RawSource {
 
 /// Owns a handle and closes it: what every socket and pipe of `mio::net` is built on.
 ///
-/// Destroying it ends its registration. On Unix that holds as long as the descriptor was not duplicated (by `dup`,
-/// or by `fork` without `exec`): the kernel goes on watching until the last duplicate is closed, so remove it first.
-/// A moved-from source holds `invalid_handle`.
+/// Destroying it ends its registration. On Unix that holds as long as the descriptor was not duplicated (by
+/// `dup`, or by `fork` without `exec`): the kernel goes on watching until the last duplicate is closed, so
+/// remove it first. A moved-from source holds `invalid_handle`.
 /// @see close(2), epoll(7)
 export class IoSource : private RawSource {
   public:
-    IoSource(IoSource&& other) noexcept : RawSource(std::move(other)) { other.handle_ = invalid_handle; }
-    IoSource& operator=(IoSource&& other) noexcept {
+    inline IoSource(IoSource&& other) noexcept : RawSource(std::move(other)) {
+        other.handle_ = invalid_handle;
+    }
+    inline IoSource& operator=(IoSource&& other) noexcept {
         IoSource taken(std::move(other));
         std::swap(handle_, taken.handle_);
         std::swap(registration_, taken.registration_);
         return *this;
     }
-    ~IoSource() {
+    inline ~IoSource() {
         registration_.end();
         if (handle_ != invalid_handle) close_handle(handle_);
     }
@@ -73,8 +76,9 @@ export class IoSource : private RawSource {
     using RawSource::raw;
     using RawSource::try_io;
 
-    /// Gives up ownership of the handle. Remove it first: what becomes of its registration depends on the backend.
-    [[nodiscard]] RawHandle release() noexcept {
+    /// Gives up ownership of the handle. Remove it first: what becomes of its registration depends on the
+    /// backend.
+    [[nodiscard]] inline RawHandle release() noexcept {
         registration_.end();
         return std::exchange(handle_, invalid_handle);
     }
@@ -85,7 +89,7 @@ export class IoSource : private RawSource {
 
   protected:
     /// Takes ownership of `handle`.
-    explicit IoSource(RawHandle handle) noexcept : RawSource(handle) {}
+    inline explicit IoSource(RawHandle handle) noexcept : RawSource(handle) {}
 };
 
 } // namespace mio

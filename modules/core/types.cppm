@@ -16,8 +16,8 @@ namespace mio {
 
 /// The caller's name for a source. It travels through the kernel and comes back with each event.
 ///
-/// The library never interprets it: every value is legal, and nothing stops two sources from sharing one. Usual
-/// choices are constants for listeners and wakers, and an index into a table of connections.
+/// The library never interprets it: every value is legal, and nothing stops two sources from sharing one.
+/// Usual choices are constants for listeners and wakers, and an index into a table of connections.
 export struct Token {
     std::size_t value = 0;
 
@@ -26,8 +26,8 @@ export struct Token {
 
 /// What to be told about a source: a set of at least one kind of readiness.
 ///
-/// Every constant exists everywhere, so that portable code needs no `#if`. Registering with one that the backend
-/// cannot watch is refused with `Errc::unsupported`.
+/// Every constant exists everywhere, so that portable code needs no `#if`. Registering with one that the
+/// backend cannot watch is refused with `Errc::unsupported`.
 export class Interest {
   public:
     static const Interest readable; ///< data, a connection to accept, end of stream, or an error
@@ -80,8 +80,8 @@ export std::string to_string(Interest);
 
 /// When a condition that holds is reported.
 ///
-/// `edge` asks the least of the kernel and the most of the caller: after an event, repeat the operation until it
-/// would block, or no further event is promised.
+/// `edge` asks the least of the kernel and the most of the caller: after an event, repeat the operation until
+/// it would block, or no further event is promised.
 export enum class Trigger : std::uint8_t {
     edge,    ///< when the condition comes to hold, and at each `add` and `modify` while it holds
     level,   ///< at every poll while the condition holds
@@ -90,8 +90,7 @@ export enum class Trigger : std::uint8_t {
 
 } // namespace mio
 
-template <>
-struct std::hash<mio::Token> {
+template <> struct std::hash<mio::Token> {
     std::size_t operator()(const mio::Token& token) const noexcept {
         return std::hash<std::size_t>{}(token.value);
     }

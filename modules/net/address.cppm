@@ -73,10 +73,9 @@ export class IpAddress {
     }
 
     /// The address in network order: 4 bytes or 16. Valid as long as this object.
-    [[nodiscard]] constexpr std::span<const std::uint8_t> bytes() const& noexcept {
+    [[nodiscard]] constexpr std::span<const std::uint8_t> bytes() const noexcept {
         return std::span(bytes_).first(is_v6_ ? 16 : 4);
     }
-    void bytes() const&& = delete;
 
     [[nodiscard]] std::string to_string() const;
 
@@ -92,15 +91,15 @@ export class SocketAddress {
   public:
     /// 0.0.0.0:0
     constexpr SocketAddress() noexcept = default;
-    /// `flow_info` and `scope_id` mean something for IPv6 only, and are in host order; `scope_id` is the index of the
-    /// network interface that a link-local address belongs to.
+    /// `flow_info` and `scope_id` mean something for IPv6 only, and are in host order; `scope_id` is the
+    /// index of the network interface that a link-local address belongs to.
     constexpr SocketAddress(IpAddress ip, std::uint16_t port, std::uint32_t flow_info = 0,
                             std::uint32_t scope_id = 0) noexcept
         : ip_(ip), port_(port), flow_info_(flow_info), scope_id_(scope_id) {}
 
     /// Reads "1.2.3.4:80", "[::1]:80", "[fe80::1%3]:80" or "[fe80::1%eth0]:80". No white space, no host names
-    /// (`resolve` takes those). Errors: `Errc::invalid_address`, also for a port over 65535 or a scope that is no
-    /// interface of this machine.
+    /// (`resolve` takes those). Errors: `Errc::invalid_address`, also for a port over 65535 or a scope that
+    /// is no interface of this machine.
     /// @see inet_pton(3), if_nametoindex(3)
     [[nodiscard]] static Result<SocketAddress> parse(std::string_view text) noexcept;
 
@@ -121,13 +120,15 @@ export class SocketAddress {
     std::uint32_t scope_id_ = 0;
 };
 
-/// The addresses of `host` ("localhost", "::1") for `service` ("http", "80"), best first, by way of the system's
-/// resolver. **It blocks**, for seconds if a name server is slow: call it before the event loop or in another thread.
+/// The addresses of `host` ("localhost", "::1") for `service` ("http", "80"), best first, by way of the
+/// system's resolver. **It blocks**, for seconds if a name server is slow: call it before the event loop or
+/// in another thread.
 ///
-/// An empty `host` gives loopback addresses. Errors: a code of `resolver_category()`; `Errc::interior_nul`; the OS's
-/// own.
+/// An empty `host` gives loopback addresses. Errors: a code of `resolver_category()`; `Errc::interior_nul`;
+/// the OS's own.
 /// @see getaddrinfo(3)
-export [[nodiscard]] Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_view service);
+export [[nodiscard]] Result<std::vector<SocketAddress>> resolve(std::string_view host,
+                                                                std::string_view service);
 
 /// The category of the resolver's own codes (`EAI_NONAME`, …).
 /// @see gai_strerror(3)
@@ -135,8 +136,7 @@ export const std::error_category& resolver_category() noexcept;
 
 } // namespace mio::net
 
-template <>
-struct std::hash<mio::net::IpAddress> {
+template <> struct std::hash<mio::net::IpAddress> {
     std::size_t operator()(const mio::net::IpAddress& address) const noexcept {
         // FNV-1a
         std::uint64_t digest = 0xcbf29ce484222325;
@@ -145,10 +145,10 @@ struct std::hash<mio::net::IpAddress> {
     }
 };
 
-template <>
-struct std::hash<mio::net::SocketAddress> {
+template <> struct std::hash<mio::net::SocketAddress> {
     std::size_t operator()(const mio::net::SocketAddress& address) const noexcept {
         const auto rest = (std::uint64_t{address.scope_id()} << 16 | address.port()) * 0x9e3779b97f4a7c15;
-        return std::hash<mio::net::IpAddress>{}(address.ip()) ^ static_cast<std::size_t>(rest ^ address.flow_info());
+        return std::hash<mio::net::IpAddress>{}(address.ip())
+               ^ static_cast<std::size_t>(rest ^ address.flow_info());
     }
 };

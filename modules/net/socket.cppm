@@ -15,21 +15,21 @@ import mio.core.source;
 
 namespace mio::net {
 
-/// Which direction of a connection to end. `write` is a half-close: the peer reads end of stream, and may go on
-/// sending.
+/// Which direction of a connection to end. `write` is a half-close: the peer reads end of stream, and may go
+/// on sending.
 export enum class Shutdown { read, write, both };
 
-/// A piece of memory to write from, laid out as the OS's scatter-gather calls take it. The memory is not copied and
-/// has to stay where it is until the call returns.
+/// A piece of memory to write from, laid out as the OS's scatter-gather calls take it. The memory is not
+/// copied and has to stay where it is until the call returns.
 /// @see writev(2)
 export class IoSlice {
   public:
     constexpr IoSlice() noexcept = default;
     // The OS's structure knows no const; writing calls only read.
-    explicit IoSlice(std::span<const std::byte> bytes) noexcept
+    inline IoSlice(std::span<const std::byte> bytes) noexcept
         : buffer_(const_cast<std::byte*>(bytes.data()), bytes.size()) {}
 
-    [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+    [[nodiscard]] inline std::span<const std::byte> bytes() const noexcept {
         return {static_cast<const std::byte*>(buffer_.data), buffer_.size};
     }
 
@@ -42,9 +42,9 @@ export class IoSlice {
 export class IoSliceMut {
   public:
     constexpr IoSliceMut() noexcept = default;
-    explicit IoSliceMut(std::span<std::byte> bytes) noexcept : buffer_(bytes.data(), bytes.size()) {}
+    inline IoSliceMut(std::span<std::byte> bytes) noexcept : buffer_(bytes.data(), bytes.size()) {}
 
-    [[nodiscard]] std::span<std::byte> bytes() const noexcept {
+    [[nodiscard]] inline std::span<std::byte> bytes() const noexcept {
         return {static_cast<std::byte*>(buffer_.data), buffer_.size};
     }
 
@@ -56,17 +56,18 @@ static_assert(sizeof(IoSlice) == sizeof(RawBuffer) && sizeof(IoSliceMut) == size
 
 /// The base of every socket type: a handle, closed on destruction, that can be registered.
 ///
-/// Sockets made by this library are non-blocking and are not inherited by child processes. All I/O may be done by
-/// several threads at once, as far as the OS allows; registering is for one thread at a time.
+/// Sockets made by this library are non-blocking and are not inherited by child processes. All I/O may be
+/// done by several threads at once, as far as the OS allows; registering is for one thread at a time.
 export class Socket : public IoSource {
   public:
-    /// Takes the error that is pending on the socket, if any: the reason of a failed connection attempt, or what an
-    /// ICMP message told. It is reported once. Fails only as the OS does when the handle is no socket.
+    /// Takes the error that is pending on the socket, if any: the reason of a failed connection attempt, or
+    /// what an ICMP message told. It is reported once. Fails only as the OS does when the handle is no
+    /// socket.
     /// @see socket(7), SO_ERROR
     [[nodiscard]] Result<std::error_code> take_error() const noexcept;
 
   protected:
-    explicit Socket(RawHandle handle) noexcept : IoSource(handle) {}
+    inline explicit Socket(RawHandle handle) noexcept : IoSource(handle) {}
 };
 
 } // namespace mio::net

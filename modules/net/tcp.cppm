@@ -21,28 +21,29 @@ import mio.net.socket;
 
 namespace mio::net {
 
-/// A connection, or an attempt at one. Readable: data, end of stream or an error; writable: connected (or failed to),
-/// or room in the send buffer.
+/// A connection, or an attempt at one. Readable: data, end of stream or an error; writable: connected (or
+/// failed to), or room in the send buffer.
 ///
-/// With `Trigger::edge`, repeat an operation after its event until it would block. No call raises SIGPIPE: writing
-/// to a connection that is closed is an error (`std::errc::broken_pipe`).
+/// With `Trigger::edge`, repeat an operation after its event until it would block. No call raises SIGPIPE:
+/// writing to a connection that is closed is an error (`std::errc::broken_pipe`).
 export class TcpStream : public Socket {
   public:
-    /// Starts to connect and returns at once; `finish_connect` tells the outcome after the first writable event.
-    /// Errors: the OS's own; a refusal may come already here.
+    /// Starts to connect and returns at once; `finish_connect` tells the outcome after the first writable
+    /// event. Errors: the OS's own; a refusal may come already here.
     /// @see connect(2)
     [[nodiscard]] static Result<TcpStream> connect(const SocketAddress& peer);
 
-    /// Takes ownership of a handle as it is: connected or connecting, and blocking unless made non-blocking before.
+    /// Takes ownership of a handle as it is: connected or connecting, and blocking unless made non-blocking
+    /// before.
     [[nodiscard]] static TcpStream from_raw(RawHandle handle) noexcept { return TcpStream(handle); }
 
-    /// How an attempt to connect stands: `true` connected, `false` still connecting (the event was spurious), or the
-    /// error with which it failed (`std::errc::connection_refused`, …).
+    /// How an attempt to connect stands: `true` connected, `false` still connecting (the event was spurious),
+    /// or the error with which it failed (`std::errc::connection_refused`, …).
     /// @see connect(2), getpeername(2)
     [[nodiscard]] Result<bool> finish_connect() const noexcept;
 
-    /// Reads at most `buffer.size()` bytes and gives their number; 0 is the end of the stream (or an empty buffer).
-    /// Errors: would-block (`mio::would_block`) when nothing has arrived; the OS's own.
+    /// Reads at most `buffer.size()` bytes and gives their number; 0 is the end of the stream (or an empty
+    /// buffer). Errors: would-block (`mio::would_block`) when nothing has arrived; the OS's own.
     /// @see recv(2)
     [[nodiscard]] Result<std::size_t> read(std::span<std::byte> buffer) const noexcept;
     /// As `read`, into several buffers in turn. At most as many as the OS takes in one call are used.
@@ -51,16 +52,17 @@ export class TcpStream : public Socket {
     /// As `read`, but the data stays to be read.
     [[nodiscard]] Result<std::size_t> peek(std::span<std::byte> buffer) const noexcept;
 
-    /// Writes as much of `bytes` as there is room for and gives its size. Errors: would-block when there is no room;
-    /// `broken_pipe` when the connection is closed; the OS's own.
+    /// Writes as much of `bytes` as there is room for and gives its size. Errors: would-block when there is
+    /// no room; `broken_pipe` when the connection is closed; the OS's own.
     /// @see send(2)
     [[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept;
     /// As `write`, from several buffers in turn. At most as many as the OS takes in one call are used.
     /// @see sendmsg(2)
     [[nodiscard]] Result<std::size_t> write_vectored(std::span<const IoSlice> buffers) const noexcept;
 
-    /// Ends one direction or both, for every duplicate of the handle. What was buffered before `read` was shut down
-    /// can still be read on Linux, and is gone on BSD and Apple systems. Errors: the OS's own, `not_connected` first.
+    /// Ends one direction or both, for every duplicate of the handle. What was buffered before `read` was
+    /// shut down can still be read on Linux, and is gone on BSD and Apple systems. Errors: the OS's own,
+    /// `not_connected` first.
     /// @see shutdown(2)
     [[nodiscard]] Result<> shutdown(Shutdown how) const noexcept;
 
@@ -82,21 +84,21 @@ export class TcpStream : public Socket {
 /// A socket that accepts connections. Readable: at least one is waiting.
 export class TcpListener : public Socket {
   public:
-    /// Listens at `address`; port 0 lets the OS choose one, which `local_address` tells. On Unix the address can be
-    /// reused at once after an earlier listener (SO_REUSEADDR). The backlog is 128; `TcpSocket` lets you choose.
-    /// Errors: `address_in_use`, `permission_denied` and others of the OS.
+    /// Listens at `address`; port 0 lets the OS choose one, which `local_address` tells. On Unix the address
+    /// can be reused at once after an earlier listener (SO_REUSEADDR). The backlog is 128; `TcpSocket` lets
+    /// you choose. Errors: `address_in_use`, `permission_denied` and others of the OS.
     /// @see bind(2), listen(2)
     [[nodiscard]] static Result<TcpListener> bind(const SocketAddress& address);
 
     /// Takes ownership of a listening handle as it is.
     [[nodiscard]] static TcpListener from_raw(RawHandle handle) noexcept { return TcpListener(handle); }
 
-    /// Takes one connection from the queue: the stream, non-blocking, and its peer. After an event, repeat until it
-    /// would block.
+    /// Takes one connection from the queue: the stream, non-blocking, and its peer. After an event, repeat
+    /// until it would block.
     ///
-    /// Errors: would-block when none is waiting. The others leave the listener fit for use: one connection that is
-    /// gone again (`connection_aborted`) is no reason to stop, nor is `too_many_files_open`, after which the
-    /// connection still waits and no edge will tell.
+    /// Errors: would-block when none is waiting. The others leave the listener fit for use: one connection
+    /// that is gone again (`connection_aborted`) is no reason to stop, nor is `too_many_files_open`, after
+    /// which the connection still waits and no edge will tell.
     /// @see accept(2)
     [[nodiscard]] Result<std::pair<TcpStream, SocketAddress>> accept() const noexcept;
 
@@ -138,9 +140,9 @@ export class TcpSocket : public Socket {
     /// SO_KEEPALIVE: probes an idle connection, by default after two hours.
     [[nodiscard]] Result<> set_keepalive(bool on) const noexcept;
     [[nodiscard]] Result<bool> keepalive() const noexcept;
-    /// SO_LINGER: how long closing may wait for unsent data, in whole seconds, rounded up; zero resets the connection
-    /// instead, nothing (the default) lets the kernel finish in the background. Errors: `invalid_argument` when
-    /// negative or more than the OS can count.
+    /// SO_LINGER: how long closing may wait for unsent data, in whole seconds, rounded up; zero resets the
+    /// connection instead, nothing (the default) lets the kernel finish in the background. Errors:
+    /// `invalid_argument` when negative or more than the OS can count.
     [[nodiscard]] Result<> set_linger(std::optional<std::chrono::milliseconds> limit) const noexcept;
     [[nodiscard]] Result<std::optional<std::chrono::seconds>> linger() const noexcept;
     /// SO_RCVBUF and SO_SNDBUF in bytes, as a wish: Linux doubles it and reports the double.
@@ -153,11 +155,11 @@ export class TcpSocket : public Socket {
     [[nodiscard]] Result<> bind(const SocketAddress& address) const noexcept;
     [[nodiscard]] Result<SocketAddress> local_address() const noexcept;
 
-    /// Turns the socket into a listener with at most `backlog` connections waiting to be accepted; the OS may cap it.
-    /// After an error the socket is as it was. @see listen(2)
+    /// Turns the socket into a listener with at most `backlog` connections waiting to be accepted; the OS may
+    /// cap it. After an error the socket is as it was. @see listen(2)
     [[nodiscard]] Result<TcpListener> listen(int backlog) &&;
-    /// Turns the socket into a stream that is connecting; see `TcpStream::connect`. After an error the socket is as
-    /// the OS left it.
+    /// Turns the socket into a stream that is connecting; see `TcpStream::connect`. After an error the socket
+    /// is as the OS left it.
     [[nodiscard]] Result<TcpStream> connect(const SocketAddress& peer) &&;
 
   private:

@@ -46,7 +46,8 @@ export constexpr Readiness decode(std::uint32_t events) noexcept {
     if (events & EPOLLOUT) readiness |= Readiness::writable;
     if (events & EPOLLPRI) readiness |= Readiness::priority;
     if (events & EPOLLERR) readiness |= Readiness::error;
-    if ((events & EPOLLHUP) || ((events & EPOLLIN) && (events & EPOLLRDHUP))) readiness |= Readiness::read_closed;
+    if ((events & EPOLLHUP) || ((events & EPOLLIN) && (events & EPOLLRDHUP)))
+        readiness |= Readiness::read_closed;
     if ((events & EPOLLHUP) || ((events & EPOLLOUT) && (events & EPOLLERR)) || events == EPOLLERR) {
         readiness |= Readiness::write_closed;
     }
@@ -61,7 +62,8 @@ static_assert(decode(EPOLLIN | EPOLLRDHUP) == (Readiness::readable | Readiness::
 static_assert(decode(EPOLLHUP) == (Readiness::read_closed | Readiness::write_closed));
 static_assert(decode(EPOLLERR) == (Readiness::error | Readiness::write_closed));
 static_assert(decode(EPOLLIN | EPOLLERR) == (Readiness::readable | Readiness::error));
-static_assert(decode(EPOLLOUT | EPOLLERR) == (Readiness::writable | Readiness::error | Readiness::write_closed));
+static_assert(decode(EPOLLOUT | EPOLLERR)
+              == (Readiness::writable | Readiness::error | Readiness::write_closed));
 
 export class Waker;
 
@@ -87,12 +89,12 @@ export class Selector {
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
-    [[nodiscard]] bool owns(std::uint64_t state) const noexcept { return state == id_; }
+    [[nodiscard]] inline bool owns(std::uint64_t state) const noexcept { return state == id_; }
 
-    [[nodiscard]] static Result<> rearm(std::uint64_t, Interest) noexcept { return {}; }
-    static void forget(std::uint64_t) noexcept {}
+    [[nodiscard]] inline static Result<> rearm(std::uint64_t, Interest) noexcept { return {}; }
+    inline static void forget(std::uint64_t) noexcept {}
 
-    [[nodiscard]] int raw_fd() const noexcept { return epoll_.get(); }
+    [[nodiscard]] inline int raw_fd() const noexcept { return epoll_.get(); }
     [[nodiscard]] static std::string describe(const Event&);
 
   private:

@@ -23,35 +23,37 @@ namespace mio::sys {
 
 /// What a backend's `Selector` must do. `Poll`, `Registry`, `Registration` and `Waker` are thin over it.
 ///
-/// **Life.** `open` acquires the OS's part, the only step that can fail; the constructor takes it over. A selector
-/// never moves: wakers and source states point at it. It is destroyed after the last of them.
+/// **Life.** `open` acquires the OS's part, the only step that can fail; the constructor takes it over. A
+/// selector never moves: wakers and source states point at it. It is destroyed after the last of them.
 ///
-/// **select(events, timeout)** clears `events`, waits for at least one event, for the timeout to pass (never early,
-/// rounded up to what the OS can count, clamped, negative as zero) or for a signal, which is an error. The
-/// capacity of `events` is respected, and what does not fit comes next time, so that every source gets its turn. One
-/// thread at a time. No allocation.
+/// **select(events, timeout)** clears `events`, waits for at least one event, for the timeout to pass (never
+/// early, rounded up to what the OS can count, clamped, negative as zero) or for a signal, which is an error.
+/// The capacity of `events` is respected, and what does not fit comes next time, so that every source gets
+/// its turn. One thread at a time. No allocation.
 ///
-/// **add, modify, remove** may run in any thread, also during `select`, and take effect in it. `add` returns what
-/// the source has to remember, never 0; the other two receive it. `owns` tells whether such a state came from this
-/// selector. `add` and `modify` report a condition that holds. After `remove` returns no later `select` reports the
-/// registration. An `Interest` that the backend cannot watch is `Errc::unsupported`. A call that fails changes
-/// nothing.
+/// **add, modify, remove** may run in any thread, also during `select`, and take effect in it. `add` returns
+/// what the source has to remember, never 0; the other two receive it. `owns` tells whether such a state came
+/// from this selector. `add` and `modify` report a condition that holds. After `remove` returns no later
+/// `select` reports the registration. An `Interest` that the backend cannot watch is `Errc::unsupported`. A
+/// call that fails changes nothing.
 ///
-/// **rearm(state, blocked)** is called when an operation would have blocked; **forget(state)** when a source goes
-/// without `remove`, just before its handle is closed. Backends without source state do nothing in either.
+/// **rearm(state, blocked)** is called when an operation would have blocked; **forget(state)** when a source
+/// goes without `remove`, just before its handle is closed. Backends without source state do nothing in
+/// either.
 ///
-/// **Wakes.** `Waker::open` prepares the OS's part for a token; the constructor takes it over. `wake` runs in any
-/// thread, makes `select` report one readable event with the token however often it was called before, makes no
-/// system call while one is pending, and synchronises with the `select` that reports it. Creating, waking and
-/// destroying wakers may overlap with everything else.
+/// **Wakes.** `Waker::open` prepares the OS's part for a token; the constructor takes it over. `wake` runs in
+/// any thread, makes `select` report one readable event with the token however often it was called before,
+/// makes no system call while one is pending, and synchronises with the `select` that reports it. Creating,
+/// waking and destroying wakers may overlap with everything else.
 template <class S>
-concept Selecting = requires(S& s, const S& cs, Events& events, std::optional<std::chrono::nanoseconds> timeout) {
-    { S::open() } noexcept -> std::same_as<Result<typename S::Parts>>;
-    requires std::constructible_from<S, typename S::Parts>;
-    requires !std::movable<S>;
-    { s.select(events, timeout) } noexcept -> std::same_as<Result<>>;
-    { cs.raw_fd() } noexcept -> std::same_as<int>;
-};
+concept Selecting =
+    requires(S& s, const S& cs, Events& events, std::optional<std::chrono::nanoseconds> timeout) {
+        { S::open() } noexcept -> std::same_as<Result<typename S::Parts>>;
+        requires std::constructible_from<S, typename S::Parts>;
+        requires !std::movable<S>;
+        { s.select(events, timeout) } noexcept -> std::same_as<Result<>>;
+        { cs.raw_fd() } noexcept -> std::same_as<int>;
+    };
 
 template <class S>
 concept Registering = requires(S& s, const S& cs, RawHandle handle, std::uint64_t state, Token token,
@@ -73,9 +75,9 @@ concept Waking = requires(S& s, typename S::Waker& waker, Token token) {
 
 template <class S>
 concept Describing = requires(const Event& event) {
-    { S::name } -> std::convertible_to<std::string_view>;       // as in `mio::backend()`
-    { S::record_size } -> std::convertible_to<std::size_t>;     // bytes of one OS record
-    { S::describe(event) } -> std::same_as<std::string>;        // the OS record with its flag names
+    { S::name } -> std::convertible_to<std::string_view>;   // as in `mio::backend()`
+    { S::record_size } -> std::convertible_to<std::size_t>; // bytes of one OS record
+    { S::describe(event) } -> std::same_as<std::string>;    // the OS record with its flag names
 };
 
 export template <class S>

@@ -38,7 +38,8 @@ void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> e
 
 void expect_no_events(mio::Poll& poll, mio::Events& events) {
     ASSERT_TRUE(ok(poll.poll(events, 50ms)));
-    for (const auto& event : events) ADD_FAILURE() << "unexpected: " << to_string(event) << " " << describe(event);
+    for (const auto& event : events)
+        ADD_FAILURE() << "unexpected: " << to_string(event) << " " << describe(event);
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -139,9 +140,11 @@ mio::net::SocketAddress address_of(const Socket& socket) {
     Native native;
     checked(::getsockname(socket.fd(), native.get(), &native.length), "getsockname");
     if (native.storage.ss_family == AF_INET) {
-        return {mio::net::IpAddress::loopback_v4(), ntohs(reinterpret_cast<::sockaddr_in*>(&native.storage)->sin_port)};
+        return {mio::net::IpAddress::loopback_v4(),
+                ntohs(reinterpret_cast<::sockaddr_in*>(&native.storage)->sin_port)};
     }
-    return {mio::net::IpAddress::loopback_v6(), ntohs(reinterpret_cast<::sockaddr_in6*>(&native.storage)->sin6_port)};
+    return {mio::net::IpAddress::loopback_v6(),
+            ntohs(reinterpret_cast<::sockaddr_in6*>(&native.storage)->sin6_port)};
 }
 
 Socket accept(const Socket& listener) {

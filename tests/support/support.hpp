@@ -28,8 +28,7 @@ using mio::Token;
 inline constexpr Interest read_write = Interest::readable | Interest::writable;
 
 /// The value of a `Result` that must hold one; otherwise the test program ends with the error's text.
-template <class T>
-T must(mio::Result<T> result, const char* what = "must") {
+template <class T> T must(mio::Result<T> result, const char* what = "must") {
     if (!result) {
         ADD_FAILURE() << what << ": " << result.error().message() << " (" << result.error() << ")";
         std::abort();
@@ -38,23 +37,20 @@ T must(mio::Result<T> result, const char* what = "must") {
 }
 
 /// For EXPECT_TRUE and ASSERT_TRUE: success, or the error's text.
-template <class T>
-testing::AssertionResult ok(const mio::Result<T>& result) {
+template <class T> testing::AssertionResult ok(const mio::Result<T>& result) {
     if (result) return testing::AssertionSuccess();
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
 }
 
 /// Failure with exactly this code, or one that compares equal (`mio::Errc`, `std::errc`).
-template <class T, class Code>
-testing::AssertionResult fails_with(const mio::Result<T>& result, Code code) {
+template <class T, class Code> testing::AssertionResult fails_with(const mio::Result<T>& result, Code code) {
     if (result) return testing::AssertionFailure() << "succeeded";
     if (result.error() == code) return testing::AssertionSuccess();
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
 }
 
 /// Failure because the call would have to wait.
-template <class T>
-testing::AssertionResult blocks(const mio::Result<T>& result) {
+template <class T> testing::AssertionResult blocks(const mio::Result<T>& result) {
     if (result) return testing::AssertionFailure() << "succeeded";
     if (mio::would_block(result.error())) return testing::AssertionSuccess();
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
@@ -69,8 +65,8 @@ struct Expected {
     Expected(Token t, Interest interest);
 };
 
-/// Polls up to three times, half a second each, until every expected event has come. Others are allowed; one event
-/// fulfils one expectation.
+/// Polls up to three times, half a second each, until every expected event has come. Others are allowed; one
+/// event fulfils one expectation.
 void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> expected);
 
 /// Polls for 50 ms, in which nothing may come.

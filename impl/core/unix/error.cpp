@@ -10,8 +10,10 @@ namespace mio {
 const std::error_category& os_category() noexcept { return std::system_category(); }
 
 bool would_block(const std::error_code& code) noexcept {
-    // Asked after every read that drains a socket: the usual answer must not cost a walk through the categories.
-    if (code.category() == std::system_category()) return code.value() == EAGAIN || code.value() == EWOULDBLOCK;
+    // Asked after every read that drains a socket: the usual answer must not cost a walk through the
+    // categories.
+    if (code.category() == std::system_category())
+        return code.value() == EAGAIN || code.value() == EWOULDBLOCK;
     return code == std::errc::operation_would_block || code == std::errc::resource_unavailable_try_again;
 }
 

@@ -24,7 +24,9 @@ import mio.core.error;
 namespace mio::net {
 namespace {
 
-std::unexpected<std::error_code> invalid() noexcept { return std::unexpected(make_error_code(Errc::invalid_address)); }
+std::unexpected<std::error_code> invalid() noexcept {
+    return std::unexpected(make_error_code(Errc::invalid_address));
+}
 
 // A copy that ends in a NUL, for the C library: the longest address and the longest interface name both fit.
 class CString {
@@ -43,8 +45,7 @@ class CString {
 };
 
 // Decimal digits and nothing else.
-template <class T>
-std::optional<T> parse_number(std::string_view digits) noexcept {
+template <class T> std::optional<T> parse_number(std::string_view digits) noexcept {
     T value{};
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
@@ -65,7 +66,8 @@ Result<IpAddress> IpAddress::parse(std::string_view text) noexcept {
     const auto copy = CString::from(text);
     if (!copy) return invalid();
     std::array<std::uint8_t, 16> bytes{};
-    if (::inet_pton(AF_INET, copy->get(), bytes.data()) == 1) return v4(bytes[0], bytes[1], bytes[2], bytes[3]);
+    if (::inet_pton(AF_INET, copy->get(), bytes.data()) == 1)
+        return v4(bytes[0], bytes[1], bytes[2], bytes[3]);
     if (::inet_pton(AF_INET6, copy->get(), bytes.data()) == 1) return v6(bytes);
     return invalid();
 }

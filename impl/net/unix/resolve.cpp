@@ -36,7 +36,8 @@ const std::error_category& resolver_category() noexcept {
 }
 
 Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_view service) {
-    if (host.contains('\0') || service.contains('\0')) return std::unexpected(make_error_code(Errc::interior_nul));
+    if (host.contains('\0') || service.contains('\0'))
+        return std::unexpected(make_error_code(Errc::interior_nul));
 
     ::addrinfo hints{};
     hints.ai_family = AF_UNSPEC;

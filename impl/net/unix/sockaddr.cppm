@@ -1,5 +1,6 @@
 /// @file
-/// What the bodies of all Unix sockets share: addresses as the OS has them, options, creation. For bodies only.
+/// What the bodies of all Unix sockets share: addresses as the OS has them, options, creation. For bodies
+/// only.
 
 module;
 
@@ -27,7 +28,9 @@ export struct OsAddress {
     ::socklen_t length = sizeof(::sockaddr_storage);
 
     [[nodiscard]] ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
-    [[nodiscard]] const ::sockaddr* get() const noexcept { return reinterpret_cast<const ::sockaddr*>(&storage); }
+    [[nodiscard]] const ::sockaddr* get() const noexcept {
+        return reinterpret_cast<const ::sockaddr*>(&storage);
+    }
 };
 
 export OsAddress to_os(const SocketAddress&) noexcept;
@@ -54,8 +57,7 @@ Result<> set_option(RawHandle handle, int level, int name, const T& value) noexc
 }
 
 /// @see getsockopt(2)
-export template <class T>
-Result<T> get_option(RawHandle handle, int level, int name) noexcept {
+export template <class T> Result<T> get_option(RawHandle handle, int level, int name) noexcept {
     static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>, "as the OS lays it out");
     T value{};
     ::socklen_t length = sizeof value;
@@ -67,7 +69,8 @@ Result<T> get_option(RawHandle handle, int level, int name) noexcept {
 export Result<> set_flag(RawHandle handle, int level, int name, bool on) noexcept;
 export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
 
-/// For options that count something. Errors: `std::errc::invalid_argument` when the OS's `int` cannot hold it.
+/// For options that count something. Errors: `std::errc::invalid_argument` when the OS's `int` cannot hold
+/// it.
 export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
 export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
 

@@ -31,8 +31,8 @@ Result<TcpListener> TcpListener::bind(const SocketAddress& address) {
 Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept {
     return try_io(Interest::readable, [this]() -> Result<std::pair<TcpStream, SocketAddress>> {
         OsAddress peer;
-        auto handle = os::check_handle(
-            ::accept4(raw(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        auto handle =
+            os::check_handle(::accept4(raw(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (!handle) return std::unexpected(handle.error());
         auto address = from_os(peer);
         if (!address) return std::unexpected(address.error());
@@ -42,7 +42,9 @@ Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept
 
 Result<SocketAddress> TcpListener::local_address() const noexcept { return local_address_of(raw()); }
 
-Result<> TcpListener::set_ttl(std::uint32_t hops) const noexcept { return set_count(raw(), IPPROTO_IP, IP_TTL, hops); }
+Result<> TcpListener::set_ttl(std::uint32_t hops) const noexcept {
+    return set_count(raw(), IPPROTO_IP, IP_TTL, hops);
+}
 Result<std::uint32_t> TcpListener::ttl() const noexcept { return get_count(raw(), IPPROTO_IP, IP_TTL); }
 
 } // namespace mio::net

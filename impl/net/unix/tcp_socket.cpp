@@ -36,15 +36,25 @@ Result<TcpSocket> TcpSocket::v6() {
     return TcpSocket(handle->take());
 }
 
-Result<> TcpSocket::set_reuse_address(bool on) const noexcept { return set_flag(raw(), SOL_SOCKET, SO_REUSEADDR, on); }
+Result<> TcpSocket::set_reuse_address(bool on) const noexcept {
+    return set_flag(raw(), SOL_SOCKET, SO_REUSEADDR, on);
+}
 Result<bool> TcpSocket::reuse_address() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEADDR); }
-Result<> TcpSocket::set_reuse_port(bool on) const noexcept { return set_flag(raw(), SOL_SOCKET, SO_REUSEPORT, on); }
+Result<> TcpSocket::set_reuse_port(bool on) const noexcept {
+    return set_flag(raw(), SOL_SOCKET, SO_REUSEPORT, on);
+}
 Result<bool> TcpSocket::reuse_port() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEPORT); }
-Result<> TcpSocket::set_only_v6(bool on) const noexcept { return set_flag(raw(), IPPROTO_IPV6, IPV6_V6ONLY, on); }
+Result<> TcpSocket::set_only_v6(bool on) const noexcept {
+    return set_flag(raw(), IPPROTO_IPV6, IPV6_V6ONLY, on);
+}
 Result<bool> TcpSocket::only_v6() const noexcept { return get_flag(raw(), IPPROTO_IPV6, IPV6_V6ONLY); }
-Result<> TcpSocket::set_nodelay(bool on) const noexcept { return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on); }
+Result<> TcpSocket::set_nodelay(bool on) const noexcept {
+    return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on);
+}
 Result<bool> TcpSocket::nodelay() const noexcept { return get_flag(raw(), IPPROTO_TCP, TCP_NODELAY); }
-Result<> TcpSocket::set_keepalive(bool on) const noexcept { return set_flag(raw(), SOL_SOCKET, SO_KEEPALIVE, on); }
+Result<> TcpSocket::set_keepalive(bool on) const noexcept {
+    return set_flag(raw(), SOL_SOCKET, SO_KEEPALIVE, on);
+}
 Result<bool> TcpSocket::keepalive() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_KEEPALIVE); }
 
 Result<> TcpSocket::set_linger(std::optional<std::chrono::milliseconds> limit) const noexcept {
@@ -70,11 +80,15 @@ Result<std::optional<std::chrono::seconds>> TcpSocket::linger() const noexcept {
 Result<> TcpSocket::set_receive_buffer(std::size_t bytes) const noexcept {
     return set_count(raw(), SOL_SOCKET, SO_RCVBUF, bytes);
 }
-Result<std::size_t> TcpSocket::receive_buffer() const noexcept { return get_count(raw(), SOL_SOCKET, SO_RCVBUF); }
+Result<std::size_t> TcpSocket::receive_buffer() const noexcept {
+    return get_count(raw(), SOL_SOCKET, SO_RCVBUF);
+}
 Result<> TcpSocket::set_send_buffer(std::size_t bytes) const noexcept {
     return set_count(raw(), SOL_SOCKET, SO_SNDBUF, bytes);
 }
-Result<std::size_t> TcpSocket::send_buffer() const noexcept { return get_count(raw(), SOL_SOCKET, SO_SNDBUF); }
+Result<std::size_t> TcpSocket::send_buffer() const noexcept {
+    return get_count(raw(), SOL_SOCKET, SO_SNDBUF);
+}
 
 Result<> TcpSocket::bind(const SocketAddress& address) const noexcept {
     const OsAddress native = to_os(address);
@@ -84,7 +98,8 @@ Result<> TcpSocket::bind(const SocketAddress& address) const noexcept {
 Result<SocketAddress> TcpSocket::local_address() const noexcept { return local_address_of(raw()); }
 
 Result<TcpListener> TcpSocket::listen(int backlog) && {
-    if (auto listening = os::check(::listen(raw(), backlog)); !listening) return std::unexpected(listening.error());
+    if (auto listening = os::check(::listen(raw(), backlog)); !listening)
+        return std::unexpected(listening.error());
     return TcpListener::from_raw(release());
 }
 

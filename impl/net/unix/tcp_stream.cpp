@@ -29,8 +29,7 @@ namespace mio::net {
 namespace {
 
 // The calls take no more buffers than this; the rest waits for the next call.
-template <class Slice>
-::msghdr message_of(std::span<const Slice> buffers) noexcept {
+template <class Slice>::msghdr message_of(std::span<const Slice> buffers) noexcept {
     ::msghdr message{};
     // RawBuffer, all that a slice holds, has iovec's layout. The kernel does not write to the array.
     message.msg_iov = reinterpret_cast<::iovec*>(const_cast<Slice*>(buffers.data()));
@@ -40,9 +39,12 @@ template <class Slice>
 
 int to_os(Shutdown how) noexcept {
     switch (how) {
-    case Shutdown::read: return SHUT_RD;
-    case Shutdown::write: return SHUT_WR;
-    case Shutdown::both: break;
+    case Shutdown::read:
+        return SHUT_RD;
+    case Shutdown::write:
+        return SHUT_WR;
+    case Shutdown::both:
+        break;
     }
     return SHUT_RDWR;
 }
@@ -103,9 +105,13 @@ Result<std::size_t> TcpStream::write_vectored(std::span<const IoSlice> buffers) 
 
 Result<> TcpStream::shutdown(Shutdown how) const noexcept { return os::check(::shutdown(raw(), to_os(how))); }
 
-Result<> TcpStream::set_nodelay(bool on) const noexcept { return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on); }
+Result<> TcpStream::set_nodelay(bool on) const noexcept {
+    return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on);
+}
 Result<bool> TcpStream::nodelay() const noexcept { return get_flag(raw(), IPPROTO_TCP, TCP_NODELAY); }
-Result<> TcpStream::set_ttl(std::uint32_t hops) const noexcept { return set_count(raw(), IPPROTO_IP, IP_TTL, hops); }
+Result<> TcpStream::set_ttl(std::uint32_t hops) const noexcept {
+    return set_count(raw(), IPPROTO_IP, IP_TTL, hops);
+}
 Result<std::uint32_t> TcpStream::ttl() const noexcept { return get_count(raw(), IPPROTO_IP, IP_TTL); }
 
 Result<SocketAddress> TcpStream::peer_address() const noexcept { return peer_address_of(raw()); }

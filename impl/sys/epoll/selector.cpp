@@ -33,7 +33,9 @@ namespace {
 
 // `decode` for every combination of the flags it reads, so that an event costs a look-up and no branches.
 // The index packs EPOLLRDHUP beside the five low flags.
-constexpr std::size_t table_index(std::uint32_t events) noexcept { return (events & 0x1f) | (events & EPOLLRDHUP) >> 8; }
+constexpr std::size_t table_index(std::uint32_t events) noexcept {
+    return (events & 0x1f) | (events & EPOLLRDHUP) >> 8;
+}
 static_assert((EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP) == 0x1f && EPOLLRDHUP >> 8 == 0x20);
 
 constexpr auto readiness_table = [] {
@@ -74,25 +76,27 @@ int to_milliseconds(std::chrono::nanoseconds timeout) noexcept {
 std::atomic<bool> has_pwait2 = true;
 
 // The C library has no wrapper everywhere; the kernel's own time structure has 64-bit members everywhere.
-int wait_precisely(RawHandle epoll, ::epoll_event* records, int capacity, std::chrono::nanoseconds timeout) noexcept {
+int wait_precisely(RawHandle epoll, ::epoll_event* records, int capacity,
+                   std::chrono::nanoseconds timeout) noexcept {
     struct {
         std::int64_t seconds;
         std::int64_t nanoseconds;
     } const limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
-    return static_cast<int>(::syscall(SYS_epoll_pwait2, epoll, records, capacity, &limit, nullptr, std::size_t{0}));
+    return static_cast<int>(
+        ::syscall(SYS_epoll_pwait2, epoll, records, capacity, &limit, nullptr, std::size_t{0}));
 }
 
-int wait(RawHandle epoll, ::epoll_event* records, int capacity,
-         std::optional<std::chrono::nanoseconds> timeout) noexcept {
-    if (!timeout) return ::epoll_wait(epoll, records, capacity, -1);
-    if (timeout->count() <= 0) return ::epoll_wait(epoll, records, capacity, 0);
+int wait_for(RawHandle epoll, ::epoll_event* records, int capacity,
+             std::chrono::nanoseconds timeout) noexcept {
+    if (timeout.count() <= 0) return ::epoll_wait(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
-        const int count = wait_precisely(epoll, records, capacity, *timeout);
-        // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox that does not know it.
+        const int count = wait_precisely(epoll, records, capacity, timeout);
+        // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox that does not know
+        // it.
         if (count != -1 || (errno != ENOSYS && errno != EPERM)) return count;
         has_pwait2.store(false, std::memory_order_relaxed);
     }
-    return ::epoll_wait(epoll, records, capacity, to_milliseconds(*timeout));
+    return ::epoll_wait(epoll, records, capacity, to_milliseconds(timeout));
 }
 
 std::uint64_t next_id() noexcept {
@@ -112,27 +116,32 @@ Selector::Selector(Parts&& parts) noexcept : epoll_(std::move(parts.epoll)), id_
 
 Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
-    const auto room = events.records();
-    auto* records = reinterpret_cast<::epoll_event*>(room.data());
-    const auto capacity = std::min<std::size_t>(room.size() / sizeof(::epoll_event), INT_MAX / sizeof(::epoll_event));
-    const int count = wait(epoll_.get(), records, static_cast<int>(capacity), timeout);
-    if (count == -1) [[unlikely]] return std::unexpected(os::last_error());
+    auto* records = reinterpret_cast<::epoll_event*>(events.records());
+    const auto capacity =
+        std::min<std::size_t>(events.capacity(), INT_MAX / sizeof(::epoll_event)); // EP_MAX_EVENTS
+    const int count = timeout ? wait_for(epoll_.get(), records, static_cast<int>(capacity), *timeout)
+                              : ::epoll_wait(epoll_.get(), records, static_cast<int>(capacity), -1);
+    if (count == -1) [[unlikely]]
+        return std::unexpected(os::last_error());
     for (const auto* record = records; record != records + count; ++record) {
         const std::uint32_t flags = record->events;
-        events.push(Event(Token{static_cast<std::size_t>(record->data.u64)}, readiness_table[table_index(flags)], flags));
+        events.push(Event(Token{static_cast<std::size_t>(record->data.u64)},
+                          readiness_table[table_index(flags)], flags));
     }
     if (woken_.load(std::memory_order_relaxed)) settle_wakes(events);
     return {};
 }
 
-// Lets the wakers that this batch reports make a system call again. The others stay pending: their event is still in
-// the kernel's queue, or about to be put there by a thread between its exchange and its write (see Waker::wake).
+// Lets the wakers that this batch reports make a system call again. The others stay pending: their event is
+// still in the kernel's queue, or about to be put there by a thread between its exchange and its write (see
+// Waker::wake).
 //
-// A user's source may share a waker's token and be taken for it. That is harmless: a waker that is told too early
-// that it was reported makes one write that it could have saved.
+// A user's source may share a waker's token and be taken for it. That is harmless: a waker that is told too
+// early that it was reported makes one write that it could have saved.
 void Selector::settle_wakes(const Events& events) noexcept {
     const std::scoped_lock lock(wakers_mutex_);
-    // An exchange, since it cannot be overtaken by the loads below: a wake whose `woken_` it wipes out is seen there.
+    // An exchange, since it cannot be overtaken by the loads below: a wake whose `woken_` it wipes out is
+    // seen there.
     woken_.exchange(false, std::memory_order_acquire);
     for (auto* waker = wakers_; waker != nullptr; waker = waker->next_) {
         if (!waker->pending_.load(std::memory_order_relaxed)) continue;
@@ -148,14 +157,16 @@ void Selector::settle_wakes(const Events& events) noexcept {
     }
 }
 
-Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest, Trigger trigger) noexcept {
+Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
+                                    Trigger trigger) noexcept {
     if (auto added = control(epoll_.get(), EPOLL_CTL_ADD, handle, token, interest, trigger); !added) {
         return std::unexpected(added.error());
     }
     return id_;
 }
 
-Result<> Selector::modify(RawHandle handle, std::uint64_t, Token token, Interest interest, Trigger trigger) noexcept {
+Result<> Selector::modify(RawHandle handle, std::uint64_t, Token token, Interest interest,
+                          Trigger trigger) noexcept {
     return control(epoll_.get(), EPOLL_CTL_MOD, handle, token, interest, trigger);
 }
 

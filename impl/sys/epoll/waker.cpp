@@ -51,14 +51,14 @@ Waker::~Waker() {
     *link = next_;
 }
 
-// Why no wake is lost: only the thread that turns `pending_` from false to true writes, and every write is an edge
-// that some later epoll_wait reports. A thread that finds the flag set relies on that report being still to come;
-// `settle_wakes` clears the flag only after epoll_wait has returned the event, and before `select` returns. So either
-// this exchange comes first in the flag's order, and the `select` that clears it acquires what this thread wrote and
-// has the event in hand; or it comes second, finds false, and writes anew.
+// Why no wake is lost: only the thread that turns `pending_` from false to true writes, and every write is an
+// edge that some later epoll_wait reports. A thread that finds the flag set relies on that report being still
+// to come; `settle_wakes` clears the flag only after epoll_wait has returned the event, and before `select`
+// returns. So either this exchange comes first in the flag's order, and the `select` that clears it acquires
+// what this thread wrote and has the event in hand; or it comes second, finds false, and writes anew.
 //
-// `woken_` is set between the two, so that the thread that receives the event knows that there is a flag to clear:
-// the kernel orders the write before the epoll_wait that reports it.
+// `woken_` is set between the two, so that the thread that receives the event knows that there is a flag to
+// clear: the kernel orders the write before the epoll_wait that reports it.
 Result<> Waker::wake() noexcept {
     if (pending_.exchange(true, std::memory_order_acq_rel)) return {};
     selector_.woken_.store(true, std::memory_order_release);

@@ -14,44 +14,28 @@ class ErrorCategory final : public std::error_category {
 
     std::string message(int value) const override {
         switch (static_cast<Errc>(value)) {
-        case Errc::already_registered:
-            return "source already registered";
-        case Errc::not_registered:
-            return "source not registered";
-        case Errc::other_registry:
-            return "source registered with another Poll";
-        case Errc::no_capacity:
-            return "no capacity for events";
-        case Errc::invalid_address:
-            return "invalid address";
-        case Errc::path_too_long:
-            return "path too long for a socket address";
-        case Errc::interior_nul:
-            return "path or name contains a NUL";
-        case Errc::unsupported:
-            return "not supported by this backend or system";
+        case Errc::already_registered: return "source already registered";
+        case Errc::not_registered: return "source not registered";
+        case Errc::other_registry: return "source registered with another Poll";
+        case Errc::no_capacity: return "no capacity for events";
+        case Errc::invalid_address: return "invalid address";
+        case Errc::path_too_long: return "path too long for a socket address";
+        case Errc::interior_nul: return "path or name contains a NUL";
+        case Errc::unsupported: return "not supported by this backend or system";
         }
         return "unknown mio error " + std::to_string(value);
     }
 
     std::error_condition default_error_condition(int value) const noexcept override {
         switch (static_cast<Errc>(value)) {
-        case Errc::already_registered:
-            return std::errc::file_exists;
-        case Errc::not_registered:
-            return std::errc::no_such_file_or_directory;
-        case Errc::other_registry:
-            return std::errc::file_exists;
-        case Errc::no_capacity:
-            return std::errc::invalid_argument;
-        case Errc::invalid_address:
-            return std::errc::invalid_argument;
-        case Errc::path_too_long:
-            return std::errc::filename_too_long;
-        case Errc::interior_nul:
-            return std::errc::invalid_argument;
-        case Errc::unsupported:
-            return std::errc::operation_not_supported;
+        case Errc::already_registered: return std::errc::file_exists;
+        case Errc::not_registered: return std::errc::no_such_file_or_directory;
+        case Errc::other_registry: return std::errc::file_exists;
+        case Errc::no_capacity: return std::errc::invalid_argument;
+        case Errc::invalid_address: return std::errc::invalid_argument;
+        case Errc::path_too_long: return std::errc::filename_too_long;
+        case Errc::interior_nul: return std::errc::invalid_argument;
+        case Errc::unsupported: return std::errc::operation_not_supported;
         }
         return {value, *this};
     }

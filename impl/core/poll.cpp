@@ -72,7 +72,8 @@ Result<> Poll::poll(Events& events, std::optional<std::chrono::nanoseconds> time
 
 Result<> Poll::poll_until(Events& events, std::chrono::steady_clock::time_point deadline) {
     while (true) {
-        auto polled = poll(events, deadline - std::chrono::steady_clock::now());
+        const auto now = std::chrono::steady_clock::now();
+        auto polled = poll(events, deadline > now ? deadline - now : std::chrono::nanoseconds::zero());
         if (polled || !interrupted(polled.error())) return polled;
     }
 }

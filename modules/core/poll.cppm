@@ -70,8 +70,7 @@ export class Registry {
     /// - `Errc::already_registered`: it is registered, with this `Poll` or another;
     /// - `Errc::unsupported`: this backend cannot watch for that interest;
     /// - the OS's own: the handle is not open, is of a kind that cannot be watched (a regular file), or is
-    /// watched
-    ///   already through another source; too many watches; out of memory.
+    ///   watched already through another source; too many watches; out of memory.
     /// @see epoll_ctl(2), kevent(2)
     template <Source S>
     [[nodiscard]] Result<> add(S& source, Token token, Interest interest,
@@ -131,7 +130,7 @@ export class Poll {
     /// Errors, after each of which `events` is empty:
     /// - `Errc::no_capacity`: `events` has no room;
     /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. Never retried here; see
-    /// `poll_until`.
+    ///   `poll_until`.
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
     [[nodiscard]] Result<> poll(Events& events,
                                 std::optional<std::chrono::nanoseconds> timeout = std::nullopt);

@@ -39,12 +39,9 @@ template <class Slice>::msghdr message_of(std::span<const Slice> buffers) noexce
 
 int to_os(Shutdown how) noexcept {
     switch (how) {
-    case Shutdown::read:
-        return SHUT_RD;
-    case Shutdown::write:
-        return SHUT_WR;
-    case Shutdown::both:
-        break;
+    case Shutdown::read: return SHUT_RD;
+    case Shutdown::write: return SHUT_WR;
+    case Shutdown::both: break;
     }
     return SHUT_RDWR;
 }

@@ -91,8 +91,7 @@ int wait_for(RawHandle epoll, ::epoll_event* records, int capacity,
     if (timeout.count() <= 0) return ::epoll_wait(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const int count = wait_precisely(epoll, records, capacity, timeout);
-        // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox that does not know
-        // it.
+        // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox from before it.
         if (count != -1 || (errno != ENOSYS && errno != EPERM)) return count;
         has_pwait2.store(false, std::memory_order_relaxed);
     }

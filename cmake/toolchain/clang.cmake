@@ -1,9 +1,9 @@
 # The newest Clang on this machine, unless the user named a compiler.
 if(NOT CMAKE_CXX_COMPILER AND NOT DEFINED ENV{CXX})
-    find_program(MIO_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++-18 clang++
+    find_program(MIO_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++
         HINTS /opt/homebrew/opt/llvm/bin /usr/local/opt/llvm/bin DOC "Clang that can build C++ modules")
     if(NOT MIO_CLANG)
-        message(FATAL_ERROR "No clang++ on this machine. Install Clang 18 or newer, or run: tools/dev setup")
+        message(FATAL_ERROR "No clang++ on this machine. Install Clang 19 or newer, or run: tools/dev setup")
     endif()
     set(CMAKE_CXX_COMPILER ${MIO_CLANG})
 endif()

@@ -63,6 +63,9 @@ class SelectorOwner {
 /// source is for one thread at a time.
 export class Registry {
   public:
+    Registry(Registry&&) noexcept = default; // not copied: `try_clone` says what it does
+    Registry& operator=(Registry&&) noexcept = default;
+
     /// Starts to watch `source`: from the next poll on, and in a poll that is under way, its readiness for
     /// `interest` is reported with `token`. A condition that holds already is reported too.
     ///
@@ -216,7 +219,8 @@ export class Waker {
     ///
     /// Wakes that come before the poll that reports them are one event; while one waits to be reported, the
     /// others make no system call. What the thread wrote before `wake` is visible after the poll that reports
-    /// it. Once the `Poll` is gone it succeeds and does nothing. Never blocks. Errors: the OS's own.
+    /// it. Once the `Poll` is gone it succeeds and does nothing. Never blocks. A signal handler may call it on
+    /// Linux (it can change `errno`). Errors: the OS's own.
     [[nodiscard]] Result<> wake() const noexcept;
 
   private:

@@ -20,7 +20,7 @@ if(MIO_BACKEND STREQUAL "auto")
 elseif(MIO_BACKEND IN_LIST MIO_BACKENDS)
     set(MIO_NATIVE ${MIO_BACKEND})
 else()
+    list(JOIN MIO_BACKENDS ", " choices)
     message(FATAL_ERROR
-        "MIO_BACKEND=${MIO_BACKEND} cannot be built on ${CMAKE_SYSTEM_NAME}. "
-        "Choose auto or one of: ${MIO_BACKENDS}")
+        "MIO_BACKEND=${MIO_BACKEND} cannot be built on ${CMAKE_SYSTEM_NAME}. Choose one of: auto, ${choices}")
 endif()

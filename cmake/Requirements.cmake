@@ -1,47 +1,63 @@
-# What this project cannot be built without, checked where the message can still say what to install.
+# What mio needs of whoever compiles its module interfaces: this project, and every user of an installed mio. So it
+# is installed too, beside the package's config file.
 
-if(NOT CMAKE_GENERATOR MATCHES "Ninja")
-    message(FATAL_ERROR
-        "mio is made of C++ named modules, which the generator '${CMAKE_GENERATOR}' cannot build.\n"
-        "Install Ninja 1.11 or newer and configure with: cmake -G Ninja …")
-endif()
+# Sets `result` to the first thing that is missing, with what to do about it, or to nothing.
+function(mio_missing_requirement result)
+    get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
 
-execute_process(COMMAND ${CMAKE_MAKE_PROGRAM} --version
-    OUTPUT_VARIABLE mio_ninja_version OUTPUT_STRIP_TRAILING_WHITESPACE)
-if(mio_ninja_version VERSION_LESS 1.11)
-    message(FATAL_ERROR
-        "mio needs Ninja 1.11 or newer for C++ modules; ${CMAKE_MAKE_PROGRAM} is ${mio_ninja_version}.\n"
-        "Install a newer ninja (package ninja-build or ninja).")
-endif()
+    set(ninja_version 0)
+    if(CMAKE_GENERATOR MATCHES "Ninja")
+        execute_process(COMMAND ${CMAKE_MAKE_PROGRAM} --version
+            OUTPUT_VARIABLE ninja_version OUTPUT_STRIP_TRAILING_WHITESPACE)
+    endif()
 
-if(CMAKE_CXX_COMPILER_ID STREQUAL "AppleClang")
-    message(FATAL_ERROR
-        "Apple's Clang has no C++ named modules. Install LLVM's: brew install llvm,\n"
-        "then configure with -DCMAKE_CXX_COMPILER=$(brew --prefix llvm)/bin/clang++")
-elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    set(mio_least_compiler 19) # before, it has no std::expected with libstdc++
-    set(mio_compiler_hint "Clang 19 or newer (Debian 12: apt-get install clang-19 clang-tools-19)")
-elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    set(mio_least_compiler 15)
-    set(mio_compiler_hint "GCC 15 or newer, or Clang 19 or newer (Debian 12: apt-get install clang-19 clang-tools-19)")
-elseif(MSVC)
-    set(mio_least_compiler 19.40)
-    set(mio_compiler_hint "Visual Studio 2022 17.10 or newer")
-else()
-    message(WARNING "mio has not been tried with the compiler ${CMAKE_CXX_COMPILER_ID}.")
-    set(mio_least_compiler 0)
-endif()
-if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS mio_least_compiler)
-    message(FATAL_ERROR
-        "mio needs ${mio_compiler_hint} for C++ modules;\n"
-        "${CMAKE_CXX_COMPILER} is ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}.\n"
-        "Name another compiler with -DCMAKE_CXX_COMPILER=…, use a preset of this project, which looks for one, "
-        "or let the project install one: tools/dev setup")
-endif()
+    set(least 0)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+        set(least 19) # before, libstdc++ keeps std::expected from it
+        set(wanted "Clang 19 or newer")
+    elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        set(least 15)
+        set(wanted "GCC 15 or newer or Clang 19 or newer")
+    elseif(CMAKE_CXX_COMPILER_ID STREQUAL "MSVC")
+        set(least 19.40)
+        set(wanted "Visual Studio 2022 17.10 or newer")
+    endif()
 
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT CMAKE_CXX_COMPILER_CLANG_SCAN_DEPS)
-    message(FATAL_ERROR
-        "CMake finds no clang-scan-deps beside ${CMAKE_CXX_COMPILER}, and cannot order C++ modules without it.\n"
-        "Install it (Debian and Ubuntu: the package clang-tools-<version of the compiler>, Fedora: "
-        "clang-tools-extra), or let the project do it: tools/dev setup")
-endif()
+    # message() breaks lines by itself, except those that begin with a space.
+    set(missing "")
+    if(NOT "CXX" IN_LIST languages)
+        string(CONCAT missing
+            "mio is a C++ library, and C++ is not enabled in this project.\n"
+            "Enable it before mio is looked for:\n"
+            "  project(… LANGUAGES CXX)")
+    elseif(NOT CMAKE_GENERATOR MATCHES "Ninja")
+        # Visual Studio's can build modules, but not import those of an installed library.
+        string(CONCAT missing
+            "mio is made of C++ modules, which CMake cannot build with the generator '${CMAKE_GENERATOR}'.\n"
+            "Install Ninja 1.11 or newer and configure an empty build directory with it:\n"
+            "  cmake -G Ninja …")
+    elseif(ninja_version VERSION_LESS 1.11)
+        string(CONCAT missing
+            "mio is made of C++ modules, which need Ninja 1.11 or newer; ${CMAKE_MAKE_PROGRAM} is ${ninja_version}.\n"
+            "Install a newer one; the package is named ninja-build or ninja.")
+    elseif(CMAKE_CXX_COMPILER_ID STREQUAL "AppleClang")
+        string(CONCAT missing
+            "mio is made of C++ modules, which Apple's Clang cannot build.\n"
+            "Install LLVM's (brew install llvm) and configure an empty build directory with it:\n"
+            "  cmake -G Ninja -DCMAKE_CXX_COMPILER=$(brew --prefix llvm)/bin/clang++ …")
+    elseif(CMAKE_CXX_COMPILER_VERSION VERSION_LESS least)
+        string(CONCAT missing
+            "mio is made of C++ modules, which need ${wanted}; "
+            "${CMAKE_CXX_COMPILER} is ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}.\n"
+            "Install one (Debian 12: apt-get install clang-19 clang-tools-19) and configure an empty build directory "
+            "with it:\n"
+            "  cmake -G Ninja -DCMAKE_CXX_COMPILER=clang++-19 …")
+    elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT CMAKE_CXX_COMPILER_CLANG_SCAN_DEPS)
+        string(CONCAT missing
+            "mio is made of C++ modules, and CMake finds no clang-scan-deps for ${CMAKE_CXX_COMPILER}, without which "
+            "it cannot order them.\n"
+            "Install it (Debian, Ubuntu: clang-tools-<version of the compiler>; Fedora: clang-tools-extra) and "
+            "configure an empty build directory.")
+    endif()
+    set(${result} "${missing}" PARENT_SCOPE)
+endfunction()

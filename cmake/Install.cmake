@@ -1,0 +1,41 @@
+# What `cmake --install` puts into a prefix, which may be moved afterwards:
+#
+#   bin/mio-probe                 if it is built
+#   lib/libmetal-io.a
+#   lib/cmake/metal-io/           the package: find_package(metal-io) gives metal-io::mio
+#   share/metal-io/modules/       the module interfaces, which every consumer compiles for itself
+#   share/licenses/metal-io/
+#
+# Compiled interfaces (BMIs) are not installed: they fit one compiler and one set of options, and CMake never uses them.
+
+include(CMakePackageConfigHelpers)
+
+set(mio_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/metal-io)
+
+install(TARGETS mio EXPORT metal-io
+    FILE_SET modules DESTINATION ${CMAKE_INSTALL_DATADIR}/metal-io/modules)
+
+# CXX_MODULES_DIRECTORY: CMake gives the files in it the same names for every export set (CMake issue 25609), so that
+# a directory shared by two of them would lose one.
+install(EXPORT metal-io
+    NAMESPACE metal-io::
+    FILE metal-ioTargets.cmake
+    DESTINATION ${mio_package_dir}
+    CXX_MODULES_DIRECTORY cxx-modules)
+
+configure_package_config_file(cmake/metal-ioConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/metal-ioConfig.cmake
+    INSTALL_DESTINATION ${mio_package_dir}
+    NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/metal-ioConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+install(FILES
+    ${CMAKE_CURRENT_BINARY_DIR}/metal-ioConfig.cmake
+    ${CMAKE_CURRENT_BINARY_DIR}/metal-ioConfigVersion.cmake
+    DESTINATION ${mio_package_dir})
+install(FILES cmake/Requirements.cmake DESTINATION ${mio_package_dir} RENAME metal-ioRequirements.cmake)
+
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/metal-io)
+
+if(TARGET mio-probe)
+    install(TARGETS mio-probe)
+endif()

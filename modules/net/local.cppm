@@ -75,7 +75,8 @@ export class UnixAddress {
 export struct PeerCredentials {
     std::uint32_t user = 0;
     std::uint32_t group = 0;
-    /// Where the OS tells: Linux, Apple, NetBSD, OpenBSD.
+    /// Where the OS tells: Linux, Apple, NetBSD, OpenBSD; and on Linux if the peer is in a PID namespace that this
+    /// process sees.
     std::optional<std::int64_t> process;
 };
 
@@ -124,7 +125,8 @@ export class UnixStream : public Socket {
     [[nodiscard]] Result<ReceivedWithFds> receive_with_fds(std::span<std::byte> buffer,
                                                            std::span<OwnedHandle> fds) const noexcept;
 
-    /// Who connected, or listened when this end connected. @see unix(7), SO_PEERCRED; getpeereid(3)
+    /// Who connected, or listened when this end connected. Errors: `std::errc::not_connected`.
+    /// @see unix(7), SO_PEERCRED; getpeereid(3)
     [[nodiscard]] Result<PeerCredentials> peer_credentials() const noexcept;
     [[nodiscard]] Result<UnixAddress> peer_address() const noexcept;
     [[nodiscard]] Result<UnixAddress> local_address() const noexcept;
@@ -139,8 +141,8 @@ export class UnixStream : public Socket {
 /// `address_in_use`: unlink it when you are done, and use `bind_replacing` for what a crash left behind.
 export class UnixListener : public Socket {
   public:
-    /// Listens at `address`, with the longest queue the OS allows. Errors: `address_in_use` when the path exists,
-    /// whatever it is; the OS's own.
+    /// Listens at `address`, with the longest queue the OS allows. Linux makes up an abstract name for an unnamed
+    /// one. Errors: `address_in_use` when the path exists, whatever it is; the OS's own.
     /// @see bind(2), unix(7)
     [[nodiscard]] static Result<UnixListener> bind(const UnixAddress& address);
     /// The same for a path; errors also as `UnixAddress::from_path`.

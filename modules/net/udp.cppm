@@ -88,12 +88,13 @@ export class UdpSocket : public Socket {
     /// Sends as many of `datagrams` as there is room for, in order, and gives their number, which is at least 1
     /// unless `datagrams` is empty. One system call for each 64 where the OS has such a call. Errors, only if the
     /// first datagram could not be sent: as `send_to`. An error at a later one ends the call with the number before
-    /// it; the next call reports it.
+    /// it, and comes again when the next call begins with that one; so go on with the rest until all are sent or it
+    /// would block. An ICMP error that arrives in the middle ends the call likewise, but Linux does not tell it again.
     /// @see sendmmsg(2)
     [[nodiscard]] Result<std::size_t> send_many(std::span<const OutgoingDatagram> datagrams) const noexcept;
     /// Receives as many datagrams as are waiting and fit, and gives their number: fewer than `datagrams` means that
-    /// none is left. One system call for each 64 where the OS has such a call; no allocation. Errors: would-block
-    /// when none is waiting; an ICMP error.
+    /// none is left, or that an ICMP error arrived in the middle, which is an event of its own. One system call for
+    /// each 64 where the OS has such a call; no allocation. Errors: would-block when none is waiting; an ICMP error.
     /// @see recvmmsg(2)
     [[nodiscard]] Result<std::size_t> receive_many(std::span<IncomingDatagram> datagrams) const noexcept;
 

@@ -37,8 +37,10 @@ Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buf
         }
         has_nosignal.store(false, std::memory_order_relaxed);
     }
+    std::size_t wanted = 0;
+    for (const auto& buffer : buffers) wanted += buffer.iov_len;
     os::SigpipeSwallower swallower;
-    return swallower.watch(os::check_count(::writev(handle, buffers.data(), count)));
+    return swallower.watch(os::check_count(::writev(handle, buffers.data(), count)), wanted);
 }
 
 } // namespace mio::net

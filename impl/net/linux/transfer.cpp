@@ -32,7 +32,7 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
     return to.try_io(Interest::writable, [&] {
         auto position = static_cast<::off_t>(offset);
         os::SigpipeSwallower swallower;
-        return swallower.watch(os::check_count(::sendfile(to.raw(), file, &position, count)));
+        return swallower.watch(os::check_count(::sendfile(to.raw(), file, &position, count)), count);
     });
 }
 
@@ -41,8 +41,9 @@ Result<std::size_t> splice(const IoSource& from, const IoSource& to, std::size_t
     return from.try_io(Interest::readable, [&] {
         return to.try_io(Interest::writable, [&] {
             os::SigpipeSwallower swallower;
-            return swallower.watch(os::check_count(
-                ::splice(from.raw(), nullptr, to.raw(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)));
+            const auto moved =
+                ::splice(from.raw(), nullptr, to.raw(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+            return swallower.watch(os::check_count(moved), count);
         });
     });
 }

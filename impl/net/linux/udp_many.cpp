@@ -46,12 +46,14 @@ std::uint16_t segment_size_in(::msghdr& message) noexcept {
 }
 
 Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagram> datagrams) noexcept {
-    std::array<::mmsghdr, batch_size> messages{};
+    // Not cleared: a call seldom needs all of them.
+    std::array<::mmsghdr, batch_size> messages;
     std::array<::iovec, batch_size> vectors;
     std::array<OsAddress, batch_size> peers;
     for (std::size_t i = 0; i < datagrams.size(); ++i) {
         const auto& datagram = datagrams[i];
         vectors[i] = {const_cast<std::byte*>(datagram.bytes.data()), datagram.bytes.size()}; // only read
+        messages[i] = {};
         auto& message = messages[i].msg_hdr;
         message.msg_iov = &vectors[i];
         message.msg_iovlen = 1;
@@ -65,12 +67,13 @@ Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagra
 }
 
 Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> datagrams) noexcept {
-    std::array<::mmsghdr, batch_size> messages{};
+    std::array<::mmsghdr, batch_size> messages;
     std::array<::iovec, batch_size> vectors;
     std::array<OsAddress, batch_size> senders;
     std::array<Control, batch_size> controls;
     for (std::size_t i = 0; i < datagrams.size(); ++i) {
         vectors[i] = {datagrams[i].buffer.data(), datagrams[i].buffer.size()};
+        messages[i] = {};
         auto& message = messages[i].msg_hdr;
         message.msg_iov = &vectors[i];
         message.msg_iovlen = 1;
@@ -94,7 +97,8 @@ Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> 
     return count;
 }
 
-// Batch after batch until one comes short. What went before an error counts; the error comes again with the next call.
+// Batch after batch until one comes short. What went before an error counts. The error of a bad datagram comes again with
+// the next call; a pending one, from ICMP, is gone, as it is when it ends a batch of sendmmsg: see BUGS in sendmmsg(2).
 template <class Datagram, class Batch>
 Result<std::size_t> in_batches(std::span<Datagram> datagrams, Batch&& batch) noexcept {
     std::size_t done = 0;

@@ -50,14 +50,14 @@ OsAddress to_os(const SocketAddress& address) noexcept {
 }
 
 Result<SocketAddress> from_os(const OsAddress& address) noexcept {
-    if (address.storage.ss_family == AF_INET && address.length >= sizeof(::sockaddr_in)) {
+    if (address.length >= sizeof(::sockaddr_in) && address.storage.ss_family == AF_INET) {
         ::sockaddr_in native;
         std::memcpy(&native, &address.storage, sizeof native);
         std::uint8_t bytes[4];
         std::memcpy(bytes, &native.sin_addr, sizeof bytes);
         return SocketAddress(IpAddress::v4(bytes[0], bytes[1], bytes[2], bytes[3]), ntohs(native.sin_port));
     }
-    if (address.storage.ss_family == AF_INET6 && address.length >= sizeof(::sockaddr_in6)) {
+    if (address.length >= sizeof(::sockaddr_in6) && address.storage.ss_family == AF_INET6) {
         ::sockaddr_in6 native;
         std::memcpy(&native, &address.storage, sizeof native);
         std::uint8_t bytes[16];

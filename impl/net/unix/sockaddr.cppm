@@ -24,9 +24,10 @@ import mio.os;
 
 namespace mio::net {
 
-/// An address as the OS takes and gives it.
+/// An address as the OS takes and gives it. Only the first `length` bytes mean anything, once they are filled in;
+/// clearing all of them would cost more than the rest of a receiving call.
 export struct OsAddress {
-    ::sockaddr_storage storage{};
+    ::sockaddr_storage storage;
     ::socklen_t length = sizeof(::sockaddr_storage);
 
     [[nodiscard]] ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }

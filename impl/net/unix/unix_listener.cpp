@@ -17,6 +17,7 @@ module;
 module mio.net.local;
 
 import mio.core.error;
+import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.sockaddr;
@@ -39,15 +40,28 @@ std::string_view folder_of(std::string_view path) noexcept {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Holds an exclusive lock on a folder for as long as it is open.
-Result<OwnedHandle> lock_folder(std::string_view folder) noexcept {
-    auto handle = os::check_handle(::open(c_path(folder).data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!handle) return handle;
-    while (::flock(handle->get(), LOCK_EX) == -1) {
-        if (errno != EINTR) return std::unexpected(os::last_error());
+// Holds an exclusive lock on a folder.
+class FolderLock {
+  public:
+    static Result<FolderLock> acquire(std::string_view folder) noexcept {
+        auto handle = os::check_handle(::open(c_path(folder).data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!handle) return std::unexpected(handle.error());
+        while (::flock(handle->get(), LOCK_EX) == -1) {
+            if (errno != EINTR) return std::unexpected(os::last_error());
+        }
+        return FolderLock(std::move(*handle));
     }
-    return handle;
-}
+    FolderLock(FolderLock&&) noexcept = default;
+    // Closing is not enough: a child forked meanwhile by another thread would keep the lock. See flock(2).
+    ~FolderLock() {
+        if (handle_.get() != invalid_handle) ::flock(handle_.get(), LOCK_UN);
+    }
+
+  private:
+    explicit FolderLock(OwnedHandle handle) noexcept : handle_(std::move(handle)) {}
+
+    OwnedHandle handle_;
+};
 
 // A socket that was bound and whose listener is gone.
 bool is_left_over(const UnixAddress& address) noexcept {
@@ -80,7 +94,7 @@ Result<UnixListener> UnixListener::bind(std::string_view path) {
 Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
     const auto address = UnixAddress::from_path(path);
     if (!address) return std::unexpected(address.error());
-    const auto lock = lock_folder(folder_of(path));
+    const auto lock = FolderLock::acquire(folder_of(path));
     if (!lock) return std::unexpected(lock.error());
     auto listener = bind(*address);
     if (listener || listener.error() != std::errc::address_in_use || !is_left_over(*address)) return listener;

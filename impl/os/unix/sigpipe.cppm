@@ -16,7 +16,7 @@ import mio.core.error;
 namespace mio::os {
 
 /// While it lives, a SIGPIPE that this thread causes is swallowed; one that was pending before stays. Costs three
-/// system calls, and a fourth when there was something to swallow.
+/// system calls, and a fourth when there may be something to swallow.
 /// @see sigpending(2), pthread_sigmask(3), sigtimedwait(2)
 export class SigpipeSwallower {
   public:
@@ -25,7 +25,7 @@ export class SigpipeSwallower {
         ::sigemptyset(&pending);
         ::sigpending(&pending);
         was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
-        if (was_pending_) return; // it is blocked, and another one more makes no difference
+        if (was_pending_) return; // it is blocked, and taking ours back could take that one
         ::sigemptyset(&sigpipe_);
         ::sigaddset(&sigpipe_, SIGPIPE);
         ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
@@ -35,7 +35,7 @@ export class SigpipeSwallower {
     ~SigpipeSwallower() {
         if (was_pending_) return;
         const int saved = errno;
-        if (raised_) {
+        if (maybe_raised_) {
             constexpr ::timespec at_once{};
             while (::sigtimedwait(&sigpipe_, nullptr, &at_once) == -1 && errno == EINTR) {
             }
@@ -44,15 +44,16 @@ export class SigpipeSwallower {
         errno = saved;
     }
 
-    /// Passes on the answer of the call, and notes whether it raised the signal.
-    [[nodiscard]] Result<std::size_t> watch(Result<std::size_t> result) noexcept {
-        raised_ = !result && result.error() == std::errc::broken_pipe;
+    /// Passes on the answer of the call that was to move `wanted` bytes, and notes whether it may have raised the
+    /// signal. A call whose reader leaves half-way raises it, too, and still answers how much it moved.
+    [[nodiscard]] Result<std::size_t> watch(Result<std::size_t> result, std::size_t wanted) noexcept {
+        maybe_raised_ = result ? *result < wanted : result.error() == std::errc::broken_pipe;
         return result;
     }
 
   private:
     bool was_pending_ = false;
-    bool raised_ = false;
+    bool maybe_raised_ = false;
     ::sigset_t sigpipe_;
     ::sigset_t before_;
 };

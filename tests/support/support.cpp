@@ -1,12 +1,16 @@
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 
 #include "support.hpp"
@@ -71,6 +75,28 @@ DescriptorGuard::~DescriptorGuard() {
     for (const int fd : open_descriptors()) {
         EXPECT_TRUE(before_.contains(fd)) << "descriptor " << fd << " was left open";
     }
+}
+
+testing::AssertionResult holds_in_child(const std::function<void()>& f) {
+    std::fflush(nullptr);
+    const auto child = ::fork();
+    if (child == -1) return testing::AssertionFailure() << "fork: " << std::strerror(errno);
+    if (child == 0) {
+        f();
+        std::fflush(nullptr);
+        ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) == -1) {
+        if (errno != EINTR) return testing::AssertionFailure() << "waitpid: " << std::strerror(errno);
+    }
+    if (WIFSIGNALED(status)) {
+        return testing::AssertionFailure() << "the child died of signal " << WTERMSIG(status);
+    }
+    if (WEXITSTATUS(status) != 0) {
+        return testing::AssertionFailure() << "the child exited with " << WEXITSTATUS(status);
+    }
+    return testing::AssertionSuccess();
 }
 
 namespace plain {
@@ -177,6 +203,28 @@ std::string read_exactly(const Socket& socket, std::size_t count) {
     }
     text.resize(have);
     return text;
+}
+
+std::pair<Socket, Socket> socket_pair() {
+    int ends[2];
+    checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
+    return {Socket(ends[0]), Socket(ends[1])};
+}
+
+std::pair<Socket, Socket> pipe() {
+    int ends[2];
+    checked(::pipe2(ends, O_CLOEXEC), "pipe2");
+    return {Socket(ends[0]), Socket(ends[1])};
+}
+
+void await_readable(const Socket& socket) {
+    ::pollfd record{.fd = socket.fd(), .events = POLLIN, .revents = 0};
+    checked(::poll(&record, 1, -1), "poll");
+}
+
+void await_writable(int fd) {
+    ::pollfd record{.fd = fd, .events = POLLOUT, .revents = 0};
+    checked(::poll(&record, 1, -1), "poll");
 }
 
 } // namespace plain

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 #include <span>
@@ -108,6 +109,21 @@ class DescriptorGuard {
     std::set<int> before_ = open_descriptors();
 };
 
+/// Runs `f` in a child process, for what would spoil this one: limits, system call filters, lost descriptors.
+/// Holds if the child met every expectation in `f`; what it did not meet, it has printed itself.
+testing::AssertionResult holds_in_child(const std::function<void()>& f);
+
+/// How long `f` took.
+template <class F>
+std::chrono::nanoseconds time_of(F&& f) {
+    const auto start = std::chrono::steady_clock::now();
+    std::forward<F>(f)();
+    return std::chrono::steady_clock::now() - start;
+}
+
+/// For upper time bounds: far more than any machine needs for something that is not to wait at all.
+inline constexpr auto generous_margin = 10s;
+
 /// Plain blocking sockets, for the other side of a test.
 namespace plain {
 
@@ -136,6 +152,14 @@ Socket connect(const mio::net::SocketAddress& address);
 void write_all(const Socket& socket, std::string_view text);
 /// Reads until `count` bytes have come or the stream ends.
 std::string read_exactly(const Socket& socket, std::size_t count);
+
+/// Two connected ends of a stream.
+std::pair<Socket, Socket> socket_pair();
+/// A pipe: the end to read from, and the end to write to.
+std::pair<Socket, Socket> pipe();
+/// Waits, without any help of the library, until there is something to read or to accept, or room to write.
+void await_readable(const Socket& socket);
+void await_writable(int fd);
 
 } // namespace plain
 

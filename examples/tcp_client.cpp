@@ -1,0 +1,142 @@
+// tcp_client ADDRESS [TEXT]: sends TEXT, or else its standard input, and prints what comes back.
+//
+//     tcp_client 127.0.0.1:9000 'Hello!'
+//     tcp_client [::1]:9000 < file > copy
+//
+// Shows how a non-blocking connection is made, used in both directions at once, and ended: when all is sent the
+// client shuts down its own direction, and the server's end of stream ends the program.
+//
+// Exit status: 0 when both directions came to their end, 1 when the network failed, 2 when it was called wrongly.
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <expected>
+#include <iostream>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+import mio;
+
+namespace net = mio::net;
+
+namespace {
+
+constexpr mio::Token server{0};
+constexpr int exit_usage = 2;
+
+int fail(std::string_view what, const std::error_code& error) {
+    std::cerr << "tcp_client: " << what << ": " << error.message() << '\n';
+    return EXIT_FAILURE;
+}
+
+// Writes until all is sent or the socket takes no more for now. What is left stays in `unsent`.
+mio::Result<> send(const net::TcpStream& stream, std::span<const std::byte>& unsent) {
+    while (!unsent.empty()) {
+        const auto written = stream.write(unsent);
+        if (written) {
+            unsent = unsent.subspan(*written); // often less than all
+        } else if (mio::would_block(written.error())) {
+            return {};
+        } else if (!mio::interrupted(written.error())) {
+            return std::unexpected(written.error());
+        }
+    }
+    return {};
+}
+
+// Reads and prints until nothing is left for now (false) or for ever (true).
+mio::Result<bool> receive(const net::TcpStream& stream) {
+    std::array<std::byte, 64 * 1024> buffer;
+    while (true) {
+        const auto read = stream.read(buffer);
+        if (read) {
+            if (*read == 0) return true;
+            if (std::fwrite(buffer.data(), 1, *read, stdout) != *read) {
+                return std::unexpected(std::make_error_code(std::errc::io_error));
+            }
+        } else if (mio::would_block(read.error())) {
+            return false;
+        } else if (!mio::interrupted(read.error())) {
+            return std::unexpected(read.error());
+        }
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 2 || argc > 3) {
+        std::cerr << "usage: tcp_client ADDRESS [TEXT]\n";
+        return exit_usage;
+    }
+    const std::string_view name = argv[1];
+    const auto address = net::SocketAddress::parse(name);
+    if (!address) {
+        std::cerr << "tcp_client: not an address with a port, like 127.0.0.1:9000 or [::1]:9000: " << name
+                  << '\n';
+        return exit_usage;
+    }
+
+    // Standard input is read to its end beforehand: it may be a file, and no operating system polls files.
+    const std::string text =
+        argc == 3 ? std::string(argv[2]) : std::string(std::istreambuf_iterator(std::cin), {});
+    std::span<const std::byte> unsent = std::as_bytes(std::span(text));
+
+    auto poll = mio::Poll::create();
+    if (!poll) return fail("cannot make a poll", poll.error());
+
+    // This only starts to connect. It may fail at once, though, and that is no different from failing later.
+    auto stream = net::TcpStream::connect(*address);
+    if (!stream) return fail(name, stream.error());
+
+    // Both directions, once and for all: with edge trigger nothing is gained by narrowing the interest later.
+    auto added = poll->registry().add(*stream, server, mio::Interest::readable | mio::Interest::writable);
+    if (!added) return fail("cannot watch the connection", added.error());
+
+    mio::Events events(16);
+    bool connected = false;
+    bool shut_down = false;
+    while (true) {
+        if (const auto polled = poll->poll(events); !polled) {
+            if (mio::interrupted(polled.error())) continue; // a signal handler ran, nothing more
+            return fail("cannot poll", polled.error());
+        }
+        if (events.empty()) continue;
+
+        // There is one source, so any event is its event. Which predicates hold does not matter much either: an event
+        // is a hint, and trying an operation tells more than asking about it.
+        if (!connected) {
+            const auto finished = stream->finish_connect();
+            if (!finished) return fail(name, finished.error());
+            if (!*finished) continue; // not yet
+            connected = true;
+        }
+
+        if (const auto sent = send(*stream, unsent); !sent) return fail(name, sent.error());
+        if (unsent.empty() && !shut_down) {
+            // The peer reads end of stream, while our other direction stays open for its answer.
+            if (const auto shut = stream->shutdown(net::Shutdown::write); !shut)
+                return fail(name, shut.error());
+            shut_down = true;
+        }
+
+        // Receiving goes on while sending does. A client that sent everything first would never get to the end of it
+        // with a server that stops reading while its answers are not taken.
+        const auto ended = receive(*stream);
+        if (!ended) return fail(name, ended.error());
+        if (*ended) break;
+    }
+
+    if (!unsent.empty()) {
+        std::cerr << "tcp_client: " << name << ": closed with " << unsent.size()
+                  << " bytes still to be sent\n";
+        return EXIT_FAILURE;
+    }
+    if (std::fflush(stdout) != 0) return fail("standard output", std::make_error_code(std::errc::io_error));
+    return EXIT_SUCCESS;
+}

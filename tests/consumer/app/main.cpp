@@ -1,0 +1,146 @@
+// A small real program: a server and a client in one event loop, and a thread that ends it. Returns 0 when everything
+// went as documented.
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+import mio;
+
+using namespace std::literals;
+
+namespace {
+
+void check(bool holds, const char* what) {
+    if (holds) return;
+    std::fprintf(stderr, "not as documented: %s\n", what);
+    std::exit(1);
+}
+
+template <class T>
+T value(mio::Result<T> result, const char* call) {
+    if (!result) std::fprintf(stderr, "%s: %s\n", call, result.error().message().c_str());
+    check(result.has_value(), call);
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+constexpr mio::Token door{0}, bell{1}, caller{2}, guest{3};
+
+// A source of the program's own: it holds a stream and counts its registrations.
+class Connection {
+  public:
+    explicit Connection(mio::net::TcpStream stream) : stream_(std::move(stream)) {}
+
+    mio::Result<> add_to(const mio::Registry& registry, mio::Token token, mio::Interest interest, mio::Trigger trigger) {
+        ++calls;
+        return stream_.add_to(registry, token, interest, trigger);
+    }
+    mio::Result<> modify_in(const mio::Registry& registry, mio::Token token, mio::Interest interest,
+                            mio::Trigger trigger) {
+        ++calls;
+        return stream_.modify_in(registry, token, interest, trigger);
+    }
+    mio::Result<> remove_from(const mio::Registry& registry) {
+        ++calls;
+        return stream_.remove_from(registry);
+    }
+
+    mio::net::TcpStream& stream() { return stream_; }
+    int calls = 0;
+
+  private:
+    mio::net::TcpStream stream_;
+};
+static_assert(mio::Source<Connection>);
+
+void addresses_and_words() {
+    const auto address = value(mio::net::SocketAddress::parse("[::1]:80"), "parse");
+    check(address.ip().is_loopback() && address.port() == 80 && address.to_string() == "[::1]:80", "an address");
+    check(mio::net::SocketAddress::parse("nonsense").error() == mio::Errc::invalid_address, "a bad address");
+
+    const auto both = mio::Interest::readable | mio::Interest::writable;
+    check(mio::to_string(both) == "READABLE | WRITABLE", "the names of interests");
+    check(both.without(mio::Interest::readable) == mio::Interest::writable, "Interest::without");
+    check(!mio::backend().empty(), "the backend's name");
+
+    auto poll = value(mio::Poll::create(), "Poll::create");
+    mio::Events no_room(0);
+    const auto refused = poll.poll(no_room, 0ms);
+    check(refused.error() == mio::Errc::no_capacity && refused.error() == std::errc::invalid_argument
+              && refused.error().category() == mio::error_category(),
+          "an error of the library");
+}
+
+void round_trip() {
+    auto poll = value(mio::Poll::create(), "Poll::create");
+    mio::Events events(16);
+
+    auto waker = value(mio::Waker::create(poll.registry(), bell), "Waker::create");
+    auto listener = value(mio::net::TcpListener::bind({mio::net::IpAddress::loopback_v4(), 0}), "bind");
+    value(poll.registry().add(listener, door, mio::Interest::readable), "add the listener");
+    check(poll.registry().add(listener, door, mio::Interest::readable).error() == mio::Errc::already_registered,
+          "a second add");
+
+    const auto address = value(listener.local_address(), "local_address");
+    Connection client(value(mio::net::TcpStream::connect(address), "connect"));
+    value(poll.registry().add(client, caller, mio::Interest::writable), "add the client");
+
+    std::optional<mio::net::TcpStream> server;
+    std::optional<std::thread> ringer;
+    std::string heard;
+    bool rung = false;
+    while (!rung) {
+        value(poll.poll(events, 10s), "poll");
+        check(!events.empty(), "an event within ten seconds");
+        for (const auto& event : events) {
+            if (event.token() == door) {
+                auto accepted = listener.accept();
+                if (!accepted) {
+                    check(mio::would_block(accepted.error()), "a spurious event of a listener");
+                    continue;
+                }
+                server = std::move(accepted->first);
+                value(poll.registry().add(*server, guest, mio::Interest::readable), "add the server's stream");
+            } else if (event.token() == caller) {
+                if (!value(client.stream().finish_connect(), "finish_connect")) continue;
+                value(client.stream().write(std::as_bytes(std::span("hello"sv))), "write");
+                value(client.stream().shutdown(mio::net::Shutdown::write), "shutdown");
+                value(poll.registry().modify(client, caller, mio::Interest::readable), "modify");
+                value(poll.registry().remove(client), "remove");
+            } else if (event.token() == guest) {
+                std::array<std::byte, 4> buffer;
+                for (;;) {
+                    const auto count = server->read(buffer);
+                    if (!count && mio::would_block(count.error())) break;
+                    if (value(count, "read") == 0) {
+                        if (!ringer) ringer.emplace([&waker] { value(waker.wake(), "wake"); });
+                        break;
+                    }
+                    for (const auto byte : std::span(buffer).first(*count)) heard += static_cast<char>(byte);
+                }
+            } else {
+                check(event.token() == bell && event.is_readable(), "the waker's event");
+                rung = true;
+            }
+        }
+    }
+    ringer->join();
+    check(heard == "hello", "what the client wrote");
+    check(client.calls == 3, "each registration of the program's own source goes through it");
+}
+
+} // namespace
+
+int main() {
+    addresses_and_words();
+    round_trip();
+    std::printf("round trip over %.*s\n", static_cast<int>(mio::backend().size()), mio::backend().data());
+}

@@ -1,0 +1,305 @@
+// Polling, waking, registering and I/O take no memory once all is set up. Every way to take memory is counted
+// here.
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "support.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_UNDER_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEST_UNDER_SANITIZER 1
+#endif
+#endif
+#if !defined(TEST_UNDER_SANITIZER) && defined(__GLIBC__)
+#define TEST_REPLACES_MALLOC 1
+#endif
+
+namespace {
+
+std::atomic<std::size_t> allocations = 0;
+
+} // namespace
+
+#ifdef TEST_UNDER_SANITIZER
+
+// The sanitizers bring their own of everything, and tell when it is used.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, std::size_t),
+                                                         void (*)(const volatile void*));
+
+namespace {
+
+const int installed = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, std::size_t) { ++allocations; }, [](const volatile void*) {});
+
+} // namespace
+
+#else
+
+namespace {
+
+std::atomic<bool> memory_is_short = false;
+
+void* allocate(std::size_t size) noexcept {
+    ++allocations;
+    if (memory_is_short) return nullptr;
+    return std::malloc(size == 0 ? 1 : size);
+}
+void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
+    ++allocations;
+    if (memory_is_short) return nullptr;
+    const auto step = static_cast<std::size_t>(alignment);
+    return std::aligned_alloc(step, (size + step - 1) / step * step);
+}
+void* or_throw(void* memory) {
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+
+} // namespace
+
+#ifdef TEST_REPLACES_MALLOC
+// The C library's own, under the names by which it can still be reached when these take their place.
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+
+void* malloc(std::size_t size) noexcept {
+    ++allocations;
+    return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) noexcept {
+    ++allocations;
+    return __libc_calloc(count, size);
+}
+void* realloc(void* memory, std::size_t size) noexcept {
+    ++allocations;
+    return __libc_realloc(memory, size);
+}
+}
+#endif
+
+void* operator new(std::size_t n) { return or_throw(allocate(n)); }
+void* operator new[](std::size_t n) { return or_throw(allocate(n)); }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }
+void* operator new(std::size_t n, std::align_val_t a) { return or_throw(allocate(n, a)); }
+void* operator new[](std::size_t n, std::align_val_t a) { return or_throw(allocate(n, a)); }
+void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+    return allocate(n, a);
+}
+void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+    return allocate(n, a);
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+#endif
+
+using namespace test;
+using mio::Trigger;
+
+namespace {
+
+/// How often memory was taken while `f` ran. What `f` answers is checked after the count.
+template <class F> testing::AssertionResult takes_no_memory(F&& f) {
+    const auto before = allocations.load();
+    const bool succeeded = f();
+    const auto count = allocations.load() - before;
+    if (!succeeded) return testing::AssertionFailure() << "it did not do what it should";
+    if (count != 0) return testing::AssertionFailure() << "took memory " << count << " times";
+    return testing::AssertionSuccess();
+}
+
+struct Stream {
+    Stream() {
+        const auto listener = plain::listen(local_v4());
+        there = plain::connect(plain::address_of(listener));
+        auto accepted = plain::accept(listener);
+        accepted.set_non_blocking();
+        here = mio::net::TcpStream::from_raw(accepted.release());
+    }
+    plain::Socket there{-1};
+    mio::net::TcpStream here = mio::net::TcpStream::from_raw(mio::invalid_handle);
+};
+
+constexpr Token id1{1}, id2{2};
+
+} // namespace
+
+TEST(Allocation, IsCounted) {
+    const auto before = allocations.load();
+    ::operator delete(::operator new(8));
+    EXPECT_GT(allocations.load(), before) << "or this program shows nothing";
+#if defined(TEST_REPLACES_MALLOC) || defined(TEST_UNDER_SANITIZER)
+    const auto between = allocations.load();
+    void* volatile memory = std::malloc(8);
+    std::free(memory);
+    EXPECT_GT(allocations.load(), between);
+#endif
+}
+
+TEST(Allocation, IsNotNeededToPoll) {
+    Loop loop;
+    Stream stream;
+    ASSERT_TRUE(ok(loop.registry().add(stream.here, id1, Interest::writable, Trigger::level)));
+    EXPECT_TRUE(takes_no_memory([&] { return loop.poll.poll(loop.events, 0ns) && loop.events.size() == 1; }));
+    EXPECT_TRUE(takes_no_memory([&] { return loop.poll.poll(loop.events, 1s) && loop.events.size() == 1; }));
+    EXPECT_TRUE(takes_no_memory([&] { return loop.poll.poll(loop.events) && loop.events.size() == 1; }));
+    ASSERT_TRUE(ok(loop.registry().remove(stream.here)));
+    EXPECT_TRUE(takes_no_memory([&] { return loop.poll.poll(loop.events, 1ms) && loop.events.empty(); }));
+    EXPECT_TRUE(takes_no_memory([&] {
+        return loop.poll.poll_until(loop.events, std::chrono::steady_clock::now() + 1ms)
+               && loop.events.empty();
+    }));
+    mio::Events none(0);
+    EXPECT_TRUE(takes_no_memory([&] { return !loop.poll.poll(none, 0ns); }));
+}
+
+TEST(Allocation, IsNotNeededForAFullBatch) {
+    Loop loop;
+    std::vector<std::pair<plain::Socket, plain::Socket>> pairs;
+    std::vector<mio::RawSource> sources;
+    for (std::size_t i = 0; i < 40; ++i) {
+        pairs.push_back(plain::socket_pair());
+        sources.emplace_back(pairs.back().first.fd());
+    }
+    for (auto& source : sources) ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::writable)));
+    EXPECT_TRUE(takes_no_memory([&] {
+        std::size_t seen = 0;
+        while (seen < 40 && loop.poll.poll(loop.events, 500ms) && !loop.events.empty())
+            seen += loop.events.size();
+        return seen == 40;
+    }));
+}
+
+TEST(Allocation, IsNotNeededToWake) {
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), id1));
+    const auto other = must(mio::Waker::create(loop.registry(), id2));
+    EXPECT_TRUE(takes_no_memory([&] {
+        for (int i = 0; i < 10; ++i) {
+            if (!waker.wake() || !waker.wake() || !other.wake()) return false;
+            if (!loop.poll.poll(loop.events, 500ms) || loop.events.size() != 2) return false;
+        }
+        return true;
+    }));
+}
+
+TEST(Allocation, IsNotNeededToRegisterOnBackendsWithoutState) {
+    if (mio::backend() != "epoll" && mio::backend() != "kqueue") {
+        GTEST_SKIP() << "this backend keeps state for each source";
+    }
+    Loop loop;
+    Loop elsewhere;
+    Stream stream;
+    const auto& registry = loop.registry();
+    EXPECT_TRUE(takes_no_memory([&] {
+        return registry.add(stream.here, id1, Interest::readable)
+               && registry.modify(stream.here, id2, read_write, Trigger::oneshot)
+               && registry.remove(stream.here);
+    }));
+    // Nor to be told that it was a mistake.
+    mio::RawSource bad(mio::invalid_handle);
+    EXPECT_TRUE(takes_no_memory([&] {
+        return !registry.modify(stream.here, id1, Interest::readable) && !registry.remove(stream.here)
+               && !registry.add(bad, id1, Interest::readable)
+               && registry.add(stream.here, id1, Interest::readable)
+               && !registry.add(stream.here, id1, Interest::readable)
+               && !elsewhere.registry().modify(stream.here, id1, Interest::readable);
+    }));
+    // Or when a registered source goes.
+    EXPECT_TRUE(takes_no_memory([&] {
+        stream.here = mio::net::TcpStream::from_raw(mio::invalid_handle);
+        return true;
+    }));
+}
+
+TEST(Allocation, IsNotNeededForIo) {
+    Loop loop;
+    Stream stream;
+    ASSERT_TRUE(ok(loop.registry().add(stream.here, id1, read_write)));
+    std::array<std::byte, 64> buffer;
+    std::array<std::byte, 64> more;
+    const std::array slices{mio::net::IoSlice(bytes_of("hello, ")), mio::net::IoSlice(bytes_of("world"))};
+    const std::array rooms{mio::net::IoSliceMut(buffer), mio::net::IoSliceMut(more)};
+    EXPECT_TRUE(takes_no_memory([&] {
+        const auto read = stream.here.read(buffer);
+        return !read && mio::would_block(read.error());
+    }));
+    EXPECT_TRUE(takes_no_memory([&] {
+        return stream.here.write(bytes_of("hello")) == 5u && stream.here.write_vectored(slices) == 12u;
+    }));
+    plain::write_all(stream.there, "hello");
+    loop.expect({{id1, Interest::readable}});
+    EXPECT_TRUE(takes_no_memory([&] {
+        return stream.here.peek(buffer) == 5u && stream.here.read(std::span(buffer).first(2)) == 2u
+               && stream.here.read_vectored(rooms) == 3u;
+    }));
+    EXPECT_TRUE(takes_no_memory([&] {
+        return stream.here.finish_connect() == true && stream.here.take_error() == std::error_code()
+               && stream.here.set_nodelay(true) && stream.here.peer_address() && stream.here.local_address()
+               && stream.here.shutdown(mio::net::Shutdown::write);
+    }));
+    // The broken connection's errors are no exception.
+    EXPECT_TRUE(takes_no_memory([&] {
+        const auto written = stream.here.write(bytes_of("x"));
+        return !written && written.error() == std::errc::broken_pipe;
+    }));
+}
+
+TEST(Allocation, IsNotNeededToConnectAndAccept) {
+    auto listener = must(mio::net::TcpListener::bind(local_v4()));
+    const auto address = must(listener.local_address());
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(listener, id1, Interest::readable)));
+    EXPECT_TRUE(takes_no_memory([&] {
+        const auto client = mio::net::TcpStream::connect(address);
+        if (!client || !loop.poll.poll(loop.events, 5s) || loop.events.size() != 1) return false;
+        const auto accepted = listener.accept();
+        const auto none = listener.accept();
+        return accepted && !none && mio::would_block(none.error());
+    }));
+}
+
+TEST(Allocation, ThatFailsIsAnErrorAndLeavesNothingBehind) {
+#ifdef TEST_UNDER_SANITIZER
+    GTEST_SKIP() << "the sanitizer's operator new cannot be made to fail once";
+#else
+    DescriptorGuard guard;
+    {
+        Loop loop;
+        const auto other = must(mio::Waker::create(loop.registry(), id2));
+        const auto before = open_descriptors();
+        memory_is_short = true;
+        const auto poll = mio::Poll::create();
+        const auto waker = mio::Waker::create(loop.registry(), id1);
+        memory_is_short = false;
+        EXPECT_TRUE(fails_with(poll, std::errc::not_enough_memory));
+        EXPECT_TRUE(fails_with(waker, std::errc::not_enough_memory));
+        EXPECT_EQ(open_descriptors(), before);
+        // The poll that was to get the waker is none the worse.
+        ASSERT_TRUE(ok(other.wake()));
+        loop.expect({{id2, Interest::readable}});
+        const auto again = must(mio::Waker::create(loop.registry(), id1));
+        ASSERT_TRUE(ok(again.wake()));
+        loop.expect({{id1, Interest::readable}});
+        loop.expect_none();
+    }
+#endif
+}

@@ -1,0 +1,134 @@
+#include <cerrno>
+#include <expected>
+#include <iterator>
+#include <set>
+#include <string>
+#include <system_error>
+#include <type_traits>
+
+#include "support.hpp"
+
+using namespace test;
+using mio::Errc;
+
+static_assert(std::is_error_code_enum_v<Errc>);
+static_assert(std::is_same_v<mio::Result<>, std::expected<void, std::error_code>>);
+static_assert(std::is_same_v<mio::Result<int>, std::expected<int, std::error_code>>);
+static_assert(static_cast<int>(Errc::already_registered) == 1, "0 would be success");
+
+namespace {
+
+struct Mapping {
+    Errc code;
+    std::errc condition;
+    const char* text;
+};
+constexpr Mapping mappings[] = {
+    {Errc::already_registered, std::errc::file_exists, "already registered"},
+    {Errc::not_registered, std::errc::no_such_file_or_directory, "not registered"},
+    {Errc::other_registry, std::errc::file_exists, "another Poll"},
+    {Errc::no_capacity, std::errc::invalid_argument, "capacity"},
+    {Errc::invalid_address, std::errc::invalid_argument, "address"},
+    {Errc::path_too_long, std::errc::filename_too_long, "too long"},
+    {Errc::interior_nul, std::errc::invalid_argument, "NUL"},
+    {Errc::unsupported, std::errc::operation_not_supported, "not supported"},
+};
+
+std::error_code os(int code) { return {code, mio::os_category()}; }
+std::error_code generic(int code) { return {code, std::generic_category()}; }
+
+// Somebody else's codes, which say what they mean by an equivalent condition only.
+class Foreign final : public std::error_category {
+  public:
+    const char* name() const noexcept override { return "foreign"; }
+    std::string message(int) const override { return "foreign"; }
+    std::error_condition default_error_condition(int value) const noexcept override {
+        return {value, std::generic_category()};
+    }
+};
+
+} // namespace
+
+TEST(Errors, EachErrcHasItsConditionAndItsText) {
+    std::set<std::string> texts;
+    for (const auto& [errc, condition, text] : mappings) {
+        const std::error_code code = errc;
+        EXPECT_EQ(code.category(), mio::error_category());
+        EXPECT_EQ(code.value(), static_cast<int>(errc));
+        EXPECT_EQ(code, errc);
+        EXPECT_EQ(code, condition) << code.message();
+        EXPECT_NE(code.message().find(text), std::string::npos) << code.message();
+        EXPECT_TRUE(code) << "an error is never 0";
+        texts.insert(code.message());
+        // No other condition of the list fits.
+        for (const auto& other : mappings) {
+            if (other.condition != condition) EXPECT_NE(code, other.condition) << code.message();
+        }
+    }
+    EXPECT_EQ(texts.size(), std::size(mappings)) << "each its own text";
+}
+
+TEST(Errors, TheCategoryIsNamedMioAndIsOne) {
+    EXPECT_STREQ(mio::error_category().name(), "mio");
+    EXPECT_EQ(&mio::error_category(), &mio::error_category());
+    EXPECT_EQ(make_error_code(Errc::unsupported).category(), mio::error_category());
+}
+
+TEST(Errors, AnUnknownCodeStillHasATextAndNoCondition) {
+    const std::error_code unknown(4711, mio::error_category());
+    EXPECT_NE(unknown.message().find("4711"), std::string::npos);
+    EXPECT_EQ(unknown.default_error_condition().category(), mio::error_category());
+    const std::error_code none(0, mio::error_category());
+    EXPECT_FALSE(none.message().empty());
+}
+
+TEST(Errors, ErrcIsNotMistakenForErrnoWithTheSameNumber) {
+    EXPECT_NE(std::error_code(Errc::already_registered), os(1));
+    EXPECT_NE(std::error_code(Errc::already_registered), generic(1));
+}
+
+TEST(Errors, OfTheOsCompareWithErrc) {
+    EXPECT_EQ(os(EEXIST), std::errc::file_exists);
+    EXPECT_EQ(os(EMFILE), std::errc::too_many_files_open);
+    EXPECT_EQ(os(EBADF), std::errc::bad_file_descriptor);
+    EXPECT_EQ(os(EPERM), std::errc::operation_not_permitted);
+    EXPECT_EQ(os(ECONNREFUSED), std::errc::connection_refused);
+    EXPECT_EQ(os(EPIPE), std::errc::broken_pipe);
+    EXPECT_FALSE(os(EBADF).message().empty());
+}
+
+TEST(Errors, WouldBlockKnowsBothNamesInEveryCategory) {
+    static const Foreign foreign;
+    for (const int code : {EAGAIN, EWOULDBLOCK}) {
+        EXPECT_TRUE(mio::would_block(os(code)));
+        EXPECT_TRUE(mio::would_block(generic(code)));
+        EXPECT_TRUE(mio::would_block({code, foreign}));
+    }
+    EXPECT_TRUE(mio::would_block(std::make_error_code(std::errc::operation_would_block)));
+    EXPECT_TRUE(mio::would_block(std::make_error_code(std::errc::resource_unavailable_try_again)));
+    for (const int code : {0, EINTR, EINPROGRESS, EBADF, EPIPE}) {
+        EXPECT_FALSE(mio::would_block(os(code))) << code;
+        EXPECT_FALSE(mio::would_block(generic(code))) << code;
+        EXPECT_FALSE(mio::would_block({code, foreign})) << code;
+    }
+    // The same number in a category of another meaning is another error.
+    EXPECT_FALSE(mio::would_block({EAGAIN, mio::error_category()}));
+    EXPECT_FALSE(mio::would_block({}));
+}
+
+TEST(Errors, InterruptedAndInProgressAreKnownInEveryCategory) {
+    static const Foreign foreign;
+    for (const auto& category :
+         {&mio::os_category(), &std::generic_category(), static_cast<const std::error_category*>(&foreign)}) {
+        EXPECT_TRUE(mio::interrupted({EINTR, *category})) << category->name();
+        EXPECT_TRUE(mio::in_progress({EINPROGRESS, *category})) << category->name();
+        for (const int code : {0, EAGAIN, EBADF, EINPROGRESS}) {
+            EXPECT_FALSE(mio::interrupted({code, *category})) << category->name() << " " << code;
+        }
+        for (const int code : {0, EAGAIN, EBADF, EINTR, EALREADY}) {
+            EXPECT_FALSE(mio::in_progress({code, *category})) << category->name() << " " << code;
+        }
+    }
+    EXPECT_FALSE(mio::interrupted(Errc::unsupported));
+    EXPECT_FALSE(mio::in_progress(Errc::unsupported));
+}

@@ -1,0 +1,141 @@
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "support.hpp"
+
+using namespace test;
+
+static_assert(std::is_nothrow_move_constructible_v<mio::RawSource>
+              && std::is_nothrow_move_assignable_v<mio::RawSource>);
+static_assert(!std::is_copy_constructible_v<mio::RawSource> && !std::is_copy_assignable_v<mio::RawSource>,
+              "two sources cannot be one registration");
+static_assert(!std::is_convertible_v<int, mio::RawSource>);
+
+namespace {
+
+mio::Result<std::size_t> read_some(int fd, std::string& text) {
+    const auto got = ::read(fd, text.data(), text.size());
+    if (got == -1) return std::unexpected(std::error_code(errno, mio::os_category()));
+    return static_cast<std::size_t>(got);
+}
+
+} // namespace
+
+TEST(RawSource, WatchesAPipe) {
+    Loop loop;
+    const auto [reader, writer] = plain::pipe();
+    mio::RawSource in(reader.fd());
+    mio::RawSource out(writer.fd());
+    EXPECT_EQ(in.raw(), reader.fd());
+    ASSERT_TRUE(ok(loop.registry().add(in, Token{1}, Interest::readable)));
+    ASSERT_TRUE(ok(loop.registry().add(out, Token{2}, Interest::writable)));
+    loop.expect({{Token{2}, Interest::writable}});
+    ASSERT_EQ(::write(writer.fd(), "x", 1), 1);
+    loop.expect({{Token{1}, Interest::readable}});
+    ASSERT_TRUE(ok(loop.registry().remove(in)));
+    ASSERT_TRUE(ok(loop.registry().remove(out)));
+}
+
+TEST(RawSource, DoesNotOwnItsHandle) {
+    const auto [here, there] = plain::socket_pair();
+    {
+        Loop loop;
+        mio::RawSource source(here.fd());
+        ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, Interest::readable)));
+        ASSERT_TRUE(ok(loop.registry().remove(source)));
+    }
+    plain::write_all(here, "still open");
+    EXPECT_EQ(plain::read_exactly(there, 10), "still open");
+}
+
+TEST(RawSource, TryIoGivesTheValueOfTheOperation) {
+    const auto [here, there] = plain::socket_pair();
+    mio::RawSource source(here.fd());
+    plain::write_all(there, "hello");
+    std::string text(16, '\0');
+    EXPECT_EQ(must(source.try_io([&] { return read_some(source.raw(), text); })), 5u);
+    EXPECT_EQ(text.substr(0, 5), "hello");
+    // Of whatever type, also one that can only be moved, or none.
+    auto moved =
+        source.try_io([]() -> mio::Result<std::unique_ptr<int>> { return std::make_unique<int>(7); });
+    ASSERT_TRUE(moved);
+    EXPECT_EQ(**moved, 7);
+    EXPECT_TRUE(ok(source.try_io(Interest::writable, []() -> mio::Result<> { return {}; })));
+    static_assert(
+        std::is_same_v<decltype(source.try_io([]() -> mio::Result<> { return {}; })), mio::Result<>>);
+}
+
+TEST(RawSource, TryIoGivesTheErrorOfTheOperation) {
+    auto [here, there] = plain::socket_pair();
+    here.set_non_blocking();
+    Loop loop;
+    mio::RawSource source(here.fd());
+    std::string text(16, '\0');
+    const auto read = [&] { return read_some(source.raw(), text); };
+    // Registered or not, in both forms.
+    for (int round = 0; round < 2; ++round) {
+        EXPECT_TRUE(blocks(source.try_io(read)));
+        EXPECT_TRUE(blocks(source.try_io(Interest::readable, read)));
+        const auto failed = [] { return mio::Result<int>(std::unexpect, EIO, mio::os_category()); };
+        EXPECT_TRUE(fails_with(source.try_io(failed), std::errc::io_error));
+        EXPECT_TRUE(fails_with(source.try_io(Interest::writable, failed), std::errc::io_error));
+        if (round == 0) ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, read_write)));
+    }
+    // It runs the operation once.
+    int runs = 0;
+    const auto count = [&]() -> mio::Result<> {
+        ++runs;
+        return std::unexpected(std::error_code(EAGAIN, mio::os_category()));
+    };
+    EXPECT_TRUE(blocks(source.try_io(count)));
+    EXPECT_EQ(runs, 1);
+    EXPECT_TRUE(blocks(source.try_io(Interest::writable, count)));
+    EXPECT_EQ(runs, 2);
+}
+
+TEST(RawSource, TryIoThatWouldBlockIsFollowedByAnEvent) {
+    auto [here, there] = plain::socket_pair();
+    here.set_non_blocking();
+    Loop loop;
+    mio::RawSource source(here.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, read_write)));
+    loop.expect({{Token{1}, Interest::writable}});
+    std::string text(16, '\0');
+    const auto read = [&] { return read_some(source.raw(), text); };
+    for (int round = 0; round < 3; ++round) {
+        EXPECT_TRUE(blocks(source.try_io(Interest::readable, read)));
+        // A read that would block says nothing about writing.
+        loop.expect_none();
+        plain::write_all(there, "x");
+        loop.expect({{Token{1}, Interest::readable}});
+        EXPECT_EQ(must(source.try_io(Interest::readable, read)), 1u);
+    }
+}
+
+TEST(RawSource, MayBeAssignedToWatchAnother) {
+    Loop loop;
+    const auto [a, a_peer] = plain::socket_pair();
+    const auto [b, b_peer] = plain::socket_pair();
+    mio::RawSource source(a.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, Interest::readable)));
+    ASSERT_TRUE(ok(loop.registry().remove(source)));
+    source = mio::RawSource(b.fd());
+    EXPECT_EQ(source.raw(), b.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, Token{2}, Interest::readable)));
+    plain::write_all(a_peer, "x");
+    plain::write_all(b_peer, "x");
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), Token{2});
+    ASSERT_TRUE(ok(loop.registry().remove(source)));
+}

@@ -1,0 +1,647 @@
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "support.hpp"
+
+using namespace test;
+using mio::Errc;
+using mio::Registry;
+using mio::Result;
+using mio::Trigger;
+
+namespace {
+
+struct Pair {
+    explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
+        : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
+
+    /// Makes the watched end readable: an edge.
+    void speak() const { plain::write_all(there, "x"); }
+
+    plain::Socket here;
+    plain::Socket there;
+    mio::RawSource source;
+};
+
+constexpr Token id1{1}, id2{2}, id3{3};
+
+/// Remembers how it was called, and does nothing else.
+struct Recorder {
+    struct Call {
+        const Registry* registry;
+        Token token;
+        Interest interest;
+        Trigger trigger;
+    };
+
+    Result<> add_to(const Registry& registry, Token token, Interest interest, Trigger trigger) {
+        added.push_back({&registry, token, interest, trigger});
+        return {};
+    }
+    Result<> modify_in(const Registry& registry, Token token, Interest interest, Trigger trigger) {
+        modified.push_back({&registry, token, interest, trigger});
+        return {};
+    }
+    Result<> remove_from(const Registry& registry) {
+        removed.push_back(&registry);
+        return {};
+    }
+
+    std::vector<Call> added, modified;
+    std::vector<const Registry*> removed;
+};
+
+/// Refuses everything, each with its own reason.
+struct Refuser {
+    Result<> add_to(const Registry&, Token, Interest, Trigger) {
+        return std::unexpected(std::error_code(1001, std::generic_category()));
+    }
+    Result<> modify_in(const Registry&, Token, Interest, Trigger) {
+        return std::unexpected(std::error_code(1002, std::generic_category()));
+    }
+    Result<> remove_from(const Registry&) {
+        return std::unexpected(std::error_code(1003, std::generic_category()));
+    }
+};
+
+/// A source whose kind is known at run time only.
+struct AnySource {
+    virtual ~AnySource() = default;
+    virtual Result<> add_to(const Registry&, Token, Interest, Trigger) = 0;
+    virtual Result<> modify_in(const Registry&, Token, Interest, Trigger) = 0;
+    virtual Result<> remove_from(const Registry&) = 0;
+};
+
+template <mio::Source S> struct Dynamic final : AnySource {
+    explicit Dynamic(S s) : inner(std::move(s)) {}
+    Result<> add_to(const Registry& r, Token t, Interest i, Trigger g) override {
+        return r.add(inner, t, i, g);
+    }
+    Result<> modify_in(const Registry& r, Token t, Interest i, Trigger g) override {
+        return r.modify(inner, t, i, g);
+    }
+    Result<> remove_from(const Registry& r) override { return r.remove(inner); }
+
+    S inner;
+};
+
+struct WithoutRemove {
+    Result<> add_to(const Registry&, Token, Interest, Trigger);
+    Result<> modify_in(const Registry&, Token, Interest, Trigger);
+};
+struct WithTheWrongAnswer : WithoutRemove {
+    bool remove_from(const Registry&);
+};
+struct WithoutTrigger {
+    Result<> add_to(const Registry&, Token, Interest);
+    Result<> modify_in(const Registry&, Token, Interest);
+    Result<> remove_from(const Registry&);
+};
+
+template <class S>
+concept Addable = requires(const Registry& r, S& s) { r.add(s, Token{}, Interest::readable); };
+
+} // namespace
+
+static_assert(mio::Source<mio::RawSource> && mio::Source<mio::IoSource>);
+static_assert(mio::Source<mio::net::TcpListener> && mio::Source<mio::net::TcpStream>
+              && mio::Source<mio::net::TcpSocket>);
+static_assert(mio::Source<Recorder> && mio::Source<Refuser> && mio::Source<AnySource>);
+static_assert(mio::Source<Dynamic<mio::net::TcpStream>> && mio::Source<Dynamic<mio::RawSource>>);
+static_assert(!mio::Source<int> && !mio::Source<mio::Waker> && !mio::Source<mio::Poll>);
+static_assert(!mio::Source<WithoutRemove> && !mio::Source<WithTheWrongAnswer>
+              && !mio::Source<WithoutTrigger>);
+static_assert(!mio::Source<const mio::RawSource>, "registering changes what a source remembers");
+static_assert(!mio::Source<std::unique_ptr<Recorder>>, "hand over what it points to");
+static_assert(Addable<Recorder> && !Addable<WithoutRemove>);
+static_assert(!std::is_copy_constructible_v<Registry> && !std::is_copy_assignable_v<Registry>,
+              "another owner is made by try_clone");
+
+// --- What a registration does.
+
+TEST(Registry, ServesAConnectionFromAcceptToClose) {
+    Loop loop;
+    auto listener = must(mio::net::TcpListener::bind(local_v4()));
+    auto client = must(mio::net::TcpStream::connect(must(listener.local_address())));
+    ASSERT_TRUE(ok(loop.registry().add(listener, Token{0}, Interest::readable)));
+    ASSERT_TRUE(ok(loop.registry().add(client, id1, Interest::readable)));
+
+    // The listener accepts, says something and hangs up.
+    loop.expect({{Token{0}, Interest::readable}});
+    {
+        auto [connection, peer] = must(listener.accept());
+        EXPECT_EQ(must(connection.write(bytes_of("foobar"))), 6u);
+    }
+    // The client sees it, and is then asked about the other direction.
+    loop.expect({{id1, Interest::readable}});
+    ASSERT_TRUE(ok(loop.registry().modify(client, id1, Interest::writable)));
+    loop.expect({{id1, Interest::writable}});
+
+    ASSERT_TRUE(ok(loop.registry().remove(client)));
+    ASSERT_TRUE(ok(loop.registry().remove(listener)));
+    loop.expect_none();
+}
+
+TEST(Registry, ReportsAConditionThatHoldsAlready) {
+    Loop loop;
+    Pair pair;
+    pair.speak();
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    loop.expect({{id1, Interest::readable}});
+}
+
+TEST(Registry, ReportsNothingThatWasNotAskedFor) {
+    Loop loop;
+    Pair reader;
+    Pair writer;
+    ASSERT_TRUE(ok(loop.registry().add(reader.source, id1, Interest::readable)));
+    ASSERT_TRUE(ok(loop.registry().add(writer.source, id2, Interest::writable)));
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), id2);
+    EXPECT_FALSE(loop.events[0].is_readable());
+    writer.speak();
+    loop.expect_none();
+    reader.speak();
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), id1);
+    EXPECT_FALSE(loop.events[0].is_writable());
+}
+
+TEST(Registry, ForgetsAConditionThatIsNoLongerAskedFor) {
+    Loop loop;
+    const auto listener = plain::listen(local_v4());
+    mio::RawSource source(listener.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
+    const auto client = plain::connect(plain::address_of(listener));
+    plain::await_readable(listener);
+    // It was readable, but nobody looked, and now nobody wants to know.
+    ASSERT_TRUE(ok(loop.registry().modify(source, id1, Interest::writable)));
+    loop.expect_none();
+}
+
+TEST(Registry, ModifyReportsAConditionThatHoldsAgain) {
+    Loop loop;
+    Pair pair;
+    pair.speak();
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    loop.expect({{id1, Interest::readable}});
+    loop.expect_none();
+    // With the same arguments, with another token, and with another interest.
+    ASSERT_TRUE(ok(loop.registry().modify(pair.source, id1, Interest::readable)));
+    loop.expect({{id1, Interest::readable}});
+    ASSERT_TRUE(ok(loop.registry().modify(pair.source, id2, Interest::readable)));
+    loop.expect({{id2, Interest::readable}});
+    ASSERT_TRUE(ok(loop.registry().modify(pair.source, id3, read_write)));
+    loop.expect({{id3, read_write}});
+}
+
+TEST(Registry, ReplacesTheInterestAndDoesNotAddToIt) {
+    Loop loop;
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::writable)));
+    loop.expect({{id1, Interest::writable}});
+    ASSERT_TRUE(ok(loop.registry().modify(pair.source, id1, Interest::readable)));
+    loop.expect_none();
+    pair.speak();
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_FALSE(loop.events[0].is_writable());
+}
+
+TEST(Registry, ReportsAPeerThatWillSendNoMore) {
+    // Half-closed is told to those who want to read, and closed to all.
+    Loop loop;
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, read_write)));
+    loop.expect({{id1, Interest::writable}});
+    ASSERT_EQ(::shutdown(pair.there.fd(), SHUT_WR), 0);
+    loop.expect({{id1, Readiness::readable | Readiness::read_closed}});
+    EXPECT_FALSE(loop.events[0].is_write_closed()) << to_string(loop.events[0]);
+    pair.there.close();
+    loop.expect({{id1, Readiness::read_closed | Readiness::write_closed}});
+}
+
+TEST(Registry, ReportsPriorityDataOnlyToThoseWhoAsked) {
+    if (mio::backend() != "epoll" && mio::backend() != "poll") GTEST_SKIP() << "no priority interest here";
+    Loop loop;
+    const auto listener = plain::listen(local_v4());
+    const auto peer = plain::connect(plain::address_of(listener));
+    const auto accepted = plain::accept(listener);
+    mio::RawSource source(accepted.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
+    ASSERT_EQ(::send(peer.fd(), "!", 1, MSG_OOB), 1);
+    loop.expect_none();
+    ASSERT_TRUE(ok(loop.registry().modify(source, id2, Interest::priority)));
+    loop.expect({{id2, Readiness::readable | Readiness::priority}});
+}
+
+// --- Removing.
+
+TEST(Registry, RemoveIsFinalForASourceThatIsReady) {
+    // Mio's issue 1205.
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), Token{10}));
+    const auto listener = plain::listen(local_v4());
+    mio::RawSource source(listener.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
+    ASSERT_TRUE(loop.events.empty());
+
+    // It becomes ready, which the kernel has noted by now, and is removed.
+    const auto client = plain::connect(plain::address_of(listener));
+    plain::await_readable(listener);
+    ASSERT_TRUE(ok(loop.registry().remove(source)));
+
+    ASSERT_TRUE(ok(waker.wake()));
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), Token{10});
+    EXPECT_TRUE(loop.events[0].is_readable());
+}
+
+TEST(Registry, RemovedSourcesMayBeAddedAgain) {
+    Loop loop;
+    Pair pair;
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+        ASSERT_TRUE(ok(loop.registry().remove(pair.source)));
+    }
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id2, Interest::readable)));
+    loop.expect_none();
+    pair.speak();
+    loop.expect({{id2, Interest::readable}});
+}
+
+TEST(Registry, RemovedSourcesMayBeAddedToAnotherPoll) {
+    Loop one;
+    Loop other;
+    Pair pair;
+    auto listener = must(mio::net::TcpListener::bind(local_v4()));
+    ASSERT_TRUE(ok(one.registry().add(pair.source, id1, Interest::readable)));
+    ASSERT_TRUE(ok(one.registry().add(listener, id2, Interest::readable)));
+    ASSERT_TRUE(ok(one.registry().remove(pair.source)));
+    ASSERT_TRUE(ok(one.registry().remove(listener)));
+    ASSERT_TRUE(ok(other.registry().add(pair.source, id1, Interest::readable)));
+    ASSERT_TRUE(ok(other.registry().add(listener, id2, Interest::readable)));
+    pair.speak();
+    const auto client = plain::connect(must(listener.local_address()));
+    other.expect({{id1, Interest::readable}, {id2, Interest::readable}});
+    one.expect_none();
+}
+
+TEST(Registry, SourcesEndTheirRegistrationWhenDestroyed) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    {
+        auto stream = mio::net::TcpStream::from_raw(here.release());
+        plain::write_all(there, "x");
+        ASSERT_TRUE(ok(loop.registry().add(stream, id1, read_write)));
+    }
+    loop.expect_none();
+}
+
+TEST(Registry, SourcesEndTheirRegistrationWhenReplaced) {
+    Loop loop;
+    auto [a, a_peer] = plain::socket_pair();
+    auto [b, b_peer] = plain::socket_pair();
+    auto stream = mio::net::TcpStream::from_raw(a.release());
+    ASSERT_TRUE(ok(loop.registry().add(stream, id1, read_write)));
+    stream = mio::net::TcpStream::from_raw(b.release());
+    loop.expect_none();
+    // The new one is not registered, and can be.
+    EXPECT_TRUE(fails_with(loop.registry().modify(stream, id2, read_write), Errc::not_registered));
+    ASSERT_TRUE(ok(loop.registry().add(stream, id2, read_write)));
+    loop.expect({{id2, Interest::writable}});
+}
+
+TEST(Registry, RegistrationsMoveWithTheirSource) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    auto stream = mio::net::TcpStream::from_raw(here.release());
+    ASSERT_TRUE(ok(loop.registry().add(stream, id1, Interest::readable)));
+    auto moved = std::move(stream);
+    EXPECT_TRUE(fails_with(loop.registry().add(moved, id2, Interest::readable), Errc::already_registered));
+    plain::write_all(there, "x");
+    loop.expect({{id1, Interest::readable}});
+    ASSERT_TRUE(ok(loop.registry().remove(moved)));
+
+    // A raw source keeps its handle, and leaves its registration behind.
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id2, Interest::readable)));
+    mio::RawSource raw(std::move(pair.source));
+    EXPECT_EQ(raw.raw(), pair.here.fd());
+    EXPECT_TRUE(fails_with(loop.registry().remove(pair.source), Errc::not_registered));
+    EXPECT_TRUE(ok(loop.registry().remove(raw)));
+}
+
+TEST(Registry, ClosedWithoutRemovingItsNumberCanBeRegisteredAgain) {
+    if (mio::backend() != "epoll" && mio::backend() != "kqueue") {
+        GTEST_SKIP() << "this backend has to be told before a handle is closed";
+    }
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    const int number = here.fd();
+    mio::RawSource forgotten(number);
+    ASSERT_TRUE(ok(loop.registry().add(forgotten, id1, read_write)));
+    here.close();
+    // Nothing is reported for what is gone.
+    loop.expect_none();
+
+    // Another stream gets the same number.
+    auto [reused, peer] = plain::socket_pair();
+    if (reused.fd() != number) {
+        ASSERT_EQ(::dup3(reused.fd(), number, O_CLOEXEC), number);
+        reused = plain::Socket(number);
+    }
+    mio::RawSource source(number);
+    ASSERT_TRUE(ok(loop.registry().add(source, id2, Interest::readable)));
+    plain::write_all(peer, "x");
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), id2);
+    EXPECT_TRUE(ok(loop.registry().remove(source)));
+}
+
+// --- Mistakes are told, and change nothing.
+
+TEST(RegistryMistake, AddingTwice) {
+    Loop loop;
+    Loop other;
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    for (auto* where : {&loop, &other}) {
+        const auto again = where->registry().add(pair.source, id2, read_write, Trigger::level);
+        EXPECT_TRUE(fails_with(again, Errc::already_registered));
+        EXPECT_TRUE(fails_with(again, std::errc::file_exists));
+    }
+    // Neither token nor interest nor trigger have changed, and it still belongs to the first.
+    pair.speak();
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), id1);
+    EXPECT_FALSE(loop.events[0].is_writable());
+    loop.expect_none();
+    other.expect_none();
+    EXPECT_TRUE(ok(loop.registry().modify(pair.source, id3, Interest::readable)));
+    loop.expect({{id3, Interest::readable}});
+    EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
+}
+
+TEST(RegistryMistake, AddingASocketToTwoPolls) {
+    Loop loop;
+    Loop other;
+    auto listener = must(mio::net::TcpListener::bind(local_v4()));
+    auto stream = must(mio::net::TcpStream::connect(must(listener.local_address())));
+    ASSERT_TRUE(ok(loop.registry().add(listener, id1, read_write)));
+    ASSERT_TRUE(ok(loop.registry().add(stream, id2, read_write)));
+    EXPECT_TRUE(fails_with(other.registry().add(listener, id1, read_write), Errc::already_registered));
+    EXPECT_TRUE(fails_with(other.registry().add(stream, id2, read_write), Errc::already_registered));
+    loop.expect({{id1, Interest::readable}, {id2, Interest::writable}});
+    EXPECT_TRUE(ok(loop.registry().remove(listener)));
+    EXPECT_TRUE(ok(loop.registry().remove(stream)));
+}
+
+TEST(RegistryMistake, ChangingWhatIsNotRegistered) {
+    Loop loop;
+    auto listener = must(mio::net::TcpListener::bind(local_v4()));
+    Pair pair;
+    const auto expect_refused = [&](auto& source) {
+        EXPECT_TRUE(
+            fails_with(loop.registry().modify(source, id1, Interest::readable), Errc::not_registered));
+        EXPECT_TRUE(fails_with(loop.registry().remove(source), Errc::not_registered));
+        EXPECT_TRUE(fails_with(loop.registry().remove(source), std::errc::no_such_file_or_directory));
+    };
+    expect_refused(listener);
+    expect_refused(pair.source);
+    // Removed is as good as never added.
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    ASSERT_TRUE(ok(loop.registry().remove(pair.source)));
+    expect_refused(pair.source);
+    pair.speak();
+    loop.expect_none();
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id2, Interest::readable)));
+    loop.expect({{id2, Interest::readable}});
+}
+
+TEST(RegistryMistake, ChangingWhatBelongsToAnotherPoll) {
+    Loop loop;
+    Loop other;
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    const auto modified = other.registry().modify(pair.source, id2, read_write);
+    EXPECT_TRUE(fails_with(modified, Errc::other_registry));
+    EXPECT_TRUE(fails_with(modified, std::errc::file_exists));
+    EXPECT_TRUE(fails_with(other.registry().remove(pair.source), Errc::other_registry));
+    // It is registered where it was, as it was.
+    pair.speak();
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), id1);
+    EXPECT_FALSE(loop.events[0].is_writable());
+    other.expect_none();
+    EXPECT_TRUE(ok(loop.registry().modify(pair.source, id3, Interest::readable)));
+    loop.expect({{id3, Interest::readable}});
+    EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
+}
+
+TEST(RegistryMistake, ThePollThatASourceBelongedToIsNotConfusedWithALaterOne) {
+    Pair pair;
+    auto first = std::optional(must(mio::Poll::create()));
+    ASSERT_TRUE(ok(first->registry().add(pair.source, id1, Interest::readable)));
+    first.reset();
+    // Most likely at the same address, and with the same descriptor.
+    const auto second = must(mio::Poll::create());
+    EXPECT_TRUE(
+        fails_with(second.registry().modify(pair.source, id1, Interest::readable), Errc::other_registry));
+    EXPECT_TRUE(fails_with(second.registry().remove(pair.source), Errc::other_registry));
+}
+
+// --- What the OS refuses.
+
+TEST(RegistryRefusal, OfADescriptorThatIsNotOpen) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    const int number = ::fcntl(here.fd(), F_DUPFD_CLOEXEC, 3000);
+    ASSERT_NE(number, -1);
+    ASSERT_EQ(::close(number), 0);
+    mio::RawSource source(number);
+    EXPECT_TRUE(
+        fails_with(loop.registry().add(source, id1, Interest::readable), std::errc::bad_file_descriptor));
+    EXPECT_TRUE(fails_with(loop.registry().modify(source, id1, Interest::readable), Errc::not_registered));
+    EXPECT_TRUE(fails_with(loop.registry().remove(source), Errc::not_registered));
+    // Once it is open, the same source can be added.
+    ASSERT_EQ(::dup3(here.fd(), number, O_CLOEXEC), number);
+    const plain::Socket owner(number);
+    ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
+    plain::write_all(there, "x");
+    loop.expect({{id1, Interest::readable}});
+    EXPECT_TRUE(ok(loop.registry().remove(source)));
+    // And the handle that names nothing at all:
+    mio::RawSource nothing(mio::invalid_handle);
+    EXPECT_TRUE(
+        fails_with(loop.registry().add(nothing, id1, Interest::readable), std::errc::bad_file_descriptor));
+}
+
+TEST(RegistryRefusal, OfARegularFile) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "only epoll refuses files";
+    Loop loop;
+    std::FILE* file = std::tmpfile();
+    ASSERT_NE(file, nullptr);
+    mio::RawSource source(::fileno(file));
+    const auto added = loop.registry().add(source, id1, Interest::readable);
+    ASSERT_TRUE(fails_with(added, std::errc::operation_not_permitted));
+    EXPECT_EQ(added.error().category(), mio::os_category());
+    EXPECT_TRUE(fails_with(loop.registry().remove(source), Errc::not_registered));
+    std::fclose(file);
+}
+
+TEST(RegistryRefusal, OfAHandleThatAnotherSourceWatches) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "kqueue replaces the older registration";
+    Loop loop;
+    Loop elsewhere;
+    Pair pair;
+    mio::RawSource twin(pair.here.fd());
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    const auto added = loop.registry().add(twin, id2, read_write);
+    ASSERT_TRUE(fails_with(added, std::errc::file_exists));
+    EXPECT_EQ(added.error().category(), mio::os_category()) << "the OS found out, not the source";
+    EXPECT_TRUE(fails_with(loop.registry().modify(twin, id2, read_write), Errc::not_registered));
+    // The first one is untouched.
+    pair.speak();
+    loop.expect({{id1, Interest::readable}});
+    // Another selector may watch the same handle, and so may this one as soon as the first source is removed.
+    EXPECT_TRUE(ok(elsewhere.registry().add(twin, id3, Interest::readable)));
+    elsewhere.expect({{id3, Interest::readable}});
+    EXPECT_TRUE(ok(elsewhere.registry().remove(twin)));
+    EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
+    EXPECT_TRUE(ok(loop.registry().add(twin, id2, Interest::readable)));
+    loop.expect({{id2, Interest::readable}});
+}
+
+TEST(RegistryRefusal, OfAnInterestThatTheBackendDoesNotHave) {
+    if (mio::backend() == "kqueue") GTEST_SKIP() << "some kqueues have these interests";
+    Loop loop;
+    Pair pair;
+    for (const auto interest :
+         {Interest::aio, Interest::lio, Interest::readable | Interest::aio, read_write | Interest::lio}) {
+        const auto added = loop.registry().add(pair.source, id1, interest);
+        EXPECT_TRUE(fails_with(added, Errc::unsupported)) << to_string(interest);
+        EXPECT_TRUE(fails_with(added, std::errc::operation_not_supported));
+        EXPECT_TRUE(fails_with(loop.registry().remove(pair.source), Errc::not_registered));
+    }
+    // As a change it is refused too, and changes nothing.
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    EXPECT_TRUE(
+        fails_with(loop.registry().modify(pair.source, id2, read_write | Interest::aio), Errc::unsupported));
+    pair.speak();
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), id1);
+    EXPECT_FALSE(loop.events[0].is_writable());
+    EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
+}
+
+TEST(RegistryRefusal, OfAChangeLeavesTheSourceRegistered) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "makes epoll forget what the library believes";
+    Loop loop;
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    // Behind the library's back the kernel forgets the handle, so that its next calls fail.
+    ASSERT_EQ(::epoll_ctl(loop.poll.raw_fd(), EPOLL_CTL_DEL, pair.here.fd(), nullptr), 0);
+    const auto modified = loop.registry().modify(pair.source, id2, Interest::readable);
+    ASSERT_TRUE(fails_with(modified, std::errc::no_such_file_or_directory));
+    EXPECT_EQ(modified.error().category(), mio::os_category());
+    const auto removed = loop.registry().remove(pair.source);
+    ASSERT_TRUE(fails_with(removed, std::errc::no_such_file_or_directory));
+    EXPECT_EQ(removed.error().category(), mio::os_category());
+    EXPECT_TRUE(
+        fails_with(loop.registry().add(pair.source, id2, Interest::readable), Errc::already_registered));
+    // When the kernel knows it again, all works as before.
+    ::epoll_event record{.events = EPOLLIN | EPOLLET, .data = {.u64 = id1.value}};
+    ASSERT_EQ(::epoll_ctl(loop.poll.raw_fd(), EPOLL_CTL_ADD, pair.here.fd(), &record), 0);
+    EXPECT_TRUE(ok(loop.registry().modify(pair.source, id2, Interest::readable)));
+    pair.speak();
+    loop.expect({{id2, Interest::readable}});
+    EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
+}
+
+// --- Sources of one's own.
+
+TEST(CustomSource, IsCalledWithWhatTheRegistryWasGiven) {
+    const Loop loop;
+    Recorder source;
+    ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
+    ASSERT_EQ(source.added.size(), 1u);
+    EXPECT_EQ(source.added[0].registry, &loop.registry());
+    EXPECT_EQ(source.added[0].token, id1);
+    EXPECT_EQ(source.added[0].interest, Interest::readable);
+    EXPECT_EQ(source.added[0].trigger, Trigger::edge) << "the default";
+    EXPECT_TRUE(source.modified.empty() && source.removed.empty());
+
+    ASSERT_TRUE(ok(loop.registry().modify(source, id2, read_write)));
+    ASSERT_EQ(source.modified.size(), 1u);
+    EXPECT_EQ(source.modified[0].registry, &loop.registry());
+    EXPECT_EQ(source.modified[0].token, id2);
+    EXPECT_EQ(source.modified[0].interest, read_write);
+    EXPECT_EQ(source.modified[0].trigger, Trigger::edge);
+
+    ASSERT_TRUE(ok(loop.registry().remove(source)));
+    ASSERT_EQ(source.removed.size(), 1u);
+    EXPECT_EQ(source.removed[0], &loop.registry());
+    EXPECT_EQ(source.added.size(), 1u);
+    EXPECT_EQ(source.modified.size(), 1u);
+
+    for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
+        ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable, trigger)));
+        EXPECT_EQ(source.added.back().trigger, trigger);
+        ASSERT_TRUE(ok(loop.registry().modify(source, id1, Interest::readable, trigger)));
+        EXPECT_EQ(source.modified.back().trigger, trigger);
+    }
+}
+
+TEST(CustomSource, PassesItsOwnErrorsThrough) {
+    const Loop loop;
+    Refuser source;
+    EXPECT_TRUE(fails_with(loop.registry().add(source, id1, Interest::readable),
+                           std::error_code(1001, std::generic_category())));
+    EXPECT_TRUE(fails_with(loop.registry().modify(source, id1, Interest::readable),
+                           std::error_code(1002, std::generic_category())));
+    EXPECT_TRUE(fails_with(loop.registry().remove(source), std::error_code(1003, std::generic_category())));
+}
+
+TEST(CustomSource, MayBeKnownByItsBaseOnly) {
+    Loop loop;
+    auto listener = must(mio::net::TcpListener::bind(local_v4()));
+    const auto address = must(listener.local_address());
+    Pair pair;
+    std::vector<std::unique_ptr<AnySource>> sources;
+    sources.push_back(std::make_unique<Dynamic<mio::net::TcpListener>>(std::move(listener)));
+    sources.push_back(
+        std::make_unique<Dynamic<mio::net::TcpStream>>(must(mio::net::TcpStream::connect(address))));
+    sources.push_back(std::make_unique<Dynamic<mio::RawSource>>(mio::RawSource(pair.here.fd())));
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        ASSERT_TRUE(ok(loop.registry().add(*sources[i], Token{i}, Interest::readable)));
+        ASSERT_TRUE(ok(loop.registry().modify(*sources[i], Token{i + 10}, read_write)));
+    }
+    loop.expect(
+        {{Token{10}, Interest::readable}, {Token{11}, Interest::writable}, {Token{12}, Interest::writable}});
+    for (const auto& source : sources) {
+        ASSERT_TRUE(ok(loop.registry().remove(*source)));
+        EXPECT_TRUE(fails_with(loop.registry().remove(*source), Errc::not_registered));
+    }
+}

@@ -1,0 +1,128 @@
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "support.hpp"
+
+using namespace test;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+std::atomic<int> handled = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
+
+/// A handler for SIGUSR1 that asks for interrupted calls to be restarted, which epoll_wait and its like never
+/// are.
+class Handler {
+  public:
+    Handler() {
+        handled = 0;
+        struct sigaction action{};
+        action.sa_handler = [](int) { handled.fetch_add(1); };
+        action.sa_flags = SA_RESTART;
+        ::sigaction(SIGUSR1, &action, &before_);
+    }
+    ~Handler() { ::sigaction(SIGUSR1, &before_, nullptr); }
+
+  private:
+    struct sigaction before_{};
+};
+
+/// Sends SIGUSR1 to the thread that made it, again and again until it is destroyed: one of them comes while
+/// that thread waits, however late it is.
+class Nuisance {
+  public:
+    Nuisance()
+        : thread_([this, victim = ::pthread_self()] {
+              while (!enough_.load()) {
+                  std::this_thread::sleep_for(2ms);
+                  EXPECT_EQ(::pthread_kill(victim, SIGUSR1), 0);
+              }
+          }) {}
+    ~Nuisance() {
+        enough_ = true;
+        thread_.join();
+    }
+
+  private:
+    std::atomic<bool> enough_ = false;
+    std::thread thread_;
+};
+
+} // namespace
+
+TEST(Signal, InterruptsAPollWithoutTimeout) {
+    Handler handler;
+    Loop loop;
+    // Events of an earlier poll do not stay.
+    const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
+    ASSERT_TRUE(ok(waker.wake()));
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+
+    Nuisance nuisance;
+    const auto polled = loop.poll.poll(loop.events);
+    ASSERT_FALSE(polled);
+    EXPECT_TRUE(mio::interrupted(polled.error())) << polled.error();
+    EXPECT_TRUE(fails_with(polled, std::errc::interrupted));
+    EXPECT_TRUE(loop.events.empty());
+    EXPECT_GE(handled.load(), 1);
+}
+
+TEST(Signal, InterruptsAPollWithTimeout) {
+    Handler handler;
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
+    ASSERT_TRUE(ok(waker.wake()));
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    Nuisance nuisance;
+    EXPECT_LT(
+        time_of([&] { EXPECT_TRUE(fails_with(loop.poll.poll(loop.events, 1h), std::errc::interrupted)); }),
+        generous_margin);
+    EXPECT_TRUE(loop.events.empty());
+}
+
+TEST(Signal, LosesNoEvent) {
+    Handler handler;
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
+    {
+        Nuisance nuisance;
+        EXPECT_TRUE(fails_with(loop.poll.poll(loop.events), std::errc::interrupted));
+    }
+    ASSERT_TRUE(ok(waker.wake()));
+    loop.expect({{Token{1}, Interest::readable}});
+}
+
+TEST(Signal, DoesNotEndAPollUntilADeadline) {
+    Handler handler;
+    Loop loop;
+    const auto deadline = Clock::now() + 100ms;
+    {
+        Nuisance nuisance;
+        EXPECT_TRUE(ok(loop.poll.poll_until(loop.events, deadline)));
+    }
+    EXPECT_GE(Clock::now(), deadline) << "it went on with the rest";
+    EXPECT_LT(Clock::now(), deadline + generous_margin) << "with the rest, not from the beginning";
+    EXPECT_TRUE(loop.events.empty());
+    EXPECT_GE(handled.load(), 2) << "or this test shows nothing";
+}
+
+TEST(Signal, DoesNotKeepAnEventFromEndingAPollUntilADeadline) {
+    Handler handler;
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
+    Nuisance nuisance;
+    std::thread other([&] {
+        while (handled.load() < 3) std::this_thread::sleep_for(1ms);
+        EXPECT_TRUE(ok(waker.wake()));
+    });
+    EXPECT_TRUE(ok(loop.poll.poll_until(loop.events, Clock::time_point::max())));
+    other.join();
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), Token{1});
+}

@@ -1,0 +1,139 @@
+#include <netdb.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "support.hpp"
+
+using namespace test;
+using namespace std::string_view_literals;
+using mio::net::IpAddress;
+using mio::net::resolve;
+using mio::net::SocketAddress;
+
+namespace {
+
+bool has(const std::vector<SocketAddress>& addresses, const SocketAddress& address) {
+    return std::ranges::find(addresses, address) != addresses.end();
+}
+
+TEST(Resolve, KnowsLocalhost) {
+    const auto addresses = must(resolve("localhost", "80"));
+    ASSERT_FALSE(addresses.empty());
+    for (const auto& address : addresses) {
+        EXPECT_TRUE(address.ip().is_loopback()) << address.to_string();
+        EXPECT_EQ(address.port(), 80);
+    }
+    EXPECT_TRUE(has(addresses, {IpAddress::loopback_v4(), 80})
+                || has(addresses, {IpAddress::loopback_v6(), 80}));
+}
+
+TEST(Resolve, GivesEachAddressOnce) {
+    for (const auto host : {"localhost"sv, "127.0.0.1"sv, "::1"sv, ""sv}) {
+        auto addresses = must(resolve(host, "80"));
+        std::ranges::sort(addresses);
+        EXPECT_EQ(std::ranges::adjacent_find(addresses), addresses.end()) << host;
+    }
+}
+
+TEST(Resolve, TakesNumericAddresses) {
+    EXPECT_EQ(must(resolve("192.0.2.17", "65535")),
+              std::vector{SocketAddress(IpAddress::v4(192, 0, 2, 17), 65535)});
+    EXPECT_EQ(must(resolve("::1", "1")), std::vector{SocketAddress(IpAddress::loopback_v6(), 1)});
+    EXPECT_EQ(must(resolve("2001:db8::7", "443")),
+              std::vector{SocketAddress(must(IpAddress::parse("2001:db8::7")), 443)});
+}
+
+TEST(Resolve, TakesTheScopeOfANumericAddress) {
+    EXPECT_EQ(must(resolve("fe80::1%lo", "80")), std::vector{must(SocketAddress::parse("[fe80::1%lo]:80"))});
+}
+
+TEST(Resolve, GivesLoopbackForAnEmptyHost) {
+    const auto addresses = must(resolve("", "8080"));
+    ASSERT_FALSE(addresses.empty());
+    for (const auto& address : addresses) {
+        EXPECT_TRUE(address.ip().is_loopback()) << address.to_string();
+        EXPECT_EQ(address.port(), 8080);
+    }
+}
+
+TEST(Resolve, GivesPortZeroForAnEmptyService) {
+    EXPECT_EQ(must(resolve("127.0.0.1", "")), std::vector{SocketAddress(IpAddress::loopback_v4(), 0)});
+}
+
+TEST(Resolve, KnowsServicesByName) {
+    if (::getservbyname("http", "tcp") == nullptr) GTEST_SKIP() << "this machine has no list of services";
+    EXPECT_EQ(must(resolve("127.0.0.1", "http")), std::vector{SocketAddress(IpAddress::loopback_v4(), 80)});
+}
+
+TEST(Resolve, TakesViewsThatNoNulEnds) {
+    const auto host = "127.0.0.123"sv;
+    const auto service = "8080"sv;
+    EXPECT_EQ(must(resolve(host.substr(0, 9), service.substr(0, 2))),
+              std::vector{SocketAddress(IpAddress::loopback_v4(), 80)});
+}
+
+TEST(Resolve, FailsWithTheResolversReasonForAnUnknownHost) {
+    // The domain that never holds a name (RFC 2606). Without a network the reason is another.
+    const auto resolved = resolve("no-such-host.invalid", "80");
+    ASSERT_FALSE(resolved);
+    EXPECT_EQ(&resolved.error().category(), &mio::net::resolver_category());
+    EXPECT_TRUE(resolved.error().value() == EAI_NONAME || resolved.error().value() == EAI_AGAIN)
+        << resolved.error().message();
+    EXPECT_EQ(resolved.error().message(), ::gai_strerror(resolved.error().value()));
+    EXPECT_FALSE(mio::would_block(resolved.error())) << "nothing here is worth waiting for";
+}
+
+TEST(Resolve, FailsForANameThatIsNone) {
+    for (const auto host : {"no such host"sv, "1.2.3.4:80"sv, "[::1]"sv, "256.256.256.256"sv, "-"sv}) {
+        const auto resolved = resolve(host, "80");
+        ASSERT_FALSE(resolved) << host;
+        EXPECT_EQ(&resolved.error().category(), &mio::net::resolver_category()) << host;
+    }
+    EXPECT_FALSE(resolve(std::string(100'000, 'x'), "80"));
+}
+
+TEST(Resolve, FailsWithTheResolversReasonForAnUnknownService) {
+    for (const auto service : {"no-such-service"sv, "-1"sv, "80 "sv, " "sv}) {
+        const auto resolved = resolve("127.0.0.1", service);
+        ASSERT_FALSE(resolved) << service;
+        EXPECT_EQ(&resolved.error().category(), &mio::net::resolver_category()) << service;
+        EXPECT_FALSE(resolved.error().message().empty());
+    }
+}
+
+TEST(Resolve, FailsForNeitherHostNorService) {
+    EXPECT_TRUE(fails_with(resolve("", ""), std::error_code(EAI_NONAME, mio::net::resolver_category())));
+}
+
+TEST(Resolve, RefusesANulInsteadOfStoppingAtIt) {
+    EXPECT_TRUE(fails_with(resolve("127.0.0.1\0.example"sv, "80"), mio::Errc::interior_nul));
+    EXPECT_TRUE(fails_with(resolve("127.0.0.1\0"sv, "80"), mio::Errc::interior_nul));
+    EXPECT_TRUE(fails_with(resolve("127.0.0.1", "80\0"sv), mio::Errc::interior_nul));
+    EXPECT_TRUE(fails_with(resolve("\0"sv, "80"), mio::Errc::interior_nul));
+}
+
+TEST(Resolve, HasACategoryOfItsOwn) {
+    const auto& category = mio::net::resolver_category();
+    EXPECT_STREQ(category.name(), "resolver");
+    EXPECT_EQ(&category, &mio::net::resolver_category());
+    EXPECT_NE(category, mio::os_category());
+    EXPECT_NE(category, mio::error_category());
+    EXPECT_EQ(category.message(EAI_NONAME), ::gai_strerror(EAI_NONAME));
+}
+
+TEST(Resolve, LeavesNoDescriptorsOpen) {
+    // What the resolver opens once and keeps is not meant.
+    (void)resolve("no-such-host.invalid", "80");
+    const DescriptorGuard guard;
+    for (int round = 0; round < 10; ++round) {
+        (void)resolve("localhost", "80");
+        (void)resolve("no-such-host.invalid", "80");
+        (void)resolve("127.0.0.1", "no-such-service");
+    }
+}
+
+} // namespace

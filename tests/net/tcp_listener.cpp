@@ -1,0 +1,460 @@
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "sandbox.hpp"
+#include "tcp.hpp"
+
+using namespace test;
+
+namespace {
+
+static_assert(mio::Source<TcpListener>);
+static_assert(std::is_nothrow_move_constructible_v<TcpListener>
+              && std::is_nothrow_move_assignable_v<TcpListener>);
+static_assert(!std::is_copy_constructible_v<TcpListener> && !std::is_copy_assignable_v<TcpListener>);
+static_assert(!std::is_default_constructible_v<TcpListener> && !std::constructible_from<TcpListener, int>);
+
+constexpr Token first{0};
+constexpr Token second{1};
+
+// Takes the connection that is waiting and checks what is told about it.
+TcpStream accept_one(const TcpListener& listener) {
+    auto accepted = must(listener.accept(), "accept");
+    auto& [stream, peer] = accepted;
+    EXPECT_TRUE(peer.ip().is_loopback());
+    EXPECT_NE(peer.port(), 0);
+    EXPECT_EQ(must(stream.peer_address()), peer);
+    EXPECT_EQ(must(stream.local_address()), must(listener.local_address()));
+    EXPECT_TRUE(is_non_blocking(stream.raw()));
+    EXPECT_TRUE(is_close_on_exec(stream.raw()));
+    return std::move(stream);
+}
+
+// From the first connection to the last look, for a listener that is at `listener`.
+void expect_to_accept(const TcpListener& listener, Loop& loop, Token token) {
+    // The other side connects in a thread of its own and stays until we are done.
+    const auto address = must(listener.local_address());
+    std::optional<plain::Socket> peer;
+    std::jthread connecting([&] { peer = plain::connect(address); });
+    loop.expect({{token, Readiness::readable}});
+    connecting.join();
+
+    const auto stream = accept_one(listener);
+    EXPECT_EQ(must(stream.peer_address()), plain::address_of(*peer));
+    std::array<std::byte, 20> buffer;
+    EXPECT_TRUE(blocks(stream.read(buffer)));
+    EXPECT_TRUE(blocks(listener.accept()));
+    EXPECT_FALSE(must(listener.take_error()));
+}
+
+TEST(TcpListener, AcceptsAConnectionThatAnEventToldOf) {
+    Loop loop;
+    auto listener = must(TcpListener::bind(local_v4()));
+    EXPECT_TRUE(is_non_blocking(listener.raw()));
+    EXPECT_TRUE(is_close_on_exec(listener.raw()));
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
+    expect_to_accept(listener, loop, first);
+}
+
+TEST(TcpListener, AcceptsAConnectionOverIpv6) {
+    Loop loop;
+    auto listener = must(TcpListener::bind(local_v6()));
+    EXPECT_TRUE(is_non_blocking(listener.raw()));
+    EXPECT_TRUE(is_close_on_exec(listener.raw()));
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
+    expect_to_accept(listener, loop, first);
+}
+
+TEST(TcpListener, TakesOverAListenerMadeElsewhere) {
+    Loop loop;
+    auto made_elsewhere = plain::listen(local_v4());
+    made_elsewhere.set_non_blocking();
+    auto listener = TcpListener::from_raw(made_elsewhere.release());
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
+    expect_to_accept(listener, loop, first);
+}
+
+TEST(TcpListener, TakesAHandleAsItIs) {
+    auto blocking = plain::listen(local_v4());
+    const auto listener = TcpListener::from_raw(blocking.release());
+    EXPECT_FALSE(is_non_blocking(listener.raw()));
+}
+
+TEST(TcpListener, MakesAcceptedStreamsNonBlockingAlsoWhenItIsNotItself) {
+    auto blocking = plain::listen(local_v4());
+    const auto address = plain::address_of(blocking);
+    const auto listener = TcpListener::from_raw(blocking.release());
+    const auto peer = plain::connect(address);
+    const auto stream = accept_one(listener);
+    std::array<std::byte, 1> buffer;
+    EXPECT_TRUE(blocks(stream.read(buffer)));
+}
+
+TEST(TcpListener, AcceptsWithoutBeingRegistered) {
+    const auto listener = must(TcpListener::bind(local_v4()));
+    EXPECT_TRUE(blocks(listener.accept()));
+    const auto peer = plain::connect(must(listener.local_address()));
+    plain::await(listener.raw(), POLLIN);
+    accept_one(listener);
+    EXPECT_TRUE(blocks(listener.accept()));
+}
+
+TEST(TcpListener, GivesStreamsThatCarryDataBothWays) {
+    const auto listener = must(TcpListener::bind(local_v6()));
+    const auto peer = plain::connect(must(listener.local_address()));
+    plain::await(listener.raw(), POLLIN);
+    const auto stream = accept_one(listener);
+
+    ASSERT_EQ(must(stream.write(bytes_of("from the listener"))), 17u);
+    EXPECT_EQ(plain::read_exactly(peer, 17), "from the listener");
+    plain::write_all(peer, "to the listener");
+    plain::await(stream.raw(), POLLIN);
+    std::array<std::byte, 64> buffer;
+    const auto got = must(stream.read(buffer));
+    EXPECT_EQ(text_of(std::span(buffer).first(got)), "to the listener");
+}
+
+TEST(TcpListener, ChoosesAPortWhenAskedForNone) {
+    for (const auto& at : {local_v4(), local_v6()}) {
+        const auto listener = must(TcpListener::bind(at));
+        const auto address = must(listener.local_address());
+        EXPECT_EQ(address.ip(), at.ip());
+        EXPECT_NE(address.port(), 0);
+    }
+}
+
+TEST(TcpListener, IsAtThePortThatItWasAskedFor) {
+    // Find a free port first; another program may take it in between, so try again a few times.
+    for (int round = 0; round < 10; ++round) {
+        const auto address = must(must(TcpListener::bind(local_v4())).local_address());
+        const auto listener = TcpListener::bind(address);
+        if (!listener) {
+            ASSERT_EQ(listener.error(), std::errc::address_in_use);
+            continue;
+        }
+        EXPECT_EQ(must(listener->local_address()), address);
+        const auto peer = plain::connect(address);
+        return;
+    }
+    FAIL() << "no port stayed free";
+}
+
+TEST(TcpListener, HasABacklogOf128) {
+    const auto listener = must(TcpListener::bind(local_v4()));
+    ::tcp_info info{};
+    ::socklen_t length = sizeof info;
+    ASSERT_EQ(::getsockopt(listener.raw(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    EXPECT_EQ(info.tcpi_sacked, 128u); // where Linux puts it for a listener
+}
+
+TEST(TcpListener, CanFollowAnEarlierOneAtOnce) {
+    // A connection that the server closed first lingers at the server's port.
+    auto earlier = must(TcpListener::bind(local_v4()));
+    const auto address = must(earlier.local_address());
+    {
+        const auto peer = plain::connect(address);
+        plain::await(earlier.raw(), POLLIN);
+        {
+            const auto stream = accept_one(earlier);
+        }
+        EXPECT_EQ(plain::read_exactly(peer, 1), "");
+    }
+    earlier = must(TcpListener::bind(local_v4()));
+
+    // Without the option that is an obstacle, with it, which is how bind works, it is none.
+    const auto strict = must(TcpSocket::v4());
+    EXPECT_TRUE(fails_with(strict.bind(address), std::errc::address_in_use));
+    EXPECT_TRUE(ok(TcpListener::bind(address)));
+}
+
+TEST(TcpListener, CannotBeBoundWhereAnotherListens) {
+    const auto listener = must(TcpListener::bind(local_v4()));
+    const DescriptorGuard guard;
+    EXPECT_TRUE(fails_with(TcpListener::bind(must(listener.local_address())), std::errc::address_in_use));
+}
+
+TEST(TcpListener, CannotBeBoundToAnAddressOfAnotherMachine) {
+    const DescriptorGuard guard;
+    // Addresses that documentation may use and no machine has (RFC 5737, RFC 3849).
+    for (const auto* text : {"198.51.100.1:0", "203.0.113.1:0", "[2001:db8::1]:0"}) {
+        EXPECT_TRUE(
+            fails_with(TcpListener::bind(must(SocketAddress::parse(text))), std::errc::address_not_available))
+            << text;
+    }
+}
+
+TEST(TcpListener, CannotBeBoundToAPortThatNeedsPrivileges) {
+    EXPECT_TRUE(holds_in_child([] {
+        // Give up what privileges there are, for this process only.
+        if (::geteuid() == 0) ASSERT_EQ(::seteuid(65534), 0);
+        const DescriptorGuard guard;
+        const auto bound = TcpListener::bind({IpAddress::loopback_v4(), 1});
+        if (bound) return; // net.ipv4.ip_unprivileged_port_start allows it here
+        EXPECT_EQ(bound.error(), std::errc::permission_denied);
+    }));
+}
+
+TEST(TcpListener, KeepsTheLifetimeOfPacketsThatIsSet) {
+    const auto listener = must(TcpListener::bind(local_v4()));
+    ASSERT_TRUE(ok(listener.set_ttl(10)));
+    EXPECT_EQ(must(listener.ttl()), 10u);
+    EXPECT_FALSE(must(listener.take_error()));
+}
+
+TEST(TcpListener, HasALifetimeOfPacketsWithoutOneBeingSet) {
+    for (const auto& at : {local_v4(), local_v6()}) {
+        const auto listener = must(TcpListener::bind(at));
+        const auto hops = must(listener.ttl());
+        EXPECT_GE(hops, 1u);
+        EXPECT_LE(hops, 255u);
+        EXPECT_FALSE(must(listener.take_error()));
+    }
+}
+
+TEST(TcpListener, HandsItsLifetimeOfPacketsToTheStreamsItAccepts) {
+    const auto listener = must(TcpListener::bind(local_v4()));
+    ASSERT_TRUE(ok(listener.set_ttl(17)));
+    const auto peer = plain::connect(must(listener.local_address()));
+    plain::await(listener.raw(), POLLIN);
+    EXPECT_EQ(must(accept_one(listener).ttl()), 17u);
+}
+
+TEST(TcpListener, KeepsItsHandleOnTheWayOutAndIn) {
+    auto listener = must(TcpListener::bind(local_v4()));
+    const auto address = must(listener.local_address());
+    const auto raw = listener.raw();
+    EXPECT_EQ(listener.release(), raw);
+    EXPECT_EQ(listener.raw(), mio::invalid_handle);
+
+    const auto rebuilt = TcpListener::from_raw(raw);
+    EXPECT_EQ(rebuilt.raw(), raw);
+    EXPECT_EQ(must(rebuilt.local_address()), address);
+}
+
+TEST(TcpListener, DoesNotCloseAHandleThatItReleased) {
+    int raw = -1;
+    {
+        auto listener = must(TcpListener::bind(local_v4()));
+        raw = listener.release();
+    }
+    EXPECT_NE(::fcntl(raw, F_GETFD), -1);
+    plain::Socket(raw).close();
+}
+
+TEST(TcpListener, IsClosedWhenItIsDestroyed) {
+    SocketAddress address;
+    {
+        const DescriptorGuard guard;
+        const auto listener = must(TcpListener::bind(local_v4()));
+        address = must(listener.local_address());
+    }
+    // Its port is free: a socket that insists on being alone there gets it.
+    const auto socket = must(TcpSocket::v4());
+    EXPECT_TRUE(ok(socket.bind(address)));
+}
+
+TEST(TcpListener, ReportsNothingWhenNobodyConnects) {
+    Loop loop;
+    auto listener = must(TcpListener::bind(local_v4()));
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
+    loop.expect_none();
+}
+
+TEST(TcpListener, ReportsUnderTheTokenItWasModifiedTo) {
+    Loop loop;
+    auto listener = must(TcpListener::bind(local_v4()));
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
+    ASSERT_TRUE(ok(loop.registry().modify(listener, second, Interest::readable)));
+    expect_to_accept(listener, loop, second);
+}
+
+TEST(TcpListener, ReportsNothingAfterItIsRemovedAndStillAccepts) {
+    Loop loop;
+    auto listener = must(TcpListener::bind(local_v4()));
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
+    const auto peer = plain::connect(must(listener.local_address()));
+    plain::await(listener.raw(), POLLIN);
+    ASSERT_TRUE(ok(loop.registry().remove(listener)));
+    loop.expect_none();
+
+    accept_one(listener);
+    EXPECT_TRUE(blocks(listener.accept()));
+    EXPECT_FALSE(must(listener.take_error()));
+}
+
+TEST(TcpListener, ReportsASecondConnectionAfterTheFirstWasAccepted) {
+    Loop loop;
+    auto listener = must(TcpListener::bind(local_v4()));
+    const auto address = must(listener.local_address());
+    const auto one = plain::connect(address);
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
+    loop.expect({{first, Readiness::readable}});
+    const auto accepted_one = accept_one(listener);
+    EXPECT_TRUE(blocks(listener.accept()));
+
+    const auto two = plain::connect(address);
+    loop.expect({{first, Readiness::readable}});
+    const auto accepted_two = accept_one(listener);
+    EXPECT_TRUE(blocks(listener.accept()));
+    loop.expect_none();
+}
+
+TEST(TcpListener, ReportsConnectionsThatWaitedBeforeItWasAdded) {
+    Loop loop;
+    auto listener = must(TcpListener::bind(local_v4()));
+    const auto peer = plain::connect(must(listener.local_address()));
+    plain::await(listener.raw(), POLLIN);
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
+    loop.expect({{first, Readiness::readable}});
+}
+
+TEST(TcpListener, ByLevelReportsUntilTheLastConnectionIsAccepted) {
+    Loop loop;
+    auto listener = must(TcpListener::bind(local_v4()));
+    ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable, mio::Trigger::level)));
+    const auto one = plain::connect(must(listener.local_address()));
+    const auto two = plain::connect(must(listener.local_address()));
+    for (int round = 0; round < 2; ++round) {
+        loop.expect({{first, Readiness::readable}});
+        loop.expect({{first, Readiness::readable}});
+        const auto stream = accept_one(listener);
+    }
+    loop.expect_none();
+}
+
+TEST(TcpListener, GivesEachConnectionOnce) {
+    const auto listener = must(TcpListener::bind(local_v4()));
+    std::vector<plain::Socket> peers;
+    std::set<SocketAddress> expected;
+    for (int i = 0; i < 20; ++i) {
+        peers.push_back(plain::connect(must(listener.local_address())));
+        expected.insert(plain::address_of(peers.back()));
+    }
+    std::set<SocketAddress> accepted;
+    for (int i = 0; i < 20; ++i) {
+        plain::await(listener.raw(), POLLIN);
+        accepted.insert(must(accept_one(listener).peer_address()));
+    }
+    EXPECT_EQ(accepted, expected);
+    EXPECT_TRUE(blocks(listener.accept()));
+}
+
+TEST(TcpListener, AcceptsAConnectionWhosePeerIsGoneAgain) {
+    const auto listener = must(TcpListener::bind(local_v4()));
+    {
+        const auto peer = plain::connect(must(listener.local_address()));
+        plain::write_all(peer, "bye");
+    }
+    plain::await(listener.raw(), POLLIN);
+    const auto stream = must(listener.accept()).first;
+    plain::await(stream.raw(), POLLRDHUP);
+    EXPECT_EQ(drain(stream), "bye");
+    std::array<std::byte, 1> buffer;
+    EXPECT_EQ(must(stream.read(buffer)), 0u);
+}
+
+TEST(TcpListener, CarriesOnAfterAcceptingFailed) {
+    EXPECT_TRUE(holds_in_child([] {
+        const auto listener = must(TcpListener::bind(local_v4()));
+        const auto address = must(listener.local_address());
+        const auto peer = plain::connect(address);
+        plain::await(listener.raw(), POLLIN);
+
+        // No descriptor is left: that is an error and not would-block, and nothing is lost by it.
+        const DescriptorGuard guard;
+        for (int round = 0; round < 3; ++round) {
+            const auto accepted = without_descriptors([&] { return listener.accept(); });
+            EXPECT_TRUE(fails_with(accepted, std::errc::too_many_files_open));
+            if (!accepted) EXPECT_FALSE(mio::would_block(accepted.error()));
+        }
+
+        // With one descriptor the connection, which still waits, is there.
+        auto held = exhaust_descriptors(1);
+        const auto accepted = listener.accept();
+        held.clear();
+        ASSERT_TRUE(ok(accepted));
+        EXPECT_EQ(accepted->second, plain::address_of(peer));
+        EXPECT_TRUE(blocks(listener.accept()));
+        ASSERT_EQ(must(accepted->first.write(bytes_of("late"))), 4u);
+        EXPECT_EQ(plain::read_exactly(peer, 4), "late");
+    }));
+}
+
+TEST(TcpListener, PassesOnThatAConnectionWasAborted) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+    EXPECT_TRUE(holds_in_child([] {
+        const auto listener = must(TcpListener::bind(local_v4()));
+        const auto before = open_descriptors();
+        ASSERT_TRUE(forbid_system_call(SYS_accept4, ECONNABORTED));
+        const auto accepted = listener.accept();
+        EXPECT_TRUE(fails_with(accepted, std::errc::connection_aborted));
+        if (!accepted) EXPECT_FALSE(mio::would_block(accepted.error()));
+        EXPECT_EQ(open_descriptors(), before);
+    }));
+}
+
+TEST(TcpListener, DoesNotRetryWhatASignalInterrupted) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+    EXPECT_TRUE(holds_in_child([] {
+        const auto listener = must(TcpListener::bind(local_v4()));
+        ASSERT_TRUE(forbid_system_call(SYS_accept4, EINTR));
+        const auto accepted = listener.accept();
+        ASSERT_FALSE(accepted);
+        EXPECT_TRUE(mio::interrupted(accepted.error()));
+    }));
+}
+
+TEST(TcpListener, IsNotMadeWhenDescriptorsAreExhausted) {
+    EXPECT_TRUE(holds_in_child([] {
+        EXPECT_TRUE(fails_with(without_descriptors([] { return TcpListener::bind(local_v4()); }),
+                               std::errc::too_many_files_open));
+    }));
+}
+
+TEST(TcpListener, LeavesNoDescriptorWhenAStepOfItsMakingFails) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+    for (const long step : {long{SYS_setsockopt}, long{SYS_bind}, long{SYS_listen}}) {
+        EXPECT_TRUE(holds_in_child([step] {
+            ASSERT_TRUE(forbid_system_call(step, ENOBUFS));
+            const DescriptorGuard guard;
+            EXPECT_TRUE(fails_with(TcpListener::bind(local_v4()), std::errc::no_buffer_space)) << step;
+        }));
+    }
+}
+
+TEST(TcpListener, WhoseHandleIsClosedFailsInsteadOfWaiting) {
+    auto closed = must(TcpListener::bind(local_v4()));
+    const auto raw = closed.release();
+    plain::Socket(raw).close();
+    const auto listener = TcpListener::from_raw(mio::invalid_handle);
+    EXPECT_TRUE(fails_with(listener.accept(), std::errc::bad_file_descriptor));
+    EXPECT_TRUE(fails_with(listener.local_address(), std::errc::bad_file_descriptor));
+    EXPECT_TRUE(fails_with(listener.ttl(), std::errc::bad_file_descriptor));
+    EXPECT_TRUE(fails_with(listener.take_error(), std::errc::bad_file_descriptor));
+    Loop loop;
+    auto nothing = TcpListener::from_raw(mio::invalid_handle);
+    EXPECT_TRUE(
+        fails_with(loop.registry().add(nothing, first, Interest::readable), std::errc::bad_file_descriptor));
+    EXPECT_TRUE(fails_with(loop.registry().remove(nothing), mio::Errc::not_registered))
+        << "the failure left no trace";
+}
+
+} // namespace

@@ -1,0 +1,7 @@
+# The README's first program is examples/first.cpp, word for word.
+file(READ ${SOURCE_DIR}/examples/first.cpp program)
+file(READ ${SOURCE_DIR}/README.md readme)
+string(FIND "${readme}" "```cpp\n${program}```\n" place)
+if(place EQUAL -1)
+    message(FATAL_ERROR "README.md does not show examples/first.cpp as it is")
+endif()

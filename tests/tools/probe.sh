@@ -1,0 +1,390 @@
+#!/usr/bin/env bash
+# Tests of mio-probe. Usage: probe.sh PROGRAM CASE; a case is a function `test_CASE` below. Exit status: 0 passed,
+# 1 failed, 77 skipped.
+#
+# Loopback and a folder of its own are all that a case uses, so that any number of them can run at once.
+set -euo pipefail
+
+probe=$(realpath "$1")
+folder=$(mktemp -d)
+chmod 755 "$folder" # some cases run the program as somebody else
+cd "$folder"
+
+# ctest leaves descriptors open, and some cases need to know which are. Bash reads this file through 255.
+for path in "/proc/$$/fd/"*; do
+    handle=${path##*/}
+    ((handle <= 2 || handle == 255)) || eval "exec $handle>&-"
+done
+
+pids=()
+clean_up() {
+    local pid
+    for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
+    rm -rf "$folder"
+}
+trap clean_up EXIT
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    local file
+    for file in out err; do
+        [[ -e $file ]] && printf -- '---- %s ----\n%s\n' "$file" "$(<"$file")" >&2
+    done
+    exit 1
+}
+
+skip() {
+    printf 'skipped: %s\n' "$*"
+    exit 77
+}
+
+# A sanitizer's run time needs descriptors too, and ends the program when it gets none.
+skip_with_sanitizer() {
+    if grep -qE '__[a-z]+san_init' "$probe"; then skip 'built with a sanitizer'; fi
+}
+
+needs() {
+    command -v "$1" >/dev/null || skip "no $1"
+}
+
+# run COMMAND...: its exit status in $status, its output in the files out and err.
+run() {
+    status=0
+    timeout 30 "$@" >out 2>err || status=$?
+}
+
+# rejects STATUS PATTERN COMMAND...: COMMAND ends so, with one line on standard error that matches.
+rejects() {
+    local expected=$1 pattern=$2
+    shift 2
+    run "$@"
+    ((status == expected)) || fail "$*: exit status $status instead of $expected"
+    (($(wc -l <err) == 1)) || fail "$*: not one line on standard error"
+    grep -qE -- "^mio-probe: .*$pattern" err || fail "$*: standard error has no '$pattern'"
+}
+
+# succeeds PATTERN COMMAND...: COMMAND ends with 0, prints something that matches, and says nothing else.
+succeeds() {
+    local pattern=$1
+    shift
+    run "$@"
+    ((status == 0)) || fail "$*: exit status $status"
+    grep -qE -- "$pattern" out || fail "$*: the output has no '$pattern'"
+    is_silent
+}
+
+wrong() { rejects 2 "$1" "$probe" "${@:2}"; }
+refused() { rejects 3 "$1" "$probe" "${@:2}"; }
+
+# start ARGUMENTS...: the program in the background, its id in $pid.
+start() {
+    : >out
+    "$probe" "$@" <&0 >out 2>err & # what runs in the background would read nothing otherwise
+    pid=$!
+    pids+=("$pid")
+}
+
+# until_true WHAT COMMAND...: waits for COMMAND to succeed, ten seconds at the most.
+until_true() {
+    local what=$1 _
+    shift
+    for _ in {1..500}; do
+        if "$@"; then return; fi
+        sleep 0.02
+    done
+    fail "did not happen in ten seconds: $what"
+}
+
+prints() { until_true "a line '$1'" grep -qE -- "$1" out; }
+
+listen() { # ARGUMENTS...
+    start watch listen://127.0.0.1:0 "$@"
+    prints 'listening'
+    port=$(grep -oE -m1 '127\.0\.0\.1:[0-9]+' out | head -n1 | cut -d: -f2)
+}
+
+ends_with() { # STATUS
+    local got=0
+    wait "$pid" || got=$?
+    ((got == $1)) || fail "exit status $got instead of $1"
+}
+
+is_silent() { [[ ! -s err ]] || fail "standard error is not empty"; }
+
+is_json() { python3 -m json.tool <"$1" >/dev/null || fail "$1 is not JSON"; }
+
+# ---- What is wrong, and what the OS refuses --------------------------------------------------------------------------
+
+test_usage() {
+    wrong "TARGET 'nonsense'" watch nonsense
+    wrong "TARGET 'http://127.0.0.1:80'" watch http://127.0.0.1:80
+    wrong "TARGET 'tcp://127.0.0.1'.* port is missing" watch tcp://127.0.0.1
+    wrong "TARGET 'tcp://:80'.* host is missing" watch tcp://:80
+    wrong "TARGET 'tcp://127.0.0.256:80'.* not an IP address" watch tcp://127.0.0.256:80
+    wrong "TARGET 'tcp://::1:80'.* brackets" watch tcp://::1:80
+    wrong "TARGET 'tcp://\\[::1:80'" watch 'tcp://[::1:80'
+    wrong "TARGET 'tcp://127.0.0.1:65536'.* port" watch tcp://127.0.0.1:65536
+    wrong "TARGET 'tcp://127.0.0.1:-1'.* port" watch tcp://127.0.0.1:-1
+    wrong "TARGET 'tcp://127.0.0.1:0'.* port" watch tcp://127.0.0.1:0
+    wrong "TARGET 'listen://localhost:0'" watch listen://localhost:0
+    wrong "TARGET 'listen://127.0.0.1:99999'.* port" watch listen://127.0.0.1:99999
+    wrong "TARGET 'fd://x'" watch fd://x
+    wrong "TARGET 'fd://99999999999'" watch fd://99999999999
+    wrong "TARGET 'pipe://'.* path is missing" watch pipe://
+    wrong "TARGET is required" watch
+    wrong "--for '5x'" watch stdin --for 5x
+    wrong "--for '0s'" watch stdin --for 0s
+    wrong "--for '9999999999999h'" watch stdin --for 9999999999999h
+    wrong "--count '0'" watch stdin --count 0
+    wrong "--count '-1'" watch stdin --count=-1
+    wrong "--interest 'rx'" watch stdin --interest rx
+    wrong "--interest 'w'.* --read" watch stdin --interest w --read
+    wrong "--trigger 'never'" watch stdin --trigger never
+    wrong "--nonsense" watch stdin --nonsense
+    wrong "--scenario 'nonsense'.* --list" events --scenario nonsense
+    wrong "nonsense" nonsense
+
+    run "$probe"
+    ((status == 2)) || fail "without arguments: exit status $status"
+    [[ ! -s out ]] || fail 'without arguments: something on standard output'
+    grep -q 'Subcommands:' err || fail 'without arguments: no help'
+
+    local subcommand
+    for subcommand in '' info events watch; do
+        # shellcheck disable=SC2086
+        succeeds '^Example' "$probe" $subcommand --help
+    done
+    succeeds '^mio-probe [0-9.]+ \(backend .+, .+, .+\)$' "$probe" --version
+}
+
+test_refusals() {
+    refused 'pipe://missing: open: No such file' watch pipe://missing
+    : >file
+    refused 'pipe://file: open: not a FIFO' watch pipe://file
+    refused 'pipe://\.: open: not a FIFO' watch pipe://.
+    refused 'fd://99: .*Bad file descriptor' watch fd://99
+    refused 'fd://3: .*Bad file descriptor' watch fd://3 # which the program would open next
+    rejects 3 'stdin: .*Bad file descriptor' bash -c '"$0" watch stdin <&-' "$probe"
+    rejects 3 'fd://5: .*Operation not permitted.*files' bash -c '"$0" watch fd://5 5<file' "$probe"
+    rejects 3 'fd://0: .*File exists' bash -c '"$0" watch stdin fd://0 < <(:)' "$probe"
+    refused 'listen://192\.0\.2\.1:0: bind: Cannot assign' watch listen://192.0.2.1:0
+    rejects 3 'standard output: write: No space left' bash -c '"$0" info >/dev/full' "$probe"
+
+    listen
+    refused 'bind: Address already in use' watch "listen://127.0.0.1:$port"
+}
+
+test_permissions() {
+    cp "$probe" program
+    local -a as_nobody=()
+    if ((EUID == 0)); then
+        needs setpriv
+        as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    fi
+    mkfifo forbidden
+    chmod 000 forbidden
+    rejects 3 'pipe://forbidden: open: Permission denied' "${as_nobody[@]}" ./program watch pipe://forbidden
+
+    (($(</proc/sys/net/ipv4/ip_unprivileged_port_start) > 81)) || skip 'no port is privileged here'
+    rejects 3 'listen://127.0.0.1:81: bind: Permission denied' \
+        "${as_nobody[@]}" ./program watch listen://127.0.0.1:81
+}
+
+# A limit that the program reaches before it has begun.
+test_descriptor_limit() {
+    skip_with_sanitizer
+    local limit
+    for limit in 4 5; do
+        rejects 3 'Too many open files' bash -c 'ulimit -n "$1"; exec "$0" watch stdin' "$probe" "$limit"
+    done
+    rejects 3 'Too many open files' bash -c 'ulimit -n 6; exec "$0" events' "$probe"
+}
+
+# A limit that it reaches while it runs: it says so once, goes on, and gives back what it took.
+test_descriptors_returned() {
+    needs python3
+    skip_with_sanitizer
+    : >out
+    (
+        ulimit -n 20
+        exec "$probe" watch listen://127.0.0.1:0 --read >out 2>err
+    ) &
+    pid=$!
+    pids+=("$pid")
+    prints 'listening on'
+    port=$(grep -oE -m1 'listening on 127\.0\.0\.1:[0-9]+' out | cut -d: -f2)
+    count_open() { ls "/proc/$pid/fd" | wc -l; }
+    local before
+    before=$(count_open)
+
+    mkfifo hold
+    python3 -c '
+import socket, sys
+clients = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(30)]
+open("hold").read()' "$port" &
+    pids+=("$!")
+    prints 'accept: Too many open files'
+    : >hold
+    has_returned() { (($(grep -c 'end of stream' out) == 30 && $(count_open) == before)); }
+    until_true 'all connections ended and closed' has_returned
+    (($(grep -c 'Too many open files' out) <= 3)) || fail 'the limit is reported again and again'
+    kill -INT "$pid"
+    ends_with 0
+    is_silent
+}
+
+# ---- What it finds ---------------------------------------------------------------------------------------------------
+
+test_info() {
+    needs python3
+    succeeds '^  eventfd +(yes|no) ' "$probe" info
+    grep -qE '^  open files, soft +[0-9u]' out || fail 'no limits'
+    succeeds '"backend":' "$probe" info --json
+    is_json out
+}
+
+test_events() {
+    needs python3
+    succeeds '^all [0-9]+ steps played are as documented' "$probe" events --check
+    succeeds '"differences": \[\]' "$probe" events --check --json --scenario tcp-peer-reset waker-two
+    is_json out
+    succeeds '"scenarios":' "$probe" events --list --json
+    is_json out
+    succeeds '^  tcp-peer-half-close  ' "$probe" events --list
+    local name
+    while read -r name _; do
+        [[ $name =~ ^[a-z]+(-[a-z]+)+$ ]] || fail "not a name: $name"
+    done <out
+}
+
+test_interrupted_events() {
+    start events --check
+    prints 'tcp-connected-idle'
+    kill -INT "$pid"
+    ends_with 0
+    is_silent
+    grep -qE 'as documented' out || fail 'no verdict on what was played'
+}
+
+# ---- What it watches -------------------------------------------------------------------------------------------------
+
+test_connection() {
+    needs nc
+    needs curl
+    listen --read
+    printf 'hello\nthere\001' | nc -N 127.0.0.1 "$port"
+    prints 'accepted #1 127\.0\.0\.1:[0-9]+$'
+    prints '#1 127\.0\.0\.1:[0-9]+ +read 12 bytes'
+    prints '^ +hello\\n$'
+    prints '^ +there\\x01$'
+    prints '#1 127\.0\.0\.1:[0-9]+ +end of stream'
+
+    curl -s --max-time 0.5 "http://127.0.0.1:$port/index" >/dev/null || true # nobody answers it
+    prints '^ +GET /index HTTP/1\.1\\r\\n$'
+    prints '#2 .* end of stream'
+    kill -INT "$pid"
+    ends_with 0
+    prints 'interrupted, [0-9]+ events'
+    is_silent
+
+    listen --hex --interest r --count 2 # the listener's, and that of the data
+    printf 'ABC' | nc -N 127.0.0.1 "$port" || true
+    ends_with 0
+    prints '00000000  41 42 43  .*\|ABC\|'
+    prints 'count reached, 2 events'
+}
+
+test_connection_refused() {
+    needs python3
+    # Bound and not listening: nobody else takes the port.
+    mkfifo bound hold
+    python3 -c '
+import socket
+socket_ = socket.socket(); socket_.bind(("127.0.0.1", 0))
+open("bound", "w").write(str(socket_.getsockname()[1]))
+open("hold").read()' &
+    pids+=("$!")
+    local target
+    target=tcp://127.0.0.1:$(<bound)
+    refused "$target: connect to .*: Connection refused" watch "$target"
+    grep -q "$target  R W E RC WC" out || fail 'the event was not printed'
+    refused "$target: connect to .*: Connection refused" watch "$target" --json
+    : >hold
+}
+
+test_json_lines() {
+    needs nc
+    needs python3
+    listen --read --json
+    printf '\377 is not UTF-8' | nc -N 127.0.0.1 "$port"
+    prints '"kind":"end"'
+    kill -TERM "$pid"
+    ends_with 0
+    is_silent
+    local line
+    while read -r line; do
+        printf '%s' "$line" >line
+        is_json line
+    done <out
+    grep -q '"kind":"done","reason":"interrupted"' out || fail 'no last line'
+}
+
+test_fifo() {
+    mkfifo fifo
+    start watch pipe://fifo --read
+    prints 'opened for reading'
+    echo first >fifo
+    prints '^ +first\\n$'
+    prints 'waiting for the next'
+    echo second >fifo
+    prints '^ +second\\n$'
+    kill -TERM "$pid"
+    ends_with 0
+    is_silent
+}
+
+test_standard_input() {
+    mkfifo input
+    exec 7<>input 8>input
+    start watch stdin --read --count 2 <&7
+    is_blocking() { ((!(0$(sed -n 's/^flags:[[:space:]]*//p' "/proc/$$/fdinfo/7") & 04000))); }
+    echo data >&8
+    prints '^ +data\\n$'
+    is_blocking || fail 'standard input was made non-blocking'
+    kill -KILL "$pid"
+    wait "$pid" || true
+    is_blocking || fail 'standard input was left non-blocking'
+
+    succeeds 'read 7 bytes' bash -c 'printf "one\ntwo" | "$0" watch stdin --read' "$probe"
+    grep -q 'end of stream' out || fail 'the end was not seen'
+    succeeds '"kind":"end"' bash -c ': | "$0" watch stdin --json' "$probe"
+}
+
+test_interrupt() {
+    local signal trigger
+    for signal in INT TERM; do
+        for trigger in edge level oneshot; do
+            listen --trigger "$trigger"
+            kill "-$signal" "$pid"
+            ends_with 0
+            is_silent
+            prints 'interrupted, 0 events'
+        done
+    done
+    start watch listen://127.0.0.1:0 --for 50ms
+    ends_with 0
+    prints 'time is up, 0 events'
+}
+
+test_nobody_reads() {
+    local -a statuses
+    "$probe" events 2>err | head -n1 >out && statuses=("${PIPESTATUS[@]}") || statuses=("${PIPESTATUS[@]}")
+    ((statuses[0] == 0)) || fail "events | head, status ${statuses[0]}"
+    is_silent
+    statuses=(0)
+    yes | "$probe" watch stdin --read --json 2>err | head -n3 >out || true
+    is_silent
+    grep -q '"kind":"read"' out || fail 'nothing was read'
+}
+
+"test_$2"

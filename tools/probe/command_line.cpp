@@ -1,0 +1,192 @@
+module;
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+module probe.command_line;
+
+import mio;
+import probe.build_info;
+import probe.events;
+import probe.failure;
+import probe.info;
+import probe.output;
+import probe.predicates;
+import probe.watch;
+
+namespace probe {
+namespace {
+
+// One subcommand: how its arguments are declared, and what they come to once they were read.
+class Subcommand {
+  public:
+    Subcommand(CLI::App& app, const char* name, const char* description)
+        : app_(*app.add_subcommand(name, description)) {}
+
+    [[nodiscard]] bool was_chosen() const { return app_.parsed(); }
+
+  protected:
+    CLI::App& app_;
+};
+
+// The value of the option `name`; throws `WrongUsage` if its text means nothing.
+template <class T> T value_of(std::string_view name, Parsed<T> parsed) {
+    if (!parsed) throw WrongUsage{std::string(name) + ' ' + parsed.error()};
+    return std::move(*parsed);
+}
+
+class Info : public Subcommand {
+  public:
+    explicit Info(CLI::App& app)
+        : Subcommand(app, "info", "What this build is, and what this machine offers") {
+        app_.add_flag("--json", options_.json, "Print one JSON document");
+        app_.footer("Facilities are found by trying them, so that what a sandbox forbids shows as no.\n\n"
+                    "Example:\n  mio-probe info");
+    }
+
+    [[nodiscard]] InfoOptions options() const { return options_; }
+
+  private:
+    InfoOptions options_;
+};
+
+class Events : public Subcommand {
+  public:
+    explicit Events(CLI::App& app)
+        : Subcommand(app, "events", "What is reported in each situation, played on real sockets") {
+        app_.add_option("--scenario", options_.scenarios, "Play these only; see --list")->type_name("NAME");
+        app_.add_flag("--list", options_.list, "Name the scenarios, with a line on each");
+        app_.add_flag("--check", options_.check,
+                      "Compare with what is documented; exit status 1 if it differs");
+        app_.add_flag("--json", options_.json, "Print one JSON document");
+        app_.footer("Predicates: " + std::string(predicate_legend)
+                    + ".\n\nExamples:\n  mio-probe events --check\n"
+                      "  mio-probe events --scenario tcp-peer-close tcp-peer-reset");
+    }
+
+    [[nodiscard]] EventsOptions options() const { return options_; }
+
+  private:
+    EventsOptions options_;
+};
+
+class Watch : public Subcommand {
+  public:
+    explicit Watch(CLI::App& app)
+        : Subcommand(app, "watch", "Watch real things, and print each event as it comes") {
+        app_.add_option("TARGET", targets_, "What to watch; see below")->required()->type_name("");
+        app_.add_option("--interest", interest_,
+                        "Letters: r readable, w writable, p priority\n(rw for connections, r for others)")
+            ->type_name("[rwp]");
+        app_.add_option("--trigger", trigger_, "edge, level or oneshot (edge)")->type_name("KIND");
+        app_.add_flag("--read", read_, "Read what arrives, and print it");
+        app_.add_flag("--hex", hex_, "Print it as a hexadecimal dump; implies --read");
+        app_.add_option("--count", count_, "End after so many events")->type_name("N");
+        app_.add_option("--for", time_, "End after so long: 250ms, 5s, 2m, 1h")->type_name("DURATION");
+        app_.add_flag("--json", json_, "Print one JSON object a line");
+        app_.footer(footer());
+    }
+
+    [[nodiscard]] WatchOptions options() const {
+        WatchOptions options;
+        for (const auto& target : targets_) {
+            options.targets.push_back(value_of("TARGET", parse_target(target)));
+        }
+        if (!interest_.empty()) options.interest = value_of("--interest", parse_interest(interest_));
+        if (!trigger_.empty()) options.trigger = value_of("--trigger", parse_trigger(trigger_));
+        if (!time_.empty()) options.time = value_of("--for", parse_duration(time_));
+        if (!count_.empty()) options.count = value_of("--count", parse_count(count_));
+        options.read = read_ || hex_;
+        options.hex = hex_;
+        options.json = json_;
+        if (options.read && options.interest && !options.interest->is_readable()) {
+            throw WrongUsage{"--interest '" + interest_ + "': --read needs r among the interests"};
+        }
+        return options;
+    }
+
+  private:
+    static std::string footer() {
+        return "Targets:\n"
+               "  tcp://HOST:PORT     A connection to make; the addresses of a name are tried in turn\n"
+               "  listen://ADDR:PORT  A listener, and what it accepts; port 0: any that is free\n"
+               "  pipe://FIFO         The reading end of a FIFO; opened anew when its writers left\n"
+               "  fd://N              A descriptor the shell opened: mio-probe watch fd://5 5<FIFO\n"
+               "  stdin               Standard input\n\n"
+               "Ends when every stream has ended and nothing else is left, or with Ctrl-C. Without\n"
+               "--read nothing is read, and a connection is closed once its peer closed. With level,\n"
+               "and with oneshot, which is armed again after each event, what holds is reported again\n"
+               "and again: here at most ten times a second.\n\n"
+               "Predicates: "
+               + std::string(predicate_legend)
+               + ".\n\nExamples:\n"
+                 "  mio-probe watch listen://127.0.0.1:8080 --read\n"
+                 "  mio-probe watch tcp://example.com:80 --for 5s";
+    }
+
+    std::vector<std::string> targets_;
+    std::string interest_;
+    std::string trigger_;
+    bool read_ = false;
+    bool hex_ = false;
+    std::string count_;
+    std::string time_;
+    bool json_ = false;
+};
+
+std::string version_text() {
+    return "mio-probe " + std::string(version()) + " (backend " + std::string(mio::backend()) + ", "
+           + compiler() + ", " + standard_library() + ")";
+}
+
+std::string in_one_line(std::string text) {
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
+
+} // namespace
+
+ExitStatus run(const ShowText& show) {
+    if (show.status == ExitStatus::done) {
+        Output().write(show.text);
+    } else {
+        std::cerr << show.text;
+    }
+    return show.status;
+}
+
+Command parse_command_line(int count, const char* const* arguments) {
+    CLI::App app("Shows what a backend of mio really does on this machine.", "mio-probe");
+    app.set_version_flag("--version", version_text());
+    app.get_formatter()->column_width(30);
+    app.footer("Each subcommand has a --help of its own.\n\n"
+               "Exit status: 0 done and as expected, 1 something differs from what is documented,\n"
+               "2 wrong usage, 3 the OS refused.\n\n"
+               "Example:\n  mio-probe watch listen://127.0.0.1:8080 --read");
+    const Info info(app);
+    const Events events(app);
+    const Watch watch(app);
+
+    try {
+        app.parse(count, arguments);
+    } catch (const CLI::CallForHelp&) {
+        return ShowText{app.help(), ExitStatus::done};
+    } catch (const CLI::CallForVersion&) {
+        return ShowText{version_text() + '\n', ExitStatus::done};
+    } catch (const CLI::ParseError& error) {
+        throw WrongUsage{in_one_line(error.what()) + "; see: mio-probe --help"};
+    }
+
+    if (info.was_chosen()) return info.options();
+    if (events.was_chosen()) return events.options();
+    if (watch.was_chosen()) return watch.options();
+    return ShowText{app.help(), ExitStatus::usage};
+}
+
+} // namespace probe

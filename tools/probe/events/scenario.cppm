@@ -1,0 +1,32 @@
+/// @file
+/// The situations that `mio-probe events` can play.
+
+module;
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+export module probe.events.scenario;
+
+import probe.events.stage;
+
+namespace probe {
+
+/// A situation, played on real sockets.
+export struct Scenario {
+    std::string_view name;
+    std::string_view description;
+    void (*play)(Stage&); ///< throws `Refused`
+};
+
+// One file each.
+std::span<const Scenario> tcp_scenarios();
+std::span<const Scenario> listener_scenarios();
+std::span<const Scenario> waker_scenarios();
+std::span<const Scenario> trigger_scenarios();
+
+/// Every scenario, in the order in which they are shown.
+export std::vector<Scenario> scenarios();
+
+} // namespace probe

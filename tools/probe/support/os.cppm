@@ -1,0 +1,72 @@
+/// @file
+/// The operating system's own calls that mio-probe makes, beside those of the library. Bodies: one file for each
+/// OS family.
+
+module;
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+export module probe.os;
+
+import mio;
+
+namespace probe::os {
+
+/// The OS's name of an error, "ECONNREFUSED"; empty if it has none or the error is not the OS's.
+export std::string error_name(const std::error_code& error);
+
+/// Occupies those of standard input, output and error that were closed by whoever started the program, so that
+/// nothing opened later takes their numbers. Using them then fails as if they were closed still.
+export void occupy_standard_handles() noexcept;
+
+/// Makes writing to a pipe that nobody reads an error instead of the end of the program.
+export void ignore_broken_pipes() noexcept;
+
+export inline constexpr mio::RawHandle standard_input = 0;
+export inline constexpr mio::RawHandle standard_output = 1;
+
+/// True if `handle` is a terminal.
+export bool is_terminal(mio::RawHandle handle) noexcept;
+
+/// Writes all of `text`, waiting where the handle is non-blocking.
+export mio::Result<> write_all(mio::RawHandle handle, std::string_view text);
+
+/// Fails if `handle` is not open.
+export mio::Result<> require_open(mio::RawHandle handle);
+
+/// Reads from a handle that may be in blocking mode, without blocking: would-block when nothing has arrived.
+///
+/// The handle's mode is not touched: it belongs to every process that has the handle, and a shell whose standard
+/// input was left non-blocking is broken.
+export mio::Result<std::size_t> read_ready(mio::RawHandle handle, std::span<std::byte> buffer);
+
+/// Opens the reading end of the FIFO at `path`, non-blocking and whether or not somebody writes.
+/// Nothing if it is something other than a FIFO.
+export mio::Result<std::optional<mio::OwnedHandle>> open_fifo(const std::string& path);
+
+/// What `await` waits for.
+export enum class State {
+    readable,    ///< something can be read or accepted
+    writable,    ///< something can be written
+    urgent,      ///< urgent data has arrived
+    read_closed, ///< the peer closed its writing side
+    closed,      ///< both directions are closed
+};
+
+/// Waits until the kernel shows `state` for `handle`. Fails (`std::errc::timed_out`) if it does not in two seconds.
+export mio::Result<> await(mio::RawHandle handle, State state);
+
+/// Makes closing the TCP socket reset the connection.
+export mio::Result<> reset_on_close(mio::RawHandle socket);
+
+/// Sends `byte` as urgent data, and takes the urgent byte that arrived.
+export mio::Result<> send_urgent(mio::RawHandle socket, std::byte byte);
+export mio::Result<std::byte> receive_urgent(mio::RawHandle socket);
+
+} // namespace probe::os

@@ -1,0 +1,73 @@
+module;
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <system_error>
+
+module probe.interrupt;
+
+import mio;
+import probe.failure;
+
+namespace probe {
+namespace {
+
+// All that a signal handler may touch.
+std::atomic<bool> signal_came = false;
+std::atomic<int> signal_handle = mio::invalid_handle;
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+void on_signal(int) {
+    const int error = errno;
+    signal_came = true;
+    const char byte = 0;
+    [[maybe_unused]] const auto ignored =
+        ::write(signal_handle, &byte, 1); // full: the poll has been told already
+    errno = error;
+}
+
+std::array<int, 2> make_pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == -1) {
+        throw Refused{"pipe2", {errno, mio::os_category()}, {}};
+    }
+    return ends;
+}
+
+void set_handler(void (*handler)(int), int flags) {
+    struct ::sigaction action{};
+    action.sa_handler = handler;
+    action.sa_flags = flags;
+    for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+}
+
+} // namespace
+
+Interrupt::Interrupt() : source_(mio::invalid_handle) {
+    const auto [reading, writing] = make_pipe();
+    reading_end_ = mio::OwnedHandle(reading);
+    writing_end_ = mio::OwnedHandle(writing);
+    source_ = mio::RawSource(reading);
+    signal_handle = writing;
+    set_handler(on_signal, static_cast<int>(SA_RESETHAND));
+}
+
+Interrupt::~Interrupt() { set_handler(SIG_DFL, 0); }
+
+bool Interrupt::requested() const noexcept { return signal_came; }
+
+void Interrupt::wait(std::chrono::milliseconds limit) const noexcept {
+    ::pollfd entry{.fd = reading_end_.get(), .events = POLLIN, .revents = 0};
+    ::poll(&entry, 1, static_cast<int>(std::clamp<long long>(limit.count(), 0, INT_MAX)));
+}
+
+} // namespace probe

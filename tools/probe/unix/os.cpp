@@ -1,0 +1,156 @@
+module;
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+module probe.os;
+
+import mio;
+
+namespace probe::os {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+std::unexpected<std::error_code> last_error() {
+    return std::unexpected(std::error_code(errno, mio::os_category()));
+}
+
+mio::Result<> check(int answer) {
+    if (answer == -1) return last_error();
+    return {};
+}
+
+// The events that hold for `handle`, waiting until one of `wanted` does, at the longest for `limit`.
+mio::Result<short> holding(mio::RawHandle handle, short wanted, std::chrono::milliseconds limit) {
+    ::pollfd entry{.fd = handle, .events = wanted, .revents = 0};
+    const int count = ::poll(&entry, 1, static_cast<int>(limit.count()));
+    if (count == -1 && errno != EINTR) return last_error();
+    return entry.revents;
+}
+
+short poll_flag(State state) {
+    switch (state) {
+    case State::readable: return POLLIN;
+    case State::writable: return POLLOUT;
+    case State::urgent: return POLLPRI;
+#ifdef POLLRDHUP
+    case State::read_closed: return POLLRDHUP;
+#else
+    case State::read_closed: return POLLIN;
+#endif
+    case State::closed: return POLLHUP;
+    }
+    std::unreachable();
+}
+
+bool is_open(mio::RawHandle handle) noexcept { return ::fcntl(handle, F_GETFD) != -1; }
+
+} // namespace
+
+std::string error_name(const std::error_code& error) {
+#ifdef __GLIBC__
+    if (error.category() == mio::os_category()) {
+        if (const char* name = ::strerrorname_np(error.value())) return name;
+    }
+#endif
+    return error.category() == mio::os_category() ? "errno " + std::to_string(error.value()) : "";
+}
+
+void occupy_standard_handles() noexcept {
+    // `open` gives the lowest number that is free, here of a descriptor that is good for nothing: EBADF is what the
+    // user of a closed one expects.
+    for (const int handle : {0, 1, 2}) {
+        if (is_open(handle)) continue;
+#ifdef O_PATH
+        [[maybe_unused]] const int occupied = ::open("/", O_PATH);
+#else
+        [[maybe_unused]] const int occupied = ::open("/dev/null", handle == 0 ? O_WRONLY : O_RDONLY);
+#endif
+    }
+}
+
+void ignore_broken_pipes() noexcept { std::signal(SIGPIPE, SIG_IGN); }
+
+bool is_terminal(mio::RawHandle handle) noexcept { return ::isatty(handle) == 1; }
+
+mio::Result<> write_all(mio::RawHandle handle, std::string_view text) {
+    while (!text.empty()) {
+        const auto count = ::write(handle, text.data(), text.size());
+        if (count >= 0) {
+            text.remove_prefix(static_cast<std::size_t>(count));
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (const auto ready = holding(handle, POLLOUT, 1000ms); !ready)
+                return std::unexpected(ready.error());
+        } else if (errno != EINTR) {
+            return last_error();
+        }
+    }
+    return {};
+}
+
+mio::Result<> require_open(mio::RawHandle handle) { return check(::fcntl(handle, F_GETFD)); }
+
+mio::Result<std::size_t> read_ready(mio::RawHandle handle, std::span<std::byte> buffer) {
+    const auto ready = holding(handle, POLLIN, 0ms);
+    if (!ready) return std::unexpected(ready.error());
+    if (*ready == 0) return std::unexpected(make_error_code(std::errc::operation_would_block));
+    const auto count = ::read(handle, buffer.data(), buffer.size());
+    if (count == -1) return last_error();
+    return static_cast<std::size_t>(count);
+}
+
+mio::Result<std::optional<mio::OwnedHandle>> open_fifo(const std::string& path) {
+    mio::OwnedHandle handle(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    if (handle.get() == -1) return last_error();
+    struct ::stat status{};
+    if (::fstat(handle.get(), &status) == -1) return last_error();
+    if (!S_ISFIFO(status.st_mode)) return std::nullopt;
+    return handle;
+}
+
+mio::Result<> await(mio::RawHandle handle, State state) {
+    const short flag = poll_flag(state);
+    const auto deadline = Clock::now() + 2s;
+    while (Clock::now() < deadline) {
+        // Ten milliseconds at a time, since a closed state that is always reported must not keep this from looking.
+        const auto seen = holding(handle, flag, 10ms);
+        if (!seen) return std::unexpected(seen.error());
+        if ((*seen & flag) != 0) return {};
+    }
+    return std::unexpected(make_error_code(std::errc::timed_out));
+}
+
+mio::Result<> reset_on_close(mio::RawHandle socket) {
+    const ::linger option{.l_onoff = 1, .l_linger = 0};
+    return check(::setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, sizeof option));
+}
+
+mio::Result<> send_urgent(mio::RawHandle socket, std::byte byte) {
+    return check(static_cast<int>(::send(socket, &byte, 1, MSG_OOB | MSG_NOSIGNAL)));
+}
+
+mio::Result<std::byte> receive_urgent(mio::RawHandle socket) {
+    std::byte byte{};
+    if (::recv(socket, &byte, 1, MSG_OOB | MSG_DONTWAIT) == -1) return last_error();
+    return byte;
+}
+
+} // namespace probe::os

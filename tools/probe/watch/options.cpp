@@ -1,0 +1,176 @@
+module;
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+module probe.watch.options;
+
+import mio;
+import probe.os;
+
+namespace probe {
+namespace {
+
+using mio::net::IpAddress;
+using mio::net::SocketAddress;
+
+std::unexpected<std::string> wrong(std::string_view argument, std::string_view why) {
+    return std::unexpected("'" + std::string(argument) + "': " + std::string(why));
+}
+
+// Digits and nothing else, up to `largest`.
+std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t largest) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value > largest) return std::nullopt;
+    return value;
+}
+
+struct HostAndPort {
+    std::string_view host; // without the brackets
+    std::uint16_t port;
+    bool has_brackets;
+};
+
+Parsed<HostAndPort> split_host_and_port(std::string_view argument, std::string_view text) {
+    const auto colon = text.rfind(':');
+    const auto bracket = text.rfind(']');
+    if (colon == text.npos || (bracket != text.npos && colon < bracket)) {
+        return wrong(argument, "the port is missing: HOST:PORT");
+    }
+    auto host = text.substr(0, colon);
+    const auto port = parse_number(text.substr(colon + 1), 65535);
+    if (!port) return wrong(argument, "the port is not a number from 0 to 65535");
+    const bool has_brackets = host.starts_with('[') && host.ends_with(']');
+    if (has_brackets) {
+        host = host.substr(1, host.size() - 2);
+    } else if (host.find(':') != host.npos) {
+        return wrong(argument, "an IPv6 address goes in brackets: [ADDR]:PORT");
+    }
+    if (host.empty()) return wrong(argument, "the host is missing: HOST:PORT");
+    return HostAndPort{host, static_cast<std::uint16_t>(*port), has_brackets};
+}
+
+// No name ends in a label of digits, so what looks like IPv4 has to be it. It would be looked up otherwise.
+bool looks_like_ipv4(std::string_view host) { return host.find_first_not_of("0123456789.") == host.npos; }
+
+Parsed<Target> parse_tcp(std::string_view argument, std::string_view rest) {
+    const auto place = split_host_and_port(argument, rest);
+    if (!place) return std::unexpected(place.error());
+    if (place->port == 0) return wrong(argument, "port 0 cannot be connected to");
+    const bool is_address = place->has_brackets
+                                ? SocketAddress::parse(rest).has_value()
+                                : !looks_like_ipv4(place->host) || IpAddress::parse(place->host);
+    if (!is_address) return wrong(argument, "not an IP address");
+    return Target{std::string(argument), TcpTarget{std::string(place->host), place->port}};
+}
+
+Parsed<Target> parse_listen(std::string_view argument, std::string_view rest) {
+    const auto place = split_host_and_port(argument, rest);
+    if (!place) return std::unexpected(place.error());
+    const auto address = SocketAddress::parse(rest);
+    if (!address) return wrong(argument, "not an IP address and a port, like 127.0.0.1:8080 or [::1]:8080");
+    return Target{std::string(argument), ListenTarget{*address}};
+}
+
+Parsed<Target> parse_fifo(std::string_view argument, std::string_view rest) {
+    if (rest.empty()) return wrong(argument, "the path is missing: pipe://PATH");
+    return Target{std::string(argument), FifoTarget{std::string(rest)}};
+}
+
+Parsed<Target> parse_descriptor(std::string_view argument, std::string_view rest) {
+    const auto number = parse_number(rest, 0x7fff'ffff);
+    if (!number) return wrong(argument, "not the number of a descriptor: fd://N");
+    return Target{std::string(argument), DescriptorTarget{static_cast<mio::RawHandle>(*number)}};
+}
+
+struct Scheme {
+    std::string_view prefix;
+    Parsed<Target> (*parse)(std::string_view argument, std::string_view rest);
+};
+
+constexpr Scheme schemes[] = {
+    {"tcp://", parse_tcp},
+    {"listen://", parse_listen},
+    {"pipe://", parse_fifo},
+    {"fd://", parse_descriptor},
+};
+
+constexpr std::pair<std::string_view, std::chrono::milliseconds> units[] = {
+    {"ms", std::chrono::milliseconds(1)},
+    {"s", std::chrono::seconds(1)},
+    {"m", std::chrono::minutes(1)},
+    {"h", std::chrono::hours(1)},
+};
+
+constexpr std::pair<std::string_view, mio::Trigger> triggers[] = {
+    {"edge", mio::Trigger::edge},
+    {"level", mio::Trigger::level},
+    {"oneshot", mio::Trigger::oneshot},
+};
+
+std::optional<mio::Interest> interest_of(char letter) {
+    switch (letter) {
+    case 'r': return mio::Interest::readable;
+    case 'w': return mio::Interest::writable;
+    case 'p': return mio::Interest::priority;
+    default: return std::nullopt;
+    }
+}
+
+} // namespace
+
+Parsed<Target> parse_target(std::string_view text) {
+    if (text == "stdin") return Target{"stdin", DescriptorTarget{os::standard_input}};
+    for (const auto& scheme : schemes) {
+        if (text.starts_with(scheme.prefix)) return scheme.parse(text, text.substr(scheme.prefix.size()));
+    }
+    return wrong(text, "not tcp://HOST:PORT, listen://ADDR:PORT, pipe://PATH, fd://N or stdin");
+}
+
+Parsed<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    constexpr std::chrono::milliseconds longest = std::chrono::years(1);
+    const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    const auto unit = std::ranges::find(units, text.substr(digits),
+                                        &std::pair<std::string_view, std::chrono::milliseconds>::first);
+    if (unit == std::end(units)) return wrong(text, "not a duration, like 250ms, 5s, 2m or 1h");
+    const auto number =
+        parse_number(text.substr(0, digits), static_cast<std::uint64_t>(longest / unit->second));
+    if (!number || *number == 0) return wrong(text, "not a duration between 1ms and a year");
+    return unit->second * static_cast<std::int64_t>(*number);
+}
+
+Parsed<std::uint64_t> parse_count(std::string_view text) {
+    const auto number = parse_number(text, std::numeric_limits<std::uint64_t>::max());
+    if (!number || *number == 0) return wrong(text, "not a number from 1 on");
+    return *number;
+}
+
+Parsed<mio::Interest> parse_interest(std::string_view text) {
+    std::optional<mio::Interest> interest;
+    for (const char letter : text) {
+        const auto one = interest_of(letter);
+        if (!one) return wrong(text, "not letters of rwp: r readable, w writable, p priority");
+        interest = interest ? *interest | *one : *one;
+    }
+    if (!interest) return wrong(text, "not letters of rwp: r readable, w writable, p priority");
+    return *interest;
+}
+
+Parsed<mio::Trigger> parse_trigger(std::string_view text) {
+    const auto found = std::ranges::find(triggers, text, &std::pair<std::string_view, mio::Trigger>::first);
+    if (found == std::end(triggers)) return wrong(text, "not edge, level or oneshot");
+    return found->second;
+}
+
+} // namespace probe

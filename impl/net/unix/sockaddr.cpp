@@ -74,7 +74,8 @@ OsAddress to_os(const UnixAddress& address) noexcept {
     std::size_t length = offsetof(::sockaddr_un, sun_path);
     if (const auto path = address.path()) {
         std::ranges::copy(*path, native.sun_path);
-        length += path->size() + 1;
+        // A path that fills the room, as only a foreign socket has, does without its NUL.
+        length += std::min(path->size() + 1, sizeof native.sun_path);
     } else if (const auto name = address.abstract_name()) {
         std::ranges::copy(*name, native.sun_path + 1);
         length += 1 + name->size();

@@ -3,9 +3,11 @@
 # Sets  MIO_BACKENDS  every backend to build   (each one: modules/sys/<name>.cppm and impl/sys/<name>/)
 #       MIO_NATIVE    the one that mio.sys hands to Poll
 #       MIO_FAMILY    which OS family's bodies are compiled   (impl/*/<family>/)
+#       MIO_SYSTEM    which of its members                    (impl/*/<system>/)
 
 if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")
     set(MIO_FAMILY unix)
+    set(MIO_SYSTEM linux)
     set(MIO_BACKENDS epoll)
 else()
     message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME} yet. It runs on: Linux, Android.")

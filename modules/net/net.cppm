@@ -1,8 +1,12 @@
 /// @file
-/// Non-blocking sockets and the addresses they use.
+/// Non-blocking sockets and pipes, and the addresses they use.
 
 export module mio.net;
 
 export import mio.net.address;
+export import mio.net.local;
+export import mio.net.pipe;
 export import mio.net.socket;
 export import mio.net.tcp;
+export import mio.net.transfer;
+export import mio.net.udp;

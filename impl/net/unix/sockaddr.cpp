@@ -2,14 +2,18 @@ module;
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <expected>
 #include <span>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 module mio.net.sockaddr;
 
@@ -17,6 +21,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.net.address;
+import mio.net.local;
 import mio.os;
 
 namespace mio::net {
@@ -45,14 +50,14 @@ OsAddress to_os(const SocketAddress& address) noexcept {
 }
 
 Result<SocketAddress> from_os(const OsAddress& address) noexcept {
-    if (address.storage.ss_family == AF_INET && address.length >= sizeof(::sockaddr_in)) {
+    if (address.length >= sizeof(::sockaddr_in) && address.storage.ss_family == AF_INET) {
         ::sockaddr_in native;
         std::memcpy(&native, &address.storage, sizeof native);
         std::uint8_t bytes[4];
         std::memcpy(bytes, &native.sin_addr, sizeof bytes);
         return SocketAddress(IpAddress::v4(bytes[0], bytes[1], bytes[2], bytes[3]), ntohs(native.sin_port));
     }
-    if (address.storage.ss_family == AF_INET6 && address.length >= sizeof(::sockaddr_in6)) {
+    if (address.length >= sizeof(::sockaddr_in6) && address.storage.ss_family == AF_INET6) {
         ::sockaddr_in6 native;
         std::memcpy(&native, &address.storage, sizeof native);
         std::uint8_t bytes[16];
@@ -63,22 +68,82 @@ Result<SocketAddress> from_os(const OsAddress& address) noexcept {
     return std::unexpected(make_error_code(Errc::invalid_address));
 }
 
+OsAddress to_os(const UnixAddress& address) noexcept {
+    ::sockaddr_un native{};
+    native.sun_family = AF_UNIX;
+    std::size_t length = offsetof(::sockaddr_un, sun_path);
+    if (const auto path = address.path()) {
+        std::ranges::copy(*path, native.sun_path);
+        // A path that fills the room, as only a foreign socket has, does without its NUL.
+        length += std::min(path->size() + 1, sizeof native.sun_path);
+    } else if (const auto name = address.abstract_name()) {
+        std::ranges::copy(*name, native.sun_path + 1);
+        length += 1 + name->size();
+    }
+    OsAddress result;
+    std::memcpy(&result.storage, &native, sizeof native);
+    result.length = static_cast<::socklen_t>(length);
+    return result;
+}
+
+UnixAddress unix_from_os(const OsAddress& address) noexcept {
+    constexpr std::size_t begin = offsetof(::sockaddr_un, sun_path);
+    // A sender that was never bound has an address of length 0. One whose path fills sun_path and has no NUL is
+    // reported by Linux as one byte longer than the structure.
+    const std::size_t end = std::min<std::size_t>(address.length, sizeof(::sockaddr_un));
+    if (end <= begin || address.storage.ss_family != AF_UNIX) return UnixAddress::unnamed();
+    return UnixAddress::from_kernel({reinterpret_cast<const char*>(&address.storage) + begin, end - begin});
+}
+
 int family_of(const SocketAddress& address) noexcept { return address.ip().is_v4() ? AF_INET : AF_INET6; }
 
 Result<OwnedHandle> make_socket(int family, int type) noexcept {
     return os::check_handle(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
-Result<SocketAddress> local_address_of(RawHandle handle) noexcept {
-    OsAddress address;
-    if (::getsockname(handle, address.get(), &address.length) == -1) return std::unexpected(os::last_error());
-    return from_os(address);
+Result<std::pair<OwnedHandle, OwnedHandle>> make_socket_pair(int type) noexcept {
+    int handles[2];
+    if (::socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, handles) == -1) {
+        return std::unexpected(os::last_error());
+    }
+    return std::pair(OwnedHandle(handles[0]), OwnedHandle(handles[1]));
 }
 
-Result<SocketAddress> peer_address_of(RawHandle handle) noexcept {
+namespace {
+
+using AddressGetter = int (*)(int, ::sockaddr*, ::socklen_t*);
+
+Result<OsAddress> address_of(RawHandle handle, AddressGetter get) noexcept {
     OsAddress address;
-    if (::getpeername(handle, address.get(), &address.length) == -1) return std::unexpected(os::last_error());
-    return from_os(address);
+    if (get(handle, address.get(), &address.length) == -1) return std::unexpected(os::last_error());
+    return address;
+}
+
+Result<SocketAddress> ip_address_of(RawHandle handle, AddressGetter get) noexcept {
+    const auto address = address_of(handle, get);
+    if (!address) return std::unexpected(address.error());
+    return from_os(*address);
+}
+
+Result<UnixAddress> unix_address_of(RawHandle handle, AddressGetter get) noexcept {
+    const auto address = address_of(handle, get);
+    if (!address) return std::unexpected(address.error());
+    return unix_from_os(*address);
+}
+
+} // namespace
+
+Result<SocketAddress> local_address_of(RawHandle handle) noexcept {
+    return ip_address_of(handle, ::getsockname);
+}
+Result<SocketAddress> peer_address_of(RawHandle handle) noexcept {
+    return ip_address_of(handle, ::getpeername);
+}
+Result<UnixAddress> unix_local_address_of(RawHandle handle) noexcept {
+    return unix_address_of(handle, ::getsockname);
+}
+Result<UnixAddress> unix_peer_address_of(RawHandle handle) noexcept {
+    return unix_address_of(handle, ::getpeername);
 }
 
 Result<> set_flag(RawHandle handle, int level, int name, bool on) noexcept {
@@ -100,6 +165,14 @@ Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept 
     const auto value = get_option<int>(handle, level, name);
     if (!value) return std::unexpected(value.error());
     return static_cast<std::uint32_t>(*value);
+}
+
+Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {
+    return set_option<std::uint8_t>(handle, IPPROTO_IP, name, value);
+}
+
+Result<std::uint8_t> get_multicast_option(RawHandle handle, int name) noexcept {
+    return get_option<std::uint8_t>(handle, IPPROTO_IP, name);
 }
 
 } // namespace mio::net

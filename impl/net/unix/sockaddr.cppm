@@ -11,6 +11,7 @@ module;
 #include <expected>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
 export module mio.net.sockaddr;
 
@@ -18,13 +19,15 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.net.address;
+import mio.net.local;
 import mio.os;
 
 namespace mio::net {
 
-/// An address as the OS takes and gives it.
+/// An address as the OS takes and gives it. Only the first `length` bytes mean anything, once they are filled in;
+/// clearing all of them would cost more than the rest of a receiving call.
 export struct OsAddress {
-    ::sockaddr_storage storage{};
+    ::sockaddr_storage storage;
     ::socklen_t length = sizeof(::sockaddr_storage);
 
     [[nodiscard]] ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
@@ -38,16 +41,26 @@ export OsAddress to_os(const SocketAddress&) noexcept;
 /// Errors: `Errc::invalid_address` for any family but IPv4 and IPv6.
 export Result<SocketAddress> from_os(const OsAddress&) noexcept;
 
+export OsAddress to_os(const UnixAddress&) noexcept;
+
+/// What is no Unix address is unnamed.
+export UnixAddress unix_from_os(const OsAddress&) noexcept;
+
 /// The family of socket that can use `address`.
 export int family_of(const SocketAddress& address) noexcept;
 
 /// A new socket, non-blocking and close-on-exec. @see socket(2)
 export Result<OwnedHandle> make_socket(int family, int type) noexcept;
 
+/// A pair of connected sockets, non-blocking and close-on-exec. @see socketpair(2)
+export Result<std::pair<OwnedHandle, OwnedHandle>> make_socket_pair(int type) noexcept;
+
 /// @see getsockname(2)
 export Result<SocketAddress> local_address_of(RawHandle) noexcept;
+export Result<UnixAddress> unix_local_address_of(RawHandle) noexcept;
 /// @see getpeername(2)
 export Result<SocketAddress> peer_address_of(RawHandle) noexcept;
+export Result<UnixAddress> unix_peer_address_of(RawHandle) noexcept;
 
 /// @see setsockopt(2)
 export template <class T>
@@ -73,5 +86,9 @@ export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
 /// it.
 export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
 export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
+
+/// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which the BSDs take as a byte. Linux takes a byte, too.
+export Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept;
+export Result<std::uint8_t> get_multicast_option(RawHandle handle, int name) noexcept;
 
 } // namespace mio::net

@@ -4,10 +4,7 @@ module;
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <algorithm>
-#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -23,28 +20,10 @@ import mio.core.types;
 import mio.net.address;
 import mio.net.sockaddr;
 import mio.net.socket;
-import mio.os;
+import mio.net.sockio;
 
 namespace mio::net {
 namespace {
-
-// The calls take no more buffers than this; the rest waits for the next call.
-template <class Slice>::msghdr message_of(std::span<const Slice> buffers) noexcept {
-    ::msghdr message{};
-    // RawBuffer, all that a slice holds, has iovec's layout. The kernel does not write to the array.
-    message.msg_iov = reinterpret_cast<::iovec*>(const_cast<Slice*>(buffers.data()));
-    message.msg_iovlen = std::min<std::size_t>(buffers.size(), IOV_MAX);
-    return message;
-}
-
-int to_os(Shutdown how) noexcept {
-    switch (how) {
-    case Shutdown::read: return SHUT_RD;
-    case Shutdown::write: return SHUT_WR;
-    case Shutdown::both: break;
-    }
-    return SHUT_RDWR;
-}
 
 // True once an attempt to connect is over. While it runs, a TCP socket shows neither of these flags.
 bool has_ended(RawHandle handle) noexcept {
@@ -72,35 +51,26 @@ Result<bool> TcpStream::finish_connect() const noexcept {
 }
 
 Result<std::size_t> TcpStream::read(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable,
-                  [&] { return os::check_count(::recv(raw(), buffer.data(), buffer.size(), 0)); });
+    return try_io(Interest::readable, [&] { return receive(raw(), buffer); });
 }
 
 Result<std::size_t> TcpStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
-    return try_io(Interest::readable, [&] {
-        ::msghdr message = message_of(buffers);
-        return os::check_count(::recvmsg(raw(), &message, 0));
-    });
+    return try_io(Interest::readable, [&] { return receive_vectored(raw(), buffers); });
 }
 
 Result<std::size_t> TcpStream::peek(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable,
-                  [&] { return os::check_count(::recv(raw(), buffer.data(), buffer.size(), MSG_PEEK)); });
+    return try_io(Interest::readable, [&] { return receive(raw(), buffer, MSG_PEEK); });
 }
 
 Result<std::size_t> TcpStream::write(std::span<const std::byte> bytes) const noexcept {
-    return try_io(Interest::writable,
-                  [&] { return os::check_count(::send(raw(), bytes.data(), bytes.size(), MSG_NOSIGNAL)); });
+    return try_io(Interest::writable, [&] { return send(raw(), bytes); });
 }
 
 Result<std::size_t> TcpStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {
-    return try_io(Interest::writable, [&] {
-        const ::msghdr message = message_of(buffers);
-        return os::check_count(::sendmsg(raw(), &message, MSG_NOSIGNAL));
-    });
+    return try_io(Interest::writable, [&] { return send_vectored(raw(), buffers); });
 }
 
-Result<> TcpStream::shutdown(Shutdown how) const noexcept { return os::check(::shutdown(raw(), to_os(how))); }
+Result<> TcpStream::shutdown(Shutdown how) const noexcept { return shut_down(raw(), how); }
 
 Result<> TcpStream::set_nodelay(bool on) const noexcept {
     return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on);

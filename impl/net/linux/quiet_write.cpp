@@ -1,0 +1,46 @@
+module;
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <expected>
+#include <span>
+
+module mio.net.quiet_write;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.os;
+import mio.os.sigpipe;
+
+namespace mio::net {
+namespace {
+
+// Linux 6.18's flag against SIGPIPE, younger than most headers. @see pwritev2(2)
+constexpr int rwf_nosignal = 0x100;
+constexpr ::off_t current_position = -1;
+
+std::atomic<bool> has_nosignal = true;
+
+} // namespace
+
+Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buffers) noexcept {
+    const auto count = static_cast<int>(buffers.size());
+    if (has_nosignal.load(std::memory_order_relaxed)) {
+        const auto written = ::pwritev2(handle, buffers.data(), count, current_position, rwf_nosignal);
+        // EOPNOTSUPP: the kernel does not know the flag. ENOSYS and EPERM: a sandbox does not know the call.
+        if (written != -1 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM)) {
+            return os::check_count(written);
+        }
+        has_nosignal.store(false, std::memory_order_relaxed);
+    }
+    std::size_t wanted = 0;
+    for (const auto& buffer : buffers) wanted += buffer.iov_len;
+    os::SigpipeSwallower swallower;
+    return swallower.watch(os::check_count(::writev(handle, buffers.data(), count)), wanted);
+}
+
+} // namespace mio::net

@@ -1,0 +1,34 @@
+/// @file
+/// Descriptors that travel with a message. For bodies only.
+
+module;
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <expected>
+#include <span>
+#include <system_error>
+
+export module mio.net.fd_passing;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.net.local;
+import mio.os;
+
+namespace mio::net {
+
+/// As `UnixStream::send_with_fds`. @see unix(7), SCM_RIGHTS
+export Result<std::size_t> send_fds(RawHandle, std::span<const std::byte> bytes,
+                                    std::span<const RawHandle> fds) noexcept;
+
+/// As `UnixStream::receive_with_fds`. @see unix(7), SCM_RIGHTS
+export Result<ReceivedWithFds> receive_fds(RawHandle, std::span<std::byte> buffer,
+                                           std::span<OwnedHandle> fds) noexcept;
+
+} // namespace mio::net

@@ -1,0 +1,67 @@
+module;
+
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <expected>
+#include <span>
+#include <system_error>
+#include <utility>
+
+module mio.net.pipe;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.net.quiet_write;
+import mio.net.socket;
+import mio.net.sockio;
+import mio.os;
+
+namespace mio::net {
+namespace {
+
+Result<> set_nonblocking_of(RawHandle handle, bool on) noexcept {
+    const int before = ::fcntl(handle, F_GETFL);
+    if (before == -1) return std::unexpected(os::last_error());
+    const int after = on ? before | O_NONBLOCK : before & ~O_NONBLOCK;
+    return after == before ? Result<>() : os::check(::fcntl(handle, F_SETFL, after));
+}
+
+} // namespace
+
+Result<std::pair<PipeSender, PipeReceiver>> make_pipe() {
+    int handles[2];
+    if (::pipe2(handles, O_CLOEXEC | O_NONBLOCK) == -1) return std::unexpected(os::last_error());
+    return std::pair(PipeSender::from_raw(handles[1]), PipeReceiver::from_raw(handles[0]));
+}
+
+Result<std::size_t> PipeSender::write(std::span<const std::byte> bytes) const noexcept {
+    const IoSlice slice(bytes);
+    return write_vectored({&slice, 1});
+}
+
+Result<std::size_t> PipeSender::write_vectored(std::span<const IoSlice> buffers) const noexcept {
+    return try_io(Interest::writable, [&] { return write_quietly(raw(), vectors_of(buffers)); });
+}
+
+Result<> PipeSender::set_nonblocking(bool on) const noexcept { return set_nonblocking_of(raw(), on); }
+
+Result<std::size_t> PipeReceiver::read(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable,
+                  [&] { return os::check_count(::read(raw(), buffer.data(), buffer.size())); });
+}
+
+Result<std::size_t> PipeReceiver::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
+    return try_io(Interest::readable, [&] {
+        const auto vectors = vectors_of(buffers);
+        return os::check_count(::readv(raw(), vectors.data(), static_cast<int>(vectors.size())));
+    });
+}
+
+Result<> PipeReceiver::set_nonblocking(bool on) const noexcept { return set_nonblocking_of(raw(), on); }
+
+} // namespace mio::net

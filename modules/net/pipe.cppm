@@ -1,0 +1,67 @@
+/// @file
+/// Pipes, and moving bytes inside the kernel. Unix.
+
+module;
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+export module mio.net.pipe;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.source;
+import mio.core.types;
+import mio.net.socket;
+
+namespace mio::net {
+
+/// The end of a pipe that is written to. Writable: there is room, or the reader is gone.
+export class PipeSender : public IoSource {
+  public:
+    /// Takes ownership of a handle as it is: for a child's standard input, say. Make it non-blocking.
+    [[nodiscard]] static PipeSender from_raw(RawHandle handle) noexcept { return PipeSender(handle); }
+
+    /// Writes as much of `bytes` as there is room for and gives its size; at most 4096 bytes (PIPE_BUF) are written
+    /// whole or not at all. Errors: would-block when there is no room; `broken_pipe` when the reader is gone, without
+    /// SIGPIPE whatever the program does with that signal; the OS's own.
+    /// @see pipe(7), write(2)
+    [[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept;
+    /// As `write`, from several buffers in turn. @see writev(2)
+    [[nodiscard]] Result<std::size_t> write_vectored(std::span<const IoSlice> buffers) const noexcept;
+
+    /// For a handle that came from elsewhere. @see fcntl(2), O_NONBLOCK
+    [[nodiscard]] Result<> set_nonblocking(bool on) const noexcept;
+
+  private:
+    inline explicit PipeSender(RawHandle handle) noexcept : IoSource(handle) {}
+};
+
+/// The end of a pipe that is read from. Readable: data. When the writer is gone and nothing is left, an event may say
+/// `is_read_closed` and not `is_readable`: `read` then gives 0.
+export class PipeReceiver : public IoSource {
+  public:
+    /// Takes ownership of a handle as it is: for a child's standard output, say. Make it non-blocking.
+    [[nodiscard]] static PipeReceiver from_raw(RawHandle handle) noexcept { return PipeReceiver(handle); }
+
+    /// Reads at most `buffer.size()` bytes and gives their number; 0 means that the writer is gone. Errors:
+    /// would-block when nothing has arrived; the OS's own.
+    /// @see read(2)
+    [[nodiscard]] Result<std::size_t> read(std::span<std::byte> buffer) const noexcept;
+    /// As `read`, into several buffers in turn. @see readv(2)
+    [[nodiscard]] Result<std::size_t> read_vectored(std::span<const IoSliceMut> buffers) const noexcept;
+
+    /// For a handle that came from elsewhere. @see fcntl(2), O_NONBLOCK
+    [[nodiscard]] Result<> set_nonblocking(bool on) const noexcept;
+
+  private:
+    inline explicit PipeReceiver(RawHandle handle) noexcept : IoSource(handle) {}
+};
+
+/// A pipe, non-blocking and close-on-exec at both ends. Errors: the OS's own.
+/// @see pipe2(2)
+export [[nodiscard]] Result<std::pair<PipeSender, PipeReceiver>> make_pipe();
+
+} // namespace mio::net

@@ -1,0 +1,268 @@
+// Listening where a process that is gone may have left its socket.
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "local.hpp"
+
+using namespace test;
+using mio::Errc;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto in_use = std::errc::address_in_use;
+
+class BindReplacing : public testing::Test {
+  protected:
+    const DescriptorGuard guard_;
+    const Folder folder_;
+    const std::string path_ = folder_ / "listener";
+
+    void expect_served(const UnixListener& listener) const {
+        const auto client = UnixStream::connect(path_);
+        ASSERT_TRUE(ok(client));
+        EXPECT_TRUE(ok(listener.accept()));
+        EXPECT_EQ(must(listener.local_address()).path(), path_);
+    }
+    static auto inode(const std::string& path) {
+        struct ::stat status{};
+        EXPECT_EQ(::lstat(path.c_str(), &status), 0);
+        return status.st_ino;
+    }
+};
+
+} // namespace
+
+TEST_F(BindReplacing, BindsWhereNothingIs) {
+    const auto listener = must(UnixListener::bind_replacing(path_));
+    EXPECT_TRUE(is_non_blocking(listener.raw()) && is_close_on_exec(listener.raw()));
+    expect_served(listener);
+}
+
+TEST_F(BindReplacing, ReplacesWhatAKilledProcessLeft) {
+    const Signal bound;
+    Child child([&] {
+        const auto listener = must(UnixListener::bind(path_));
+        bound.give();
+        ::pause();
+    });
+    bound.take();
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    ::kill(child.pid(), SIGKILL);
+    EXPECT_EQ(child.wait(), -1);
+    ASSERT_TRUE(fs::is_socket(path_));
+    expect_served(must(UnixListener::bind_replacing(path_)));
+}
+
+TEST_F(BindReplacing, ReplacesWhatAProcessThatEndedLeft) {
+    in_child([&] {
+        const auto handle = must(UnixListener::bind(path_)).release();
+        EXPECT_GE(handle, 0);
+        ::_exit(0);
+    });
+    ASSERT_TRUE(fs::is_socket(path_));
+    EXPECT_TRUE(fails_with(UnixListener::bind(path_), in_use));
+    expect_served(must(UnixListener::bind_replacing(path_)));
+}
+
+TEST_F(BindReplacing, ReplacesItsOwnLeftOversAgainAndAgain) {
+    for (int i = 0; i < 100; ++i) expect_served(must(UnixListener::bind_replacing(path_)));
+}
+
+TEST_F(BindReplacing, ReplacesWhatADatagramSocketLeft) {
+    leave_over(path_, SOCK_DGRAM);
+    expect_served(must(UnixListener::bind_replacing(path_)));
+}
+
+TEST_F(BindReplacing, LeavesALiveListenerAlone) {
+    const auto live = must(UnixListener::bind(path_));
+    const auto before = inode(path_);
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    EXPECT_EQ(inode(path_), before);
+    // It was asked by connecting, and so has a connection that is gone; then it serves as before.
+    EXPECT_EQ(try_read(must(live.accept()).first), 0u);
+    expect_served(live);
+}
+
+TEST_F(BindReplacing, LeavesALiveListenerAloneWhoseQueueIsFull) {
+    const auto live = plain::unix_listen(path_, 0);
+    std::vector<UnixStream> clients;
+    for (auto client = UnixStream::connect(path_); client; client = UnixStream::connect(path_))
+        clients.push_back(std::move(*client));
+    const auto before = inode(path_);
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    EXPECT_EQ(inode(path_), before);
+}
+
+TEST_F(BindReplacing, LeavesALiveSocketOfAnotherTypeAlone) {
+    const auto live = must(UnixDatagram::bind(path_));
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    ASSERT_TRUE(ok(must(UnixDatagram::unbound()).send_to(bytes_of(data1), path_)));
+    EXPECT_EQ(receive_text(live), data1);
+}
+
+TEST_F(BindReplacing, LeavesAFileAlone) {
+    std::ofstream(path_) << "precious";
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    std::string text;
+    std::ifstream(path_) >> text;
+    EXPECT_EQ(text, "precious");
+}
+
+TEST_F(BindReplacing, LeavesAFolderAlone) {
+    fs::create_directory(path_);
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    EXPECT_TRUE(fs::is_directory(path_));
+}
+
+TEST_F(BindReplacing, LeavesANamedPipeAlone) {
+    ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    EXPECT_TRUE(fs::is_fifo(path_));
+}
+
+TEST_F(BindReplacing, LeavesALinkToALeftOverAlone) {
+    leave_over(folder_ / "target");
+    fs::create_symlink(folder_ / "target", path_);
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    EXPECT_TRUE(fs::is_symlink(path_));
+    EXPECT_TRUE(fs::is_socket(folder_ / "target"));
+}
+
+TEST_F(BindReplacing, LeavesALinkToNothingAlone) {
+    fs::create_symlink(folder_ / "nothing", path_);
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    EXPECT_TRUE(fs::is_symlink(path_));
+    EXPECT_FALSE(fs::exists(folder_ / "nothing"));
+}
+
+TEST_F(BindReplacing, FailsWithoutAFolder) {
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(folder_ / "missing/x"),
+                           std::errc::no_such_file_or_directory));
+    std::ofstream(folder_ / "file") << "x";
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(folder_ / "file/x"), std::errc::not_a_directory));
+}
+
+TEST_F(BindReplacing, RefusesWhatIsNoPath) {
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(""), Errc::invalid_address));
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(folder_.path_of_size(108)), Errc::path_too_long));
+    EXPECT_TRUE(
+        fails_with(UnixListener::bind_replacing(std::string_view("/tmp/\0x", 7)), Errc::interior_nul));
+}
+
+TEST_F(BindReplacing, TakesTheLongestPath) {
+    const auto path = folder_.path_of_size(107);
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(ok(UnixListener::bind_replacing(path)));
+}
+
+TEST_F(BindReplacing, TakesARelativePath) {
+    in_child([&] {
+        ASSERT_EQ(::chdir(folder_.path().c_str()), 0);
+        for (const auto* path : {"here", "./there"}) {
+            for (int i = 0; i < 2; ++i) EXPECT_TRUE(ok(UnixListener::bind_replacing(path)));
+            EXPECT_TRUE(fs::is_socket(folder_ / path));
+        }
+    });
+}
+
+TEST_F(BindReplacing, TakesAPathRightBelowTheRoot) {
+    const std::string path = "/" + unique_name("root");
+    if (::access("/", W_OK) != 0) GTEST_SKIP() << "may not write there";
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(ok(UnixListener::bind_replacing(path)));
+    EXPECT_TRUE(fs::remove(path));
+}
+
+TEST_F(BindReplacing, HasNoLockLeftOnceItReturns) {
+    const plain::Socket folder(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto is_free = [&folder] {
+        const bool answer = ::flock(folder.fd(), LOCK_EX | LOCK_NB) == 0;
+        ::flock(folder.fd(), LOCK_UN);
+        return answer;
+    };
+    const auto listener = must(UnixListener::bind_replacing(path_));
+    EXPECT_TRUE(is_free());
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+    EXPECT_TRUE(is_free());
+}
+
+TEST_F(BindReplacing, WaitsForTheLock) {
+    leave_over(path_);
+    const plain::Socket folder(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    ASSERT_EQ(::flock(folder.fd(), LOCK_EX), 0);
+    std::atomic<bool> done = false;
+    std::thread binder([&] {
+        EXPECT_TRUE(ok(UnixListener::bind_replacing(path_)));
+        done = true;
+    });
+    // The kernel shows those that wait as "1: -> FLOCK …:inode 0 EOF".
+    const std::string end = ":" + std::to_string(inode(folder_.path())) + " 0 EOF";
+    const auto somebody_waits = [&end] {
+        std::ifstream locks("/proc/locks");
+        for (std::string line; std::getline(locks, line);)
+            if (line.contains("->") && line.ends_with(end)) return true;
+        return false;
+    };
+    while (!done && !somebody_waits()) std::this_thread::yield();
+    EXPECT_FALSE(done);
+
+    // A process forked meanwhile has the folder open too. It does not keep the lock.
+    Child child([] { ::pause(); });
+    ASSERT_EQ(::flock(folder.fd(), LOCK_UN), 0);
+    binder.join();
+    EXPECT_EQ(::flock(folder.fd(), LOCK_EX | LOCK_NB), 0) << std::strerror(errno);
+}
+
+TEST_F(BindReplacing, LetsOneWinOfManyProcesses) {
+    constexpr int racers = 8, rounds = 100;
+    struct Shared {
+        ::pthread_barrier_t barrier;
+        std::array<std::atomic<int>, 3> answers; // bound, in use, anything else
+    };
+    auto* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(memory, MAP_FAILED);
+    auto* shared = new (memory) Shared;
+    ::pthread_barrierattr_t attributes;
+    ::pthread_barrierattr_init(&attributes);
+    ::pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    ASSERT_EQ(::pthread_barrier_init(&shared->barrier, &attributes, racers + 1), 0);
+    const auto meet = [shared] { ::pthread_barrier_wait(&shared->barrier); };
+
+    leave_over(path_);
+    std::vector<Child> children;
+    for (int i = 0; i < racers; ++i) {
+        children.emplace_back([&] {
+            for (int round = 0; round < rounds; ++round) {
+                meet(); // all are here
+                const auto listener = UnixListener::bind_replacing(path_);
+                ++shared->answers[listener ? 0 : listener.error() == in_use ? 1 : 2];
+                meet(); // all have tried
+                meet(); // the parent has looked
+            } // the winner goes, and leaves its path for the next round
+        });
+    }
+    for (int round = 0; round < rounds; ++round) {
+        meet();
+        meet();
+        EXPECT_EQ(shared->answers[0], 1) << "in round " << round;
+        EXPECT_EQ(shared->answers[1], racers - 1) << "in round " << round;
+        EXPECT_EQ(shared->answers[2], 0) << "in round " << round;
+        EXPECT_TRUE(ok(UnixStream::connect(path_))) << "in round " << round;
+        for (auto& answer : shared->answers) answer = 0;
+        meet();
+    }
+    for (auto& child : children) EXPECT_EQ(child.wait(), 0);
+    ::pthread_barrier_destroy(&shared->barrier);
+    ::munmap(memory, sizeof(Shared));
+}

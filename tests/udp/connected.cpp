@@ -1,0 +1,211 @@
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <system_error>
+
+#include "udp.hpp"
+
+using namespace test;
+
+namespace {
+
+class ConnectedUdp : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, ConnectedUdp, both_families, family_name);
+
+void expect_no_error(const UdpSocket& socket) { EXPECT_EQ(must(socket.take_error()), std::error_code()); }
+
+/// What any two sockets do that are connected to each other.
+void exchange_datagrams(UdpSocket s1, UdpSocket s2) {
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(s1, id1, read_write)));
+    ASSERT_TRUE(ok(loop.registry().add(s2, id2, read_write)));
+    loop.expect({{id1, Interest::writable}, {id2, Interest::writable}});
+
+    std::array<std::byte, 20> buffer;
+    EXPECT_TRUE(blocks(s1.peek(buffer)));
+    EXPECT_TRUE(blocks(s1.receive(buffer)));
+    EXPECT_TRUE(blocks(s2.peek(buffer)));
+    EXPECT_TRUE(blocks(s2.receive(buffer)));
+
+    EXPECT_EQ(s1.send(bytes_of(data1)), data1.size());
+    EXPECT_EQ(s2.send(bytes_of(data2)), data2.size());
+    loop.expect({{id1, Interest::readable}, {id2, Interest::readable}});
+
+    const auto text = [&](auto&& size) { return text_of(std::span(buffer).first(must(size))); };
+    EXPECT_EQ(text(s1.peek(buffer)), data2);
+    EXPECT_EQ(text(s2.peek(buffer)), data1);
+    EXPECT_EQ(text(s1.receive(buffer)), data2);
+    EXPECT_EQ(text(s2.receive(buffer)), data1);
+    EXPECT_TRUE(blocks(s1.receive(buffer)));
+    EXPECT_TRUE(blocks(s2.receive(buffer)));
+    expect_no_error(s1);
+    expect_no_error(s2);
+}
+
+} // namespace
+
+TEST_P(ConnectedUdp, SocketsExchangeDatagrams) {
+    auto [s1, s2] = connected();
+    exchange_datagrams(std::move(s1), std::move(s2));
+}
+
+TEST_P(ConnectedUdp, SocketsMadeElsewhereExchangeDatagrams) {
+    auto [s1, s2] = connected();
+    exchange_datagrams(UdpSocket::from_raw(s1.release()), UdpSocket::from_raw(s2.release()));
+}
+
+TEST_P(ConnectedUdp, KnowsItsPeer) {
+    const auto s1 = bound();
+    const auto s2 = bound();
+    const auto s3 = bound();
+    EXPECT_TRUE(fails_with(s1.peer_address(), std::errc::not_connected));
+    ASSERT_TRUE(ok(s1.connect(address_of(s2))));
+    EXPECT_EQ(s1.peer_address(), address_of(s2));
+    ASSERT_TRUE(ok(s1.connect(address_of(s3))));
+    EXPECT_EQ(s1.peer_address(), address_of(s3));
+}
+
+TEST_P(ConnectedUdp, ConnectingBindsAnUnboundSocket) {
+    const auto s1 = unbound();
+    const auto s2 = bound();
+    ASSERT_TRUE(ok(s1.connect(address_of(s2))));
+    EXPECT_EQ(address_of(s1).ip(), GetParam().ip());
+    EXPECT_NE(address_of(s1).port(), 0);
+}
+
+TEST_P(ConnectedUdp, AnEmptyDatagramArrives) {
+    const auto [s1, s2] = connected();
+    EXPECT_EQ(s1.send({}), 0u);
+    EXPECT_EQ(s1.send(bytes_of(data1)), data1.size());
+    EXPECT_EQ(next_text(s2), "");
+    EXPECT_EQ(next_text(s2), data1);
+}
+
+TEST_P(ConnectedUdp, ATooLongDatagramIsRefused) {
+    const auto [s1, s2] = connected();
+    EXPECT_TRUE(fails_with(s1.send(bytes_of(std::string(70'000, 'x'))), std::errc::message_size));
+    EXPECT_EQ(s1.send(bytes_of(data1)), data1.size());
+    EXPECT_EQ(next_text(s2), data1);
+}
+
+TEST_P(ConnectedUdp, ConnectingAgainChangesWhereItSends) {
+    auto s1 = bound();
+    auto s2 = bound();
+    auto s3 = bound();
+    ASSERT_TRUE(ok(s1.connect(address_of(s2))));
+    ASSERT_TRUE(ok(s2.connect(address_of(s1))));
+    ASSERT_TRUE(ok(s3.connect(address_of(s1))));
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(s1, id1, read_write)));
+    ASSERT_TRUE(ok(loop.registry().add(s2, id2, Interest::readable)));
+    ASSERT_TRUE(ok(loop.registry().add(s3, id3, Interest::readable)));
+    loop.expect({{id1, Interest::writable}});
+
+    EXPECT_EQ(s1.send(bytes_of(data1)), data1.size());
+    loop.expect({{id2, Interest::readable}});
+    EXPECT_EQ(next_text(s2), data1);
+
+    ASSERT_TRUE(ok(s1.connect(address_of(s3))));
+    EXPECT_EQ(s1.send(bytes_of(data2)), data2.size());
+    loop.expect({{id3, Interest::readable}});
+    EXPECT_EQ(next_text(s3), data2);
+    for (const auto* socket : {&s1, &s2, &s3}) expect_no_error(*socket);
+}
+
+TEST_P(ConnectedUdp, ConnectingAgainChangesWhomItHears) {
+    auto s1 = bound();
+    auto s2 = bound();
+    auto s3 = bound();
+    ASSERT_TRUE(ok(s1.connect(address_of(s2))));
+    ASSERT_TRUE(ok(s2.connect(address_of(s1))));
+    ASSERT_TRUE(ok(s3.connect(address_of(s1))));
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(s1, id1, Interest::readable)));
+    ASSERT_TRUE(ok(loop.registry().add(s2, id2, Interest::writable)));
+    ASSERT_TRUE(ok(loop.registry().add(s3, id3, Interest::writable)));
+    loop.expect({{id2, Interest::writable}, {id3, Interest::writable}});
+
+    std::array<std::byte, 20> buffer;
+    const auto expect_heard = [&](const UdpSocket& from, std::string_view text) {
+        ASSERT_TRUE(ok(s1.connect(address_of(from))));
+        EXPECT_EQ(from.send(bytes_of(text)), text.size());
+        loop.expect({{id1, Interest::readable}});
+        EXPECT_EQ(text_of(std::span(buffer).first(must(s1.receive(buffer)))), text);
+        EXPECT_TRUE(blocks(s1.receive(buffer)));
+    };
+    expect_heard(s2, data1);
+    expect_heard(s3, data2);
+    expect_heard(s2, data2);
+    for (const auto* socket : {&s1, &s2, &s3}) expect_no_error(*socket);
+}
+
+TEST_P(ConnectedUdp, SendsToOthersTooAndHearsItsPeerOnly) {
+    auto s1 = bound();
+    auto s2 = bound();
+    auto s3 = bound();
+    ASSERT_TRUE(ok(s1.connect(address_of(s3))));
+    ASSERT_TRUE(ok(s3.connect(address_of(s2))));
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(s1, id1, Interest::writable)));
+    ASSERT_TRUE(ok(loop.registry().add(s2, id2, Interest::writable)));
+    ASSERT_TRUE(ok(loop.registry().add(s3, id3, Interest::readable)));
+    loop.expect({{id1, Interest::writable}, {id2, Interest::writable}});
+
+    // Linux lets a connected socket name an address; BSD and Apple would not.
+    send_text(s1, data1, address_of(s2));
+    EXPECT_EQ(next_text(s2), data1);
+
+    // s3 hears s2, to which it is connected.
+    send_text(s2, data2, address_of(s3));
+    loop.expect({{id3, Interest::readable}});
+    std::array<std::byte, 20> buffer;
+    const auto [peeked, sender] = must(s3.peek_from(buffer));
+    EXPECT_EQ(text_of(std::span(buffer).first(peeked)), data2);
+    EXPECT_EQ(sender, address_of(s2));
+    EXPECT_EQ(must(s3.receive_from(buffer)), std::pair(data2.size(), address_of(s2)));
+    for (const auto* socket : {&s1, &s2, &s3}) expect_no_error(*socket);
+}
+
+TEST_P(ConnectedUdp, DiscardsWhatStrangersSend) {
+    auto [s1, s2] = connected();
+    auto stranger = bound();
+    ASSERT_TRUE(ok(stranger.connect(address_of(s1))));
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(stranger, id1, Interest::writable)));
+    loop.expect({{id1, Interest::writable}});
+    EXPECT_EQ(stranger.send(bytes_of("hello world")), 11u);
+    // The answer that nobody hears it is there: so it has been discarded.
+    EXPECT_NE(await(stranger, POLLIN) & POLLERR, 0);
+    ASSERT_TRUE(ok(loop.registry().remove(stranger)));
+    ASSERT_TRUE(ok(loop.registry().add(s1, id1, Interest::readable)));
+    loop.expect_none();
+    std::array<std::byte, 20> buffer;
+    EXPECT_TRUE(blocks(s1.receive(buffer)));
+    EXPECT_EQ(s2.send(bytes_of(data1)), data1.size());
+    EXPECT_EQ(next_text(s1), data1);
+}
+
+TEST_P(ConnectedUdp, IsDrivenByItsEvents) {
+    auto [sender, receiver] = connected();
+    Loop loop;
+    std::array<std::byte, 128> buffer;
+    ASSERT_TRUE(blocks(receiver.receive_from(buffer)));
+    ASSERT_TRUE(ok(loop.registry().add(sender, id1, Interest::writable)));
+    ASSERT_TRUE(ok(loop.registry().add(receiver, id2, Interest::readable)));
+    std::string got;
+    while (got.empty()) {
+        ASSERT_TRUE(ok(loop.poll.poll(loop.events, 10s)));
+        ASSERT_FALSE(loop.events.empty());
+        for (const auto& event : loop.events) {
+            if (event.token() == id1)
+                must(sender.send(bytes_of("hello world")));
+            else
+                got = text_of(std::span(buffer).first(must(receiver.receive(buffer))));
+        }
+    }
+    EXPECT_EQ(got, "hello world");
+}

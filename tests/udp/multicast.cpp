@@ -1,0 +1,186 @@
+#include "network.hpp"
+
+#include <poll.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+#include "udp.hpp"
+
+using namespace test;
+
+namespace {
+
+const auto group = IpAddress::v4(239, 1, 2, 3);
+const auto other_group = IpAddress::v4(239, 1, 2, 4);
+const auto loopback = IpAddress::loopback_v4();
+
+/// A socket that hears what comes for it from any interface.
+UdpSocket listener() { return must(UdpSocket::bind({IpAddress::any_v4(), 0})); }
+SocketAddress at(const IpAddress& ip, const UdpSocket& listener) { return {ip, address_of(listener).port()}; }
+
+IpAddress v6(const char* text) { return must(IpAddress::parse(text)); }
+
+} // namespace
+
+TEST(UdpMulticastV4, IsHeardByMembersOfTheGroupUntilTheyLeave) {
+    // Bound to 127.0.0.1, it sends multicast there, too.
+    const auto sender = must(UdpSocket::bind(local_v4()));
+    const auto socket = listener();
+    const InOrder order;
+    std::array<std::byte, 20> buffer;
+
+    send_text(sender, "too early", at(group, socket));
+    order.settle();
+    EXPECT_TRUE(blocks(socket.receive(buffer)));
+
+    ASSERT_TRUE(ok(socket.join_multicast_v4(group, loopback)));
+    send_text(sender, data1, at(group, socket));
+    send_text(sender, "another group", at(other_group, socket));
+    await(socket, POLLIN);
+    EXPECT_EQ(must(socket.receive_from(buffer)), std::pair(data1.size(), address_of(sender)));
+    order.settle();
+    EXPECT_TRUE(blocks(socket.receive(buffer)));
+
+    ASSERT_TRUE(ok(socket.leave_multicast_v4(group, loopback)));
+    send_text(sender, "too late", at(group, socket));
+    order.settle();
+    EXPECT_TRUE(blocks(socket.receive(buffer)));
+    EXPECT_EQ(must(socket.take_error()), std::error_code());
+}
+
+TEST(UdpMulticastV4, ReachesEverySocketThatSharesTheAddress) {
+    const auto sender = must(UdpSocket::bind(local_v4()));
+    const auto s1 = must(UdpSocket::v4());
+    const auto s2 = must(UdpSocket::v4());
+    for (const auto* socket : {&s1, &s2}) {
+        ASSERT_TRUE(ok(socket->set_reuse_address(true)));
+        ASSERT_TRUE(ok(socket->bind_to(
+            {IpAddress::any_v4(), socket == &s1 ? std::uint16_t{0} : address_of(s1).port()})));
+        ASSERT_TRUE(ok(socket->join_multicast_v4(group, loopback)));
+    }
+    send_text(sender, data1, at(group, s1));
+    EXPECT_EQ(next_text(s1), data1);
+    EXPECT_EQ(next_text(s2), data1);
+}
+
+TEST(UdpMulticastV4, AMemberOfSeveralGroupsHearsItsOwnAddressStill) {
+    auto sender = must(UdpSocket::bind(local_v4()));
+    auto receiver = must(UdpSocket::bind(local_v4()));
+    ASSERT_TRUE(ok(receiver.join_multicast_v4(group, loopback)));
+    ASSERT_TRUE(ok(receiver.join_multicast_v4(other_group, loopback)));
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(sender, id1, Interest::writable)));
+    ASSERT_TRUE(ok(loop.registry().add(receiver, id2, Interest::readable)));
+    loop.expect({{id1, Interest::writable}});
+    send_text(sender, "hello world", address_of(receiver));
+    loop.expect({{id2, Interest::readable}});
+    std::array<std::byte, 20> buffer;
+    EXPECT_EQ(must(receiver.receive_from(buffer)).second.ip(), loopback);
+}
+
+TEST(UdpMulticastV4, RefusesWhatIsNoGroupOrNoInterface) {
+    const auto socket = listener();
+    EXPECT_TRUE(fails_with(socket.join_multicast_v4(IpAddress::v4(10, 0, 0, 1), loopback),
+                           std::errc::invalid_argument));
+    EXPECT_TRUE(fails_with(socket.join_multicast_v4(group, IpAddress::v4(203, 0, 113, 1)),
+                           std::errc::no_such_device));
+    EXPECT_TRUE(fails_with(socket.leave_multicast_v4(group, loopback), std::errc::address_not_available));
+    ASSERT_TRUE(ok(socket.join_multicast_v4(group, loopback)));
+    EXPECT_TRUE(fails_with(socket.join_multicast_v4(group, loopback), std::errc::address_in_use));
+    EXPECT_TRUE(
+        fails_with(socket.leave_multicast_v4(other_group, loopback), std::errc::address_not_available));
+}
+
+TEST(UdpMulticast, RefusesAddressesOfTheOtherFamily) {
+    const auto socket = listener();
+    const auto invalid = mio::Errc::invalid_address;
+    for (const auto& ip : {v6("ff02::1234"), IpAddress::loopback_v6()}) {
+        EXPECT_TRUE(fails_with(socket.join_multicast_v4(ip, loopback), invalid));
+        EXPECT_TRUE(fails_with(socket.leave_multicast_v4(ip, loopback), invalid));
+        EXPECT_TRUE(fails_with(socket.join_multicast_v4(group, ip), invalid));
+        EXPECT_TRUE(fails_with(socket.leave_multicast_v4(group, ip), invalid));
+    }
+    EXPECT_TRUE(fails_with(socket.join_multicast_v6(group, 1), invalid));
+    EXPECT_TRUE(fails_with(socket.leave_multicast_v6(group, 1), invalid));
+}
+
+TEST(UdpMulticastV6, IsJoinedAndLeftOnALoopbackInterface) {
+    const auto socket = UdpSocket::bind(local_v6());
+    if (!socket) GTEST_SKIP() << "no IPv6 here: " << socket.error().message();
+    const auto lo = ::if_nametoindex("lo");
+    ASSERT_TRUE(ok(socket->join_multicast_v6(v6("ff01::1234"), lo)));
+    EXPECT_TRUE(fails_with(socket->join_multicast_v6(v6("ff01::1234"), lo), std::errc::address_in_use));
+    EXPECT_TRUE(
+        fails_with(socket->leave_multicast_v6(v6("ff01::1235"), lo), std::errc::address_not_available));
+    ASSERT_TRUE(ok(socket->leave_multicast_v6(v6("ff01::1234"), lo)));
+    EXPECT_TRUE(fails_with(socket->join_multicast_v6(v6("fe80::1"), lo), std::errc::invalid_argument));
+    EXPECT_TRUE(
+        fails_with(socket->join_multicast_v6(v6("ff01::1234"), 0x7fff'ffff), std::errc::no_such_device));
+}
+
+// Linux has no IPv6 multicast route over loopback; on an Ethernet a machine hears itself.
+TEST(UdpMulticastV6, IsHeardByMembersOfTheGroupUntilTheyLeave) {
+    in_own_network([](const Network& network) {
+        const auto bound = UdpSocket::bind({IpAddress::any_v6(), 0});
+        if (!bound) return; // no IPv6 here
+        const auto& socket = *bound;
+        const auto ether = network.ether_index();
+        const auto sender = must(UdpSocket::v6());
+        const auto to_group = [&](const char* ip) {
+            return SocketAddress(v6(ip), address_of(socket).port(), 0, ether);
+        };
+        const InOrder order;
+        std::array<std::byte, 20> buffer;
+
+        ASSERT_TRUE(ok(socket.join_multicast_v6(v6("ff02::1234"), ether)));
+        send_text(sender, data1, to_group("ff02::1234"));
+        send_text(sender, "another group", to_group("ff02::1235"));
+        await(socket, POLLIN);
+        const auto [size, from] = must(socket.receive_from(buffer));
+        EXPECT_EQ(text_of(std::span(buffer).first(size)), data1);
+        order.settle();
+        EXPECT_TRUE(blocks(socket.receive(buffer)));
+
+        // The sender's address is a link-local one: it comes with its interface, and can be answered so.
+        EXPECT_EQ(from.scope_id(), ether) << from.to_string();
+        EXPECT_EQ(from.port(), address_of(sender).port());
+        send_text(socket, data2, from);
+        EXPECT_EQ(next_text(sender), data2);
+
+        // Whoever does not want to hear himself is not heard.
+        ASSERT_TRUE(ok(sender.set_multicast_loop_v6(false)));
+        send_text(sender, "unheard", to_group("ff02::1234"));
+        order.settle();
+        EXPECT_TRUE(blocks(socket.receive(buffer)));
+        ASSERT_TRUE(ok(sender.set_multicast_loop_v6(true)));
+
+        ASSERT_TRUE(ok(socket.leave_multicast_v6(v6("ff02::1234"), ether)));
+        send_text(sender, "too late", to_group("ff02::1234"));
+        order.settle();
+        EXPECT_TRUE(blocks(socket.receive(buffer)));
+    });
+}
+
+TEST(UdpMulticastV4, GoesOutAndBackAsItsOptionsSay) {
+    in_own_network([](const Network&) {
+        const auto ether = IpAddress::v4(10, 9, 0, 1);
+        const auto socket = listener();
+        const auto sender = must(UdpSocket::bind({ether, 0}));
+        const InOrder order;
+        std::array<std::byte, 20> buffer;
+        ASSERT_TRUE(ok(socket.join_multicast_v4(group, ether)));
+        send_text(sender, data1, at(group, socket));
+        EXPECT_EQ(next_text(socket), data1);
+        ASSERT_TRUE(ok(sender.set_multicast_loop_v4(false)));
+        send_text(sender, "unheard", at(group, socket));
+        order.settle();
+        EXPECT_TRUE(blocks(socket.receive(buffer)));
+        // The interface may be left to the OS, which takes the one of the route: here that of 10.9.0.0/24 is none.
+        EXPECT_TRUE(fails_with(socket.join_multicast_v4(other_group, IpAddress::any_v4()),
+                               std::errc::no_such_device));
+    });
+}

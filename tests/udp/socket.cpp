@@ -1,0 +1,208 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "udp.hpp"
+
+using namespace test;
+
+static_assert(std::is_nothrow_move_constructible_v<UdpSocket>
+              && std::is_nothrow_move_assignable_v<UdpSocket>);
+static_assert(!std::is_copy_constructible_v<UdpSocket> && !std::is_copy_assignable_v<UdpSocket>);
+static_assert(!std::is_default_constructible_v<UdpSocket>
+              && !std::is_constructible_v<UdpSocket, mio::RawHandle>);
+static_assert(mio::Source<UdpSocket>);
+static_assert(sizeof(UdpSocket) <= 16);
+
+namespace {
+
+class AUdpSocket : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, AUdpSocket, both_families, family_name);
+
+bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
+
+} // namespace
+
+TEST_P(AUdpSocket, MadeHereDoesNotBlockAndIsNotInherited) {
+    for (const auto& socket : {bound(), unbound()}) {
+        EXPECT_TRUE(is_non_blocking(socket.raw()));
+        EXPECT_TRUE(is_close_on_exec(socket.raw()));
+    }
+}
+
+TEST_P(AUdpSocket, BoundToPort0GetsOne) {
+    const auto s1 = bound();
+    const auto s2 = bound();
+    EXPECT_EQ(address_of(s1).ip(), GetParam().ip());
+    EXPECT_NE(address_of(s1).port(), 0);
+    EXPECT_NE(address_of(s1).port(), address_of(s2).port());
+    EXPECT_EQ(must(s1.take_error()), std::error_code());
+}
+
+TEST_P(AUdpSocket, NotBoundYetIsBoundLater) {
+    const auto socket = unbound();
+    EXPECT_EQ(address_of(socket).port(), 0);
+    EXPECT_TRUE(address_of(socket).ip().is_unspecified());
+    EXPECT_EQ(address_of(socket).ip().is_v4(), GetParam().ip().is_v4());
+    ASSERT_TRUE(ok(socket.bind_to(GetParam())));
+    EXPECT_NE(address_of(socket).port(), 0);
+    EXPECT_TRUE(fails_with(socket.bind_to(GetParam()), std::errc::invalid_argument)) << "once only";
+    const auto sender = bound();
+    send_text(sender, data1, address_of(socket));
+    EXPECT_EQ(next_text(socket), data1);
+}
+
+TEST_P(AUdpSocket, IsOnThePortThatItNames) {
+    SocketAddress address;
+    {
+        const auto socket = bound();
+        address = address_of(socket);
+        DescriptorGuard guard;
+        EXPECT_TRUE(fails_with(UdpSocket::bind(address), std::errc::address_in_use));
+    }
+    // Nothing lingers: the port is free again. (Another process may be quicker; then it is in use.)
+    const auto again = UdpSocket::bind(address);
+    if (again)
+        EXPECT_EQ(address_of(*again), address);
+    else
+        EXPECT_TRUE(fails_with(again, std::errc::address_in_use));
+}
+
+TEST_P(AUdpSocket, ThatCannotBeMadeLeavesNothing) {
+    DescriptorGuard guard;
+    // Addresses for documentation, which no machine has.
+    const auto elsewhere = must(IpAddress::parse(GetParam().ip().is_v4() ? "203.0.113.1" : "2001:db8::1"));
+    EXPECT_TRUE(fails_with(UdpSocket::bind({elsewhere, 0}), std::errc::address_not_available));
+
+    ::rlimit before;
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const ::rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto by_bind = UdpSocket::bind(GetParam());
+    const auto by_family = GetParam().ip().is_v4() ? UdpSocket::v4() : UdpSocket::v6();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_TRUE(fails_with(by_bind, std::errc::too_many_files_open));
+    EXPECT_TRUE(fails_with(by_family, std::errc::too_many_files_open));
+}
+
+TEST_P(AUdpSocket, GivesUpItsHandleAndTakesIt) {
+    DescriptorGuard guard;
+    auto socket = bound();
+    const auto address = address_of(socket);
+    const int fd = socket.raw();
+    EXPECT_EQ(socket.release(), fd);
+    EXPECT_EQ(socket.raw(), mio::invalid_handle);
+    EXPECT_TRUE(is_open(fd));
+    const auto again = UdpSocket::from_raw(fd);
+    EXPECT_EQ(again.raw(), fd);
+    EXPECT_EQ(address_of(again), address);
+}
+
+TEST_P(AUdpSocket, TakesAHandleAsItIs) {
+    const int family = GetParam().ip().is_v4() ? AF_INET : AF_INET6;
+    const auto socket = UdpSocket::from_raw(::socket(family, SOCK_DGRAM, 0));
+    EXPECT_FALSE(is_non_blocking(socket.raw()));
+    EXPECT_FALSE(is_close_on_exec(socket.raw()));
+}
+
+TEST_P(AUdpSocket, ClosesItsHandle) {
+    DescriptorGuard guard;
+    int fd = -1;
+    {
+        const auto socket = bound();
+        fd = socket.raw();
+        EXPECT_TRUE(is_open(fd));
+    }
+    EXPECT_FALSE(is_open(fd));
+}
+
+TEST_P(AUdpSocket, MovedHasOneOwner) {
+    DescriptorGuard guard;
+    auto s1 = bound();
+    auto s2 = bound();
+    const int fd1 = s1.raw();
+    const int fd2 = s2.raw();
+    s1 = std::move(s2);
+    EXPECT_EQ(s1.raw(), fd2);
+    EXPECT_FALSE(is_open(fd1));
+    const auto s3 = std::move(s1);
+    EXPECT_EQ(s3.raw(), fd2);
+    EXPECT_TRUE(is_open(fd2));
+}
+
+TEST_P(AUdpSocket, MovedStaysRegistered) {
+    auto socket = bound();
+    const auto sender = bound();
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(socket, id1, Interest::readable)));
+    auto moved = std::move(socket);
+    send_text(sender, data1, address_of(moved));
+    loop.expect({{id1, Interest::readable}});
+    ASSERT_TRUE(ok(loop.registry().modify(moved, id2, Interest::readable)));
+    loop.expect({{id2, Interest::readable}});
+    ASSERT_TRUE(ok(loop.registry().remove(moved)));
+}
+
+TEST_P(AUdpSocket, DestroyedIsReportedNoMore) {
+    Loop loop;
+    const auto sender = bound();
+    {
+        auto socket = bound();
+        ASSERT_TRUE(ok(loop.registry().add(socket, id1, Interest::readable)));
+        send_text(sender, data1, address_of(socket));
+        await(socket, POLLIN);
+    }
+    loop.expect_none();
+}
+
+TEST_P(AUdpSocket, IsFailedByEveryCallOnceItHasNoHandle) {
+    auto socket = bound();
+    const auto released = UdpSocket::from_raw(socket.release());
+    std::array<std::byte, 8> buffer;
+    Rooms rooms(1);
+    const auto bad = std::errc::bad_file_descriptor;
+    EXPECT_TRUE(fails_with(socket.send(bytes_of(data1)), bad));
+    EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), GetParam()), bad));
+    EXPECT_TRUE(fails_with(socket.receive(buffer), bad));
+    EXPECT_TRUE(fails_with(socket.receive_from(buffer), bad));
+    EXPECT_TRUE(fails_with(socket.peek(buffer), bad));
+    EXPECT_TRUE(fails_with(socket.peek_from(buffer), bad));
+    EXPECT_TRUE(fails_with(socket.send_many(Numbered(1).all()), bad));
+    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), bad));
+    EXPECT_TRUE(fails_with(socket.bind_to(GetParam()), bad));
+    EXPECT_TRUE(fails_with(socket.connect(GetParam()), bad));
+    EXPECT_TRUE(fails_with(socket.local_address(), bad));
+    EXPECT_TRUE(fails_with(socket.peer_address(), bad));
+    EXPECT_TRUE(fails_with(socket.take_error(), bad));
+    EXPECT_TRUE(fails_with(socket.ttl(), bad));
+    EXPECT_TRUE(fails_with(socket.set_ttl(1), bad));
+    EXPECT_TRUE(fails_with(socket.multicast_ttl_v4(), bad));
+    EXPECT_TRUE(fails_with(socket.multicast_loop_v4(), bad));
+    EXPECT_TRUE(fails_with(socket.segment_size(), bad));
+}
+
+TEST_P(AUdpSocket, MadeTenThousandTimesLeavesNothing) {
+    Loop loop;
+    const auto receiver = bound();
+    const auto before = open_descriptors();
+    std::array<std::byte, 8> buffer;
+    for (int i = 0; i < 10'000; ++i) {
+        auto socket = bound();
+        ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
+        if (i % 2 == 0) ASSERT_TRUE(ok(socket.connect(address_of(receiver))));
+        ASSERT_TRUE(ok(socket.send_to(bytes_of("x"), address_of(receiver))));
+        await(receiver, POLLIN);
+        ASSERT_EQ(must(receiver.receive_from(buffer)).second, address_of(socket));
+        if (i % 3 == 0) ASSERT_TRUE(ok(loop.registry().remove(socket)));
+        if (i % 5 == 0) ::close(socket.release());
+    }
+    EXPECT_EQ(open_descriptors(), before);
+    loop.expect_none();
+}

@@ -1,0 +1,166 @@
+// What the UDP tests share. Include it last, in place of "support.hpp".
+#pragma once
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support.hpp"
+
+/// For GoogleTest's messages.
+namespace mio::net {
+inline void PrintTo(const SocketAddress& address, std::ostream* out) { *out << address.to_string(); }
+} // namespace mio::net
+
+namespace test {
+
+using mio::net::IncomingDatagram;
+using mio::net::IpAddress;
+using mio::net::OutgoingDatagram;
+using mio::net::SocketAddress;
+using mio::net::UdpSocket;
+
+inline constexpr Token id1{1}, id2{2}, id3{3};
+inline constexpr std::string_view data1 = "Hello world!";
+inline constexpr std::string_view data2 = "Hello mars!";
+
+/// Waits, without any help of the library, until one of `events` or an error has come; answers what has.
+inline short await(const UdpSocket& socket, short events) {
+    ::pollfd record{.fd = socket.raw(), .events = events, .revents = 0};
+    EXPECT_EQ(::poll(&record, 1, 10'000), 1) << "nothing came";
+    return record.revents;
+}
+
+/// The next datagram's text, waited for.
+inline std::string next_text(const UdpSocket& socket) {
+    std::vector<std::byte> buffer(65'535);
+    EXPECT_TRUE((await(socket, POLLIN) & POLLIN) != 0);
+    const auto size = socket.receive(buffer);
+    if (!size) return "no datagram: " + size.error().message();
+    return std::string(text_of(std::span(buffer).first(*size)));
+}
+
+inline void send_text(const UdpSocket& from, std::string_view text, const SocketAddress& to) {
+    ASSERT_EQ(must(from.send_to(bytes_of(text), to)), text.size());
+}
+
+inline SocketAddress address_of(const UdpSocket& socket) { return must(socket.local_address()); }
+
+template <class T> void set_raw_option(const UdpSocket& socket, int level, int name, T value) {
+    ASSERT_EQ(::setsockopt(socket.raw(), level, name, &value, sizeof value), 0) << std::strerror(errno);
+}
+
+/// A socket whose queue holds some hundred small datagrams.
+inline UdpSocket roomy(const SocketAddress& address) {
+    auto socket = must(UdpSocket::bind(address));
+    set_raw_option(socket, SOL_SOCKET, SO_RCVBUF, 212'992);
+    return socket;
+}
+
+/// An address at which nobody listens. It stays so: a socket that hears only itself keeps the port.
+class ClosedPort {
+  public:
+    explicit ClosedPort(const SocketAddress& address) : keeper_(must(UdpSocket::bind(address))) {
+        must(keeper_.connect(address_of(keeper_)));
+    }
+    SocketAddress address() const { return address_of(keeper_); }
+
+  private:
+    UdpSocket keeper_;
+};
+
+/// While it lives, the thread stays on one processor, whose kernel queue keeps in order what goes over loopback. So when
+/// a datagram sent last has arrived, all those before have, whatever sockets they went to.
+class InOrder {
+  public:
+    InOrder() {
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        ::cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<unsigned>(std::max(::sched_getcpu(), 0)), &one);
+        ::sched_setaffinity(0, sizeof one, &one);
+    }
+    InOrder(const InOrder&) = delete;
+    ~InOrder() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+    /// Waits until all that this thread sent has arrived.
+    void settle() const {
+        const auto last = must(UdpSocket::bind(local_v4()));
+        must(last.send_to({}, address_of(last)));
+        await(last, POLLIN);
+    }
+
+  private:
+    ::cpu_set_t before_;
+};
+
+/// Buffers for `receive_many`, all of one size.
+class Rooms {
+  public:
+    explicit Rooms(std::size_t count, std::size_t size = 64) : bytes_(count * size), slots_(count) {
+        for (std::size_t i = 0; i < count; ++i) slots_[i].buffer = std::span(bytes_).subspan(i * size, size);
+    }
+
+    std::span<IncomingDatagram> all() { return slots_; }
+    std::span<IncomingDatagram> first(std::size_t count) { return all().first(count); }
+    const IncomingDatagram& operator[](std::size_t index) const { return slots_[index]; }
+    std::string text(std::size_t index) const {
+        return std::string(text_of(slots_[index].buffer.first(slots_[index].size)));
+    }
+
+  private:
+    std::vector<std::byte> bytes_;
+    std::vector<IncomingDatagram> slots_;
+};
+
+/// Datagrams for `send_many`: "0", "1", "2", …; every seventh, beginning with the fourth, is empty.
+class Numbered {
+  public:
+    explicit Numbered(std::size_t count, const SocketAddress& peer = {}) {
+        for (std::size_t i = 0; i < count; ++i) texts_.push_back(text(i));
+        for (const auto& each : texts_) datagrams_.push_back({bytes_of(each), peer});
+    }
+
+    static std::string text(std::size_t index) { return index % 7 == 3 ? "" : std::to_string(index); }
+
+    std::span<OutgoingDatagram> all() { return datagrams_; }
+    OutgoingDatagram& operator[](std::size_t index) { return datagrams_[index]; }
+
+  private:
+    std::vector<std::string> texts_;
+    std::vector<OutgoingDatagram> datagrams_;
+};
+
+/// For suites that run once for IPv4 and once for IPv6; the parameter is a loopback address with port 0.
+class OnEachFamily : public testing::TestWithParam<SocketAddress> {
+  protected:
+    void SetUp() override {
+        const auto tried = UdpSocket::bind(GetParam());
+        if (!tried && GetParam().ip().is_v6()) GTEST_SKIP() << "no IPv6 here: " << tried.error().message();
+    }
+    static UdpSocket bound() { return must(UdpSocket::bind(GetParam())); }
+    static UdpSocket unbound() { return must(GetParam().ip().is_v4() ? UdpSocket::v4() : UdpSocket::v6()); }
+    /// Two sockets that are each other's peer.
+    static std::pair<UdpSocket, UdpSocket> connected() {
+        std::pair sockets(bound(), bound());
+        must(sockets.first.connect(address_of(sockets.second)));
+        must(sockets.second.connect(address_of(sockets.first)));
+        return sockets;
+    }
+};
+
+inline const auto both_families = testing::Values(local_v4(), local_v6());
+inline std::string family_name(const testing::TestParamInfo<SocketAddress>& info) {
+    return info.param.ip().is_v4() ? "V4" : "V6";
+}
+
+} // namespace test

@@ -114,8 +114,7 @@ class DescriptorGuard {
 testing::AssertionResult holds_in_child(const std::function<void()>& f);
 
 /// How long `f` took.
-template <class F>
-std::chrono::nanoseconds time_of(F&& f) {
+template <class F> std::chrono::nanoseconds time_of(F&& f) {
     const auto start = std::chrono::steady_clock::now();
     std::forward<F>(f)();
     return std::chrono::steady_clock::now() - start;

@@ -25,8 +25,7 @@ void check(bool holds, const char* what) {
     std::exit(1);
 }
 
-template <class T>
-T value(mio::Result<T> result, const char* call) {
+template <class T> T value(mio::Result<T> result, const char* call) {
     if (!result) std::fprintf(stderr, "%s: %s\n", call, result.error().message().c_str());
     check(result.has_value(), call);
     if constexpr (!std::is_void_v<T>) return std::move(*result);
@@ -39,7 +38,8 @@ class Connection {
   public:
     explicit Connection(mio::net::TcpStream stream) : stream_(std::move(stream)) {}
 
-    mio::Result<> add_to(const mio::Registry& registry, mio::Token token, mio::Interest interest, mio::Trigger trigger) {
+    mio::Result<> add_to(const mio::Registry& registry, mio::Token token, mio::Interest interest,
+                         mio::Trigger trigger) {
         ++calls;
         return stream_.add_to(registry, token, interest, trigger);
     }
@@ -63,7 +63,8 @@ static_assert(mio::Source<Connection>);
 
 void addresses_and_words() {
     const auto address = value(mio::net::SocketAddress::parse("[::1]:80"), "parse");
-    check(address.ip().is_loopback() && address.port() == 80 && address.to_string() == "[::1]:80", "an address");
+    check(address.ip().is_loopback() && address.port() == 80 && address.to_string() == "[::1]:80",
+          "an address");
     check(mio::net::SocketAddress::parse("nonsense").error() == mio::Errc::invalid_address, "a bad address");
 
     const auto both = mio::Interest::readable | mio::Interest::writable;
@@ -86,7 +87,8 @@ void round_trip() {
     auto waker = value(mio::Waker::create(poll.registry(), bell), "Waker::create");
     auto listener = value(mio::net::TcpListener::bind({mio::net::IpAddress::loopback_v4(), 0}), "bind");
     value(poll.registry().add(listener, door, mio::Interest::readable), "add the listener");
-    check(poll.registry().add(listener, door, mio::Interest::readable).error() == mio::Errc::already_registered,
+    check(poll.registry().add(listener, door, mio::Interest::readable).error()
+              == mio::Errc::already_registered,
           "a second add");
 
     const auto address = value(listener.local_address(), "local_address");
@@ -108,7 +110,8 @@ void round_trip() {
                     continue;
                 }
                 server = std::move(accepted->first);
-                value(poll.registry().add(*server, guest, mio::Interest::readable), "add the server's stream");
+                value(poll.registry().add(*server, guest, mio::Interest::readable),
+                      "add the server's stream");
             } else if (event.token() == caller) {
                 if (!value(client.stream().finish_connect(), "finish_connect")) continue;
                 value(client.stream().write(std::as_bytes(std::span("hello"sv))), "write");

@@ -22,8 +22,10 @@ mio::Result<std::string> echo(mio::Poll& poll, std::string text) {
     if (!client) return std::unexpected(client.error());
 
     const auto& registry = poll.registry();
-    if (auto r = registry.add(*listener, mio::Token{0}, mio::Interest::readable); !r) return std::unexpected(r.error());
-    if (auto r = registry.add(*client, mio::Token{1}, mio::Interest::writable); !r) return std::unexpected(r.error());
+    if (auto r = registry.add(*listener, mio::Token{0}, mio::Interest::readable); !r)
+        return std::unexpected(r.error());
+    if (auto r = registry.add(*client, mio::Token{1}, mio::Interest::writable); !r)
+        return std::unexpected(r.error());
 
     mio::Events events(8);
     std::optional<mio::net::TcpStream> server;
@@ -39,7 +41,8 @@ mio::Result<std::string> echo(mio::Poll& poll, std::string text) {
                 if (auto r = registry.add(*server, mio::Token{2}, mio::Interest::readable); !r)
                     return std::unexpected(r.error());
             } else if (event.token() == mio::Token{1}) {
-                if (auto r = client->write(std::as_bytes(std::span(text))); !r) return std::unexpected(r.error());
+                if (auto r = client->write(std::as_bytes(std::span(text))); !r)
+                    return std::unexpected(r.error());
             } else {
                 std::array<std::byte, 64> buffer;
                 while (const auto count = server->read(buffer)) {

@@ -151,6 +151,16 @@ TEST(UdpMulticastV6, IsHeardByMembersOfTheGroupUntilTheyLeave) {
         send_text(socket, data2, from);
         EXPECT_EQ(next_text(sender), data2);
 
+        // Without its interface it is no address to be bound or connected to.
+        EXPECT_TRUE(fails_with(UdpSocket::bind({from.ip(), 0}), std::errc::invalid_argument));
+        const auto local = must(UdpSocket::bind({from.ip(), 0, 0, ether}));
+        EXPECT_EQ(address_of(local).scope_id(), ether);
+        const auto client = must(UdpSocket::v6());
+        ASSERT_TRUE(ok(client.connect(address_of(local))));
+        EXPECT_EQ(client.peer_address(), address_of(local));
+        EXPECT_EQ(client.send(bytes_of(data1)), data1.size());
+        EXPECT_EQ(next_text(local), data1);
+
         // Whoever does not want to hear himself is not heard.
         ASSERT_TRUE(ok(sender.set_multicast_loop_v6(false)));
         send_text(sender, "unheard", to_group("ff02::1234"));

@@ -14,7 +14,8 @@ def echoed(peer, nc):
     """What nc gets back when it sends "hello" to the library."""
     with subprocess.Popen([peer, "echo"], stdout=subprocess.PIPE, text=True) as server:
         host, port = server.stdout.readline().strip().rsplit(":", 1)
-        with subprocess.Popen([nc, "-u", host, port], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        pipe = subprocess.PIPE
+        with subprocess.Popen([nc, "-u", host, port], stdin=pipe, stdout=pipe, text=True) as client:
             client.stdin.write("hello\n")
             client.stdin.flush()
             line = client.stdout.readline()

@@ -78,8 +78,8 @@ class ClosedPort {
     UdpSocket keeper_;
 };
 
-/// While it lives, the thread stays on one processor, whose kernel queue keeps in order what goes over loopback. So when
-/// a datagram sent last has arrived, all those before have, whatever sockets they went to.
+/// While it lives, the thread stays on one processor, whose kernel queue keeps in order what goes over loopback. So
+/// when a datagram sent last has arrived, all those before have, whatever sockets they went to.
 class InOrder {
   public:
     InOrder() {

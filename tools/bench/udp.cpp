@@ -1,5 +1,5 @@
-// Receiving 64 small datagrams: with one call for all of them, with one for each, with the bare system call, and joined by
-// the kernel. Sending them is not timed.
+// Receiving 64 small datagrams: with one call for all of them, with one for each, with the bare system call, and joined
+// by the kernel. Sending them is not timed.
 
 #include <benchmark/benchmark.h>
 #include <netinet/in.h>

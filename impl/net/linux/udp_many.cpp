@@ -28,7 +28,7 @@ import mio.os;
 namespace mio::net {
 namespace {
 
-constexpr std::size_t batch_size = 64; // what fits a page or two of stack, and the gain has long levelled off
+constexpr std::size_t batch_size = 64; // 15 KiB of stack, and the gain has long levelled off
 
 // Room for the length of a segment, an int, which is all that is asked for.
 struct Control {
@@ -97,8 +97,9 @@ Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> 
     return count;
 }
 
-// Batch after batch until one comes short. What went before an error counts. The error of a bad datagram comes again with
-// the next call; a pending one, from ICMP, is gone, as it is when it ends a batch of sendmmsg: see BUGS in sendmmsg(2).
+// Batch after batch until one comes short. What went before an error counts. The error of a bad datagram comes again
+// with the next call; a pending one, from ICMP, is gone, as it is when it ends a batch of sendmmsg.
+// See BUGS in sendmmsg(2).
 template <class Datagram, class Batch>
 Result<std::size_t> in_batches(std::span<Datagram> datagrams, Batch&& batch) noexcept {
     std::size_t done = 0;

@@ -88,6 +88,10 @@ void* realloc(void* memory, std::size_t size) noexcept {
 }
 #endif
 
+// GCC sees through these and takes the memory for another operator's.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
 void* operator new(std::size_t n) { return or_throw(allocate(n)); }
 void* operator new[](std::size_t n) { return or_throw(allocate(n)); }
 void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }

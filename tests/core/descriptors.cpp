@@ -132,7 +132,9 @@ TEST(Descriptors, OfAWakerAreNotInherited) {
     const auto before = open_descriptors();
     const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
     for (const int fd : open_descriptors()) {
-        if (!before.contains(fd)) EXPECT_TRUE(is_close_on_exec(fd));
+        if (!before.contains(fd)) {
+            EXPECT_TRUE(is_close_on_exec(fd));
+        }
     }
 }
 

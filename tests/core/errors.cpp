@@ -62,7 +62,9 @@ TEST(Errors, EachErrcHasItsConditionAndItsText) {
         texts.insert(code.message());
         // No other condition of the list fits.
         for (const auto& other : mappings) {
-            if (other.condition != condition) EXPECT_NE(code, other.condition) << code.message();
+            if (other.condition != condition) {
+                EXPECT_NE(code, other.condition) << code.message();
+            }
         }
     }
     EXPECT_EQ(texts.size(), std::size(mappings)) << "each its own text";

@@ -89,7 +89,9 @@ TEST(RawSource, TryIoGivesTheErrorOfTheOperation) {
         const auto failed = [] { return mio::Result<int>(std::unexpect, EIO, mio::os_category()); };
         EXPECT_TRUE(fails_with(source.try_io(failed), std::errc::io_error));
         EXPECT_TRUE(fails_with(source.try_io(Interest::writable, failed), std::errc::io_error));
-        if (round == 0) ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, read_write)));
+        if (round == 0) {
+            ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, read_write)));
+        }
     }
     // It runs the operation once.
     int runs = 0;

@@ -42,7 +42,9 @@ TEST(Storm, NothingIsReportedAfterItsRemovalWhateverGoesOn) {
             for (std::uint64_t g = 1; g <= rounds; ++g) {
                 const auto trigger = triggers[g % 3];
                 EXPECT_TRUE(ok(registry.add(source, token_of(w, g), Interest::readable, trigger)));
-                if (g % 2 == 0) EXPECT_TRUE(ok(registry.modify(source, token_of(w, g), read_write, trigger)));
+                if (g % 2 == 0) {
+                    EXPECT_TRUE(ok(registry.modify(source, token_of(w, g), read_write, trigger)));
+                }
                 if (g % 16 == 0) std::this_thread::yield();
                 EXPECT_TRUE(ok(registry.remove(source)));
                 removed[w].store(g, std::memory_order_release);

@@ -281,7 +281,9 @@ TEST_F(Wakers, OfOnePollEachHaveTheirToken) {
     std::multiset<Token> all;
     for (std::size_t i = 0; i < 8; ++i) {
         ASSERT_TRUE(ok(wakers[i].wake()));
-        if (i % 2 == 0) ASSERT_TRUE(ok(wakers[i].wake()));
+        if (i % 2 == 0) {
+            ASSERT_TRUE(ok(wakers[i].wake()));
+        }
         all.insert(Token{i});
     }
     EXPECT_EQ(poll(), all);

@@ -86,7 +86,9 @@ TEST(UnixAddress, ReachesTheKernelByteForByte) {
             plain::write_all(sender, data1);
             EXPECT_EQ(receive_text(datagram), data1);
         }
-        if (address.path()) ASSERT_EQ(::unlink(std::string(*address.path()).c_str()), 0);
+        if (address.path()) {
+            ASSERT_EQ(::unlink(std::string(*address.path()).c_str()), 0);
+        }
         const auto listener = must(UnixListener::bind(address));
         EXPECT_EQ(plain::sun_path_of(listener.raw()), sun_path);
         EXPECT_EQ(listener.local_address(), address);

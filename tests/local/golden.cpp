@@ -81,7 +81,7 @@ const Row rows[] = {
 
 class UnixGolden : public testing::TestWithParam<Row> {};
 INSTANTIATE_TEST_SUITE_P(, UnixGolden, testing::ValuesIn(rows),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& row) { return std::string(row.param.name); });
 void PrintTo(const Row& row, std::ostream* stream) { *stream << row.name; }
 
 mio::Result<> watch(Scene& scene, Watched watched) {

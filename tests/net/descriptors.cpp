@@ -129,7 +129,9 @@ TEST(Descriptors, AreTheSameAfterTenThousandSockets) {
         // The number of the one before: that is closed, and no other was left open.
         ASSERT_EQ(socket.raw(), expected) << round;
         ASSERT_TRUE(ok(loop.registry().add(socket, Token{static_cast<std::size_t>(round)}, read_write)));
-        if (round % 3 == 0) ASSERT_TRUE(ok(loop.registry().remove(socket)));
+        if (round % 3 == 0) {
+            ASSERT_TRUE(ok(loop.registry().remove(socket)));
+        }
     }
     loop.expect_none();
 }

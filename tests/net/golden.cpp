@@ -318,7 +318,9 @@ TEST_P(Golden, IsTheSameByLevelAndOnce) {
         Stage stage;
         ASSERT_NO_FATAL_FAILURE(row.begin(stage));
         if (stage.waker) return;
-        if (row.then != nullptr) ASSERT_NO_FATAL_FAILURE(row.then(stage));
+        if (row.then != nullptr) {
+            ASSERT_NO_FATAL_FAILURE(row.then(stage));
+        }
         if (row.flags == 0) {
             ASSERT_TRUE(ok(stage.with_source([&](auto& source) {
                 return stage.loop.registry().add(source, token, row.interest, trigger);

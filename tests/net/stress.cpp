@@ -63,7 +63,9 @@ class Exchange : public testing::Test {
                 end.can_write = false;
                 ++blocked_writes;
             }
-            if (end.sent == end.to_send.size()) EXPECT_TRUE(ok(end.stream.shutdown(Shutdown::write)));
+            if (end.sent == end.to_send.size()) {
+                EXPECT_TRUE(ok(end.stream.shutdown(Shutdown::write)));
+            }
         }
         // Slow at times, so that the other side has to wait.
         if (end.can_read && random() % 4 == 0) {

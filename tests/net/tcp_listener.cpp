@@ -204,7 +204,9 @@ TEST(TcpListener, CannotBeBoundToAnAddressOfAnotherMachine) {
 TEST(TcpListener, CannotBeBoundToAPortThatNeedsPrivileges) {
     EXPECT_TRUE(holds_in_child([] {
         // Give up what privileges there are, for this process only.
-        if (::geteuid() == 0) ASSERT_EQ(::seteuid(65534), 0);
+        if (::geteuid() == 0) {
+            ASSERT_EQ(::seteuid(65534), 0);
+        }
         const DescriptorGuard guard;
         const auto bound = TcpListener::bind({IpAddress::loopback_v4(), 1});
         if (bound) return; // net.ipv4.ip_unprivileged_port_start allows it here
@@ -383,7 +385,9 @@ TEST(TcpListener, CarriesOnAfterAcceptingFailed) {
         for (int round = 0; round < 3; ++round) {
             const auto accepted = without_descriptors([&] { return listener.accept(); });
             EXPECT_TRUE(fails_with(accepted, std::errc::too_many_files_open));
-            if (!accepted) EXPECT_FALSE(mio::would_block(accepted.error()));
+            if (!accepted) {
+                EXPECT_FALSE(mio::would_block(accepted.error()));
+            }
         }
 
         // With one descriptor the connection, which still waits, is there.
@@ -406,7 +410,9 @@ TEST(TcpListener, PassesOnThatAConnectionWasAborted) {
         ASSERT_TRUE(forbid_system_call(SYS_accept4, ECONNABORTED));
         const auto accepted = listener.accept();
         EXPECT_TRUE(fails_with(accepted, std::errc::connection_aborted));
-        if (!accepted) EXPECT_FALSE(mio::would_block(accepted.error()));
+        if (!accepted) {
+            EXPECT_FALSE(mio::would_block(accepted.error()));
+        }
         EXPECT_EQ(open_descriptors(), before);
     }));
 }

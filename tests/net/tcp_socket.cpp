@@ -289,7 +289,9 @@ TEST(TcpSocket, WithASmallSendBufferHoldsLess) {
         const auto address = must(listener.local_address());
         EXPECT_EQ(::listen(listener.raw(), 1), 0);
         auto socket = must(TcpSocket::v4());
-        if (size) EXPECT_TRUE(ok(socket.set_send_buffer(*size)));
+        if (size) {
+            EXPECT_TRUE(ok(socket.set_send_buffer(*size)));
+        }
         const auto stream = must(std::move(socket).connect(address));
         plain::await(stream.raw(), POLLOUT);
         return fill(stream, pattern(65536));

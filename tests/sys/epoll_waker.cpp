@@ -131,7 +131,9 @@ TEST_F(EpollWaker, MakesNoSystemCallWhileItsEventWaitsBehindOthers) {
             ASSERT_EQ(reported.size(), 1u);
             seen.insert(*reported.begin());
             for (std::size_t w = 0; w < 3; ++w) {
-                if (!seen.contains(Token{w + 1})) ASSERT_TRUE(ok(wakers[w].wake()));
+                if (!seen.contains(Token{w + 1})) {
+                    ASSERT_TRUE(ok(wakers[w].wake()));
+                }
                 EXPECT_EQ(wakers[w].writes(), round);
             }
         }

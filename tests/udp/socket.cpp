@@ -196,11 +196,15 @@ TEST_P(AUdpSocket, MadeTenThousandTimesLeavesNothing) {
     for (int i = 0; i < 10'000; ++i) {
         auto socket = bound();
         ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
-        if (i % 2 == 0) ASSERT_TRUE(ok(socket.connect(address_of(receiver))));
+        if (i % 2 == 0) {
+            ASSERT_TRUE(ok(socket.connect(address_of(receiver))));
+        }
         ASSERT_TRUE(ok(socket.send_to(bytes_of("x"), address_of(receiver))));
         await(receiver, POLLIN);
         ASSERT_EQ(must(receiver.receive_from(buffer)).second, address_of(socket));
-        if (i % 3 == 0) ASSERT_TRUE(ok(loop.registry().remove(socket)));
+        if (i % 3 == 0) {
+            ASSERT_TRUE(ok(loop.registry().remove(socket)));
+        }
         if (i % 5 == 0) ::close(socket.release());
     }
     EXPECT_EQ(open_descriptors(), before);

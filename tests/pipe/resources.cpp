@@ -85,7 +85,7 @@ TEST(Allocations, PipesMakeNone) {
                   good &= sender.write(bytes_of(data)).has_value();
                   const IoSlice slice(bytes_of(data));
                   good &= sender.write_vectored({&slice, 1}).has_value();
-                  const IoSliceMut into(std::span(buffer).first(data.size()));
+                  const IoSliceMut into{std::span(buffer).first(data.size())};
                   good &= receiver.read(into.bytes()).has_value();
                   good &= receiver.read_vectored({&into, 1}).has_value();
                   good &= sender.set_nonblocking(true).has_value();

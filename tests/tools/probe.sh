@@ -147,7 +147,7 @@ test_usage() {
     run "$probe"
     ((status == 2)) || fail "without arguments: exit status $status"
     [[ ! -s out ]] || fail 'without arguments: something on standard output'
-    grep -q 'Subcommands:' err || fail 'without arguments: no help'
+    grep -qi 'subcommands:' err || fail 'without arguments: no help'
 
     local subcommand
     for subcommand in '' info events watch; do

@@ -1,6 +1,7 @@
 #include <netdb.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -21,6 +22,7 @@ bool has(const std::vector<SocketAddress>& addresses, const SocketAddress& addre
 }
 
 TEST(Resolve, KnowsLocalhost) {
+    if (!std::filesystem::exists("/etc/hosts")) GTEST_SKIP() << "no /etc/hosts, as in a bare chroot";
     const auto addresses = must(resolve("localhost", "80"));
     ASSERT_FALSE(addresses.empty());
     for (const auto& address : addresses) {
@@ -32,6 +34,7 @@ TEST(Resolve, KnowsLocalhost) {
 }
 
 TEST(Resolve, GivesEachAddressOnce) {
+    if (!std::filesystem::exists("/etc/hosts")) GTEST_SKIP() << "no /etc/hosts, as in a bare chroot";
     for (const auto host : {"localhost"sv, "127.0.0.1"sv, "::1"sv, ""sv}) {
         auto addresses = must(resolve(host, "80"));
         std::ranges::sort(addresses);

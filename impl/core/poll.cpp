@@ -104,9 +104,11 @@ Result<> Registration::remove(const Registry& registry, RawHandle handle) noexce
     return removed;
 }
 
-Result<> Registration::rearm(Interest blocked) const noexcept {
+Result<> Registration::note_failure(Interest direction, const std::error_code& error) const noexcept {
     if (state_ == 0) return {};
-    return sys::native::rearm(state_, blocked);
+    if (would_block(error)) return sys::native::rearm(state_, direction);
+    sys::native::error_taken(state_);
+    return {};
 }
 
 void Registration::forget() noexcept { sys::native::forget(std::exchange(state_, 0)); }

@@ -133,6 +133,8 @@ export class Events {
     [[nodiscard]] inline std::byte* records() noexcept { return records_.get(); }
     /// For backends: appends an event; there is room for it.
     inline void push(const Event& event) noexcept { events_[size_++] = event; }
+    /// For backends: puts another event in the place of one that was pushed.
+    inline void replace(std::size_t index, const Event& event) noexcept { events_[index] = event; }
 
   private:
     std::unique_ptr<Event[]> events_;

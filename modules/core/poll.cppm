@@ -9,6 +9,7 @@ module;
 #include <expected>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 export module mio.core.poll;
@@ -180,18 +181,20 @@ export class Registration {
 
     /// Runs `operation`, which returns a `Result`, and returns what it returned. Each operation on the handle
     /// that may answer "would block" has to run inside: a backend that emulates edges then watches again for
-    /// `direction`, and for nothing else. Costs nothing on epoll and kqueue, which need no such help.
+    /// `direction`, and for nothing else. Another failure tells it that an error that it reported may be gone.
+    /// Costs nothing on epoll and kqueue, which need no such help.
     template <class F>
     auto run(Interest direction, F&& operation) const -> decltype(std::forward<F>(operation)()) {
         auto result = std::forward<F>(operation)();
-        if (!result && would_block(result.error())) [[unlikely]] {
-            if (auto armed = rearm(direction); !armed) result = std::unexpected(armed.error());
+        if (!result) [[unlikely]] {
+            if (auto noted = note_failure(direction, result.error()); !noted)
+                result = std::unexpected(noted.error());
         }
         return result;
     }
 
   private:
-    [[nodiscard]] Result<> rearm(Interest blocked) const noexcept;
+    [[nodiscard]] Result<> note_failure(Interest direction, const std::error_code&) const noexcept;
     void forget() noexcept;
 
     std::uint64_t state_ = 0; // 0: not registered; otherwise as the backend's `add` returned it

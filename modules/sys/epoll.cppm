@@ -5,11 +5,9 @@ module;
 
 #include <sys/epoll.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +19,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
+import mio.sys.wakers;
 
 namespace mio::sys::epoll {
 
@@ -92,6 +91,7 @@ export class Selector {
     [[nodiscard]] inline bool owns(std::uint64_t state) const noexcept { return state == id_; }
 
     [[nodiscard]] inline static Result<> rearm(std::uint64_t, Interest) noexcept { return {}; }
+    inline static void error_taken(std::uint64_t) noexcept {}
     inline static void forget(std::uint64_t) noexcept {}
 
     [[nodiscard]] inline int raw_fd() const noexcept { return epoll_.get(); }
@@ -99,19 +99,15 @@ export class Selector {
 
   private:
     friend class epoll::Waker;
-    void settle_wakes(const Events&) noexcept;
 
     const OwnedHandle epoll_;
     const std::uint64_t id_; // what sources remember; never given twice in a process
-
-    std::atomic<bool> woken_ = false; // some waker's `pending_` may be true
-    std::mutex wakers_mutex_;         // guards the list below
-    epoll::Waker* wakers_ = nullptr;
+    Wakers wakers_;
 };
 
 /// An eventfd in an epoll instance. Each write is an edge, so that it need not be read.
 /// @see eventfd(2)
-export class Waker {
+export class Waker : PendingWake {
   public:
     /// The eventfd, already added to the epoll instance.
     struct Parts {
@@ -119,20 +115,11 @@ export class Waker {
     };
     [[nodiscard]] static Result<Parts> open(Selector&, Token) noexcept;
     Waker(Selector&, Token, Parts&&) noexcept;
-    Waker(const Waker&) = delete;
-    Waker& operator=(const Waker&) = delete;
-    ~Waker();
 
     [[nodiscard]] Result<> wake() noexcept;
 
   private:
-    friend class Selector;
-
-    std::atomic<bool> pending_ = false; // a wake was sent that no `select` has reported
-    Selector& selector_;
-    const Token token_;
     const OwnedHandle eventfd_;
-    Waker* next_ = nullptr; // in the selector's list
 };
 
 } // namespace mio::sys::epoll

@@ -37,9 +37,9 @@ namespace mio::sys {
 /// `select` reports the registration. An `Interest` that the backend cannot watch is `Errc::unsupported`. A
 /// call that fails changes nothing.
 ///
-/// **rearm(state, blocked)** is called when an operation would have blocked; **forget(state)** when a source
-/// goes without `remove`, just before its handle is closed. Backends without source state do nothing in
-/// either.
+/// **rearm(state, blocked)** is called when an operation would have blocked, **error_taken(state)** when one
+/// failed otherwise, so that a pending error may be gone; **forget(state)** when a source goes without `remove`,
+/// just before its handle is closed. Backends without source state do nothing in any of them.
 ///
 /// **Wakes.** `Waker::open` prepares the OS's part for a token; the constructor takes it over. `wake` runs in
 /// any thread, makes `select` report one readable event with the token however often it was called before,
@@ -63,6 +63,7 @@ concept Registering = requires(S& s, const S& cs, RawHandle handle, std::uint64_
     { s.remove(handle, state) } noexcept -> std::same_as<Result<>>;
     { cs.owns(state) } noexcept -> std::same_as<bool>;
     { S::rearm(state, interest) } noexcept -> std::same_as<Result<>>;
+    { S::error_taken(state) } noexcept -> std::same_as<void>;
     { S::forget(state) } noexcept -> std::same_as<void>;
 };
 

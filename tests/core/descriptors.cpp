@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include "differences.hpp"
 #include "sandbox.hpp"
 #include "support.hpp"
 
@@ -77,7 +78,11 @@ TEST(Descriptors, ThatAreExhaustedKeepAWakerFromBeingMadeAndDisturbNothingElse) 
             loop.expect({{Token{1}, Interest::readable}, {Token{3}, Interest::writable}});
         }
         EXPECT_EQ(open_descriptors(), before);
-        for (const auto& refused : wakers) EXPECT_TRUE(fails_with(refused, std::errc::too_many_files_open));
+        for (const auto& refused : wakers) {
+            if (!differences.has_descriptors_for_wakers) break;
+            EXPECT_TRUE(fails_with(refused, std::errc::too_many_files_open));
+        }
+        wakers.clear();
         const auto second = must(mio::Waker::create(loop.registry(), Token{2}));
         ASSERT_TRUE(ok(second.wake()));
         loop.expect({{Token{2}, Interest::readable}});

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "differences.hpp"
 #include "support.hpp"
 
 using namespace test;
@@ -81,7 +82,8 @@ TEST(Poll, ClosesItsDescriptor) {
 
 TEST(Poll, HasADescriptorThatChildrenDoNotInherit) {
     const Loop loop;
-    EXPECT_GE(loop.poll.raw_fd(), 0);
+    EXPECT_EQ(loop.poll.raw_fd() != mio::invalid_handle, differences.has_a_descriptor);
+    if (!differences.has_a_descriptor) return;
     EXPECT_TRUE(is_close_on_exec(loop.poll.raw_fd()));
     EXPECT_EQ(loop.poll.raw_fd(), loop.registry().raw_fd());
 }

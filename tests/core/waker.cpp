@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "differences.hpp"
 #include "support.hpp"
 
 using namespace test;
@@ -250,6 +251,7 @@ TEST_F(Waker, AndASourceMayShareAToken) {
     ASSERT_TRUE(ok(waker.wake()));
     plain::write_all(there, "x");
     EXPECT_EQ(poll(), (std::multiset{id, id}));
+    if (!differences.reports_data_behind_data_left_unread) return;
     // The source alone, which may be taken for the waker, and then the waker.
     plain::write_all(there, "x");
     EXPECT_EQ(poll(), std::multiset{id});

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "differences.hpp"
 #include "sandbox.hpp"
 #include "tcp.hpp"
 
@@ -65,7 +66,9 @@ TEST(H22AndH23, NothingThatTheLibraryOpensIsInherited) {
     plain::await(listener.raw(), POLLIN);
     const auto accepted = must(listener.accept());
     const auto socket = must(TcpSocket::v6());
-    EXPECT_TRUE(is_close_on_exec(clone.raw_fd()));
+    if (differences.has_a_descriptor) {
+        EXPECT_TRUE(is_close_on_exec(clone.raw_fd()));
+    }
 
     std::size_t opened = 0;
     for (const int fd : open_descriptors()) {
@@ -320,6 +323,7 @@ TEST(H143, AStreamBelongsToItsPollHoweverOftenOthersAreAsked) {
 
 // A registration that the kernel refused left the source registered, or nothing to undo it by.
 TEST(H143, AStreamThatTheKernelRefusedCanBeAddedLater) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "makes epoll_ctl fail";
     if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
     EXPECT_TRUE(holds_in_child([] {
         Loop loop;

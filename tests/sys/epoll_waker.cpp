@@ -16,6 +16,8 @@
 
 #include "support.hpp"
 
+import mio.sys.epoll;
+
 using namespace test;
 using mio::Trigger;
 using mio::sys::epoll::Selector;

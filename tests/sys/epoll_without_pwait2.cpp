@@ -16,6 +16,8 @@
 #include "sandbox.hpp"
 #include "support.hpp"
 
+import mio.sys.epoll;
+
 using namespace test;
 using mio::sys::epoll::Selector;
 

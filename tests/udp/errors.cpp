@@ -62,6 +62,7 @@ TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
 }
 
 TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "these are epoll's flags";
     auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(closed())));
     Loop loop;

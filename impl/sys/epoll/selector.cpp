@@ -27,6 +27,8 @@ import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
+import mio.sys.selector_id;
+import mio.sys.wakers;
 
 namespace mio::sys::epoll {
 namespace {
@@ -98,11 +100,6 @@ int wait_for(RawHandle epoll, ::epoll_event* records, int capacity,
     return ::epoll_wait(epoll, records, capacity, to_milliseconds(timeout));
 }
 
-std::uint64_t next_id() noexcept {
-    static std::atomic<std::uint64_t> last = 0;
-    return last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
-
 } // namespace
 
 Result<Selector::Parts> Selector::open() noexcept {
@@ -111,7 +108,7 @@ Result<Selector::Parts> Selector::open() noexcept {
     return Parts{std::move(*epoll)};
 }
 
-Selector::Selector(Parts&& parts) noexcept : epoll_(std::move(parts.epoll)), id_(next_id()) {}
+Selector::Selector(Parts&& parts) noexcept : epoll_(std::move(parts.epoll)), id_(next_selector_id()) {}
 
 Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
@@ -127,33 +124,13 @@ Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds
         events.push(Event(Token{static_cast<std::size_t>(record->data.u64)},
                           readiness_table[table_index(flags)], flags));
     }
-    if (woken_.load(std::memory_order_relaxed)) settle_wakes(events);
-    return {};
-}
-
-// Lets the wakers that this batch reports make a system call again. The others stay pending: their event is
-// still in the kernel's queue, or about to be put there by a thread between its exchange and its write (see
-// Waker::wake).
-//
-// A user's source may share a waker's token and be taken for it. That is harmless: a waker that is told too
-// early that it was reported makes one write that it could have saved.
-void Selector::settle_wakes(const Events& events) noexcept {
-    const std::scoped_lock lock(wakers_mutex_);
-    // An exchange, since it cannot be overtaken by the loads below: a wake whose `woken_` it wipes out is
-    // seen there.
-    woken_.exchange(false, std::memory_order_acquire);
-    for (auto* waker = wakers_; waker != nullptr; waker = waker->next_) {
-        if (!waker->pending_.load(std::memory_order_relaxed)) continue;
-        const bool reported = std::ranges::any_of(events, [waker](const Event& event) {
-            return event.token() == waker->token_ && event.raw_flags() == EPOLLIN;
+    // A user's source may share a waker's token and be taken for it.
+    wakers_.settle([&events](std::uint64_t token) {
+        return std::ranges::any_of(events, [token](const Event& event) {
+            return event.token().value == token && event.raw_flags() == EPOLLIN;
         });
-        if (reported) {
-            // Takes over what the wakers wrote, also those that found the flag set and made no system call.
-            waker->pending_.exchange(false, std::memory_order_acquire);
-        } else {
-            woken_.store(true, std::memory_order_relaxed);
-        }
-    }
+    });
+    return {};
 }
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,

@@ -1,0 +1,41 @@
+module;
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <utility>
+
+module mio.os.wakeup;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.os;
+
+namespace mio::os {
+
+Result<Wakeup> open_wakeup() noexcept {
+    auto eventfd = check_handle(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!eventfd) return std::unexpected(eventfd.error());
+    return Wakeup{std::move(*eventfd), {}};
+}
+
+Result<> signal(const OwnedHandle& receiver, const OwnedHandle&) noexcept {
+    constexpr std::uint64_t one = 1;
+    while (::write(receiver.get(), &one, sizeof one) == -1) {
+        if (errno != EAGAIN) return std::unexpected(last_error());
+        drain(receiver); // the counter is full, after 2^64 - 2 writes
+    }
+    return {};
+}
+
+void drain(const OwnedHandle& receiver) noexcept {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto ignored = ::read(receiver.get(), &count, sizeof count);
+}
+
+} // namespace mio::os

@@ -1,0 +1,185 @@
+module;
+
+#include <sys/types.h>
+
+#include <fcntl.h>
+#include <sys/event.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <expected>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <utility>
+
+module mio.sys.kqueue;
+
+import mio.core.error;
+import mio.core.event;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.os;
+import mio.sys.kqueue.changes;
+import mio.sys.selector_id;
+import mio.sys.wakers;
+
+namespace mio::sys::kqueue {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// aio and lio need no filter: the program arms them itself, by a sigevent with the kqueue's descriptor.
+bool is_watchable(Interest interest) noexcept {
+    return !interest.is_priority() && (!interest.is_aio() || aio_filter != no_filter)
+           && (!interest.is_lio() || lio_filter != no_filter);
+}
+
+unsigned flags_of(Trigger trigger) noexcept {
+    switch (trigger) {
+    case Trigger::edge: return EV_CLEAR;
+    case Trigger::level: return 0;
+    case Trigger::oneshot: return EV_ONESHOT;
+    }
+    return 0;
+}
+
+// Some kernels refuse more seconds than this, and none of them fits into a 32-bit time_t.
+constexpr std::chrono::seconds longest_wait{100'000'000};
+
+int wait(RawHandle kqueue, Record* records, int capacity,
+         std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    if (!timeout) return ::kevent(kqueue, nullptr, 0, records, capacity, nullptr);
+    const auto limited = std::clamp<std::chrono::nanoseconds>(*timeout, {}, longest_wait);
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(limited);
+    const ::timespec limit{.tv_sec = static_cast<std::time_t>(seconds.count()),
+                           .tv_nsec = static_cast<long>((limited - seconds).count())};
+    return ::kevent(kqueue, nullptr, 0, records, capacity, &limit);
+}
+
+Event event_of(const Record& record, Token token) noexcept {
+    return Event(token, decode(record.filter, record.flags, record.fflags),
+                 static_cast<std::uint32_t>(record.fflags), static_cast<std::uint16_t>(record.flags),
+                 static_cast<std::int8_t>(record.filter));
+}
+
+} // namespace
+
+Result<Selector::Parts> Selector::open() noexcept {
+    auto kqueue = os::check_handle(::kqueue());
+    if (!kqueue) return std::unexpected(kqueue.error());
+    auto marked = os::check(::fcntl(kqueue->get(), F_SETFD, FD_CLOEXEC));
+    if (!marked) return std::unexpected(marked.error());
+    return Parts{std::move(*kqueue)};
+}
+
+Selector::Selector(Parts&& parts) noexcept : kqueue_(std::move(parts.kqueue)), id_(next_selector_id()) {}
+
+Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    events.clear();
+    auto* const records = reinterpret_cast<Record*>(events.records());
+    const auto capacity = static_cast<int>(std::min<std::size_t>(events.capacity(), INT_MAX));
+    auto left = timeout;
+    const bool has_deadline = timeout && timeout->count() > 0 && *timeout < longest_wait;
+    const auto deadline = has_deadline ? Clock::now() + *timeout : Clock::time_point();
+    // Waits without an event: those that bring only reports of registrations that were replaced.
+    while (true) {
+        const int count = wait(kqueue_.get(), records, capacity, left);
+        if (count == -1) return std::unexpected(os::last_error());
+        const std::span batch(records, static_cast<std::size_t>(count));
+        for (const auto& record : batch) {
+            if ((record.flags & EV_ONESHOT) != 0) {
+                report_oneshot(record, events);
+            } else {
+                events.push(event_of(record, Token{std::bit_cast<std::size_t>(record.udata)}));
+            }
+        }
+        wakers_.settle([batch](std::uint64_t ident) {
+            return std::ranges::any_of(batch, [ident](const Record& record) {
+                return record.ident == ident && record.filter == Waker::filter;
+            });
+        });
+        if (!events.empty() || count == 0) return {};
+        if (has_deadline) left = std::max<std::chrono::nanoseconds>(deadline - Clock::now(), {});
+    }
+}
+
+// The first filter to be reported spends the registration, and the other one joins it if it is in the same batch.
+void Selector::report_oneshot(const Record& record, Events& events) noexcept {
+    const std::scoped_lock lock(oneshots_.mutex);
+    const auto handle = static_cast<RawHandle>(record.ident);
+    auto* const entry = oneshots_.find(handle, std::bit_cast<std::size_t>(record.udata));
+    if (entry == nullptr) return;
+    const auto event = event_of(record, entry->token);
+    if (entry->is_spent) {
+        const auto& first = events[entry->event];
+        events.replace(
+            entry->event,
+            Event(entry->token, first.readiness() | event.readiness(), first.raw_flags() | event.raw_flags(),
+                  static_cast<std::uint16_t>(first.raw_detail() | event.raw_detail()), first.raw_filter()));
+        return;
+    }
+    entry->is_spent = true;
+    entry->event = events.size();
+    events.push(event);
+    if (!entry->has_two_filters) return;
+    Changes changes;
+    changes.drop(record.ident, record.filter == EVFILT_READ ? EVFILT_WRITE : EVFILT_READ);
+    // It can only fail if the handle was closed meanwhile, and the filter with it.
+    static_cast<void>(changes.submit(kqueue_.get()));
+}
+
+Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
+                                    Trigger trigger) noexcept {
+    auto armed = arm(handle, token, interest, trigger);
+    if (armed) return id_;
+    // One filter may have been added before the other one failed.
+    static_cast<void>(remove(handle, id_));
+    return std::unexpected(armed.error());
+}
+
+Result<> Selector::modify(RawHandle handle, std::uint64_t, Token token, Interest interest,
+                          Trigger trigger) noexcept {
+    return arm(handle, token, interest, trigger);
+}
+
+// Each filter is dropped before it is added: one that exists would keep the trigger that it was added with.
+Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger trigger) noexcept {
+    if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
+    if (handle < 0) return std::unexpected(std::error_code(EBADF, std::system_category()));
+    std::unique_lock lock(oneshots_.mutex, std::defer_lock);
+    if (trigger == Trigger::oneshot) {
+        lock.lock();
+        if (!oneshots_.make_room_for(handle))
+            return std::unexpected(std::error_code(ENOMEM, std::system_category()));
+        token = oneshots_.begin(handle, token, interest);
+    }
+    const auto ident = static_cast<std::uintmax_t>(handle);
+    Changes changes;
+    const auto replace = [&](Filter filter, bool is_wanted) {
+        changes.drop(ident, filter);
+        if (is_wanted) changes.add(ident, filter, EV_ADD | flags_of(trigger), token);
+    };
+    replace(EVFILT_WRITE, interest.is_writable());
+    replace(EVFILT_READ, interest.is_readable());
+    return changes.submit(kqueue_.get());
+}
+
+Result<> Selector::remove(RawHandle handle, std::uint64_t) noexcept {
+    const auto ident = static_cast<std::uintmax_t>(handle);
+    Changes changes;
+    changes.drop(ident, EVFILT_WRITE);
+    changes.drop(ident, EVFILT_READ);
+    return changes.submit(kqueue_.get());
+}
+
+} // namespace mio::sys::kqueue

@@ -1,0 +1,48 @@
+module;
+
+#include <sys/types.h>
+
+#include <sys/event.h>
+
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <utility>
+
+module mio.sys.kqueue;
+
+import mio.core.error;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.os.wakeup;
+import mio.sys.wakers;
+
+namespace mio::sys::kqueue {
+
+constinit const Filter Waker::filter = EVFILT_READ;
+
+Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
+    auto wakeup = os::open_wakeup();
+    if (!wakeup) return std::unexpected(wakeup.error());
+    const auto handle = wakeup->receiver.get();
+    auto added = selector.add(handle, token, Interest::readable, Trigger::edge);
+    if (!added) return std::unexpected(added.error());
+    return Parts{.ident = static_cast<std::uint64_t>(handle),
+                 .receiver = std::move(wakeup->receiver),
+                 .sender = std::move(wakeup->sender)};
+}
+
+Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
+    : PendingWake(selector.wakers_, parts.ident), selector_(selector), token_(token), ident_(parts.ident),
+      receiver_(std::move(parts.receiver)), sender_(std::move(parts.sender)) {}
+
+Waker::~Waker() = default; // closing the pipe ends its registration
+
+Result<> Waker::wake() noexcept {
+    if (!begin()) return {};
+    auto signalled = os::signal(receiver_, sender_);
+    if (!signalled) fail();
+    return signalled;
+}
+
+} // namespace mio::sys::kqueue

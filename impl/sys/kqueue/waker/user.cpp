@@ -1,0 +1,52 @@
+module;
+
+#include <sys/types.h>
+
+#include <sys/event.h>
+
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <utility>
+
+module mio.sys.kqueue;
+
+import mio.core.error;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.sys.kqueue.changes;
+import mio.sys.selector_id;
+import mio.sys.wakers;
+
+namespace mio::sys::kqueue {
+
+constinit const Filter Waker::filter = EVFILT_USER;
+
+Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
+    // Any number that no other waker has, and far from those that a program would choose for events of its own.
+    const std::uint64_t ident = UINT32_MAX - next_selector_id();
+    Changes changes;
+    changes.add(ident, filter, EV_ADD | EV_CLEAR, token);
+    if (auto added = changes.submit(selector.kqueue_.get()); !added) return std::unexpected(added.error());
+    return Parts{.ident = ident, .receiver = {}, .sender = {}};
+}
+
+Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
+    : PendingWake(selector.wakers_, parts.ident), selector_(selector), token_(token), ident_(parts.ident) {}
+
+Waker::~Waker() {
+    Changes changes;
+    changes.drop(ident_, filter);
+    static_cast<void>(changes.submit(selector_.kqueue_.get()));
+}
+
+Result<> Waker::wake() noexcept {
+    if (!begin()) return {};
+    Changes changes;
+    changes.add(ident_, filter, 0, token_, NOTE_TRIGGER);
+    auto triggered = changes.submit(selector_.kqueue_.get());
+    if (!triggered) fail();
+    return triggered;
+}
+
+} // namespace mio::sys::kqueue

@@ -1,0 +1,431 @@
+module;
+
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+module mio.sys.poll;
+
+import mio.core.error;
+import mio.core.event;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.os;
+import mio.os.wakeup;
+import mio.sys.poll.wait;
+
+namespace mio::sys::poll {
+
+using Clock = std::chrono::steady_clock;
+
+/// The life of a source: in the table from `add` until `remove` or `forget` or, should its handle be closed
+/// while it is registered, until the kernel or the next owner of the handle's number tells. It lives on as long
+/// as a `Registration` points at it.
+struct Source : Node {
+    Source(TableOwner owner, RawHandle watched, const struct ::stat& file, Token reported_with,
+           Interest wanted, Trigger how) noexcept
+        : Node(reported_with, false), table(std::move(owner)), handle(watched), device(file.st_dev),
+          inode(file.st_ino), interest(wanted), trigger(how) {
+        watch(reported_with, wanted, how);
+    }
+
+    /// Begins anew: everything that holds is to be reported.
+    void watch(Token reported_with, Interest wanted, Trigger how) noexcept {
+        token = reported_with;
+        interest = wanted;
+        trigger = how;
+        armed = flags_of(wanted);
+        told = 0;
+        is_spent = false;
+    }
+
+    [[nodiscard]] static short flags_of(Interest interest) noexcept {
+        short flags = 0;
+        if (interest.is_readable()) flags |= POLLIN | read_hang_up;
+        if (interest.is_writable()) flags |= POLLOUT;
+        if (interest.is_priority()) flags |= POLLPRI;
+        return flags;
+    }
+
+    [[nodiscard]] bool is_of(const struct ::stat& file) const noexcept {
+        return device == file.st_dev && inode == file.st_ino;
+    }
+
+    const TableOwner table;
+    const RawHandle handle;
+    const ::dev_t device; // these two tell whether a handle's number was given to another file
+    const ::ino_t inode;
+    Interest interest;
+    Trigger trigger;
+    bool is_attached = true;
+    bool is_spent = false;  // a one-shot that was reported
+    bool is_silent = false; // has nothing to tell but what was told
+    short armed = 0;        // the flags to ask for
+    short told = 0;         // those of `unasked` that were reported and, when last looked at, still held
+    std::size_t record = 0; // where in the list of the wait under way; 0 is the receiver: nowhere
+};
+
+namespace {
+
+// These the kernel reports also to those who do not ask, and again as long as they hold.
+constexpr short unasked = POLLHUP | POLLERR;
+
+template <class F> void for_each_source(Node& ring, F&& f) {
+    for (auto* node = ring.next; node != &ring; node = node->next) {
+        if (!node->is_waker) f(static_cast<Source&>(*node));
+    }
+}
+
+bool is_watchable(Interest interest) noexcept { return !interest.is_aio() && !interest.is_lio(); }
+
+std::unexpected<std::error_code> fail(int code) noexcept {
+    return std::unexpected(std::error_code(code, std::system_category()));
+}
+
+std::unexpected<std::error_code> unsupported() noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+
+bool is_urgent(RawHandle handle) noexcept {
+    Record record{.fd = handle, .events = POLLPRI, .revents = 0};
+    return ::poll(&record, 1, 0) == 1 && (record.revents & POLLPRI) != 0;
+}
+
+// None if there is none, or if it is too far away to be counted: then it is as good as none.
+std::optional<Clock::time_point> deadline_after(std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    if (!timeout) return std::nullopt;
+    const auto now = Clock::now();
+    if (*timeout > Clock::time_point::max() - now) return std::nullopt;
+    return now + *timeout;
+}
+
+} // namespace
+
+void TableRelease::operator()(Table* table) const noexcept {
+    // The last owner must see all that the others did before it destroys what they used.
+    if (table->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete table;
+}
+
+Result<TableOwner> Table::create() noexcept {
+    auto wakeup = os::open_wakeup();
+    if (!wakeup) return std::unexpected(wakeup.error());
+    TableOwner table(new (std::nothrow) Table(std::move(wakeup->receiver), std::move(wakeup->sender)));
+    if (table == nullptr || !table->make_room_for(0)) return fail(ENOMEM);
+    return table;
+}
+
+TableOwner Table::share() noexcept {
+    owners_.fetch_add(1, std::memory_order_relaxed);
+    return TableOwner(this);
+}
+
+Result<> Table::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    events.clear();
+    constexpr std::chrono::nanoseconds none{0};
+    if (timeout && *timeout < none) timeout = none;
+    auto left = timeout;
+    std::optional<Clock::time_point> deadline;
+    if (timeout && *timeout > none) deadline = deadline_after(timeout);
+
+    // Turns without an event: those that an interruption ended, or that only removed sources answered.
+    while (true) {
+        const auto count = begin_wait();
+        const bool is_woken = woken_.load(std::memory_order_seq_cst); // see `wake`
+        const int answer = wait(records_.get(), count, is_woken ? none : left);
+        const int code = errno;
+        end_wait();
+        if (answer == -1) return fail(code);
+        collect(events);
+        if (!events.empty()) return {};
+        if (timeout == none || (answer == 0 && !is_woken && timeout)) return {};
+        if (deadline) left = std::max(none, std::chrono::nanoseconds(*deadline - Clock::now()));
+    }
+}
+
+// The list of the wait: everything but one-shots that were reported, and what could only repeat itself.
+std::size_t Table::begin_wait() noexcept {
+    const std::scoped_lock lock(mutex_);
+    if (next_records_) records_ = std::move(next_records_);
+    look_at_the_told();
+    std::size_t count = 0;
+    records_[count++] = {.fd = receiver_.get(), .events = POLLIN, .revents = 0};
+    for_each_source(ring_, [&](Source& source) {
+        if (source.is_spent || source.is_silent) return;
+        source.record = count;
+        records_[count++] = {.fd = source.handle, .events = source.armed, .revents = 0};
+    });
+    is_waiting_.store(true, std::memory_order_seq_cst);
+    return count;
+}
+
+// A hang-up or an error is reported once, and again only if it was gone in between: so it is looked at before
+// each wait. As long as nothing is added to what was told, the source is left out.
+void Table::look_at_the_told() noexcept {
+    std::size_t count = 0;
+    for_each_source(ring_, [&](Source& source) {
+        source.record = 0;
+        source.is_silent = false;
+        if (source.told == 0) return;
+        source.record = count;
+        records_[count++] = {.fd = source.handle, .events = 0, .revents = 0};
+    });
+    if (count == 0) return;
+    ::poll(records_.get(), static_cast<::nfds_t>(count), 0);
+    for_each_source(ring_, [&](Source& source) {
+        if (source.told == 0) return;
+        const short holds = records_[std::exchange(source.record, 0)].revents;
+        source.told &= holds;
+        source.is_silent = source.told != 0 && source.told == holds;
+    });
+}
+
+void Table::end_wait() noexcept {
+    is_waiting_.store(false, std::memory_order_relaxed);
+    if (records_[0].revents == 0) return;
+    // In this order: who finds the flag set after the descriptor was drained has been heard, since what it did
+    // before is seen by `collect` and by the next wait.
+    os::drain(receiver_);
+    is_interrupted_.exchange(false, std::memory_order_acq_rel);
+}
+
+// Everything reported moves to the end of the ring, so that what finds no room comes first the next time.
+void Table::collect(Events& events) noexcept {
+    const std::scoped_lock lock(mutex_);
+    const bool is_woken = woken_.exchange(false, std::memory_order_seq_cst);
+    auto* const last = ring_.previous;
+    for (auto* node = ring_.next; last != &ring_;) {
+        if (events.size() == events.capacity()) {
+            if (is_woken) woken_.store(true, std::memory_order_relaxed); // perhaps of one further on
+            return;
+        }
+        auto* const following = node->next;
+        bool is_reported = false;
+        if (!node->is_waker) {
+            is_reported = report(static_cast<Source&>(*node), events);
+        } else if (is_woken && static_cast<Waker&>(*node).take()) {
+            events.push(Event(node->token, Readiness::readable, POLLIN));
+            is_reported = true;
+        }
+        if (is_reported) {
+            node->unlink();
+            node->link_before(ring_);
+        }
+        if (node == last) return;
+        node = following;
+    }
+}
+
+// True if the source is still in the ring and had an event.
+bool Table::report(Source& source, Events& events) noexcept {
+    const auto record = std::exchange(source.record, 0);
+    if (record == 0) return false;
+    const short flags = records_[record].revents;
+    if (flags == 0) return false;
+    if ((flags & POLLNVAL) != 0) { // the handle was closed: other backends forget it by themselves
+        detach(source);
+        return false;
+    }
+    events.push(Event(source.token, decode(flags, source.interest), static_cast<std::uint16_t>(flags)));
+    if (source.trigger == Trigger::level) return true;
+    source.is_spent = source.trigger == Trigger::oneshot;
+    source.armed = static_cast<short>(source.armed & ~flags);
+    source.told = static_cast<short>(source.told | (flags & unasked));
+    return true;
+}
+
+// For changes, with the mutex held or after it was: see `begin_wait`.
+Result<> Table::interrupt() noexcept {
+    if (!is_waiting_.load(std::memory_order_seq_cst)) return {};
+    if (is_interrupted_.exchange(true, std::memory_order_acq_rel)) return {};
+    auto signalled = os::signal(receiver_, sender_);
+    if (!signalled) is_interrupted_.store(false, std::memory_order_release);
+    return signalled;
+}
+
+Result<Source*> Table::add(RawHandle handle, Token token, Interest interest, Trigger trigger) noexcept {
+    if (!is_watchable(interest)) return unsupported();
+    struct ::stat file{};
+    if (::fstat(handle, &file) == -1) return std::unexpected(os::last_error());
+    if (S_ISREG(file.st_mode) || S_ISDIR(file.st_mode)) return fail(EPERM); // as epoll: they are always ready
+
+    const std::scoped_lock lock(mutex_);
+    if (!make_room_for(handle)) return fail(ENOMEM);
+    auto*& place = by_handle_[static_cast<std::size_t>(handle)];
+    if (place != nullptr) {
+        if (place->is_of(file)) return fail(EEXIST);
+        detach(*place); // it was closed, and its number given away
+    }
+    auto* source = new (std::nothrow) Source(share(), handle, file, token, interest, trigger);
+    if (source == nullptr) return fail(ENOMEM);
+    if (auto interrupted = interrupt(); !interrupted) {
+        delete source;
+        return std::unexpected(interrupted.error());
+    }
+    place = source;
+    source->link_before(ring_);
+    ++count_;
+    return source;
+}
+
+// Room for one source more. With the mutex held; a wait that is under way keeps its list.
+bool Table::make_room_for(RawHandle handle) noexcept {
+    const auto index = static_cast<std::size_t>(handle);
+    if (index >= by_handle_size_) {
+        const auto size = std::max(index + 1, by_handle_size_ * 2);
+        std::unique_ptr<Source*[]> larger(new (std::nothrow) Source* [size] {});
+        if (!larger) return false;
+        std::copy_n(by_handle_.get(), by_handle_size_, larger.get());
+        by_handle_ = std::move(larger);
+        by_handle_size_ = size;
+    }
+    const auto needed = count_ + 2; // the receiver, and the one more
+    if (needed > capacity_) {
+        const auto size = std::max<std::size_t>(needed, capacity_ * 2);
+        std::unique_ptr<Record[]> larger(new (std::nothrow) Record[size]);
+        if (!larger) return false;
+        next_records_ = std::move(larger);
+        capacity_ = size;
+    }
+    return true;
+}
+
+Result<> Table::modify(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
+    if (!is_watchable(interest)) return unsupported();
+    const std::scoped_lock lock(mutex_);
+    if (!source.is_attached) return fail(ENOENT);
+    if (auto interrupted = interrupt(); !interrupted) return interrupted;
+    source.watch(token, interest, trigger);
+    source.record = 0; // what the wait under way finds was asked for by the registration that this replaces
+    return {};
+}
+
+Result<> Table::remove(Source& source) noexcept {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (!source.is_attached) return fail(ENOENT);
+        detach(source);
+    }
+    delete &source;
+    return {};
+}
+
+void Table::forget(Source& source) noexcept {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (source.is_attached) detach(source);
+    }
+    delete &source;
+}
+
+// With the mutex held.
+void Table::detach(Source& source) noexcept {
+    source.unlink();
+    source.is_attached = false;
+    by_handle_[static_cast<std::size_t>(source.handle)] = nullptr;
+    --count_;
+    // A wait holds on to the handle: as long as it does, closing the handle does not close the connection.
+    static_cast<void>(interrupt());
+}
+
+Result<> Table::rearm(Source& source, Interest blocked) noexcept {
+    const std::scoped_lock lock(mutex_);
+    if (!source.is_attached || source.trigger != Trigger::edge) return {};
+    auto wanted = static_cast<short>(Source::flags_of(blocked) & Source::flags_of(source.interest));
+    // Urgent data that was reported and is still there would be reported again by every wait.
+    if (blocked.is_readable() && source.interest.is_priority() && !is_urgent(source.handle))
+        wanted |= POLLPRI;
+    if ((source.armed & wanted) == wanted && source.told == 0) return {};
+    if (auto interrupted = interrupt(); !interrupted) return interrupted;
+    source.armed |= wanted;
+    return {};
+}
+
+void Table::error_taken(Source& source) noexcept {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(source.told, 0) != 0) static_cast<void>(interrupt());
+}
+
+void Table::link(Waker& waker) noexcept {
+    const std::scoped_lock lock(mutex_);
+    waker.link_before(ring_);
+}
+
+void Table::unlink(Waker& waker) noexcept {
+    const std::scoped_lock lock(mutex_);
+    waker.unlink();
+}
+
+// Why no wake is lost, though it makes no system call unless somebody waits: the waker sets `woken_` and then
+// looks at `is_waiting_`; `select` sets `is_waiting_` and then looks at `woken_`. In the one order of these four
+// at least one of the two sees the other. And why it is not lost in an interruption that was meant for another:
+// see `end_wait`.
+Result<> Table::wake() noexcept {
+    woken_.store(true, std::memory_order_seq_cst);
+    return interrupt();
+}
+
+namespace {
+
+std::uint64_t state_of(Source* source) noexcept { return reinterpret_cast<std::uintptr_t>(source); }
+Source& source_of(std::uint64_t state) noexcept {
+    return *reinterpret_cast<Source*>(static_cast<std::uintptr_t>(state));
+}
+
+} // namespace
+
+Result<Selector::Parts> Selector::open() noexcept {
+    auto table = Table::create();
+    if (!table) return std::unexpected(table.error());
+    return Parts{std::move(*table)};
+}
+
+Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
+                                    Trigger trigger) noexcept {
+    const auto source = table_->add(handle, token, interest, trigger);
+    if (!source) return std::unexpected(source.error());
+    return state_of(*source);
+}
+
+Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest interest,
+                          Trigger trigger) noexcept {
+    return table_->modify(source_of(state), token, interest, trigger);
+}
+
+Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
+    return table_->remove(source_of(state));
+}
+
+bool Selector::owns(std::uint64_t state) const noexcept {
+    return state != 0 && source_of(state).table == table_;
+}
+
+Result<> Selector::rearm(std::uint64_t state, Interest blocked) noexcept {
+    auto& source = source_of(state);
+    return source.table->rearm(source, blocked);
+}
+
+void Selector::error_taken(std::uint64_t state) noexcept {
+    auto& source = source_of(state);
+    source.table->error_taken(source);
+}
+
+void Selector::forget(std::uint64_t state) noexcept {
+    auto& source = source_of(state);
+    source.table->forget(source);
+}
+
+} // namespace mio::sys::poll

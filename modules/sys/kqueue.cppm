@@ -1,0 +1,191 @@
+/// @file
+/// The kqueue backend: Apple's systems, FreeBSD, NetBSD, OpenBSD, DragonFly.
+
+module;
+
+#include <sys/types.h>
+
+#include <sys/event.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+export module mio.sys.kqueue;
+
+import mio.core.error;
+import mio.core.event;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.sys.wakers;
+
+namespace mio::sys::kqueue {
+
+/// What the kernel writes for each event.
+/// @see kqueue(2)
+export using Record = struct ::kevent;
+
+// The types of these differ from system to system, and so do the filters that there are. A filter that a system
+// lacks has a number that its kernel never gives.
+using Filter = decltype(Record::filter);
+constexpr Filter no_filter = 127;
+#ifdef EVFILT_AIO
+constexpr Filter aio_filter = EVFILT_AIO;
+#else
+constexpr Filter aio_filter = no_filter;
+#endif
+#ifdef EVFILT_LIO
+constexpr Filter lio_filter = EVFILT_LIO;
+#else
+constexpr Filter lio_filter = no_filter;
+#endif
+#ifdef EVFILT_USER
+constexpr Filter user_filter = EVFILT_USER;
+#else
+constexpr Filter user_filter = no_filter;
+#endif
+
+/// What a Record means, as a set of predicates. There is one for each filter, so that a source that is readable
+/// and writable brings two.
+///
+/// | predicate    | record                                                   |
+/// |--------------|----------------------------------------------------------|
+/// | readable     | EVFILT_READ, or EVFILT_USER                              |
+/// | writable     | EVFILT_WRITE                                             |
+/// | error        | EV_ERROR, or EV_EOF with an error in fflags              |
+/// | read_closed  | EVFILT_READ with EV_EOF                                  |
+/// | write_closed | EVFILT_WRITE with EV_EOF                                 |
+/// | aio          | EVFILT_AIO                                               |
+/// | lio          | EVFILT_LIO                                               |
+///
+/// priority is never reported. A closed writing side is reported for a local `shutdown(SHUT_WR)`, too.
+export constexpr Readiness decode(std::int64_t filter, std::uint64_t flags, std::uint64_t fflags) noexcept {
+    auto readiness = Readiness::none;
+    const bool at_end = (flags & EV_EOF) != 0;
+    if (filter == EVFILT_READ || filter == user_filter) readiness |= Readiness::readable;
+    if (filter == EVFILT_WRITE) readiness |= Readiness::writable;
+    if ((flags & EV_ERROR) != 0 || (at_end && fflags != 0)) readiness |= Readiness::error;
+    if (filter == EVFILT_READ && at_end) readiness |= Readiness::read_closed;
+    if (filter == EVFILT_WRITE && at_end) readiness |= Readiness::write_closed;
+    if (filter == aio_filter) readiness |= Readiness::aio;
+    if (filter == lio_filter) readiness |= Readiness::lio;
+    return readiness;
+}
+
+static_assert(decode(EVFILT_READ, 0, 0) == Readiness::readable);
+static_assert(decode(EVFILT_WRITE, 0, 0) == Readiness::writable);
+static_assert(decode(EVFILT_READ, EV_EOF, 0) == (Readiness::readable | Readiness::read_closed));
+static_assert(decode(EVFILT_WRITE, EV_EOF, 1)
+              == (Readiness::writable | Readiness::write_closed | Readiness::error));
+static_assert(decode(EVFILT_READ, EV_ERROR, 0) == (Readiness::readable | Readiness::error));
+static_assert(decode(EVFILT_READ, EV_CLEAR, 1) == Readiness::readable);
+
+export class Waker;
+
+/// One-shot registrations. The kernel has one for each filter and knows nothing of the other one, so that the
+/// backend has to: a source that was reported for one filter is not to be reported for the other.
+///
+/// The kernel is given a number for each registration instead of its token, by which a report of a registration
+/// that was replaced in the meantime is known.
+class Oneshots {
+  public:
+    struct Entry {
+        Token token;
+        std::size_t registration = 0;
+        std::size_t event = 0; // its place in the batch that reported it
+        bool is_spent = true;
+        bool has_two_filters = false;
+    };
+
+    /// False if there is no memory. What follows never fails.
+    [[nodiscard]] bool make_room_for(RawHandle) noexcept;
+    /// Returns what the kernel is to be given as the token.
+    [[nodiscard]] Token begin(RawHandle, Token, Interest) noexcept;
+    /// The entry that a report belongs to, or none if it was replaced.
+    [[nodiscard]] Entry* find(RawHandle, std::size_t registration) noexcept;
+
+    std::mutex mutex; // for all calls, and for the system call that goes with them
+
+  private:
+    std::unique_ptr<Entry[]> by_handle_;
+    std::size_t size_ = 0;
+    std::size_t last_registration_ = 0;
+};
+
+/// One kqueue. It keeps no state per source, except for one-shots: the kernel does.
+/// @see kqueue(2)
+export class Selector {
+  public:
+    using Waker = kqueue::Waker;
+
+    static constexpr std::string_view name = "kqueue";
+    static constexpr std::size_t record_size = sizeof(Record);
+
+    struct Parts {
+        OwnedHandle kqueue;
+    };
+    [[nodiscard]] static Result<Parts> open() noexcept;
+    explicit Selector(Parts&& parts) noexcept;
+    Selector(const Selector&) = delete;
+    Selector& operator=(const Selector&) = delete;
+
+    [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept;
+
+    [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
+    [[nodiscard]] inline bool owns(std::uint64_t state) const noexcept { return state == id_; }
+
+    [[nodiscard]] inline static Result<> rearm(std::uint64_t, Interest) noexcept { return {}; }
+    inline static void error_taken(std::uint64_t) noexcept {}
+    inline static void forget(std::uint64_t) noexcept {}
+
+    [[nodiscard]] inline int raw_fd() const noexcept { return kqueue_.get(); }
+    [[nodiscard]] static std::string describe(const Event&);
+
+  private:
+    friend class kqueue::Waker;
+
+    [[nodiscard]] Result<> arm(RawHandle, Token, Interest, Trigger) noexcept;
+    void report_oneshot(const Record&, Events&) noexcept;
+
+    const OwnedHandle kqueue_;
+    const std::uint64_t id_; // what sources remember; never given twice in a process
+    Wakers wakers_;
+    Oneshots oneshots_;
+};
+
+/// An event of the kqueue's own where it has EVFILT_USER, and the reading end of a pipe elsewhere.
+export class Waker : PendingWake {
+  public:
+    struct Parts {
+        std::uint64_t ident = 0;
+        OwnedHandle receiver;
+        OwnedHandle sender;
+    };
+    [[nodiscard]] static Result<Parts> open(Selector&, Token) noexcept;
+    Waker(Selector&, Token, Parts&&) noexcept;
+    ~Waker();
+
+    [[nodiscard]] Result<> wake() noexcept;
+
+  private:
+    friend class Selector;
+
+    static const Filter filter; // which, together with the ident, tells the waker's events
+
+    Selector& selector_;
+    const Token token_;
+    const std::uint64_t ident_;
+    const OwnedHandle receiver_; // the pipe; none with EVFILT_USER
+    const OwnedHandle sender_;
+};
+
+} // namespace mio::sys::kqueue

@@ -1,0 +1,13 @@
+/// @file
+/// The backend behind `Poll`: kqueue.
+
+export module mio.sys;
+
+export import mio.sys.kqueue;
+export import mio.sys.selector;
+
+export namespace mio::sys {
+
+using native = kqueue::Selector;
+
+} // namespace mio::sys

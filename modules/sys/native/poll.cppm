@@ -1,0 +1,13 @@
+/// @file
+/// The backend behind `Poll`: poll(2).
+
+export module mio.sys;
+
+export import mio.sys.poll;
+export import mio.sys.selector;
+
+export namespace mio::sys {
+
+using native = poll::Selector;
+
+} // namespace mio::sys

@@ -1,0 +1,50 @@
+// Where the backends differ, as documented: the only place where a test may look for what one of them does
+// otherwise. A test about a backend's own means (its flags, its system calls) asks for `mio::backend()` itself.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+#include "support.hpp"
+
+namespace test {
+
+struct Differences {
+    std::string_view backend;
+    /// `Poll::raw_fd` is a descriptor, which another selector can watch.
+    bool has_a_descriptor;
+    /// New data is reported though older data was left unread.
+    bool reports_data_behind_data_left_unread;
+    /// A source that is readable and writable brings one event, not one for each.
+    bool has_one_event_for_both_directions;
+    /// What is always ready, such as a regular file, cannot be registered.
+    bool refuses_files;
+    /// A handle that one source watches cannot be registered through another one.
+    bool refuses_a_second_source;
+    /// `Interest::priority` can be watched.
+    bool has_priority;
+    /// `Interest::aio` and `Interest::lio` can be registered.
+    bool has_aio;
+    /// A waker has a descriptor of its own.
+    bool has_descriptors_for_wakers;
+    /// Registering takes memory.
+    bool keeps_state_of_sources;
+    /// `shutdown(write)` of this side is reported as write_closed.
+    bool reports_local_shutdown_of_writing;
+};
+
+inline constexpr Differences all_differences[] = {
+    // backend desc.  behind one    files  second prio.  aio    waker  state  shutdown
+    {"epoll",  true,  true,  true,  true,  true,  true,  false, true,  false, false},
+    {"poll",   false, false, true,  true,  true,  true,  false, false, true,  false},
+    {"kqueue", true,  true,  false, false, false, false, true,  false, false, true},
+};
+
+constexpr const Differences& differences_of(std::string_view backend) {
+    return *std::ranges::find(all_differences, backend, &Differences::backend);
+}
+
+/// Of the backend behind `Poll`.
+inline const Differences differences = differences_of(mio::backend());
+
+} // namespace test

@@ -1,0 +1,5 @@
+#pragma once
+
+import mio.sys.epoll;
+
+using Backend = mio::sys::epoll::Selector;

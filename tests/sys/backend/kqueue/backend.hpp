@@ -1,0 +1,5 @@
+#pragma once
+
+import mio.sys.kqueue;
+
+using Backend = mio::sys::kqueue::Selector;

@@ -1,0 +1,5 @@
+#pragma once
+
+import mio.sys.poll;
+
+using Backend = mio::sys::poll::Selector;

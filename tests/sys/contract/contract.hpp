@@ -1,0 +1,66 @@
+// What every backend owes to `Poll`, tried on each that can be built here: this program is compiled once for each,
+// with a `backend.hpp` that says which `Backend` it is. What the backends do differently is in `differences.hpp`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <set>
+
+#include "backend.hpp"
+#include "differences.hpp"
+#include "support.hpp"
+
+namespace test {
+
+using mio::Errc;
+using mio::Trigger;
+using Waker = Backend::Waker;
+
+constexpr Token id1{1}, id2{2}, id3{3};
+inline constexpr Differences backend_differences = differences_of(Backend::name);
+
+/// One end of a TCP connection, to be watched, and the other. Sockets, since some backends watch nothing
+/// else.
+struct Connection {
+    Connection() {
+        const auto listener = plain::listen(local_v4());
+        there = plain::connect(plain::address_of(listener));
+        here = plain::accept(listener);
+        here.set_non_blocking();
+    }
+    void speak() const { plain::write_all(there, "x"); }
+    void hear() const { EXPECT_EQ(plain::read_exactly(here, 1), "x"); }
+
+    plain::Socket here{-1};
+    plain::Socket there{-1};
+};
+
+class Contract : public testing::Test {
+  protected:
+    std::uint64_t add(const Connection& c, Token token, Interest interest, Trigger trigger = Trigger::edge) {
+        const auto state = selector.add(c.here.fd(), token, interest, trigger);
+        EXPECT_TRUE(ok(state));
+        return state.value_or(0);
+    }
+    /// The tokens of one select.
+    std::multiset<Token> select(std::optional<std::chrono::nanoseconds> timeout = 500ms) {
+        return select_into(events, timeout);
+    }
+    std::multiset<Token> select_into(mio::Events& room,
+                                     std::optional<std::chrono::nanoseconds> timeout = 500ms) {
+        EXPECT_TRUE(ok(selector.select(room, timeout)));
+        std::multiset<Token> tokens;
+        for (const auto& event : room) tokens.insert(event.token());
+        return tokens;
+    }
+    mio::Result<> remove(const Connection& c, std::uint64_t state) {
+        return selector.remove(c.here.fd(), state);
+    }
+    void expect_nothing() { EXPECT_EQ(select(20ms), std::multiset<Token>{}); }
+
+    Backend selector{must(Backend::open())};
+    mio::Events events{16, Backend::record_size};
+};
+
+} // namespace test

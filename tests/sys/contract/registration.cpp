@@ -1,0 +1,241 @@
+// Adding, modifying, removing, and what is reported.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "contract.hpp"
+
+using namespace test;
+
+TEST_F(Contract, IsModelled) {
+    static_assert(mio::sys::SelectorBackend<Backend>);
+    static_assert(!std::is_move_constructible_v<Backend> && !std::is_copy_constructible_v<Backend>);
+    static_assert(!Backend::name.empty());
+}
+
+TEST_F(Contract, AddGivesAStateThatItOwnsAndOthersDoNot) {
+    Backend other(must(Backend::open()));
+    const Connection c;
+    const auto state = add(c, id1, Interest::readable);
+    EXPECT_NE(state, 0u);
+    EXPECT_TRUE(selector.owns(state));
+    EXPECT_FALSE(other.owns(state));
+    EXPECT_FALSE(selector.owns(0));
+    EXPECT_TRUE(ok(selector.remove(c.here.fd(), state)));
+}
+
+TEST_F(Contract, AddReportsWhatHoldsAlready) {
+    const Connection c;
+    c.speak();
+    plain::await_readable(c.here);
+    add(c, id1, Interest::readable);
+    EXPECT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(events[0].is_readable());
+    EXPECT_FALSE(events[0].is_writable());
+}
+
+TEST_F(Contract, AddAndModifyTakeEffectInASelectUnderWay) {
+    const Connection c;
+    std::atomic<std::uint64_t> state = 0;
+    std::thread adding([&] {
+        std::this_thread::sleep_for(20ms);
+        state = add(c, id1, Interest::writable);
+    });
+    EXPECT_EQ(select(std::nullopt), std::multiset{id1});
+    adding.join();
+    std::thread modifying([&] {
+        std::this_thread::sleep_for(20ms);
+        EXPECT_TRUE(ok(selector.modify(c.here.fd(), state, id2, Interest::writable, Trigger::edge)));
+    });
+    EXPECT_EQ(select(std::nullopt), std::multiset{id2});
+    modifying.join();
+}
+
+TEST_F(Contract, ModifyReplacesAndReportsAgain) {
+    const Connection c;
+    const auto state = add(c, id1, Interest::writable);
+    EXPECT_EQ(select(), std::multiset{id1});
+    expect_nothing();
+    ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id2, Interest::writable, Trigger::edge)));
+    EXPECT_EQ(select(), std::multiset{id2});
+    ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id3, Interest::readable, Trigger::edge)));
+    expect_nothing();
+    c.speak();
+    EXPECT_EQ(select(), std::multiset{id3});
+}
+
+TEST_F(Contract, RemoveIsFinalEvenIfTheSourceIsReady) {
+    const Connection c;
+    const Connection d;
+    const auto state = add(c, id1, Interest::readable);
+    add(d, id2, Interest::readable);
+    EXPECT_EQ(select(0ns), std::multiset<Token>{});
+    c.speak();
+    plain::await_readable(c.here);
+    ASSERT_TRUE(ok(selector.remove(c.here.fd(), state)));
+    d.speak();
+    EXPECT_EQ(select(), std::multiset{id2});
+    expect_nothing();
+    // And may be undone.
+    add(c, id3, Interest::readable);
+    EXPECT_EQ(select(), std::multiset{id3});
+}
+
+TEST_F(Contract, AnInterestThatCannotBeWatchedIsUnsupported) {
+    if (backend_differences.has_aio) GTEST_SKIP() << "it can be";
+    const Connection c;
+    EXPECT_TRUE(fails_with(selector.add(c.here.fd(), id1, Interest::lio, Trigger::edge), Errc::unsupported));
+    const auto state = add(c, id1, Interest::readable);
+    EXPECT_TRUE(fails_with(
+        selector.modify(c.here.fd(), state, id2, Interest::aio | Interest::readable, Trigger::level),
+        Errc::unsupported));
+    // The failed call changed nothing.
+    c.speak();
+    EXPECT_EQ(select(), std::multiset{id1});
+    expect_nothing();
+}
+
+TEST_F(Contract, AForgottenSourceIsNotReported) {
+    Connection c;
+    const auto state = add(c, id1, read_write);
+    Backend::forget(state);
+    c.here.close();
+    expect_nothing();
+}
+
+TEST_F(Contract, EventsAreDescribedAndSayWhatHappened) {
+    Connection c;
+    add(c, id1, read_write);
+    ASSERT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(events[0].is_writable());
+    EXPECT_FALSE(Backend::describe(events[0]).empty());
+    c.there.close();
+    ASSERT_TRUE(select().contains(id1));
+    EXPECT_TRUE(std::ranges::any_of(events, &mio::Event::is_readable));
+    for (const auto& event : events) EXPECT_FALSE(Backend::describe(event).empty());
+}
+
+TEST_F(Contract, AHandleThatIsNotOpenIsRefused) {
+    Connection c;
+    const int closed = c.here.fd();
+    c.here.close();
+    for (const int handle : {closed, mio::invalid_handle}) {
+        for (const auto trigger : {Trigger::edge, Trigger::oneshot}) {
+            EXPECT_TRUE(
+                fails_with(selector.add(handle, id1, read_write, trigger), std::errc::bad_file_descriptor));
+        }
+    }
+    expect_nothing();
+}
+
+TEST_F(Contract, WhatIsAlwaysReadyIsRefusedUnlessItIsDocumentedOtherwise) {
+    if (!backend_differences.refuses_files) GTEST_SKIP() << "it takes files";
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), &std::fclose);
+    ASSERT_NE(file, nullptr);
+    EXPECT_TRUE(fails_with(selector.add(::fileno(file.get()), id1, Interest::readable, Trigger::edge),
+                           std::errc::operation_not_permitted));
+}
+
+TEST_F(Contract, ASecondSourceForAHandleIsRefusedUnlessItIsDocumentedOtherwise) {
+    if (!backend_differences.refuses_a_second_source) GTEST_SKIP() << "it replaces the first one";
+    const Connection c;
+    const auto state = add(c, id1, Interest::readable);
+    EXPECT_TRUE(
+        fails_with(selector.add(c.here.fd(), id2, read_write, Trigger::level), std::errc::file_exists));
+    c.speak();
+    EXPECT_EQ(select(), std::multiset{id1});
+    expect_nothing();
+    ASSERT_TRUE(ok(remove(c, state)));
+    add(c, id2, Interest::readable);
+    EXPECT_EQ(select(), std::multiset{id2});
+}
+
+TEST_F(Contract, AHandleThatWasClosedIsForgottenAndItsNumberStartsAnew) {
+    const Connection c;
+    Connection old;
+    const int number = old.here.fd();
+    const auto stale = add(old, id1, Interest::readable);
+    old.here.close(); // without a word to the selector
+    expect_nothing();
+
+    ASSERT_EQ(::dup2(c.here.fd(), number), number);
+    const plain::Socket reused(number);
+    ASSERT_TRUE(ok(selector.add(number, id2, Interest::readable, Trigger::edge)));
+    expect_nothing();
+    c.speak();
+    EXPECT_EQ(select(), std::multiset{id2});
+    // Forgetting the old one has nothing to do with the new one.
+    Backend::forget(stale);
+    c.hear();
+    c.speak();
+    if (backend_differences.reports_data_behind_data_left_unread) {
+        EXPECT_EQ(select(), std::multiset{id2});
+    }
+}
+
+TEST_F(Contract, AHandleThatIsReusedBeforeAnySelectStartsAnew) {
+    const Connection c;
+    Connection old;
+    const int number = old.here.fd();
+    const auto stale = add(old, id1, read_write);
+    old.here.close();
+    ASSERT_EQ(::dup2(c.here.fd(), number), number);
+    const plain::Socket reused(number);
+    ASSERT_TRUE(ok(selector.add(number, id2, Interest::writable, Trigger::edge)));
+    EXPECT_EQ(select(), std::multiset{id2});
+    Backend::forget(stale);
+    expect_nothing();
+}
+
+TEST_F(Contract, RemoveAndCloseTakeEffectInASelectUnderWay) {
+    Waker waker(selector, id3, must(Waker::open(selector, id3)));
+    for (const bool closes : {false, true}) {
+        Connection c;
+        const auto state = add(c, id1, Interest::readable);
+        std::thread other([&] {
+            std::this_thread::sleep_for(20ms);
+            if (closes) {
+                Backend::forget(state);
+                c.here.close();
+                // The peer learns of it, although a thread is waiting for the handle.
+                EXPECT_EQ(plain::read_exactly(c.there, 1), "");
+            } else {
+                EXPECT_TRUE(ok(remove(c, state)));
+                c.speak();
+                std::this_thread::sleep_for(20ms);
+            }
+            EXPECT_TRUE(ok(waker.wake()));
+        });
+        EXPECT_EQ(select(std::nullopt), std::multiset{id3});
+        other.join();
+    }
+}
+
+TEST_F(Contract, PriorityDataIsReportedToThoseWhoAsked) {
+    if (!backend_differences.has_priority) GTEST_SKIP() << "no such interest";
+    const Connection c;
+    const Connection d;
+    const auto state = add(c, id1, Interest::priority | Interest::readable);
+    add(d, id2, Interest::readable);
+    for (const auto* urgent : {"1", "2"}) {
+        for (const auto* connection : {&c, &d})
+            ASSERT_EQ(::send(connection->there.fd(), urgent, 1, MSG_OOB), 1);
+        ASSERT_EQ(select(), std::multiset{id1});
+        EXPECT_TRUE(events[0].is_priority());
+        EXPECT_TRUE(events[0].is_readable());
+        char byte = 0;
+        ASSERT_EQ(::recv(c.here.fd(), &byte, 1, MSG_OOB), 1);
+        EXPECT_EQ(byte, *urgent);
+        ASSERT_TRUE(ok(Backend::rearm(state, Interest::readable)));
+        expect_nothing();
+    }
+}

@@ -1,0 +1,191 @@
+// Edges, levels and one-shots.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <set>
+#include <vector>
+
+#include "contract.hpp"
+
+using namespace test;
+
+namespace {
+
+plain::Socket datagram_socket() {
+    plain::Socket socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ::sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(socket.fd(), reinterpret_cast<::sockaddr*>(&address), sizeof address), 0);
+    return socket;
+}
+
+/// Connects `socket` to another one's port, which is then closed: nobody listens there.
+void connect_to_nobody(const plain::Socket& socket) {
+    const auto nobody = datagram_socket();
+    ::sockaddr_storage address{};
+    ::socklen_t length = sizeof address;
+    EXPECT_EQ(::getsockname(nobody.fd(), reinterpret_cast<::sockaddr*>(&address), &length), 0);
+    EXPECT_EQ(::connect(socket.fd(), reinterpret_cast<::sockaddr*>(&address), length), 0);
+}
+
+} // namespace
+
+TEST_F(Contract, EdgesAreReportedOnceAndAgainAfterTheSourceWasDrained) {
+    const Connection c;
+    const auto state = add(c, id1, Interest::readable);
+    for (int i = 0; i < 3; ++i) {
+        c.speak();
+        EXPECT_EQ(select(), std::multiset{id1});
+        expect_nothing();
+        c.hear();
+        EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable))); // as after a read that would block
+        expect_nothing();
+    }
+}
+
+TEST_F(Contract, RearmingOneDirectionSaysNothingAboutTheOther) {
+    const Connection c;
+    const auto state = add(c, id1, read_write);
+    EXPECT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable)));
+    expect_nothing();
+}
+
+TEST_F(Contract, LevelsAreReportedAsLongAsTheyHold) {
+    const Connection c;
+    add(c, id1, Interest::readable, Trigger::level);
+    expect_nothing();
+    c.speak();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(select(), std::multiset{id1});
+    c.hear();
+    expect_nothing();
+}
+
+TEST_F(Contract, OneshotsAreReportedOnceUntilModified) {
+    const Connection c;
+    const auto state = add(c, id1, Interest::readable, Trigger::oneshot);
+    c.speak();
+    EXPECT_EQ(select(), std::multiset{id1});
+    c.hear();
+    EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable))); // is not a modify
+    c.speak();
+    expect_nothing();
+    ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id2, Interest::readable, Trigger::oneshot)));
+    EXPECT_EQ(select(), std::multiset{id2});
+    expect_nothing();
+}
+
+TEST_F(Contract, EachDirectionHasItsOwnEdges) {
+    const Connection c;
+    const auto state = add(c, id1, read_write);
+    EXPECT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(events[0].is_writable() && !events[0].is_readable());
+    for (int i = 0; i < 3; ++i) {
+        c.speak();
+        ASSERT_EQ(select(), std::multiset{id1});
+        EXPECT_TRUE(events[0].is_readable());
+        c.hear();
+        EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable)));
+        expect_nothing();
+    }
+}
+
+TEST_F(Contract, AWriterIsToldWhenThereIsRoomAgain) {
+    const Connection c;
+    const auto state = add(c, id1, Interest::writable);
+    EXPECT_EQ(select(), std::multiset{id1});
+    const std::vector<char> block(1 << 16, 'x');
+    std::size_t total = 0;
+    for (ssize_t sent = 0; (sent = ::send(c.here.fd(), block.data(), block.size(), 0)) != -1;)
+        total += static_cast<std::size_t>(sent);
+    EXPECT_TRUE(ok(Backend::rearm(state, Interest::writable))); // it would have blocked
+    expect_nothing();
+    EXPECT_EQ(plain::read_exactly(c.there, total).size(), total);
+    EXPECT_EQ(select(5s), std::multiset{id1});
+    EXPECT_TRUE(events[0].is_writable());
+}
+
+TEST_F(Contract, AnErrorIsReportedOnceAndTheNextOneAgain) {
+    // A datagram to a port where nobody listens comes back as an error, again and again.
+    const auto here = datagram_socket();
+    connect_to_nobody(here);
+    const auto state = must(selector.add(here.fd(), id1, Interest::readable, Trigger::edge));
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(::send(here.fd(), "x", 1, 0), 1);
+        ASSERT_EQ(select(), std::multiset{id1});
+        EXPECT_TRUE(events[0].is_error() || events[0].is_readable());
+        expect_nothing();
+        char byte = 0;
+        EXPECT_EQ(::recv(here.fd(), &byte, 1, MSG_DONTWAIT), -1); // takes the error
+        Backend::error_taken(state);
+    }
+    expect_nothing();
+    EXPECT_TRUE(ok(selector.remove(here.fd(), state)));
+}
+
+TEST_F(Contract, TheEndOfAStreamIsReportedOnceByEdges) {
+    Connection c;
+    add(c, id1, Interest::readable);
+    c.there.close();
+    ASSERT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(events[0].is_readable());
+    expect_nothing();
+}
+
+TEST_F(Contract, AHangUpDoesNotUnregister) {
+    Connection c;
+    const auto state = add(c, id1, read_write);
+    set_linger_zero(c.there.fd());
+    c.there.close();
+    ASSERT_TRUE(select().contains(id1));
+    while (!select(20ms).empty()) {
+    }
+    ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id2, read_write, Trigger::edge)));
+    EXPECT_TRUE(select().contains(id2));
+    EXPECT_TRUE(ok(remove(c, state)));
+    expect_nothing();
+}
+
+TEST_F(Contract, AOneshotForBothDirectionsIsSpentByEither) {
+    const Connection c;
+    const auto state = add(c, id1, read_write, Trigger::oneshot);
+    ASSERT_EQ(select(), std::multiset{id1}); // writable
+    EXPECT_TRUE(events[0].is_writable());
+    c.speak();
+    plain::await_readable(c.here);
+    expect_nothing();
+    // Both hold now, and are one event.
+    ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id2, read_write, Trigger::oneshot)));
+    ASSERT_EQ(select(), std::multiset{id2});
+    EXPECT_TRUE(events[0].is_readable() && events[0].is_writable());
+    expect_nothing();
+    // With room for one only, too.
+    ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id3, read_write, Trigger::oneshot)));
+    mio::Events one(1, Backend::record_size);
+    EXPECT_EQ(select_into(one), std::multiset{id3});
+    expect_nothing();
+}
+
+TEST_F(Contract, TriggersCanBeExchanged) {
+    const Connection c;
+    c.speak();
+    plain::await_readable(c.here);
+    const auto state = add(c, id1, Interest::readable, Trigger::oneshot);
+    const auto change_to = [&](Trigger trigger) {
+        ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id1, Interest::readable, trigger)));
+    };
+    EXPECT_EQ(select(), std::multiset{id1});
+    change_to(Trigger::level);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(select(), std::multiset{id1});
+    change_to(Trigger::edge);
+    EXPECT_EQ(select(), std::multiset{id1});
+    expect_nothing();
+    change_to(Trigger::level);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(select(), std::multiset{id1});
+    change_to(Trigger::oneshot);
+    EXPECT_EQ(select(), std::multiset{id1});
+    expect_nothing();
+}

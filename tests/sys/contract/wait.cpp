@@ -1,0 +1,212 @@
+// Waiting: time, room, signals.
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "contract.hpp"
+
+using namespace test;
+
+TEST_F(Contract, SelectWaitsNoLessThanItsTimeout) {
+    for (const auto timeout : {1ns, 200'000ns, 1'000'001ns, 20'000'000ns}) {
+        const auto took = time_of([&] { EXPECT_EQ(select(timeout), std::multiset<Token>{}); });
+        EXPECT_GE(took, timeout);
+    }
+    EXPECT_LT(time_of([&] { select(0ns); }), generous_margin);
+    EXPECT_LT(time_of([&] { select(-1s); }), generous_margin);
+}
+
+TEST_F(Contract, SelectForgetsEarlierEvents) {
+    const Connection c;
+    add(c, id1, Interest::writable);
+    EXPECT_EQ(select(), std::multiset{id1});
+    EXPECT_EQ(select(0ns), std::multiset<Token>{});
+}
+
+TEST_F(Contract, SelectRespectsTheCapacityAndGivesEverySourceItsTurn) {
+    const std::vector<Connection> connections(3);
+    for (std::size_t i = 0; i < 3; ++i) {
+        add(connections[i], Token{i}, Interest::writable, Trigger::level);
+    }
+    mio::Events one(1, Backend::record_size);
+    std::set<Token> seen;
+    for (int i = 0; i < 6; ++i) {
+        EXPECT_EQ(select_into(one).size(), 1u);
+        seen.insert(one[0].token());
+    }
+    EXPECT_EQ(seen.size(), 3u);
+}
+
+TEST_F(Contract, ARoomForOneServesManySources) {
+    constexpr std::size_t many = 50;
+    const std::vector<Connection> connections(many);
+    mio::Events one(1, Backend::record_size);
+    // Edges: each once, whatever the order.
+    std::vector<std::uint64_t> states;
+    for (std::size_t i = 0; i < many; ++i)
+        states.push_back(add(connections[i], Token{i}, Interest::writable));
+    std::multiset<Token> seen;
+    for (std::size_t i = 0; i < many; ++i) seen.merge(select_into(one));
+    EXPECT_EQ(seen.size(), many);
+    EXPECT_EQ(std::set<Token>(seen.begin(), seen.end()).size(), many);
+    EXPECT_EQ(select_into(one, 20ms), std::multiset<Token>{});
+    // Levels: in turn.
+    for (std::size_t i = 0; i < many; ++i) {
+        ASSERT_TRUE(ok(selector.modify(connections[i].here.fd(), states[i], Token{i}, Interest::writable,
+                                       Trigger::level)));
+    }
+    for (int round = 0; round < 3; ++round) {
+        seen.clear();
+        for (std::size_t i = 0; i < many; ++i) seen.merge(select_into(one));
+        EXPECT_EQ(std::set<Token>(seen.begin(), seen.end()).size(), many);
+    }
+}
+
+TEST_F(Contract, NeitherWakersNorSourcesStarveEachOther) {
+    const Connection c;
+    add(c, id1, Interest::writable, Trigger::level);
+    Waker waker(selector, id2, must(Waker::open(selector, id2)));
+    mio::Events one(1, Backend::record_size);
+    std::set<Token> seen;
+    for (int i = 0; i < 4; ++i) {
+        ASSERT_TRUE(ok(waker.wake()));
+        seen.merge(std::set<Token>{*select_into(one).begin()});
+    }
+    EXPECT_EQ(seen, (std::set{id1, id2}));
+}
+
+TEST_F(Contract, TheLongestTimeoutWaitsUntilSomethingComes) {
+    Waker waker(selector, id1, must(Waker::open(selector, id1)));
+    for (const auto timeout :
+         {std::chrono::nanoseconds::max(), std::chrono::nanoseconds(std::chrono::hours(100'000)),
+          std::chrono::nanoseconds(std::chrono::hours(24 * 26))}) {
+        std::thread other([&] {
+            std::this_thread::sleep_for(20ms);
+            EXPECT_TRUE(ok(waker.wake()));
+        });
+        EXPECT_EQ(select(timeout), std::multiset{id1});
+        other.join();
+    }
+}
+
+TEST_F(Contract, ATimeoutIsNotStretchedByWhatIsRegisteredMeanwhile) {
+    const Connection c;
+    std::atomic<bool> is_over = false;
+    std::thread busy([&] {
+        while (!is_over) {
+            const auto state = add(c, id1, Interest::readable);
+            EXPECT_TRUE(ok(selector.modify(c.here.fd(), state, id2, Interest::readable, Trigger::level)));
+            EXPECT_TRUE(ok(remove(c, state)));
+        }
+    });
+    const auto took = time_of([&] { EXPECT_EQ(select(100ms), std::multiset<Token>{}); });
+    is_over = true;
+    busy.join();
+    EXPECT_GE(took, 100ms);
+    EXPECT_LT(took, generous_margin);
+}
+
+TEST_F(Contract, ASignalEndsTheWaitWithAnErrorAndLosesNothing) {
+    const Connection c;
+    add(c, id1, Interest::readable);
+    struct ::sigaction ignore{};
+    ignore.sa_handler = [](int) {};
+    struct ::sigaction before{};
+    ASSERT_EQ(::sigaction(SIGUSR1, &ignore, &before), 0);
+    std::atomic<bool> is_over = false;
+    const auto waiting = ::pthread_self();
+    std::thread other([&] {
+        // Again and again, since the first one may come before the wait.
+        while (!is_over) {
+            EXPECT_EQ(::pthread_kill(waiting, SIGUSR1), 0);
+            std::this_thread::sleep_for(5ms);
+        }
+    });
+    const auto interrupted = selector.select(events, std::nullopt);
+    is_over = true;
+    other.join();
+    ASSERT_TRUE(fails_with(interrupted, std::errc::interrupted));
+    EXPECT_TRUE(events.empty());
+    c.speak();
+    EXPECT_EQ(select(), std::multiset{id1});
+    ASSERT_EQ(::sigaction(SIGUSR1, &before, nullptr), 0);
+}
+
+// In what follows nothing is to be reported, and so the wait is to sleep.
+class ContractSleep : public Contract {
+  protected:
+    void expect_to_sleep() {
+        while (!select(20ms).empty()) {
+        }
+        const auto before = processor_time();
+        EXPECT_EQ(select(200ms), std::multiset<Token>{});
+        EXPECT_LT(processor_time() - before, 100ms) << "it spins";
+    }
+
+  private:
+    static std::chrono::nanoseconds processor_time() {
+        ::timespec now{};
+        EXPECT_EQ(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now), 0);
+        return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+    }
+};
+
+TEST_F(ContractSleep, WithAHandleThatWasClosed) {
+    Connection c;
+    const auto state = add(c, id1, read_write);
+    c.here.close();
+    expect_to_sleep();
+    Backend::forget(state);
+}
+
+TEST_F(ContractSleep, WithDataLeftUnread) {
+    const Connection c;
+    add(c, id1, read_write);
+    c.speak();
+    expect_to_sleep();
+}
+
+TEST_F(ContractSleep, WithAStreamThatEnded) {
+    Connection c;
+    add(c, id1, read_write);
+    c.there.close();
+    expect_to_sleep();
+}
+
+TEST_F(ContractSleep, WithAConnectionThatWasReset) {
+    Connection c;
+    const auto state = add(c, id1, read_write);
+    set_linger_zero(c.there.fd());
+    c.there.close();
+    expect_to_sleep();
+    // Also after an operation that failed, and one that would have blocked.
+    Backend::error_taken(state);
+    expect_to_sleep();
+    EXPECT_TRUE(ok(Backend::rearm(state, read_write)));
+    expect_to_sleep();
+}
+
+TEST_F(ContractSleep, WithAOneshotThatIsSpent) {
+    const Connection c;
+    add(c, id1, read_write, Trigger::oneshot);
+    c.speak();
+    expect_to_sleep();
+}
+
+TEST_F(ContractSleep, WithAWakerThatWasReported) {
+    Waker waker(selector, id1, must(Waker::open(selector, id1)));
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(ok(waker.wake()));
+        expect_to_sleep();
+    }
+}

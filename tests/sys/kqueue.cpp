@@ -1,0 +1,131 @@
+// The kqueue backend: what it makes of the records that come back, and what it asks for.
+#include <sys/types.h>
+
+#include <sys/event.h>
+
+#include <chrono>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+#include "support.hpp"
+
+import mio.sys.kqueue;
+
+using namespace test;
+using mio::Trigger;
+using mio::sys::kqueue::decode;
+using mio::sys::kqueue::Selector;
+
+namespace {
+
+// The table of the interface, written out a second time.
+constexpr bool is_decoded_as_tabulated(std::int64_t filter, unsigned flags, unsigned fflags) {
+    const auto readiness = decode(filter, flags, fflags);
+    const auto has = [readiness](Readiness bit) { return (readiness & bit) != Readiness::none; };
+    const bool eof = (flags & EV_EOF) != 0;
+    return has(Readiness::readable) == (filter == EVFILT_READ || filter == EVFILT_USER)
+           && has(Readiness::writable) == (filter == EVFILT_WRITE)
+           && has(Readiness::error) == ((flags & EV_ERROR) != 0 || (eof && fflags != 0))
+           && has(Readiness::read_closed) == (filter == EVFILT_READ && eof)
+           && has(Readiness::write_closed) == (filter == EVFILT_WRITE && eof)
+           && has(Readiness::aio) == (filter == EVFILT_AIO) && has(Readiness::lio) == (filter == EVFILT_LIO)
+           && !has(Readiness::priority);
+}
+constexpr bool every_combination_is() {
+    for (const std::int64_t filter :
+         {EVFILT_READ, EVFILT_WRITE, EVFILT_USER, EVFILT_AIO, EVFILT_LIO, EVFILT_TIMER}) {
+        for (const unsigned flags : {0, EV_EOF, EV_ERROR, EV_EOF | EV_ERROR, EV_CLEAR, EV_ONESHOT | EV_EOF}) {
+            for (const unsigned fflags : {0u, 61u}) {
+                if (!is_decoded_as_tabulated(filter, flags, fflags)) return false;
+            }
+        }
+    }
+    return true;
+}
+static_assert(every_combination_is());
+
+/// The filters that a kqueue has for a handle, by deleting them.
+struct Filters {
+    bool read;
+    bool write;
+};
+bool drop(int kqueue, int handle, int filter) {
+    struct ::kevent change{};
+    EV_SET(&change, static_cast<std::uintptr_t>(handle), static_cast<short>(filter), EV_DELETE, 0, 0,
+           nullptr);
+    return ::kevent(kqueue, &change, 1, nullptr, 0, nullptr) == 0;
+}
+Filters filters_of(const Selector& selector, int handle) {
+    return {drop(selector.raw_fd(), handle, EVFILT_READ), drop(selector.raw_fd(), handle, EVFILT_WRITE)};
+}
+
+class KqueueSelector : public testing::Test {
+  protected:
+    Selector selector{must(Selector::open())};
+    mio::Events events{8, Selector::record_size};
+    std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair();
+    int handle = ends.first.fd();
+};
+
+} // namespace
+
+TEST_F(KqueueSelector, IsNotInherited) { EXPECT_TRUE(is_close_on_exec(selector.raw_fd())); }
+
+TEST_F(KqueueSelector, AsksForTheFiltersOfTheInterest) {
+    for (const auto interest : {Interest::readable, Interest::writable, read_write}) {
+        must(selector.add(handle, Token{1}, interest, Trigger::edge));
+        const auto [read, write] = filters_of(selector, handle);
+        EXPECT_EQ(read, interest.is_readable());
+        EXPECT_EQ(write, interest.is_writable());
+    }
+}
+
+TEST_F(KqueueSelector, ModifyTakesAwayTheFiltersThatAreNotWantedAnyMore) {
+    const auto state = must(selector.add(handle, Token{1}, read_write, Trigger::level));
+    must(selector.modify(handle, state, Token{2}, Interest::readable, Trigger::edge));
+    const auto [read, write] = filters_of(selector, handle);
+    EXPECT_TRUE(read);
+    EXPECT_FALSE(write);
+}
+
+TEST_F(KqueueSelector, LeavesNoFilterBehindWhenTheOtherOneIsRefused) {
+    const Selector nested(must(Selector::open()));
+    // A kqueue can be read from, and not be written to.
+    EXPECT_TRUE(fails_with(selector.add(nested.raw_fd(), Token{1}, read_write, Trigger::edge),
+                           std::errc::invalid_argument));
+    const auto [read, write] = filters_of(selector, nested.raw_fd());
+    EXPECT_FALSE(read);
+    EXPECT_FALSE(write);
+    EXPECT_TRUE(ok(selector.add(nested.raw_fd(), Token{1}, Interest::readable, Trigger::edge)));
+}
+
+TEST_F(KqueueSelector, TakesAioAndLioWithoutAFilter) {
+    must(selector.add(handle, Token{1}, Interest::aio | Interest::lio, Trigger::edge));
+    auto [read, write] = filters_of(selector, handle);
+    EXPECT_FALSE(read || write);
+    EXPECT_TRUE(fails_with(selector.add(handle, Token{1}, Interest::priority, Trigger::edge),
+                           mio::Errc::unsupported));
+}
+
+TEST_F(KqueueSelector, HasAnEventForEachDirection) {
+    must(selector.add(handle, Token{1}, read_write, Trigger::edge));
+    plain::write_all(ends.second, "x");
+    ASSERT_TRUE(ok(selector.select(events, 500ms)));
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_NE(events[0].is_readable(), events[1].is_readable());
+    EXPECT_NE(events[0].is_writable(), events[1].is_writable());
+    for (const auto& event : events) EXPECT_EQ(event.raw_detail() & EV_CLEAR, EV_CLEAR);
+}
+
+TEST_F(KqueueSelector, DescribesTheRecord) {
+    const auto text = [](int filter, int flags, unsigned fflags) {
+        return Selector::describe(mio::Event(Token{}, Readiness::none, fflags,
+                                             static_cast<std::uint16_t>(flags),
+                                             static_cast<std::int8_t>(filter)));
+    };
+    EXPECT_EQ(text(EVFILT_READ, EV_CLEAR, 0), "EVFILT_READ|EV_CLEAR");
+    EXPECT_EQ(text(EVFILT_WRITE, EV_CLEAR | EV_EOF, 61), "EVFILT_WRITE|EV_CLEAR|EV_EOF|fflags=61");
+    EXPECT_EQ(text(EVFILT_USER, EV_CLEAR, 0), "EVFILT_USER|EV_CLEAR");
+    EXPECT_EQ(text(0, 0, 0), "(empty)");
+}

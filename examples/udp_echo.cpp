@@ -47,11 +47,11 @@ class Echo {
             incoming_[i].buffer = std::span(bytes_).subspan(i * longest_datagram, longest_datagram);
     }
 
-    /// Answers what was received and receives the next batch. False if there is no more to do for now.
+    /// Receives a batch and answers it, after what is left of the one before. False if there is no more to do for now.
     bool go_on() {
         // What does not fit now waits for the writable event. Meanwhile nothing is received: the kernel keeps what comes
         // as far as it has room, and drops the rest. With datagrams that is all there is to back-pressure.
-        return send() && receive();
+        return send() && receive() && send();
     }
 
     net::UdpSocket socket;

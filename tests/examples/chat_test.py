@@ -85,11 +85,11 @@ class Talk(unittest.TestCase):
 
     def test_numbers_are_given_once(self):
         with Room() as room:
-            with room.join(1):
-                with room.join(2):
+            one = room.join(1)
+            for number in 2, 3, 4:
+                with room.join(number, one):
                     pass
-            one = room.join(3)
-            room.join(4, one)
+                expect(one, f"* {number} has left\n")
 
     def test_lines_in_pieces(self):
         with Room() as room:

@@ -1,6 +1,5 @@
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -225,7 +224,7 @@ class Raw(unittest.TestCase):
                 self.assertEqual(receive_all(client), b"")
 
 
-@unittest.skipUnless(shutil.which("curl"), "needs curl")
+@support.needs("curl")
 class Curl(unittest.TestCase):
     """A client that was written by others."""
 

@@ -1,12 +1,15 @@
-"""What the scripts share: a server that is started on a free port and ended again, and how to watch it."""
+"""What the scripts share: a program that is started and ended again, a server on a free port, and how to watch them."""
 
+import contextlib
 import os
 import queue
 import resource
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -18,42 +21,57 @@ PROGRAMS = []
 
 
 def main():
-    """Takes the programs' paths off the command line and runs the test cases."""
+    """Takes the programs' paths off the command line and runs the test cases. Answers 77 if some were skipped."""
     PROGRAMS[:] = [arg for arg in sys.argv[1:] if not arg.startswith("-") and os.sep in arg]
     options = [arg for arg in sys.argv[1:] if arg not in PROGRAMS]
     # Sockets that a case leaves open end with the process; warnings about them would drown a failure.
-    unittest.main(argv=[sys.argv[0], *options], verbosity=2, warnings="ignore")
+    tests = unittest.main(argv=[sys.argv[0], *options], verbosity=2, warnings="ignore", exit=False)
+    if not tests.result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(77 if tests.result.skipped else 0)
 
 
-class Server:
-    """A running server; `with` ends it."""
+def needs(program):
+    """A decorator for cases that use a program which may be missing."""
+    return unittest.skipUnless(shutil.which(program), f"needs {program}")
 
-    def __init__(self, *, max_files=None):
+
+class Program:
+    """A running example; `with` ends it."""
+
+    def __init__(self, *arguments, max_files=None, stdin=subprocess.DEVNULL, measured=False):
         def limit():
             if max_files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
 
+        environment = dict(os.environ)
+        if measured:
+            # ASan keeps what was freed, so that its size would be that of everything it ever had.
+            options = environment.get("ASAN_OPTIONS")
+            environment["ASAN_OPTIONS"] = (options + ":" if options else "") + "quarantine_size_mb=1"
+
         self.stopped = False
+        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [PROGRAMS[0], "127.0.0.1:0"],
-            stdin=subprocess.DEVNULL,
+            [PROGRAMS[0], *arguments],
+            stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self.errors,
             preexec_fn=limit,
+            env=environment,
         )
         self.pid = self.process.pid
-        first = queue.Queue()
-        threading.Thread(target=lambda: first.put(self.process.stdout.readline()), daemon=True).start()
-        try:
-            line = first.get(timeout=PATIENCE)
-            if not line.startswith("listening on 127.0.0.1:"):
-                raise AssertionError(f"unexpected first line: {line!r}")
-        except BaseException:
-            self.process.kill()
-            raise
-        self.port = int(line.rsplit(":", 1)[1])
-        self.address = ("127.0.0.1", self.port)
+        self.lines = queue.Queue()
+        threading.Thread(target=self.read_lines, daemon=True).start()
+
+    def read_lines(self):
+        for line in self.process.stdout:
+            self.lines.put(line.decode().removesuffix("\n"))
+        self.lines.put(None)
+
+    def next_line(self):
+        """The next line of its output, for which it waits; None at the end."""
+        return self.lines.get(timeout=PATIENCE)
 
     def __enter__(self):
         return self
@@ -64,23 +82,38 @@ class Server:
         status = self.process.poll()
         if status is None:
             self.process.kill()
-        _, errors = self.process.communicate()
+        errors = self.wait()[1]
         # To see whether an object is of its type, UBSan opens a pipe, and blames the program when that fails: with its
         # vptr check no program that is out of descriptors may call a virtual function. -fno-sanitize=vptr helps.
         if "invalid vptr" in errors and "memory cannot be printed" in errors:
             raise unittest.SkipTest("UBSan's vptr check needs a descriptor")
         if status is not None:
-            raise AssertionError(f"the server ended by itself with status {status}:\n{errors}")
+            raise AssertionError(f"the program ended by itself with status {status}:\n{errors}")
 
-    def connect(self):
-        return socket.create_connection(self.address, timeout=PATIENCE)
+    def wait(self):
+        """Waits until it ends, and returns its status and what it wrote to standard error."""
+        status = self.process.wait(timeout=PATIENCE)
+        self.stopped = True
+        self.errors.seek(0)
+        return status, self.errors.read().decode()
 
     def stop(self, number=signal.SIGINT):
-        """Ends it by a signal and returns its status and what it wrote to standard error."""
+        """Ends it by a signal; see `wait`."""
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=PATIENCE)
-        self.stopped = True
-        return self.process.returncode, errors
+        return self.wait()
+
+    @contextlib.contextmanager
+    def suspended(self):
+        """Whatever is done inside, it sees at once."""
+
+        def is_stopped():
+            with open(f"/proc/{self.pid}/stat") as stat:
+                return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+
+        self.process.send_signal(signal.SIGSTOP)
+        eventually(is_stopped, "stopped")
+        yield
+        self.process.send_signal(signal.SIGCONT)
 
     def resident_bytes(self):
         with open(f"/proc/{self.pid}/statm") as statm:
@@ -93,6 +126,25 @@ class Server:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+class Server(Program):
+    """A running server on a free port; `with` ends it."""
+
+    def __init__(self, **options):
+        super().__init__("127.0.0.1:0", **options)
+        try:
+            line = self.next_line()
+            if not line or not line.startswith("listening on 127.0.0.1:"):
+                raise AssertionError(f"unexpected first line: {line!r}")
+        except BaseException:
+            self.process.kill()
+            raise
+        self.port = int(line.rsplit(":", 1)[1])
+        self.address = ("127.0.0.1", self.port)
+
+    def connect(self):
+        return socket.create_connection(self.address, timeout=PATIENCE)
 
 
 def eventually(condition, what):

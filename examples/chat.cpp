@@ -1,0 +1,286 @@
+// chat PATH: a chat room at a Unix socket. Every line that somebody sends goes to all others, with the sender's number.
+//
+//     chat /tmp/room & socat - UNIX-CONNECT:/tmp/room        (or nc -U /tmp/room; as many as you like)
+//
+// Shows many clients that depend on each other. One that does not read stops nobody: what it has not taken is kept for
+// it, up to a limit; then it misses what is said until it has caught up, and is told how much that was. One that ends
+// its side (`echo bye | nc -NU /tmp/room`) still gets what was said before. And the name of the room: one that a crash
+// left behind is taken over, one that is in use is not, and at the end, on SIGINT or SIGTERM, it is removed.
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <expected>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+import mio;
+
+namespace net = mio::net;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A client's token is its number, and these two are never that.
+constexpr mio::Token listener_token{SIZE_MAX};
+constexpr mio::Token stop_token{SIZE_MAX - 1};
+
+constexpr auto both_ways = mio::Interest::readable | mio::Interest::writable;
+
+constexpr std::size_t longest_line = 1000;     // a longer one becomes several
+constexpr std::size_t most_kept = 1024 * 1024; // for each client
+
+class Client {
+  public:
+    Client(std::size_t number, net::UnixStream accepted)
+        : stream(std::move(accepted)), name_(std::to_string(number) + ": ") {}
+
+    /// Sends `lines`, at once or when there is room for them.
+    void tell(std::string_view lines) {
+        if (has_ended_) return;
+        // Who has missed something hears nothing more before being told so: thus the order stays right.
+        if (missed_ > 0 || unsent_.size() + lines.size() > most_kept) {
+            missed_ += static_cast<std::uint64_t>(std::ranges::count(lines, '\n'));
+            return;
+        }
+        // What is still unsent had no room; an event will tell when there is some, so there is no need to try.
+        const bool waiting = !unsent_.empty();
+        unsent_ += lines;
+        if (!waiting) send();
+    }
+
+    /// Sends what waits to be sent, as far as there is room.
+    void send() {
+        while (!unsent_.empty()) {
+            const auto written = stream.write(std::as_bytes(std::span(unsent_)));
+            if (written) {
+                unsent_.erase(0, *written); // the kernel may take a part only
+            } else if (mio::would_block(written.error())) {
+                return;
+            } else if (!mio::interrupted(written.error())) {
+                unsent_.clear(); // it takes nothing more; whether it is gone, reading will tell
+            }
+            if (unsent_.empty() && missed_ > 0)
+                unsent_ = "* you have missed " + std::to_string(std::exchange(missed_, 0)) + " lines\n";
+        }
+    }
+
+    enum class Next { wait, go_on, leave };
+
+    /// Appends to `lines` what the client says, as the others shall see it. Not all of it at once, so that they have an
+    /// opportunity to take it before there is more.
+    Next listen(std::string& lines) {
+        for (int turn = 0; turn < turns_at_once && !has_ended_; ++turn) {
+            std::array<char, 4 * 1024> buffer;
+            const auto read = stream.read(std::as_writable_bytes(std::span(buffer)));
+            if (read) {
+                heard_.append(buffer.data(), *read);
+                has_ended_ = *read == 0;
+            } else if (mio::would_block(read.error())) {
+                return Next::wait;
+            } else if (!mio::interrupted(read.error())) {
+                has_ended_ = true; // reset, with something unread
+            }
+            take_lines(lines);
+        }
+        if (!has_ended_) return Next::go_on;
+        // It may still read what it was told before. If it does not even want that, the next `send` will see it.
+        return unsent_.empty() ? Next::leave : Next::wait;
+    }
+
+    net::UnixStream stream;
+
+  private:
+    void take_lines(std::string& lines) {
+        // With control characters one could play tricks on the terminals of others.
+        std::erase_if(heard_,
+                      [](unsigned char c) { return (c < ' ' && c != '\n' && c != '\t') || c == 0x7f; });
+
+        std::string_view rest = heard_;
+        while (!rest.empty()) {
+            const auto line = rest.substr(0, std::min(rest.find('\n'), longest_line));
+            if (line.size() == rest.size() && !has_ended_) break; // the end of it is still to come
+            rest.remove_prefix(line.size());
+            if (rest.starts_with('\n')) rest.remove_prefix(1);
+            lines.append(name_).append(line).append("\n");
+        }
+        heard_.erase(0, heard_.size() - rest.size());
+    }
+
+    static constexpr int turns_at_once = 4;
+
+    std::string name_;
+    std::string heard_;        // the beginning of a line
+    std::string unsent_;       // empty unless we wait for room
+    std::uint64_t missed_ = 0; // the lines that it was not told
+    bool has_ended_ = false;   // it says nothing more
+};
+
+class Room {
+  public:
+    Room(mio::Poll& poll, const net::UnixListener& listener) noexcept : poll_(poll), listener_(listener) {}
+
+    /// Goes on until the stop token is seen.
+    mio::Result<> run() {
+        mio::Events events(256);
+        while (true) {
+            const auto timeout = starved_ ? std::optional<std::chrono::nanoseconds>(100ms) : std::nullopt;
+            if (const auto polled = poll_.poll(events, timeout); !polled) {
+                if (mio::interrupted(polled.error())) continue;
+                return polled;
+            }
+            bool clients_wait = starved_;
+            for (const auto& event : events) {
+                if (event.token() == stop_token) return {};
+                if (event.token() == listener_token) {
+                    clients_wait = true;
+                } else {
+                    serve(event.token());
+                }
+            }
+            // Only now, when the descriptors of those that have left are free.
+            if (clients_wait) accept_all();
+        }
+    }
+
+  private:
+    void serve(mio::Token token) {
+        // Numbers are given once only, so an event for a client that has left finds nobody.
+        const auto found = clients_.find(token.value);
+        if (found == clients_.end()) return;
+        auto& client = found->second;
+
+        client.send();
+        std::string lines;
+        auto next = client.listen(lines);
+        tell_others(token.value, lines);
+        if (next == Client::Next::go_on) {
+            // There is more to hear, but the kernel owes us no event. Modifying a registration makes it report again
+            // what holds at that moment, after the events of all others.
+            if (poll_.registry().modify(client.stream, token, both_ways)) return;
+            next = Client::Next::leave;
+        }
+        if (next == Client::Next::leave) {
+            clients_.erase(found); // closes the stream, which ends its registration
+            tell_others(token.value, "* " + std::to_string(token.value) + " has left\n");
+        }
+    }
+
+    void tell_others(std::size_t number, std::string_view lines) {
+        if (lines.empty()) return;
+        for (auto& [other, client] : clients_) {
+            if (other != number) client.tell(lines);
+        }
+    }
+
+    // As in tcp_echo, where the reasons are given.
+    void accept_all() {
+        while (true) {
+            auto accepted = listener_.accept();
+            if (accepted) {
+                open(std::move(accepted->first));
+                continue;
+            }
+            const auto error = accepted.error();
+            if (mio::would_block(error)) break;
+            if (mio::interrupted(error) || error == std::errc::connection_aborted) continue;
+            if (!starved_) std::cerr << "chat: cannot accept for now: " << error.message() << '\n';
+            starved_ = true;
+            return;
+        }
+        starved_ = false;
+    }
+
+    void open(net::UnixStream stream) {
+        const std::size_t number = ++last_number_;
+        auto& client = clients_.try_emplace(number, number, std::move(stream)).first->second;
+        if (!poll_.registry().add(client.stream, mio::Token{number}, both_ways)) {
+            clients_.erase(number); // closes it
+            return;
+        }
+        client.tell("* you are " + std::to_string(number) + "\n");
+        tell_others(number, "* " + std::to_string(number) + " has come\n");
+    }
+
+    mio::Poll& poll_;
+    const net::UnixListener& listener_;
+    std::map<std::size_t, Client> clients_; // by number
+    std::size_t last_number_ = 0;
+    bool starved_ = false; // clients are waiting that could not be accepted
+};
+
+/// Removes the name of a listener, while that is still open: so nobody else can have taken it over yet.
+class NameRemover {
+  public:
+    explicit NameRemover(std::filesystem::path path) : path_(std::move(path)) {}
+    ~NameRemover() {
+        std::error_code gone_already;
+        std::filesystem::remove(path_, gone_already);
+    }
+    NameRemover(const NameRemover&) = delete;
+    NameRemover& operator=(const NameRemover&) = delete;
+
+  private:
+    std::filesystem::path path_;
+};
+
+// As in tcp_echo: a wake is never lost, and a signal handler may make one.
+const mio::Waker* stop_waker = nullptr;
+
+extern "C" void on_signal(int) {
+    const int before = errno; // belongs to the code that was interrupted
+    [[maybe_unused]] const auto woken = stop_waker->wake();
+    errno = before;
+}
+
+int fail(std::string_view what, const std::error_code& error) {
+    std::cerr << "chat: " << what << ": " << error.message() << '\n';
+    return EXIT_FAILURE;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        std::cerr << "usage: chat PATH\n";
+        return 2;
+    }
+    const std::string_view path = argv[1];
+
+    // The poll comes first, and so is destroyed last: it has to outlive its sources.
+    auto poll = mio::Poll::create();
+    if (!poll) return fail("cannot make a poll", poll.error());
+    const auto stop = mio::Waker::create(poll->registry(), stop_token);
+    if (!stop) return fail("cannot make a waker", stop.error());
+    stop_waker = &*stop;
+    std::signal(SIGINT, on_signal);
+    std::signal(SIGTERM, on_signal);
+
+    // Only now, since from here on there is a name to remove before a signal may end the program.
+    auto listener = net::UnixListener::bind_replacing(path);
+    if (!listener) return fail(path, listener.error());
+    const NameRemover name(path);
+    auto added = poll->registry().add(*listener, listener_token, mio::Interest::readable);
+    if (!added) return fail("cannot watch the listener", added.error());
+    std::cout << "listening on " << path << std::endl; // flushed: somebody may wait for it
+
+    const auto ran = Room(*poll, *listener).run();
+
+    // It ends now, and the waker is about to go. A second Ctrl-C shall not keep the name from being removed.
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGTERM, SIG_IGN);
+    if (!ran) return fail("cannot poll", ran.error());
+    return EXIT_SUCCESS;
+}

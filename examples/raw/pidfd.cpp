@@ -1,0 +1,53 @@
+// raw_pidfd COMMAND [ARGUMENT]...: the end of a process as an event. Runs a command, and is free for other things until
+// it ends. Without a handler for SIGCHLD, so it also works for a library. Linux only; see pidfd_open(2).
+
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <expected>
+
+import mio;
+
+using namespace std::chrono_literals;
+
+int main(int argc, char** argv) {
+    if (argc < 2) {
+        std::fputs("usage: raw_pidfd COMMAND [ARGUMENT]...\n", stderr);
+        return 2;
+    }
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // each line at once, also into a pipe
+    ::pid_t child = 0;
+    if (const int error = ::posix_spawnp(&child, argv[1], nullptr, nullptr, argv + 1, environ); error != 0) {
+        std::fprintf(stderr, "%s: %s\n", argv[1], std::strerror(error));
+        return EXIT_FAILURE;
+    }
+    // Its number is nobody else's before we have waited for it. The C library has a function for this since 2022.
+    const mio::OwnedHandle process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+    if (process.get() == mio::invalid_handle) {
+        std::perror("pidfd_open");
+        return EXIT_FAILURE;
+    }
+
+    auto poll = mio::Poll::create().value();
+    mio::RawSource source(process.get()); // watches what `process` owns
+    poll.registry().add(source, mio::Token{0}, mio::Interest::readable).value();
+
+    mio::Events events(4);
+    int status = 0;
+    while (::waitpid(child, &status, WNOHANG) == 0) { // not yet
+        // The timeout stands for all the other things that a program has to do.
+        if (auto polled = poll.poll(events, 1s); !polled && !mio::interrupted(polled.error()))
+            return EXIT_FAILURE;
+        if (events.empty()) std::puts("it is still running");
+    }
+    poll.registry().remove(source).value(); // before its handle is closed
+
+    if (WIFEXITED(status)) std::printf("it ended with status %d\n", WEXITSTATUS(status));
+    if (WIFSIGNALED(status)) std::printf("it was ended by: %s\n", ::strsignal(WTERMSIG(status)));
+}

@@ -1,0 +1,53 @@
+// raw_signalfd: signals as events. Tells of each SIGUSR1 and SIGUSR2 and who sent it, and ends with SIGINT (Ctrl-C) or
+// SIGTERM. No handler runs, so nothing is ever interrupted. Linux only; see signalfd(2).
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <expected>
+#include <system_error>
+
+import mio;
+
+int main() {
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // each line at once, also into a pipe
+    ::sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGUSR1, SIGUSR2, SIGINT, SIGTERM}) ::sigaddset(&set, number);
+    // Blocked, or they would do what they always do. With more threads: before the first one is started.
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    const mio::OwnedHandle signals(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+    if (signals.get() == mio::invalid_handle) {
+        std::perror("signalfd");
+        return EXIT_FAILURE;
+    }
+
+    auto poll = mio::Poll::create().value();
+    mio::RawSource source(signals.get()); // watches what `signals` owns
+    poll.registry().add(source, mio::Token{0}, mio::Interest::readable).value();
+    std::printf("process %d waits for signals\n", ::getpid());
+
+    const auto next_signal = [&]() -> mio::Result<::signalfd_siginfo> {
+        ::signalfd_siginfo info;
+        if (::read(source.raw(), &info, sizeof info) == sizeof info) return info;
+        return std::unexpected(std::error_code(errno, mio::os_category()));
+    };
+
+    mio::Events events(4);
+    for (bool running = true; running;) {
+        if (auto polled = poll.poll(events); !polled && !mio::interrupted(polled.error()))
+            return EXIT_FAILURE;
+        // Edge trigger: read until nothing is left. Inside of `try_io`, for backends that have to know of that.
+        while (const auto info = source.try_io(mio::Interest::readable, next_signal)) {
+            const int number = static_cast<int>(info->ssi_signo);
+            std::printf("%s from process %u\n", ::strsignal(number), info->ssi_pid);
+            if (number == SIGINT || number == SIGTERM) running = false;
+        }
+    }
+    poll.registry().remove(source).value(); // before its handle is closed
+}

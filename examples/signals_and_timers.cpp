@@ -1,0 +1,149 @@
+// signals_and_timers [ADDRESS]: counts datagrams. Every second it says how many have come in the meantime; on a signal
+// how many in all, after which SIGUSR1 lets it go on, while SIGINT and SIGTERM end it. ADDRESS is 127.0.0.1:9000 unless
+// given; with port 0 the system chooses one, and the first line of output tells which.
+//
+//     signals_and_timers & echo hello | nc -u -q 0 127.0.0.1 9000; kill -USR1 $!
+//
+// Shows one loop that waits for three kinds of things: a socket, a timer and signals. The latter two are descriptors
+// that Linux makes, and a RawSource watches them as it would any other; each has a page of its own in raw/.
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <expected>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+import mio;
+
+namespace net = mio::net;
+
+namespace {
+
+constexpr mio::Token socket_token{0};
+constexpr mio::Token timer_token{1};
+constexpr mio::Token signals_token{2};
+
+mio::OwnedHandle make_signals() {
+    ::sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGUSR1, SIGINT, SIGTERM}) ::sigaddset(&set, number);
+    // Blocked, or they would do what they always do. With more threads: before the first one is started.
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    return mio::OwnedHandle(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+mio::OwnedHandle make_timer() {
+    mio::OwnedHandle timer(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    ::itimerspec every_second{};
+    every_second.it_value.tv_sec = 1;
+    every_second.it_interval.tv_sec = 1;
+    if (::timerfd_settime(timer.get(), 0, &every_second, nullptr) == -1) return {};
+    return timer;
+}
+
+/// Reads the next record, which both kinds of descriptors are made to tell in one piece; would-block if there is none.
+template <class Record> mio::Result<Record> read_record(const mio::RawSource& source) {
+    // Operations that may block belong inside of `try_io`, for backends that have to know of that.
+    return source.try_io(mio::Interest::readable, [&]() -> mio::Result<Record> {
+        Record record;
+        if (::read(source.raw(), &record, sizeof record) == sizeof record) return record;
+        return std::unexpected(std::error_code(errno, mio::os_category()));
+    });
+}
+
+/// Receives a batch of datagrams, of which only the number matters, so that they may all go to the same byte.
+std::uint64_t count_datagrams(const net::UdpSocket& socket) {
+    std::array<std::byte, 1> scrap;
+    std::array<net::IncomingDatagram, 64> batch;
+    for (auto& datagram : batch) datagram.buffer = scrap;
+    return socket.receive_many(batch).value_or(0);
+}
+
+int fail(std::string_view what, const std::error_code& error) {
+    std::cerr << "signals_and_timers: " << what << ": " << error.message() << '\n';
+    return EXIT_FAILURE;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::string_view name = argc > 1 ? argv[1] : "127.0.0.1:9000";
+    const auto address = net::SocketAddress::parse(name);
+    if (argc > 2 || !address) {
+        std::cerr << "usage: signals_and_timers [ADDRESS]   (an address with a port, like 127.0.0.1:9000 or "
+                     "[::1]:9000)\n";
+        return 2;
+    }
+
+    const mio::OwnedHandle signals_handle = make_signals();
+    if (signals_handle.get() == mio::invalid_handle)
+        return fail("cannot make a signalfd", {errno, mio::os_category()});
+    const mio::OwnedHandle timer_handle = make_timer();
+    if (timer_handle.get() == mio::invalid_handle)
+        return fail("cannot make a timerfd", {errno, mio::os_category()});
+
+    auto poll = mio::Poll::create();
+    if (!poll) return fail("cannot make a poll", poll.error());
+    const auto& registry = poll->registry();
+
+    auto socket = net::UdpSocket::bind(*address);
+    if (!socket) return fail(name, socket.error());
+    // With level trigger one batch at a time will do: as long as there is more, every poll says so again. The timer and
+    // the signals get their turn in between, however many datagrams come.
+    auto added = registry.add(*socket, socket_token, mio::Interest::readable, mio::Trigger::level);
+    if (!added) return fail("cannot watch the socket", added.error());
+    mio::RawSource timer(timer_handle.get());
+    added = registry.add(timer, timer_token, mio::Interest::readable);
+    if (!added) return fail("cannot watch the timer", added.error());
+    mio::RawSource signals(signals_handle.get());
+    added = registry.add(signals, signals_token, mio::Interest::readable);
+    if (!added) return fail("cannot watch the signals", added.error());
+
+    const auto local = socket->local_address();
+    if (!local) return fail(name, local.error());
+    std::cout << "listening on " << local->to_string() << std::endl; // flushed: somebody may wait for it
+
+    mio::Events events(16);
+    std::uint64_t in_all = 0;
+    std::uint64_t told = 0;
+    for (bool running = true; running;) {
+        if (const auto polled = poll->poll(events); !polled) {
+            if (mio::interrupted(polled.error())) continue; // stopped and continued, for instance
+            return fail("cannot poll", polled.error());
+        }
+        for (const auto& event : events) {
+            if (event.token() == socket_token) {
+                in_all += count_datagrams(*socket);
+            } else if (event.token() == timer_token) {
+                // How often the time has come since it was read last: more than once, if we were kept from running.
+                if (const auto seconds = read_record<std::uint64_t>(timer)) {
+                    std::cout << in_all - told << " datagrams in " << *seconds << " s" << std::endl;
+                    told = in_all;
+                }
+            } else if (event.token() == signals_token) {
+                // Edge trigger: read until nothing is left.
+                while (const auto signal = read_record<::signalfd_siginfo>(signals)) {
+                    if (signal->ssi_signo != SIGUSR1) running = false;
+                    std::cout << in_all << " datagrams in all" << std::endl;
+                }
+            }
+        }
+    }
+
+    // A RawSource owns nothing: it goes before its handle is closed.
+    for (auto* source : {&timer, &signals}) {
+        if (const auto removed = registry.remove(*source); !removed)
+            return fail("cannot remove", removed.error());
+    }
+    return EXIT_SUCCESS;
+}

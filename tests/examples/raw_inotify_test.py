@@ -1,0 +1,46 @@
+import os
+import subprocess
+import tempfile
+import unittest
+
+import support
+
+
+class RawInotify(unittest.TestCase):
+    def test_tells_what_happens_in_a_folder(self):
+        folder = tempfile.mkdtemp()
+        with support.Program(folder) as program:
+            self.assertEqual(program.next_line(), f"watching {folder}")
+            path = os.path.join(folder, "file")
+            with open(path, "w") as file:
+                self.assertEqual(program.next_line(), "created file")
+                file.write("text")
+            self.assertEqual(program.next_line(), "written file")
+            os.rename(path, path + " 2")
+            self.assertEqual(program.next_line(), "gone file")
+            self.assertEqual(program.next_line(), "moved here file 2")
+            os.remove(path + " 2")
+            self.assertEqual(program.next_line(), "gone file 2")
+            # Its own end is the folder's.
+            os.rmdir(folder)
+            self.assertEqual(program.wait(), (0, ""))
+            self.assertIsNone(program.next_line())
+
+    def test_tells_everything_that_happens_at_once(self):
+        names = [f"a file of a rather long name, so that few records fit the buffer, {i:04}" for i in range(500)]
+        with tempfile.TemporaryDirectory() as folder, support.Program(folder) as program:
+            program.next_line()
+            with program.suspended():
+                for name in names:
+                    os.mkdir(os.path.join(folder, name))
+            for name in names:
+                self.assertEqual(program.next_line(), f"created {name}")
+
+    def test_refuses_what_is_no_folder(self):
+        for path in __file__, __file__ + ".none":
+            run = subprocess.run([*support.PROGRAMS, path], capture_output=True, text=True, timeout=support.PATIENCE)
+            self.assertEqual((run.returncode, run.stdout), (1, ""))
+            self.assertIn(path, run.stderr)
+
+
+support.main()

@@ -11,6 +11,7 @@
 #include "sys/event.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -80,8 +82,9 @@ struct Knote {
     std::uint32_t serial;     ///< tells an epoll record of this knote from one of a predecessor
     Kind kind;
     bool connection_oriented = false, tcp = false, local_stream = false;
-    dev_t device =
-        0; ///< of a file: epoll refuses those, so nothing else tells that the number was used again
+    bool is_mute = false; ///< the wrong end of a pipe: accepted, and never reported
+    /// Of a file: epoll refuses those, so nothing else tells that the number was used again.
+    dev_t device = 0;
     ino_t inode = 0;
     bool disabled = false, active = false, queued = false;
     bool triggered = false;                     ///< EVFILT_USER
@@ -295,6 +298,7 @@ bool run_file_filter(const Knote& k, int fd, struct kevent& e) {
 
 /// Whether the condition of the filter holds now, and if so the event to report.
 bool run_filter(const Knote& k, struct kevent& e) {
+    if (k.is_mute) return false;
     e = k.registered;
     if (k.kind == Kind::user) return k.triggered;
     e.fflags = 0;
@@ -335,6 +339,18 @@ void look_at(Knote& k, int fd, const struct stat& about) {
     k.inode = about.st_ino;
 }
 
+/// How FreeBSD takes the ends of a pipe. Returns 0 or an errno.
+int look_at_pipe(Knote& k, int fd) {
+    const bool reading = k.registered.filter == EVFILT_READ;
+    k.is_mute = (::fcntl(fd, F_GETFL) & O_ACCMODE) == (reading ? O_WRONLY : O_RDONLY);
+    if (reading || k.is_mute) return 0;
+    // Who writes to a pipe that has lost its reader is refused; a fifo may get another.
+    struct statfs where;
+    ::pollfd asked{.fd = fd, .events = POLLOUT, .revents = 0};
+    const bool is_anonymous = ::fstatfs(fd, &where) == 0 && where.f_type == PIPEFS_MAGIC;
+    return is_anonymous && ::poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR) != 0 ? EPIPE : 0;
+}
+
 int add(Kqueue& q, const struct kevent& change, const struct stat* about) {
     Knote k{.registered = change, .serial = ++last_serial, .kind = Kind::user};
     if (last_serial == 0) k.serial = ++last_serial;
@@ -348,6 +364,7 @@ int add(Kqueue& q, const struct kevent& change, const struct stat* about) {
         const auto fd = static_cast<int>(change.ident);
         look_at(k, fd, *about);
         if (S_ISREG(about->st_mode) && change.filter == EVFILT_WRITE) return EINVAL;
+        if (const auto error = k.kind == Kind::pipe ? look_at_pipe(k, fd) : 0; error != 0) return error;
         mark(fd, is_watched);
         if (const auto error = arm(q, k, EPOLL_CTL_ADD); error == EPERM) {
             k.kind = S_ISREG(about->st_mode) ? Kind::file : Kind::always_ready;

@@ -65,7 +65,9 @@ class Fd {
     int get() const { return fd_; }
     int release() { return std::exchange(fd_, -1); }
     void close() {
-        if (fd_ >= 0) EXPECT_EQ(::close(std::exchange(fd_, -1)), 0);
+        if (fd_ >= 0) {
+            EXPECT_EQ(::close(release()), 0);
+        }
     }
 
   private:
@@ -639,16 +641,20 @@ TEST(KqueueDouble, a_number_that_dup2_gave_to_another_file_starts_anew) {
 TEST(KqueueDouble, a_descriptor_closed_out_of_sight_starts_anew) {
     auto pair = local_pair();
     const Queue q;
+    const Queue other;
     q.add(pair.a, EVFILT_READ);
+    other.add(pair.a, EVFILT_READ);
     // No close(2): the double can not see it.
     const int number = pair.a.release();
     ASSERT_EQ(::close_range(static_cast<unsigned>(number), static_cast<unsigned>(number), 0), 0);
     const auto second = local_pair();
     ASSERT_EQ(second.a.get(), number);
     EXPECT_EQ(q.apply(change(second.a, EVFILT_READ, EV_DELETE)), ENOENT);
+    EXPECT_EQ(other.apply(change(second.a, EVFILT_READ, EV_ENABLE)), ENOENT);
     q.add(second.a, EVFILT_READ);
     send_bytes(second.b, 1);
     EXPECT_EQ(q.now().size(), 1u);
+    EXPECT_TRUE(other.now().empty());
 }
 
 // nevents is the room in the event list.
@@ -838,6 +844,27 @@ TEST(KqueueDouble, a_pipe_without_reader_is_at_its_end) {
     EXPECT_EQ(e.fflags, 0u);
 }
 
+// Not in the manual page: FreeBSD refuses a pipe whose reader has left, where others report EV_EOF.
+TEST(KqueueDouble, a_pipe_without_reader_is_not_added_for_writing) {
+    auto pair = make_pipe();
+    pair.a.close();
+    const Queue q;
+    EXPECT_EQ(q.apply(change(pair.b, EVFILT_WRITE, EV_ADD)), EPIPE);
+    EXPECT_EQ(q.apply(change(pair.b, EVFILT_WRITE, EV_DELETE)), ENOENT);
+}
+
+// Nor this: the wrong end of a pipe is no error, and never an event.
+TEST(KqueueDouble, the_wrong_end_of_a_pipe_is_silent) {
+    auto pair = make_pipe();
+    const Queue q;
+    q.add(pair.a, EVFILT_WRITE);
+    q.add(pair.b, EVFILT_READ);
+    EXPECT_TRUE(q.now().empty());
+    pair.b.close();
+    EXPECT_TRUE(q.now().empty());
+    EXPECT_EQ(q.apply(change(pair.a, EVFILT_WRITE, EV_DELETE)), 0);
+}
+
 // Of a fifo: EV_EOF goes away when a new writer comes.
 TEST(KqueueDouble, a_fifo_opens_again_with_a_new_writer) {
     std::string folder = std::filesystem::temp_directory_path() / "kqueue-double-XXXXXX";
@@ -940,7 +967,19 @@ TEST(KqueueDouble, a_user_event_comes_when_it_is_triggered) {
         EXPECT_EQ(e.udata, reinterpret_cast<void*>(6));
         EXPECT_TRUE(has(e, EV_CLEAR));
         EXPECT_TRUE(q.now().empty());
+        // The trigger is used up, and asking again does not find it.
+        EXPECT_EQ(q.apply(change(-1, EVFILT_USER, EV_ADD)), 0);
+        EXPECT_TRUE(q.now().empty());
     }
+}
+
+// Here FreeBSD's kernel falls short of its manual page: adding and triggering are two changes.
+TEST(KqueueDouble, a_user_event_is_not_triggered_by_its_first_change) {
+    const Queue q;
+    EXPECT_EQ(q.apply(change(1, EVFILT_USER, EV_ADD, NOTE_TRIGGER)), 0);
+    EXPECT_TRUE(q.now().empty());
+    EXPECT_EQ(q.apply(change(1, EVFILT_USER, 0, NOTE_TRIGGER)), 0);
+    EXPECT_EQ(q.only().fflags, 0u);
 }
 
 TEST(KqueueDouble, a_user_event_that_is_not_cleared_stays) {

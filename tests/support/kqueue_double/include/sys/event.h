@@ -1,7 +1,9 @@
 /* A test double of FreeBSD's <sys/event.h>, for Linux: the same names, types and numbers, so that code written
- * for kqueue(2) can be compiled here. What stands behind it is told in ../../README.md.
+ * for kqueue(2) can be compiled here. README.md, beside `include`, tells what stands behind it.
  */
 #pragma once
+/* As a system's header: GCC warns that the function hides the structure's constructor. */
+#pragma GCC system_header
 
 #include <stdint.h>
 #include <time.h>

@@ -498,13 +498,13 @@ int wait_for_events(std::unique_lock<std::mutex>& lock, Kqueue& q, int kq, struc
     const auto deadline = for_ever || at_once
                               ? Nanoseconds{0}
                               : now() + Nanoseconds{timeout->tv_sec} * 1'000'000'000 + timeout->tv_nsec;
-    bool is_interrupted = false;
+    int error = 0;
     for (;;) {
         collect(q);
         const auto n = retrieve(q, events, nevents);
         update_bell(q);
         if (n > 0 || at_once) return n;
-        if (is_interrupted) return fail(EINTR);
+        if (error != 0) return fail(error);
         ::timespec rest{};
         if (!for_ever) {
             const auto left = deadline - now();
@@ -515,7 +515,7 @@ int wait_for_events(std::unique_lock<std::mutex>& lock, Kqueue& q, int kq, struc
         ++q.waiters;
         lock.unlock();
         ::pollfd self{.fd = kq, .events = POLLIN, .revents = 0};
-        is_interrupted = ::ppoll(&self, 1, for_ever ? nullptr : &rest, nullptr) < 0;
+        error = ::ppoll(&self, 1, for_ever ? nullptr : &rest, nullptr) < 0 ? errno : 0;
         lock.lock();
         --q.waiters;
         if (std::ranges::find(q.numbers, kq) == q.numbers.end()) {

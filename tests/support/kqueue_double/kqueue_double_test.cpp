@@ -361,6 +361,19 @@ TEST(KqueueDouble, adding_twice_modifies) {
     EXPECT_TRUE(q.now().empty());
 }
 
+// Not in the manual page: how it is reported stays as it was when the event was new.
+TEST(KqueueDouble, adding_again_does_not_change_how_it_is_reported) {
+    const auto pair = local_pair();
+    const Queue q;
+    q.add(pair.a, EVFILT_WRITE, EV_CLEAR);
+    q.add(pair.a, EVFILT_WRITE, EV_ONESHOT);
+    const auto e = q.only();
+    EXPECT_TRUE(has(e, EV_CLEAR));
+    EXPECT_FALSE(has(e, EV_ONESHOT));
+    EXPECT_TRUE(q.now().empty());
+    EXPECT_EQ(q.apply(change(pair.a, EVFILT_WRITE, EV_DELETE)), 0);
+}
+
 TEST(KqueueDouble, EV_KEEPUDATA_leaves_the_word_of_the_program_alone) {
     const auto pair = local_pair();
     const Queue q;

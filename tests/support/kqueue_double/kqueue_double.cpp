@@ -1,0 +1,680 @@
+// kqueue(2) played on Linux, for tests: README.md says how far the likeness goes.
+//
+// The kernel's half is an epoll instance in edge mode: an edge there is what wakes a filter in a kqueue's kernel.
+// The rest is done as FreeBSD does it. A filter that is woken becomes active and enters its kqueue's queue; when
+// the program retrieves events each filter in the queue is run again (here: asks poll(2)), leaves the queue if its
+// condition no longer holds, and is reported if it does.
+//
+// Read and write filters need edges of their own, so there are two epoll instances: the kqueue's descriptor is the
+// one for reading, and holds the one for writing and an eventfd, the bell, which rings while the queue has entries.
+// Thus the kqueue's descriptor is readable, for poll(2) or another selector, while there is something to retrieve.
+#include "sys/event.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <list>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+// The calls that the double stands before: a sanitizer's if it has one, otherwise the C library's or the kernel's.
+extern "C" {
+[[gnu::weak]] int __interceptor_close(int);
+[[gnu::weak]] int __interceptor_dup(int);
+[[gnu::weak]] int __interceptor_dup2(int, int);
+[[gnu::weak]] int __interceptor_dup3(int, int, int);
+[[gnu::weak]] int __interceptor_fcntl(int, int, ...);
+int __close(int);
+int __fcntl(int, int, ...);
+}
+
+namespace {
+
+int real_close(int fd) { return __interceptor_close != nullptr ? __interceptor_close(fd) : __close(fd); }
+int real_fcntl(int fd, int command, void* argument) {
+    return __interceptor_fcntl != nullptr ? __interceptor_fcntl(fd, command, argument)
+                                          : __fcntl(fd, command, argument);
+}
+int real_dup(int fd) {
+    return __interceptor_dup != nullptr ? __interceptor_dup(fd) : static_cast<int>(::syscall(SYS_dup, fd));
+}
+int real_dup2(int from, int to) {
+    // dup2 of a descriptor to itself is the one thing that dup3 cannot do.
+    if (__interceptor_dup2 != nullptr) return __interceptor_dup2(from, to);
+    if (from == to) return ::fcntl(from, F_GETFD) < 0 ? -1 : to;
+    return static_cast<int>(::syscall(SYS_dup3, from, to, 0));
+}
+int real_dup3(int from, int to, int flags) {
+    return __interceptor_dup3 != nullptr ? __interceptor_dup3(from, to, flags)
+                                         : static_cast<int>(::syscall(SYS_dup3, from, to, flags));
+}
+
+enum class Kind { socket, pipe, file, always_ready, other, user };
+
+/// One (ident, filter) pair of one kqueue.
+struct Knote {
+    struct kevent registered; ///< fflags and data as the program gave them
+    std::uint32_t serial;     ///< tells an epoll record of this knote from one of a predecessor
+    Kind kind;
+    bool connection_oriented = false, tcp = false, local_stream = false;
+    bool is_mute = false; ///< the wrong end of a pipe: accepted, and never reported
+    /// Of a file: epoll refuses those, so nothing else tells that the number was used again.
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool disabled = false, active = false, queued = false;
+    bool triggered = false;                     ///< EVFILT_USER
+    Knote *before = nullptr, *behind = nullptr; ///< in the queue
+};
+
+using Key = std::pair<short, std::uintptr_t>;
+
+struct Kqueue {
+    std::vector<int> numbers; ///< its descriptors: dup makes more
+    int writers = -1;         ///< the epoll instance for EVFILT_WRITE
+    int bell = -1;
+    bool ringing = false;
+    int waiters = 0;
+    std::map<Key, Knote> knotes;
+    Knote *first = nullptr, *last = nullptr;
+    std::size_t length = 0;
+};
+
+/// Guards everything below and every Kqueue. It is not held while a thread waits for events.
+std::mutex mutex;
+/// Never destroyed: a static object of the program may close its kqueue later than this file would be gone.
+std::list<Kqueue>& kqueues() {
+    static auto& all = *new std::list<Kqueue>;
+    return all;
+}
+std::uint32_t last_serial = 0;
+
+/// What close and dup have to know about a descriptor before they take the mutex.
+enum Mark : unsigned char { is_kqueue = 1, is_watched = 2 };
+std::array<std::atomic<unsigned char>, 1u << 16> marks;
+
+bool is_marked(int fd, unsigned char which) {
+    if (fd < 0) return false;
+    const auto i = static_cast<std::size_t>(fd);
+    return i >= marks.size() || (marks[i].load(std::memory_order_acquire) & which) != 0;
+}
+void mark(int fd, Mark which) {
+    const auto i = static_cast<std::size_t>(fd);
+    if (i < marks.size()) marks[i].fetch_or(which, std::memory_order_release);
+}
+void unmark(int fd) {
+    const auto i = static_cast<std::size_t>(fd);
+    if (i < marks.size()) marks[i].store(0, std::memory_order_release);
+}
+
+int fail(int error) {
+    errno = error;
+    return -1;
+}
+
+Kqueue* find_kqueue(int fd) {
+    if (!is_marked(fd, is_kqueue)) return nullptr;
+    for (auto& q : kqueues()) {
+        if (std::ranges::find(q.numbers, fd) != q.numbers.end()) return &q;
+    }
+    return nullptr;
+}
+
+// --- The queue
+
+void update_bell(Kqueue& q) {
+    if (q.ringing == (q.length > 0)) return;
+    q.ringing = !q.ringing;
+    if (q.ringing) {
+        ::eventfd_write(q.bell, 1);
+    } else {
+        ::eventfd_t count;
+        ::eventfd_read(q.bell, &count);
+    }
+}
+
+void enqueue(Kqueue& q, Knote& k) {
+    k.queued = true;
+    k.before = std::exchange(q.last, &k);
+    (k.before != nullptr ? k.before->behind : q.first) = &k;
+    ++q.length;
+}
+
+void dequeue(Kqueue& q, Knote& k) {
+    if (!k.queued) return;
+    k.queued = false;
+    (k.before != nullptr ? k.before->behind : q.first) = k.behind;
+    (k.behind != nullptr ? k.behind->before : q.last) = k.before;
+    k.before = k.behind = nullptr;
+    --q.length;
+}
+
+void activate(Kqueue& q, Knote& k) {
+    k.active = true;
+    if (!k.disabled && !k.queued) enqueue(q, k);
+}
+
+// --- The kernel's half
+
+bool has_descriptor(short filter) { return filter != EVFILT_USER; }
+
+int epoll_for(const Kqueue& q, short filter) { return filter == EVFILT_READ ? q.numbers.front() : q.writers; }
+
+/// Adds, or asks again about, what wakes the filter. Returns 0 or an errno.
+int arm(const Kqueue& q, const Knote& k, int operation) {
+    ::epoll_event e{};
+    e.events = EPOLLET | (k.registered.filter == EVFILT_READ ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
+    e.data.u64 = std::uint64_t{k.serial} << 32 | k.registered.ident;
+    const auto fd = static_cast<int>(k.registered.ident);
+    return ::epoll_ctl(epoll_for(q, k.registered.filter), operation, fd, &e) == 0 ? 0 : errno;
+}
+
+/// Moves the edges that the kernel has seen into the queue.
+void collect_from(Kqueue& q, short filter) {
+    std::array<::epoll_event, 64> records;
+    int n;
+    do {
+        n = ::epoll_wait(epoll_for(q, filter), records.data(), static_cast<int>(records.size()), 0);
+        for (int i = 0; i < n; ++i) {
+            const auto word = records[static_cast<std::size_t>(i)].data.u64;
+            const auto found = q.knotes.find({filter, word & 0xffff'ffffu});
+            // Serial 0 is the bell's and the writers'.
+            if (found != q.knotes.end() && found->second.serial == word >> 32) activate(q, found->second);
+        }
+    } while (n == static_cast<int>(records.size()));
+}
+void collect(Kqueue& q) {
+    collect_from(q, EVFILT_READ);
+    collect_from(q, EVFILT_WRITE);
+}
+
+/// Forgets a knote. Returns ENOENT if the kernel had no memory of it: its descriptor was closed unseen.
+int drop(Kqueue& q, std::map<Key, Knote>::iterator at) {
+    auto& k = at->second;
+    int error = 0;
+    if (has_descriptor(k.registered.filter) && k.kind != Kind::file && k.kind != Kind::always_ready) {
+        error = arm(q, k, EPOLL_CTL_DEL);
+    }
+    dequeue(q, k);
+    q.knotes.erase(at);
+    return error;
+}
+
+// --- The filters
+
+template <class T> T socket_option(int fd, int level, int name) {
+    T value{};
+    socklen_t length = sizeof value;
+    return ::getsockopt(fd, level, name, &value, &length) == 0 ? value : T{};
+}
+
+std::int64_t bytes_readable(int fd) {
+    int n = 0;
+    return ::ioctl(fd, FIONREAD, &n) == 0 ? n : 0;
+}
+
+std::int64_t send_space(int fd) {
+    int unsent = 0;
+    if (::ioctl(fd, SIOCOUTQ, &unsent) != 0) unsent = 0;
+    return std::max(1, socket_option<int>(fd, SOL_SOCKET, SO_SNDBUF) - unsent);
+}
+
+std::int64_t pipe_space(int fd) {
+    return std::max<std::int64_t>(1, ::fcntl(fd, F_GETPIPE_SZ) - bytes_readable(fd));
+}
+
+/// The error that SO_ERROR holds, guessed, for asking would take it away from the program. TCP fills in
+/// tcpi_rcv_space when the handshake is done: without it a connect has failed.
+unsigned pending_error(const Knote& k, int fd, short found) {
+    if ((found & POLLERR) == 0) return 0;
+    if (k.tcp && socket_option<::tcp_info>(fd, IPPROTO_TCP, TCP_INFO).tcpi_rcv_space == 0)
+        return ECONNREFUSED;
+    return ECONNRESET;
+}
+
+/// Whether this side was shut down for writing, which poll(2) does not say of a half.
+bool is_write_shut_down(const Knote& k, int fd) {
+    if (k.tcp) {
+        // Here TCP_CLOSE is a socket that was never connected: once connected it hangs up in both directions.
+        const auto state = socket_option<::tcp_info>(fd, IPPROTO_TCP, TCP_INFO).tcpi_state;
+        return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING
+               || state == TCP_LAST_ACK || state == TCP_TIME_WAIT;
+    }
+    // Nothing is sent, yet a local stream looks first whether it could be.
+    return k.local_stream && ::send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EPIPE;
+}
+
+bool run_socket_filter(const Knote& k, int fd, short found, struct kevent& e) {
+    const bool reading = e.filter == EVFILT_READ;
+    if (reading && k.connection_oriented && socket_option<int>(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0) {
+        e.data = 1;
+        return (found & POLLIN) != 0;
+    }
+    e.data = reading ? bytes_readable(fd) : send_space(fd);
+    const bool read_closed = (found & POLLRDHUP) != 0, hung_up = (found & POLLHUP) != 0;
+    const bool gone = read_closed && hung_up;
+    if (reading ? read_closed : gone || ((found & POLLERR) == 0 && is_write_shut_down(k, fd))) {
+        e.flags |= EV_EOF;
+        e.fflags = pending_error(k, fd, found);
+        return true;
+    }
+    if ((found & POLLERR) != 0) return true;
+    // Linux says that a socket which was never connected has hung up; a kqueue says nothing of it.
+    if (k.connection_oriented && hung_up) return false;
+    if ((k.registered.fflags & NOTE_LOWAT) != 0 && e.data < k.registered.data) return false;
+    return (found & (reading ? POLLIN : POLLOUT)) != 0;
+}
+
+bool run_file_filter(const Knote& k, int fd, struct kevent& e) {
+    struct stat about;
+    if (::fstat(fd, &about) != 0 || about.st_dev != k.device || about.st_ino != k.inode) return false;
+    e.data = about.st_size - ::lseek(fd, 0, SEEK_CUR);
+    return e.data != 0 || (k.registered.fflags & NOTE_FILE_POLL) != 0;
+}
+
+/// Whether the condition of the filter holds now, and if so the event to report.
+bool run_filter(const Knote& k, struct kevent& e) {
+    if (k.is_mute) return false;
+    e = k.registered;
+    if (k.kind == Kind::user) return k.triggered;
+    e.fflags = 0;
+    e.data = 0;
+    const auto fd = static_cast<int>(e.ident);
+    if (k.kind == Kind::file) return run_file_filter(k, fd, e);
+
+    const bool reading = e.filter == EVFILT_READ;
+    ::pollfd asked{
+        .fd = fd, .events = static_cast<short>((reading ? POLLIN : POLLOUT) | POLLRDHUP), .revents = 0};
+    if (::poll(&asked, 1, 0) < 0 || (asked.revents & POLLNVAL) != 0) return false;
+    const auto found = asked.revents;
+    if (k.kind == Kind::socket) return run_socket_filter(k, fd, found, e);
+    if ((found & POLLHUP) != 0 || (k.kind == Kind::pipe && (found & POLLERR) != 0)) e.flags |= EV_EOF;
+    if (k.kind == Kind::pipe) {
+        e.data = reading ? bytes_readable(fd) : pipe_space(fd);
+    } else {
+        e.data = std::max<std::int64_t>(1, reading ? bytes_readable(fd) : 1);
+    }
+    return found != 0;
+}
+
+// --- Changes
+
+void look_at(Knote& k, int fd, const struct stat& about) {
+    if (S_ISSOCK(about.st_mode)) {
+        k.kind = Kind::socket;
+        const auto type = socket_option<int>(fd, SOL_SOCKET, SO_TYPE);
+        k.connection_oriented = type == SOCK_STREAM || type == SOCK_SEQPACKET;
+        k.tcp = type == SOCK_STREAM && socket_option<int>(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP;
+        k.local_stream = type == SOCK_STREAM && socket_option<int>(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX;
+    } else if (S_ISFIFO(about.st_mode)) {
+        k.kind = Kind::pipe;
+    } else {
+        k.kind = Kind::other;
+    }
+    k.device = about.st_dev;
+    k.inode = about.st_ino;
+}
+
+/// How FreeBSD takes the ends of a pipe. Returns 0 or an errno.
+int look_at_pipe(Knote& k, int fd) {
+    const bool reading = k.registered.filter == EVFILT_READ;
+    k.is_mute = (::fcntl(fd, F_GETFL) & O_ACCMODE) == (reading ? O_WRONLY : O_RDONLY);
+    if (reading || k.is_mute) return 0;
+    // Who writes to a pipe that has lost its reader is refused; a fifo may get another.
+    struct statfs where;
+    ::pollfd asked{.fd = fd, .events = POLLOUT, .revents = 0};
+    const bool is_anonymous = ::fstatfs(fd, &where) == 0 && where.f_type == PIPEFS_MAGIC;
+    return is_anonymous && ::poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR) != 0 ? EPIPE : 0;
+}
+
+int add(Kqueue& q, const struct kevent& change, const struct stat* about) {
+    Knote k{.registered = change, .serial = ++last_serial, .kind = Kind::user};
+    if (last_serial == 0) k.serial = ++last_serial;
+    k.registered.flags &= static_cast<unsigned short>(
+        ~(EV_ADD | EV_DELETE | EV_ENABLE | EV_DISABLE | EV_FORCEONESHOT | EV_KEEPUDATA));
+    k.disabled = (change.flags & EV_DISABLE) != 0;
+    if (about == nullptr) {
+        // FreeBSD's filter looks for NOTE_TRIGGER in a field that is already cleared: adding does not trigger.
+        k.registered.fflags &= NOTE_FFLAGSMASK;
+    } else {
+        const auto fd = static_cast<int>(change.ident);
+        look_at(k, fd, *about);
+        if (S_ISREG(about->st_mode) && change.filter == EVFILT_WRITE) return EINVAL;
+        if (const auto error = k.kind == Kind::pipe ? look_at_pipe(k, fd) : 0; error != 0) return error;
+        mark(fd, is_watched);
+        if (const auto error = arm(q, k, EPOLL_CTL_ADD); error == EPERM) {
+            k.kind = S_ISREG(about->st_mode) ? Kind::file : Kind::always_ready;
+        } else if (error != 0) {
+            return error;
+        }
+    }
+    auto& kept = q.knotes.emplace(Key{change.filter, change.ident}, k).first->second;
+    if (kept.kind == Kind::file || kept.kind == Kind::always_ready) activate(q, kept);
+    if ((change.flags & EV_FORCEONESHOT) != 0) kept.registered.flags |= EV_ONESHOT;
+    return 0;
+}
+
+void touch_user(Knote& k, const struct kevent& change) {
+    if ((change.fflags & NOTE_TRIGGER) != 0) k.triggered = true;
+    const auto given = change.fflags & NOTE_FFLAGSMASK;
+    switch (change.fflags & NOTE_FFCTRLMASK) {
+    case NOTE_FFAND: k.registered.fflags &= given; break;
+    case NOTE_FFOR: k.registered.fflags |= given; break;
+    case NOTE_FFCOPY: k.registered.fflags = given; break;
+    default: break;
+    }
+    k.registered.data = change.data;
+    // Asked for in a change, EV_CLEAR resets the state there and then, a trigger in the same change included.
+    if ((change.flags & EV_CLEAR) != 0) k.triggered = false;
+}
+
+int modify(Kqueue& q, Knote& k, const struct kevent& change) {
+    if ((change.flags & EV_KEEPUDATA) == 0) k.registered.udata = change.udata;
+    // Adding enables, unless it is told not to; the flags of the first EV_ADD stay as they are.
+    if ((change.flags & EV_DISABLE) != 0) {
+        k.disabled = true;
+        dequeue(q, k);
+    } else if ((change.flags & (EV_ADD | EV_ENABLE)) != 0) {
+        k.disabled = false;
+    }
+    if ((change.flags & EV_FORCEONESHOT) != 0) k.registered.flags |= EV_ONESHOT;
+    if (k.kind == Kind::user) {
+        touch_user(k, change);
+        if (k.triggered) activate(q, k);
+    } else {
+        k.registered.fflags = change.fflags;
+        k.registered.data = change.data;
+        // The edge that asking again makes runs the filter again.
+        if (k.kind == Kind::file || k.kind == Kind::always_ready) activate(q, k);
+    }
+    if (k.active) activate(q, k);
+    return 0;
+}
+
+/// Applies one change. Returns 0 or an errno.
+int apply(Kqueue& q, const struct kevent& change) {
+    if ((change.flags & EV_ENABLE) != 0 && (change.flags & EV_DISABLE) != 0) return EINVAL;
+    if (change.filter != EVFILT_READ && change.filter != EVFILT_WRITE && change.filter != EVFILT_USER) {
+        return EINVAL;
+    }
+    struct stat about{};
+    if (has_descriptor(change.filter)) {
+        if (change.ident > INT_MAX || ::fstat(static_cast<int>(change.ident), &about) != 0) return EBADF;
+        const auto* nested = find_kqueue(static_cast<int>(change.ident));
+        if (nested == &q || (nested != nullptr && change.filter == EVFILT_WRITE)) return EINVAL;
+    }
+
+    auto found = q.knotes.find({change.filter, change.ident});
+    if (found != q.knotes.end() && (change.flags & EV_DELETE) != 0) return drop(q, found);
+    if (found != q.knotes.end() && has_descriptor(change.filter)) {
+        // A knote whose descriptor was closed where the double could not see it is none.
+        auto& k = found->second;
+        const bool is_gone = k.kind == Kind::file || k.kind == Kind::always_ready
+                                 ? about.st_dev != k.device || about.st_ino != k.inode
+                                 : arm(q, k, EPOLL_CTL_MOD) != 0;
+        if (is_gone) {
+            drop(q, found);
+            found = q.knotes.end();
+        }
+    }
+    if (found != q.knotes.end()) return modify(q, found->second, change);
+    if ((change.flags & EV_ADD) == 0) return ENOENT;
+    return add(q, change, has_descriptor(change.filter) ? &about : nullptr);
+}
+
+// --- Retrieval
+
+int retrieve(Kqueue& q, struct kevent* events, int nevents) {
+    int n = 0;
+    // Who is reported and stays active goes to the end of the queue: others have their turn first.
+    for (auto left = q.length; left > 0 && n < nevents; --left) {
+        auto& k = *q.first;
+        dequeue(q, k);
+        struct kevent e;
+        if (!run_filter(k, e)) {
+            k.active = false;
+            continue;
+        }
+        events[n++] = e;
+        if ((k.registered.flags & EV_ONESHOT) != 0) {
+            drop(q, q.knotes.find({e.filter, e.ident}));
+        } else if ((k.registered.flags & (EV_CLEAR | EV_DISPATCH)) != 0) {
+            k.active = false;
+            k.disabled = (k.registered.flags & EV_DISPATCH) != 0;
+            if ((k.registered.flags & EV_CLEAR) != 0) k.triggered = false;
+        } else {
+            enqueue(q, k);
+        }
+    }
+    return n;
+}
+
+using Nanoseconds = std::int64_t;
+
+Nanoseconds now() {
+    ::timespec t;
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    return Nanoseconds{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+void free_kqueue(Kqueue& q) {
+    real_close(q.writers);
+    real_close(q.bell);
+    kqueues().remove_if([&q](const Kqueue& each) { return &each == &q; });
+}
+
+int wait_for_events(std::unique_lock<std::mutex>& lock, Kqueue& q, int kq, struct kevent* events, int nevents,
+                    const ::timespec* timeout) {
+    if (timeout != nullptr
+        && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1'000'000'000)) {
+        return fail(EINVAL);
+    }
+    const bool for_ever = timeout == nullptr || timeout->tv_sec > INT32_MAX;
+    const bool at_once = timeout != nullptr && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
+    const auto deadline = for_ever || at_once
+                              ? Nanoseconds{0}
+                              : now() + Nanoseconds{timeout->tv_sec} * 1'000'000'000 + timeout->tv_nsec;
+    int error = 0;
+    for (;;) {
+        collect(q);
+        const auto n = retrieve(q, events, nevents);
+        update_bell(q);
+        if (n > 0 || at_once) return n;
+        if (error != 0) return fail(error);
+        ::timespec rest{};
+        if (!for_ever) {
+            const auto left = deadline - now();
+            if (left <= 0) return 0;
+            rest = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
+        }
+
+        ++q.waiters;
+        lock.unlock();
+        ::pollfd self{.fd = kq, .events = POLLIN, .revents = 0};
+        error = ::ppoll(&self, 1, for_ever ? nullptr : &rest, nullptr) < 0 ? errno : 0;
+        lock.lock();
+        --q.waiters;
+        if (std::ranges::find(q.numbers, kq) == q.numbers.end()) {
+            // Closed meanwhile. Who leaves last puts out the light.
+            if (q.numbers.empty() && q.waiters == 0) free_kqueue(q);
+            return fail(EBADF);
+        }
+    }
+}
+
+// --- Descriptors that come and go
+
+void forget_number(Kqueue& q, int fd) {
+    std::erase(q.numbers, fd);
+    if (!q.numbers.empty()) return;
+    q.knotes.clear();
+    q.first = q.last = nullptr;
+    q.length = 0;
+    if (q.waiters == 0) {
+        free_kqueue(q);
+    } else {
+        ::eventfd_write(q.bell, 1);
+    }
+}
+
+/// Before a descriptor is closed: what watches it, or is it, has to go.
+void before_close(int fd) {
+    if (!is_marked(fd, is_kqueue | is_watched)) return;
+    const auto saved = errno;
+    {
+        const std::lock_guard lock(mutex);
+        for (auto& q : kqueues()) {
+            if (q.numbers.empty()) continue;
+            for (const auto filter : {short{EVFILT_READ}, short{EVFILT_WRITE}}) {
+                if (const auto found = q.knotes.find({filter, static_cast<std::uintptr_t>(fd)});
+                    found != q.knotes.end()) {
+                    drop(q, found);
+                    update_bell(q);
+                }
+            }
+        }
+        if (auto* q = find_kqueue(fd); q != nullptr) forget_number(*q, fd);
+        unmark(fd);
+    }
+    errno = saved;
+}
+
+void after_dup(int from, int to) {
+    if (to < 0 || from == to || !is_marked(from, is_kqueue)) return;
+    const std::lock_guard lock(mutex);
+    if (auto* q = find_kqueue(from); q != nullptr) {
+        q->numbers.push_back(to);
+        mark(to, is_kqueue);
+    }
+}
+
+void in_child_after_fork() {
+    for (auto& q : kqueues()) {
+        for (const auto fd : q.numbers) real_close(fd);
+        real_close(q.writers);
+        real_close(q.bell);
+    }
+    kqueues().clear();
+    for (auto& each : marks) each.store(0, std::memory_order_relaxed);
+    mutex.unlock();
+}
+
+[[maybe_unused]] const int watching_forks =
+    ::pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, in_child_after_fork);
+
+} // namespace
+
+extern "C" {
+
+int kqueue() {
+    const std::lock_guard lock(mutex);
+    auto& q = kqueues().emplace_back();
+    const int fd = ::epoll_create1(0);
+    q.writers = ::epoll_create1(EPOLL_CLOEXEC);
+    q.bell = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ::epoll_event e{.events = EPOLLIN, .data = {.u64 = 0}};
+    if (fd < 0 || q.writers < 0 || q.bell < 0 || ::epoll_ctl(fd, EPOLL_CTL_ADD, q.writers, &e) != 0
+        || ::epoll_ctl(fd, EPOLL_CTL_ADD, q.bell, &e) != 0) {
+        const auto error = errno;
+        for (const auto each : {fd, q.writers, q.bell}) {
+            if (each >= 0) real_close(each);
+        }
+        kqueues().pop_back();
+        return fail(error);
+    }
+    q.numbers.push_back(fd);
+    mark(fd, is_kqueue);
+    return fd;
+}
+
+int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent* eventlist, int nevents,
+           const struct timespec* timeout) {
+    std::unique_lock lock(mutex);
+    auto* const q = find_kqueue(kq);
+    if (q == nullptr) return fail(EBADF);
+    int answers = 0;
+    for (int i = 0; i < nchanges; ++i) {
+        // A copy: the answers may go to the same array.
+        auto change = changelist[i];
+        if (change.filter == 0) continue;
+        change.flags &= static_cast<unsigned short>(~EV_SYSFLAGS);
+        const auto error = apply(*q, change);
+        if (error == 0 && (change.flags & EV_RECEIPT) == 0) continue;
+        if (answers == nevents) {
+            update_bell(*q);
+            return error == 0 ? 0 : fail(error);
+        }
+        change.flags = EV_ERROR;
+        change.data = error;
+        eventlist[answers++] = change;
+    }
+    update_bell(*q);
+    if (answers > 0 || nevents == 0) return answers;
+    return wait_for_events(lock, *q, kq, eventlist, nevents, timeout);
+}
+
+// In front of the C library's own, so that a closed descriptor takes its events along and a duplicate of a kqueue
+// is known as one. For other descriptors it is one load.
+
+int close(int fd) {
+    before_close(fd);
+    return real_close(fd);
+}
+
+int dup(int fd) noexcept {
+    const auto made = real_dup(fd);
+    after_dup(fd, made);
+    return made;
+}
+
+int dup2(int from, int to) noexcept {
+    if (from != to && ::fcntl(from, F_GETFD) >= 0) before_close(to);
+    const auto made = real_dup2(from, to);
+    after_dup(from, made);
+    return made;
+}
+
+int dup3(int from, int to, int flags) noexcept {
+    if (from != to && ::fcntl(from, F_GETFD) >= 0) before_close(to);
+    const auto made = real_dup3(from, to, flags);
+    after_dup(from, made);
+    return made;
+}
+
+int fcntl(int fd, int command, ...) {
+    std::va_list arguments;
+    va_start(arguments, command);
+    void* const argument = va_arg(arguments, void*);
+    va_end(arguments);
+    const auto made = real_fcntl(fd, command, argument);
+    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) after_dup(fd, made);
+    return made;
+}
+
+int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));
+
+} // extern "C"

@@ -3,6 +3,8 @@
 
 module;
 
+#include <expected>
+#include <system_error>
 #include <utility>
 
 export module mio.core.source;
@@ -33,6 +35,14 @@ export class RawSource {
     /// The same for an operation that waits for `direction` only.
     template <class F> [[nodiscard]] auto try_io(Interest direction, F&& f) const {
         return registration_.run(direction, std::forward<F>(f));
+    }
+
+    /// Tells that nothing is left in `direction`, after an operation that shows it by doing less than it was asked
+    /// for instead of answering "would block". Without it some backends stop reporting.
+    void exhausted(Interest direction) const noexcept {
+        static_cast<void>(registration_.run(direction, []() -> Result<> {
+            return std::unexpected(std::make_error_code(std::errc::operation_would_block));
+        }));
     }
 
     [[nodiscard]] Result<> add_to(const Registry& registry, Token token, Interest interest, Trigger trigger) {
@@ -73,6 +83,7 @@ export class IoSource : private RawSource {
         if (handle_ != invalid_handle) close_handle(handle_);
     }
 
+    using RawSource::exhausted;
     using RawSource::raw;
     using RawSource::try_io;
 

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "sandbox.hpp"
-#include "support.hpp"
+#include "tcp.hpp"
 
 import mio.sys.poll;
 

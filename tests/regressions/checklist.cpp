@@ -1,0 +1,238 @@
+// The defects of Mio that a re-implementation is warned of, by their numbers in that list, on the backend behind
+// `Poll`. Those of Windows are tested there.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <expected>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "differences.hpp"
+#include "tcp.hpp"
+
+using namespace test;
+
+namespace {
+
+using mio::net::UnixDatagram;
+using mio::net::UnixListener;
+using mio::net::UnixStream;
+
+constexpr Token first{1}, second{2};
+
+mio::net::UnixAddress unused_unix_address() {
+    static std::atomic<int> count = 0;
+    const auto path = std::filesystem::temp_directory_path()
+                      / ("mio-checklist-" + std::to_string(::getpid()) + "-" + std::to_string(++count));
+    return must(mio::net::UnixAddress::from_path(path.string()));
+}
+
+/// A listener whose name is removed at the end.
+struct NamedListener {
+    mio::net::UnixAddress address = unused_unix_address();
+    UnixListener listener = must(UnixListener::bind(address));
+
+    ~NamedListener() { ::unlink(std::string(*address.path()).c_str()); }
+};
+
+} // namespace
+
+TEST(Defect1, AWakeIsNotLostToARegistrationThatFollowsIt) {
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), first));
+    auto pair = plain_pair();
+    for (int round = 0; round < 10; ++round) {
+        ASSERT_TRUE(ok(waker.wake()));
+        ASSERT_TRUE(ok(loop.registry().add(pair.stream, second, Interest::readable)));
+        loop.expect({{first, Interest::readable}});
+        ASSERT_TRUE(ok(waker.wake()));
+        ASSERT_TRUE(ok(loop.registry().remove(pair.stream)));
+        loop.expect({{first, Interest::readable}});
+    }
+}
+
+TEST(Defect1, EveryWakeIsReadable) {
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), first));
+    const auto [here, there] = plain::socket_pair();
+    mio::RawSource source(here.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, second, Interest::writable, mio::Trigger::level)));
+    std::atomic<bool> is_over = false;
+    std::thread other([&] {
+        while (!is_over) EXPECT_TRUE(ok(waker.wake()));
+    });
+    for (int wakes = 0; wakes < 1'000;) {
+        EXPECT_TRUE(ok(loop.poll.poll(loop.events, generous_margin)));
+        for (const auto& event : loop.events) {
+            if (event.token() != first) continue;
+            EXPECT_EQ(event.readiness(), Readiness::readable);
+            ++wakes;
+        }
+    }
+    is_over = true;
+    other.join();
+}
+
+TEST(Defect1, WouldBlockIsStillSoAfterAHangUp) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    mio::RawSource source(here.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, first, read_write)));
+    there.close();
+    loop.expect({{first, Readiness::read_closed}});
+    const auto blocked = source.try_io([]() -> mio::Result<> {
+        return std::unexpected(std::make_error_code(std::errc::operation_would_block));
+    });
+    EXPECT_TRUE(blocks(blocked));
+    EXPECT_TRUE(ok(loop.registry().modify(source, second, read_write)));
+    EXPECT_TRUE(ok(loop.registry().remove(source)));
+}
+
+TEST(Defect1, AClosedHandleDoesNotEndThePoll) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    mio::RawSource source(here.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, first, read_write)));
+    here.close();
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_GE(time_of([&] { EXPECT_TRUE(ok(loop.poll.poll(loop.events, 30ms))); }), 30ms);
+        EXPECT_TRUE(loop.events.empty());
+    }
+}
+
+TEST(Defect1, RegistrationsDoNotStretchATimeout) {
+    Loop loop;
+    const auto [here, there] = plain::socket_pair();
+    mio::RawSource source(here.fd());
+    std::atomic<bool> is_over = false;
+    std::thread other([&] {
+        const auto end = std::chrono::steady_clock::now() + generous_margin;
+        while (!is_over && std::chrono::steady_clock::now() < end) {
+            EXPECT_TRUE(ok(loop.registry().add(source, first, Interest::readable)));
+            EXPECT_TRUE(ok(loop.registry().remove(source)));
+        }
+    });
+    const auto took = time_of([&] { EXPECT_TRUE(ok(loop.poll.poll(loop.events, 200ms))); });
+    is_over = true;
+    other.join();
+    EXPECT_GE(took, 200ms);
+    EXPECT_LT(took, generous_margin);
+}
+
+TEST(Defect2, AUnixListenerReportsTheNextConnectionAfterItWasDrained) {
+    Loop loop;
+    NamedListener named;
+    ASSERT_TRUE(ok(loop.registry().add(named.listener, first, Interest::readable)));
+    for (int i = 0; i < 3; ++i) {
+        const auto client = must(UnixStream::connect(named.address));
+        loop.expect({{first, Interest::readable}});
+        ASSERT_TRUE(ok(named.listener.accept()));
+        ASSERT_TRUE(blocks(named.listener.accept()));
+    }
+}
+
+TEST(Defect3, AFailedRegistrationLeavesTheOwnerAsItWas) {
+    Loop loop;
+    Loop elsewhere;
+    auto pair = plain_pair();
+    ASSERT_TRUE(ok(loop.registry().add(pair.stream, first, Interest::readable)));
+    EXPECT_TRUE(fails_with(elsewhere.registry().add(pair.stream, second, Interest::readable),
+                           mio::Errc::already_registered));
+    EXPECT_TRUE(fails_with(elsewhere.registry().remove(pair.stream), mio::Errc::other_registry));
+    plain::write_all(pair.peer, "x");
+    loop.expect({{first, Interest::readable}});
+    EXPECT_TRUE(ok(loop.registry().remove(pair.stream)));
+}
+
+TEST(Defect3, AWakerMayFollowAnother) {
+    Loop loop;
+    for (std::size_t i = 0; i < 3; ++i) {
+        const auto waker = must(mio::Waker::create(loop.registry(), Token{i}));
+        ASSERT_TRUE(ok(waker.wake()));
+        loop.expect({{Token{i}, Interest::readable}});
+    }
+}
+
+TEST(Defect5, ReadingUntilItBlocksDoesNotMakeTheSourceWritable) {
+    Loop loop;
+    auto pair = plain_pair();
+    ASSERT_TRUE(ok(loop.registry().add(pair.stream, first, read_write)));
+    loop.expect({{first, Interest::writable}});
+    loop.expect_none();
+    std::array<std::byte, 16> buffer{};
+    EXPECT_TRUE(blocks(pair.stream.read(buffer)));
+    loop.expect_none();
+}
+
+TEST(Defect6, TheRangeOfEventsCountsWhatIsLeft) {
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), first));
+    const auto other = must(mio::Waker::create(loop.registry(), second));
+    ASSERT_TRUE(ok(waker.wake()));
+    ASSERT_TRUE(ok(other.wake()));
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    std::ptrdiff_t left = 2;
+    for (auto at = loop.events.begin(); at != loop.events.end(); ++at, --left)
+        EXPECT_EQ(std::distance(at, loop.events.end()), left);
+    EXPECT_EQ(left, 0);
+}
+
+TEST(Defect7, EverythingIsNonBlocking) {
+    NamedListener named;
+    const auto client = must(UnixStream::connect(named.address));
+    const auto accepted = must(named.listener.accept());
+    const auto streams = must(UnixStream::pair());
+    const auto datagrams = must(UnixDatagram::pair());
+    const auto pipe = must(mio::net::make_pipe());
+    const auto tcp = tcp_pair();
+    const auto listener = must(TcpListener::bind(local_v4()));
+    const auto socket = must(TcpSocket::v6());
+    const auto udp = must(mio::net::UdpSocket::bind(local_v4()));
+    for (const auto handle :
+         {named.listener.raw(), client.raw(), accepted.first.raw(), streams.first.raw(), streams.second.raw(),
+          datagrams.first.raw(), datagrams.second.raw(), pipe.first.raw(), pipe.second.raw(),
+          tcp.client.raw(), tcp.server.raw(), listener.raw(), socket.raw(), udp.raw()}) {
+        EXPECT_TRUE(is_non_blocking(handle));
+        EXPECT_TRUE(is_close_on_exec(handle));
+    }
+}
+
+TEST(Defect8, NoWriteRaisesSigpipe) {
+    EXPECT_TRUE(holds_in_child([] {
+        ASSERT_NE(std::signal(SIGPIPE, SIG_DFL), SIG_ERR);
+        auto [stream, peer] = must(UnixStream::pair());
+        auto [sender, receiver] = must(mio::net::make_pipe());
+        {
+            const auto gone = std::move(peer);
+        }
+        {
+            const auto gone = std::move(receiver);
+        }
+        const std::array<mio::net::IoSlice, 2> slices{bytes_of("a"), bytes_of("b")};
+        EXPECT_TRUE(fails_with(stream.write(bytes_of("x")), std::errc::broken_pipe));
+        EXPECT_TRUE(fails_with(stream.write_vectored(slices), std::errc::broken_pipe));
+        EXPECT_TRUE(fails_with(sender.write(bytes_of("x")), std::errc::broken_pipe));
+        EXPECT_TRUE(fails_with(sender.write_vectored(slices), std::errc::broken_pipe));
+    }));
+}
+
+TEST(Defect9, AnAcceptedUnixPeerWithoutANameIsUnnamed) {
+    NamedListener named;
+    const auto client = must(UnixStream::connect(named.address));
+    const auto [stream, address] = must(named.listener.accept());
+    EXPECT_TRUE(address.is_unnamed());
+    EXPECT_EQ(must(stream.local_address()), named.address);
+}

@@ -20,8 +20,8 @@ using mio::sys::kqueue::Selector;
 namespace {
 
 // The table of the interface, written out a second time.
-constexpr bool is_decoded_as_tabulated(std::int64_t filter, unsigned flags, unsigned fflags) {
-    const auto readiness = decode(filter, flags, fflags);
+constexpr bool is_decoded_as_tabulated(std::int64_t filter, int flags, unsigned fflags) {
+    const auto readiness = decode(filter, static_cast<unsigned>(flags), fflags);
     const auto has = [readiness](Readiness bit) { return (readiness & bit) != Readiness::none; };
     const bool eof = (flags & EV_EOF) != 0;
     return has(Readiness::readable) == (filter == EVFILT_READ || filter == EVFILT_USER)
@@ -35,7 +35,7 @@ constexpr bool is_decoded_as_tabulated(std::int64_t filter, unsigned flags, unsi
 constexpr bool every_combination_is() {
     for (const std::int64_t filter :
          {EVFILT_READ, EVFILT_WRITE, EVFILT_USER, EVFILT_AIO, EVFILT_LIO, EVFILT_TIMER}) {
-        for (const unsigned flags : {0, EV_EOF, EV_ERROR, EV_EOF | EV_ERROR, EV_CLEAR, EV_ONESHOT | EV_EOF}) {
+        for (const int flags : {0, EV_EOF, EV_ERROR, EV_EOF | EV_ERROR, EV_CLEAR, EV_ONESHOT | EV_EOF}) {
             for (const unsigned fflags : {0u, 61u}) {
                 if (!is_decoded_as_tabulated(filter, flags, fflags)) return false;
             }

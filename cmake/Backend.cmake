@@ -3,13 +3,53 @@
 # Sets  MIO_BACKENDS  every backend to build   (each one: modules/sys/<name>.cppm and impl/sys/<name>/)
 #       MIO_NATIVE    the one that mio.sys hands to Poll
 #       MIO_FAMILY    which OS family's bodies are compiled   (impl/*/<family>/)
-#       MIO_SYSTEM    which of its members                    (impl/*/<system>/)
+#       MIO_KERNEL    which kind of its kernels               (impl/*/<kernel>/)
+#       MIO_SYSTEM    which system                            (impl/*/<system>/)
+#
+# and, for what some systems do in one way and others in another, the body that is compiled:
+#
+#       MIO_OPEN         impl/os/unix/open/          how descriptors become non-blocking and close-on-exec
+#       MIO_SIGPIPE      impl/os/unix/sigpipe/       how a pending SIGPIPE is taken back
+#       MIO_QUIET_WRITE  impl/net/unix/quiet_write/  how a pipe is written to without SIGPIPE
+#       MIO_SEND_FILE    impl/net/unix/send_file/    which sendfile(2) there is
+#       MIO_UDP_MANY     impl/net/unix/udp_many/     whether one call takes many datagrams
 
+# Here what most have; below, each system says who it is and what it has instead.
+set(MIO_FAMILY unix)
+set(MIO_KERNEL bsd)
+set(MIO_OPEN atomic)
+set(MIO_SIGPIPE sigtimedwait)
+set(MIO_QUIET_WRITE swallow)
+set(MIO_SEND_FILE none)
+set(MIO_UDP_MANY mmsg)
 if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")
-    set(MIO_FAMILY unix)
+    set(MIO_KERNEL linux)
     set(MIO_SYSTEM linux)
     set(MIO_BACKENDS epoll)
-else()
+    set(MIO_QUIET_WRITE nosignal_flag)
+    set(MIO_SEND_FILE linux)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "FreeBSD")
+    set(MIO_SYSTEM freebsd)
+    set(MIO_SEND_FILE freebsd)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "DragonFly")
+    set(MIO_SYSTEM dragonfly)
+    set(MIO_SEND_FILE freebsd)
+    set(MIO_UDP_MANY loop)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "NetBSD")
+    set(MIO_SYSTEM netbsd)
+    set(MIO_QUIET_WRITE no_sigpipe)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "OpenBSD")
+    set(MIO_SYSTEM openbsd)
+    set(MIO_SIGPIPE sigwait)
+elseif(CMAKE_SYSTEM_NAME MATCHES "^(Darwin|iOS|tvOS|watchOS|visionOS)$")
+    set(MIO_SYSTEM apple)
+    set(MIO_OPEN two_step)
+    set(MIO_SIGPIPE sigwait)
+    set(MIO_QUIET_WRITE no_sigpipe)
+    set(MIO_SEND_FILE apple)
+    set(MIO_UDP_MANY loop)
+endif()
+if(NOT MIO_BACKENDS)
     message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME} yet. It runs on: Linux, Android.")
 endif()
 

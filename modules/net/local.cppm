@@ -75,8 +75,8 @@ export class UnixAddress {
 export struct PeerCredentials {
     std::uint32_t user = 0;
     std::uint32_t group = 0;
-    /// Where the OS tells: all but DragonFly, and FreeBSD before 13; and on Linux if the peer is in a PID namespace that this
-    /// process sees.
+    /// Where the OS tells: all but DragonFly, and FreeBSD before 13; and on Linux if the peer is in a PID namespace
+    /// that this process sees.
     std::optional<std::int64_t> process;
 };
 

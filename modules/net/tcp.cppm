@@ -106,8 +106,8 @@ export class TcpListener : public Socket {
     [[nodiscard]] Result<std::pair<TcpStream, SocketAddress>> accept() const noexcept;
 
     [[nodiscard]] Result<SocketAddress> local_address() const noexcept;
-    /// How many routers a packet passes at the most, from 1 to 255; accepted streams begin with it. Errors: `invalid_argument` for
-    /// others. @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
+    /// How many routers a packet passes at the most, from 1 to 255; accepted streams begin with it. Errors:
+    /// `invalid_argument` for others. @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
     [[nodiscard]] Result<> set_ttl(std::uint32_t hops) const noexcept;
     [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
 

@@ -100,8 +100,8 @@ OsAddress to_os(const UnixAddress& address) noexcept {
 
 UnixAddress unix_from_os(const OsAddress& address) noexcept {
     constexpr std::size_t begin = offsetof(::sockaddr_un, sun_path);
-    // A sender that was never bound has an address of length 0, whose family was not filled in. One whose path fills sun_path and has no NUL is
-    // reported by Linux as one byte longer than the structure.
+    // A sender that was never bound has an address of length 0, whose family was not filled in. One whose path fills
+    // sun_path and has no NUL is reported by Linux as one byte longer than the structure.
     const std::size_t end = std::min<std::size_t>(address.length, sizeof(::sockaddr_un));
     if (end <= begin || address.storage.ss_family != AF_UNIX) return UnixAddress::unnamed();
     return UnixAddress::from_kernel({reinterpret_cast<const char*>(&address.storage) + begin, end - begin});

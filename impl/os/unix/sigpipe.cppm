@@ -18,9 +18,9 @@ namespace mio::os {
 /// blocked. @see sigtimedwait(2), sigwait(2)
 void take_back(const ::sigset_t& sigpipe) noexcept;
 
-/// While it lives, a SIGPIPE that this thread causes is swallowed; one that was pending before stays. It works where the
-/// kernel sends that signal to the thread, as Linux, FreeBSD, OpenBSD and DragonFly do; Apple and NetBSD send it to the
-/// process. Costs three system calls, and a fourth when there may be something to swallow (two more on OpenBSD).
+/// While it lives, a SIGPIPE that this thread causes is swallowed; one that was pending before stays. It works where
+/// the kernel sends that signal to the thread, as Linux, FreeBSD, OpenBSD and DragonFly do; Apple and NetBSD send it
+/// to the process. Costs three system calls, and a fourth when there may be something to swallow (two more on OpenBSD).
 /// @see sigpending(2), pthread_sigmask(3)
 export class SigpipeSwallower {
   public:

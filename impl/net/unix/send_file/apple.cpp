@@ -29,8 +29,8 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
     if (offset > most) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
     if (count == 0) return 0; // to the call, 0 means all that the file has
     return to.try_io(Interest::writable, [&]() -> Result<std::size_t> {
-        // The call has no flag against SIGPIPE, and a socket from elsewhere may not have the option yet. It fails if the
-        // connection is gone; then the socket has it, or somebody made it without.
+        // The call has no flag against SIGPIPE, and a socket from elsewhere may not have the option yet. Setting it
+        // fails when the connection is gone, and then there is nothing more to be done.
         [[maybe_unused]] const auto ignored = set_flag(to.raw(), SOL_SOCKET, SO_NOSIGPIPE, true);
         auto length =
             static_cast<::off_t>(std::min<std::uint64_t>(count, most)); // in: how much; out: how much went

@@ -3,17 +3,39 @@
 # Sets  MIO_BACKENDS  every backend to build   (each one: modules/sys/<name>.cppm and impl/sys/<name>/)
 #       MIO_NATIVE    the one that mio.sys hands to Poll
 #       MIO_FAMILY    which OS family's bodies are compiled   (impl/*/<family>/)
-#       MIO_SYSTEM    which of its members                    (impl/*/<system>/)
-#       MIO_WAKEUP    eventfd or pipe: what ends a wait       (impl/os/unix/wakeup/)
-#       MIO_POLL_WAIT ppoll or poll: the call that waits      (impl/sys/poll/wait/)
-#       MIO_KQUEUE_WAKER  user or pipe: what wakes a kqueue   (impl/sys/kqueue/waker/)
+#       MIO_KERNEL    which kind of its kernels               (impl/*/<kernel>/)
+#       MIO_SYSTEM    which system                            (impl/*/<system>/)
+#
+# and, for what some systems do in one way and others in another, the body that is compiled:
+#
+#       MIO_OPEN          impl/os/unix/open/          how descriptors become non-blocking and close-on-exec
+#       MIO_SIGPIPE       impl/os/unix/sigpipe/       how a pending SIGPIPE is taken back
+#       MIO_WAKEUP        impl/os/unix/wakeup/        what ends another thread's wait
+#       MIO_QUIET_WRITE   impl/net/unix/quiet_write/  how a pipe is written to without SIGPIPE
+#       MIO_SEND_FILE     impl/net/unix/send_file/    which sendfile(2) there is
+#       MIO_UDP_MANY      impl/net/unix/udp_many/     whether one call takes many datagrams
+#       MIO_POLL_WAIT     impl/sys/poll/wait/         how precisely poll waits
+#       MIO_KQUEUE_WAKER  impl/sys/kqueue/waker/      whether a kqueue has events of its own
 
+# Here what most have; below, each system says who it is and what it has instead.
+set(MIO_FAMILY unix)
+set(MIO_KERNEL bsd)
+set(MIO_BACKENDS kqueue poll)
+set(MIO_OPEN atomic)
+set(MIO_SIGPIPE sigtimedwait)
+set(MIO_QUIET_WRITE swallow)
+set(MIO_SEND_FILE none)
+set(MIO_WAKEUP pipe)
+set(MIO_UDP_MANY mmsg)
+set(MIO_POLL_WAIT ppoll)
+set(MIO_KQUEUE_WAKER pipe)
 if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")
-    set(MIO_FAMILY unix)
+    set(MIO_KERNEL linux)
     set(MIO_SYSTEM linux)
     set(MIO_BACKENDS epoll poll)
     set(MIO_WAKEUP eventfd)
-    set(MIO_POLL_WAIT ppoll)
+    set(MIO_QUIET_WRITE nosignal_flag)
+    set(MIO_SEND_FILE linux)
     # For the tests: kqueue over epoll, so that its backend can be run here.
     option(MIO_KQUEUE_DOUBLE "Build the kqueue backend on the test double of tests/support/kqueue_double" OFF)
     mark_as_advanced(MIO_KQUEUE_DOUBLE)
@@ -21,8 +43,32 @@ if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")
         list(APPEND MIO_BACKENDS kqueue)
         set(MIO_KQUEUE_WAKER user)
     endif()
+elseif(CMAKE_SYSTEM_NAME STREQUAL "FreeBSD")
+    set(MIO_SYSTEM freebsd)
+    set(MIO_KQUEUE_WAKER user)
+    set(MIO_SEND_FILE freebsd)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "DragonFly")
+    set(MIO_SYSTEM dragonfly)
+    set(MIO_SEND_FILE freebsd)
+    set(MIO_UDP_MANY loop)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "NetBSD")
+    set(MIO_SYSTEM netbsd)
+    set(MIO_QUIET_WRITE no_sigpipe)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "OpenBSD")
+    set(MIO_SYSTEM openbsd)
+    set(MIO_SIGPIPE sigwait)
+elseif(CMAKE_SYSTEM_NAME MATCHES "^(Darwin|iOS|tvOS|watchOS|visionOS)$")
+    set(MIO_SYSTEM apple)
+    set(MIO_OPEN two_step)
+    set(MIO_SIGPIPE sigwait)
+    set(MIO_QUIET_WRITE no_sigpipe)
+    set(MIO_SEND_FILE apple)
+    set(MIO_UDP_MANY loop)
+    set(MIO_POLL_WAIT poll)
+    set(MIO_KQUEUE_WAKER user)
 else()
-    message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME} yet. It runs on: Linux, Android.")
+    message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME}. It is for: Linux, Android, FreeBSD, DragonFly, NetBSD, "
+        "OpenBSD, and Apple's systems.")
 endif()
 
 set(MIO_BACKEND auto CACHE STRING "The backend that Poll uses: auto, or one of ${MIO_BACKENDS}")

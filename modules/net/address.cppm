@@ -97,9 +97,10 @@ export class SocketAddress {
                             std::uint32_t scope_id = 0) noexcept
         : ip_(ip), port_(port), flow_info_(flow_info), scope_id_(scope_id) {}
 
-    /// Reads "1.2.3.4:80", "[::1]:80", "[fe80::1%3]:80" or "[fe80::1%eth0]:80". No white space, no host names
-    /// (`resolve` takes those). Errors: `Errc::invalid_address`, also for a port over 65535 or a scope that
-    /// is no interface of this machine.
+    /// Reads "1.2.3.4:80", "[::1]:80", "[fe80::1%3]:80" or "[fe80::1%eth0]:80". A scope that is a number is taken
+    /// as it is, whether or not there is such an interface; a name is looked up. No white space, no host names
+    /// (`resolve` takes those). Errors: `Errc::invalid_address`, also for a port over 65535 or a name that no
+    /// interface of this machine has.
     /// @see inet_pton(3), if_nametoindex(3)
     [[nodiscard]] static Result<SocketAddress> parse(std::string_view text) noexcept;
 

@@ -75,8 +75,8 @@ export class UnixAddress {
 export struct PeerCredentials {
     std::uint32_t user = 0;
     std::uint32_t group = 0;
-    /// Where the OS tells: Linux, Apple, NetBSD, OpenBSD; and on Linux if the peer is in a PID namespace that this
-    /// process sees.
+    /// Where the OS tells: all but DragonFly, and FreeBSD before 13; and on Linux if the peer is in a PID namespace
+    /// that this process sees.
     std::optional<std::int64_t> process;
 };
 
@@ -96,7 +96,8 @@ export struct ReceivedWithFds {
 export class UnixStream : public Socket {
   public:
     /// Connects to a listener. Errors: would-block when its queue is full, in which case nothing was started and no
-    /// event will come: try again later; `connection_refused` when nobody listens; the OS's own.
+    /// event will come: try again later; `connection_refused` when nobody listens, and on BSD and Apple also when the
+    /// queue is full; the OS's own.
     /// @see connect(2), unix(7)
     [[nodiscard]] static Result<UnixStream> connect(const UnixAddress& peer);
     /// The same for a path; errors also as `UnixAddress::from_path`.
@@ -126,7 +127,7 @@ export class UnixStream : public Socket {
                                                            std::span<OwnedHandle> fds) const noexcept;
 
     /// Who connected, or listened when this end connected. Errors: `std::errc::not_connected`.
-    /// @see unix(7), SO_PEERCRED; getpeereid(3)
+    /// @see unix(7), SO_PEERCRED; getpeereid(3); unix(4), LOCAL_PEERCRED, LOCAL_PEEREID
     [[nodiscard]] Result<PeerCredentials> peer_credentials() const noexcept;
     [[nodiscard]] Result<UnixAddress> peer_address() const noexcept;
     [[nodiscard]] Result<UnixAddress> local_address() const noexcept;
@@ -164,7 +165,8 @@ export class UnixListener : public Socket {
 };
 
 /// A Unix domain socket for datagrams, which arrive reliably and in order. Sending blocks while the receiver's queue
-/// is full, and being writable does not promise that it is not.
+/// is full (on BSD and Apple it is an error then, `no_buffer_space`), and being writable does not promise that it is
+/// not.
 export class UnixDatagram : public Socket {
   public:
     /// A socket bound to `address`. Errors: as `UnixListener::bind`.

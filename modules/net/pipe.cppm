@@ -24,9 +24,10 @@ export class PipeSender : public IoSource {
     /// Takes ownership of a handle as it is: for a child's standard input, say. Make it non-blocking.
     [[nodiscard]] static PipeSender from_raw(RawHandle handle) noexcept { return PipeSender(handle); }
 
-    /// Writes as much of `bytes` as there is room for and gives its size; at most 4096 bytes (PIPE_BUF) are written
-    /// whole or not at all. Errors: would-block when there is no room; `broken_pipe` when the reader is gone, without
-    /// SIGPIPE whatever the program does with that signal; the OS's own.
+    /// Writes as much of `bytes` as there is room for and gives its size; at most PIPE_BUF bytes (4096 on Linux, 512
+    /// on BSD and Apple) are written whole or not at all. Errors: would-block when there is no room; `broken_pipe` when
+    /// the reader is gone, without SIGPIPE whatever the program does with that signal; the OS's own. On Apple and NetBSD
+    /// the handle, and every duplicate of it, does not raise that signal any more afterwards.
     /// @see pipe(7), write(2)
     [[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept;
     /// As `write`, from several buffers in turn. @see writev(2)

@@ -69,7 +69,8 @@ export class TcpStream : public Socket {
     /// Whether small writes are sent at once instead of being gathered. @see tcp(7), TCP_NODELAY
     [[nodiscard]] Result<> set_nodelay(bool on) const noexcept;
     [[nodiscard]] Result<bool> nodelay() const noexcept;
-    /// How many routers a packet passes at the most. @see ip(7), IP_TTL
+    /// How many routers a packet passes at the most, from 1 to 255. Errors: `invalid_argument` for
+    /// others. @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
     [[nodiscard]] Result<> set_ttl(std::uint32_t hops) const noexcept;
     [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
 
@@ -85,10 +86,12 @@ export class TcpStream : public Socket {
 export class TcpListener : public Socket {
   public:
     /// Listens at `address`; port 0 lets the OS choose one, which `local_address` tells. On Unix the address
-    /// can be reused at once after an earlier listener (SO_REUSEADDR). The backlog is 128; `TcpSocket` lets
-    /// you choose. Errors: `address_in_use`, `permission_denied` and others of the OS.
+    /// can be reused at once after an earlier listener (SO_REUSEADDR). At most 128 connections wait to be
+    /// accepted. Errors: `address_in_use`, `permission_denied` and others of the OS.
     /// @see bind(2), listen(2)
     [[nodiscard]] static Result<TcpListener> bind(const SocketAddress& address);
+    /// The same, with `backlog` connections instead of 128; the OS may cap it.
+    [[nodiscard]] static Result<TcpListener> bind(const SocketAddress& address, int backlog);
 
     /// Takes ownership of a listening handle as it is.
     [[nodiscard]] static TcpListener from_raw(RawHandle handle) noexcept { return TcpListener(handle); }
@@ -103,7 +106,8 @@ export class TcpListener : public Socket {
     [[nodiscard]] Result<std::pair<TcpStream, SocketAddress>> accept() const noexcept;
 
     [[nodiscard]] Result<SocketAddress> local_address() const noexcept;
-    /// How many routers a packet passes at the most; accepted streams begin with it. @see ip(7), IP_TTL
+    /// How many routers a packet passes at the most, from 1 to 255; accepted streams begin with it. Errors:
+    /// `invalid_argument` for others. @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
     [[nodiscard]] Result<> set_ttl(std::uint32_t hops) const noexcept;
     [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
 
@@ -127,11 +131,13 @@ export class TcpSocket : public Socket {
     /// SO_REUSEADDR. On Windows it would let another program take over the port; do not set it there.
     [[nodiscard]] Result<> set_reuse_address(bool on) const noexcept;
     [[nodiscard]] Result<bool> reuse_address() const noexcept;
-    /// SO_REUSEPORT: several listeners at one address, among which the kernel spreads connections. Errors:
+    /// SO_REUSEPORT: several listeners at one address, among which the kernel spreads connections on Linux,
+    /// FreeBSD (where it is SO_REUSEPORT_LB) and DragonFly; elsewhere one of them gets all. Errors:
     /// `Errc::unsupported` where the OS has no such thing.
     [[nodiscard]] Result<> set_reuse_port(bool on) const noexcept;
     [[nodiscard]] Result<bool> reuse_port() const noexcept;
-    /// IPV6_V6ONLY: an IPv6 socket takes no IPv4 connections.
+    /// IPV6_V6ONLY: an IPv6 socket takes no IPv4 connections. On OpenBSD that is always so, and turning it off is
+    /// an error.
     [[nodiscard]] Result<> set_only_v6(bool on) const noexcept;
     [[nodiscard]] Result<bool> only_v6() const noexcept;
     /// TCP_NODELAY; inherited by accepted streams on Linux.

@@ -17,7 +17,7 @@ namespace mio::net {
 
 /// Writes at most `count` bytes of `file`, from `offset` on, to a socket, and gives their number; 0 means that the
 /// file ends there. The file's own position stays. Errors: would-block; `broken_pipe` without SIGPIPE;
-/// `Errc::unsupported` but on Linux and Android; the OS's own.
+/// `Errc::unsupported` on NetBSD and OpenBSD, which have no such call; the OS's own.
 /// @see sendfile(2)
 export [[nodiscard]] Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t offset,
                                                    std::size_t count) noexcept;

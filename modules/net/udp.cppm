@@ -64,7 +64,8 @@ export class UdpSocket : public Socket {
     /// @see connect(2)
     [[nodiscard]] Result<> connect(const SocketAddress& peer) const noexcept;
 
-    /// Sends one datagram, which may be empty. Errors: would-block; `message_size` if it is too long for one;
+    /// Sends one datagram, which may be empty. Errors: would-block (BSD and Apple have `no_buffer_space` instead when
+    /// the network card's queue is full); `message_size` if it is too long for one;
     /// `already_connected` on BSD and Apple if the socket is connected; the OS's own.
     /// @see sendto(2)
     [[nodiscard]] Result<std::size_t> send_to(std::span<const std::byte> bytes,
@@ -89,7 +90,7 @@ export class UdpSocket : public Socket {
     /// unless `datagrams` is empty. One system call for each 64 where the OS has such a call. Errors, only if the
     /// first datagram could not be sent: as `send_to`. An error at a later one ends the call with the number before
     /// it, and comes again when the next call begins with that one; so go on with the rest until all are sent or it
-    /// would block. An ICMP error that arrives in the middle ends the call likewise, but Linux does not tell it again.
+    /// would block. An ICMP error that arrives in the middle ends the call likewise, but is not told again.
     /// @see sendmmsg(2)
     [[nodiscard]] Result<std::size_t> send_many(std::span<const OutgoingDatagram> datagrams) const noexcept;
     /// Receives as many datagrams as are waiting and fit, and gives their number: fewer than `datagrams` means that
@@ -101,7 +102,8 @@ export class UdpSocket : public Socket {
     /// SO_BROADCAST: sending to broadcast addresses is allowed. Off by default. @see socket(7)
     [[nodiscard]] Result<> set_broadcast(bool on) const noexcept;
     [[nodiscard]] Result<bool> broadcast() const noexcept;
-    /// How many routers a datagram passes at the most. @see ip(7), IP_TTL
+    /// How many routers a datagram passes at the most, from 1 to 255. Errors: `invalid_argument` for others.
+    /// @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
     [[nodiscard]] Result<> set_ttl(std::uint32_t hops) const noexcept;
     [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
     /// Whether this machine hears its own multicast. @see ip(7), IP_MULTICAST_LOOP
@@ -124,14 +126,16 @@ export class UdpSocket : public Socket {
     [[nodiscard]] Result<> join_multicast_v6(IpAddress group, std::uint32_t interface_index) const noexcept;
     [[nodiscard]] Result<> leave_multicast_v6(IpAddress group, std::uint32_t interface_index) const noexcept;
 
-    /// IPV6_V6ONLY; to be set before the socket is bound. Errors: the OS's own on an IPv4 socket.
+    /// IPV6_V6ONLY; to be set before the socket is bound. Errors: the OS's own on an IPv4 socket, and on OpenBSD,
+    /// where it is always on, when turned off.
     [[nodiscard]] Result<> set_only_v6(bool on) const noexcept;
     [[nodiscard]] Result<bool> only_v6() const noexcept;
-    /// SO_REUSEADDR; to be set before the socket is bound. Several sockets may then share an address, of which a
-    /// multicast datagram reaches all.
+    /// SO_REUSEADDR; to be set before the socket is bound. Several sockets may then share an address (on BSD and
+    /// Apple: a multicast address), of which a multicast datagram reaches all.
     [[nodiscard]] Result<> set_reuse_address(bool on) const noexcept;
     [[nodiscard]] Result<bool> reuse_address() const noexcept;
-    /// SO_REUSEPORT; to be set before the socket is bound. The kernel spreads datagrams among the sockets.
+    /// SO_REUSEPORT; to be set before the socket is bound. The kernel spreads datagrams among the sockets on Linux,
+    /// FreeBSD (where it is SO_REUSEPORT_LB) and DragonFly; elsewhere one of them gets all.
     [[nodiscard]] Result<> set_reuse_port(bool on) const noexcept;
     [[nodiscard]] Result<bool> reuse_port() const noexcept;
 

@@ -215,10 +215,12 @@ TEST(TcpListener, CannotBeBoundToAPortThatNeedsPrivileges) {
 }
 
 TEST(TcpListener, KeepsTheLifetimeOfPacketsThatIsSet) {
-    const auto listener = must(TcpListener::bind(local_v4()));
-    ASSERT_TRUE(ok(listener.set_ttl(10)));
-    EXPECT_EQ(must(listener.ttl()), 10u);
-    EXPECT_FALSE(must(listener.take_error()));
+    for (const auto& at : {local_v4(), local_v6()}) {
+        const auto listener = must(TcpListener::bind(at));
+        ASSERT_TRUE(ok(listener.set_ttl(10)));
+        EXPECT_EQ(must(listener.ttl()), 10u);
+        EXPECT_FALSE(must(listener.take_error()));
+    }
 }
 
 TEST(TcpListener, HasALifetimeOfPacketsWithoutOneBeingSet) {
@@ -232,11 +234,33 @@ TEST(TcpListener, HasALifetimeOfPacketsWithoutOneBeingSet) {
 }
 
 TEST(TcpListener, HandsItsLifetimeOfPacketsToTheStreamsItAccepts) {
-    const auto listener = must(TcpListener::bind(local_v4()));
-    ASSERT_TRUE(ok(listener.set_ttl(17)));
-    const auto peer = plain::connect(must(listener.local_address()));
-    plain::await(listener.raw(), POLLIN);
-    EXPECT_EQ(must(accept_one(listener).ttl()), 17u);
+    for (const auto& at : {local_v4(), local_v6()}) {
+        const auto listener = must(TcpListener::bind(at));
+        ASSERT_TRUE(ok(listener.set_ttl(17)));
+        const auto peer = plain::connect(must(listener.local_address()));
+        plain::await(listener.raw(), POLLIN);
+        EXPECT_EQ(must(accept_one(listener).ttl()), 17u);
+    }
+}
+
+TEST(TcpListener, LetsAsManyConnectionsWaitAsItIsTold) {
+    const auto backlog_of = [](const TcpListener& listener) {
+        ::tcp_info info{};
+        ::socklen_t length = sizeof info;
+        EXPECT_EQ(::getsockopt(listener.raw(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+        return info.tcpi_sacked; // where Linux puts it for a listener
+    };
+    for (const auto& at : {local_v4(), local_v6()}) {
+        EXPECT_EQ(backlog_of(must(TcpListener::bind(at))), 128u);
+        for (const int backlog : {0, 1, 7, 200}) {
+            EXPECT_EQ(backlog_of(must(TcpListener::bind(at, backlog))), static_cast<unsigned>(backlog));
+        }
+        // What is true of the one is true of the other.
+        const auto listener = must(TcpListener::bind(at, 7));
+        EXPECT_EQ(must(listener.local_address()).ip(), at.ip());
+        EXPECT_TRUE(
+            fails_with(TcpListener::bind(must(listener.local_address()), 7), std::errc::address_in_use));
+    }
 }
 
 TEST(TcpListener, KeepsItsHandleOnTheWayOutAndIn) {

@@ -623,13 +623,22 @@ TEST(TcpStream, CannotBeShutDownWhenItFailedToConnect) {
 // Options and addresses.
 
 TEST(TcpStream, KeepsTheLifetimeOfPacketsThatIsSet) {
-    const auto pair = tcp_pair();
-    for (const std::uint32_t hops : {1u, 10u, 255u}) {
-        ASSERT_TRUE(ok(pair.client.set_ttl(hops)));
-        EXPECT_EQ(must(pair.client.ttl()), hops);
+    for (const auto& at : {local_v4(), local_v6()}) {
+        const auto pair = tcp_pair(at);
+        for (const std::uint32_t hops : {1u, 10u, 255u}) {
+            ASSERT_TRUE(ok(pair.client.set_ttl(hops)));
+            EXPECT_EQ(must(pair.client.ttl()), hops);
+            int native = 0;
+            ::socklen_t length = sizeof native;
+            const bool v4 = at.ip().is_v4();
+            EXPECT_EQ(::getsockopt(pair.client.raw(), v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                                   v4 ? IP_TTL : IPV6_UNICAST_HOPS, &native, &length),
+                      0);
+            EXPECT_EQ(native, static_cast<int>(hops));
+        }
+        EXPECT_FALSE(must(pair.client.take_error()));
+        EXPECT_NE(must(pair.server.ttl()), 0u);
     }
-    EXPECT_FALSE(must(pair.client.take_error()));
-    EXPECT_NE(must(pair.server.ttl()), 0u);
 }
 
 TEST(TcpStream, HasALifetimeOfPacketsWithoutOneBeingSet) {
@@ -643,13 +652,15 @@ TEST(TcpStream, HasALifetimeOfPacketsWithoutOneBeingSet) {
 }
 
 TEST(TcpStream, RefusesLifetimesOfPacketsThatNoPacketCanHave) {
-    const auto pair = tcp_pair();
-    ASSERT_TRUE(ok(pair.client.set_ttl(42)));
-    for (const std::uint32_t hops :
-         {0u, 256u, 257u, 65536u, 0x7fffffffu, 0x80000000u, 0xffffff00u, 0xffffffffu}) {
-        EXPECT_TRUE(fails_with(pair.client.set_ttl(hops), std::errc::invalid_argument)) << hops;
+    for (const auto& at : {local_v4(), local_v6()}) {
+        const auto pair = tcp_pair(at);
+        ASSERT_TRUE(ok(pair.client.set_ttl(42)));
+        for (const std::uint32_t hops :
+             {0u, 256u, 257u, 65536u, 0x7fffffffu, 0x80000000u, 0xffffff00u, 0xffffffffu}) {
+            EXPECT_TRUE(fails_with(pair.client.set_ttl(hops), std::errc::invalid_argument)) << hops;
+        }
+        EXPECT_EQ(must(pair.client.ttl()), 42u);
     }
-    EXPECT_EQ(must(pair.client.ttl()), 42u);
 }
 
 TEST(TcpStream, KeepsNodelayAsItIsSet) {

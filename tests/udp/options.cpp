@@ -48,6 +48,9 @@ TEST_P(UdpOptions, TtlIsFrom1To255) {
         ASSERT_TRUE(ok(socket.set_ttl(hops)));
         EXPECT_EQ(socket.ttl(), hops);
         EXPECT_EQ(raw_option(socket, IPPROTO_IP, IP_TTL), static_cast<int>(hops));
+        if (GetParam().ip().is_v6()) {
+            EXPECT_EQ(raw_option(socket, IPPROTO_IPV6, IPV6_UNICAST_HOPS), static_cast<int>(hops));
+        }
     }
     for (const std::uint32_t hops : {0u, 256u, 0x8000'0000u, 0xffff'ffffu})
         EXPECT_TRUE(fails_with(socket.set_ttl(hops), std::errc::invalid_argument)) << hops;
@@ -176,21 +179,45 @@ TEST(UdpBroadcast, NeedsTheOption) {
     EXPECT_TRUE(fails_with(sender.send_to(bytes_of(data1), everyone), std::errc::permission_denied));
 }
 
+/// Receives a datagram and gives the one number that the kernel tells with it.
+int control_number(const UdpSocket& receiver) {
+    await(receiver, POLLIN);
+    alignas(::cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control;
+    ::msghdr message{};
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    EXPECT_NE(::recvmsg(receiver.raw(), &message, 0), -1) << std::strerror(errno);
+    const auto* header = CMSG_FIRSTHDR(&message);
+    if (header == nullptr) return -1;
+    int number = 0;
+    std::memcpy(&number, CMSG_DATA(header), sizeof number);
+    return number;
+}
+
 TEST(UdpTtl, IsWhatADatagramLeavesWith) {
     const auto sender = must(UdpSocket::bind(local_v4()));
     const auto receiver = must(UdpSocket::bind(local_v4()));
     set_raw_option(receiver, IPPROTO_IP, IP_RECVTTL, 1);
     ASSERT_TRUE(ok(sender.set_ttl(42)));
     send_text(sender, data1, address_of(receiver));
-    await(receiver, POLLIN);
-    alignas(::cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control;
-    ::msghdr message{};
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    ASSERT_NE(::recvmsg(receiver.raw(), &message, 0), -1);
-    const auto* header = CMSG_FIRSTHDR(&message);
-    ASSERT_NE(header, nullptr);
-    int ttl = 0;
-    std::memcpy(&ttl, CMSG_DATA(header), sizeof ttl);
-    EXPECT_EQ(ttl, 42);
+    EXPECT_EQ(control_number(receiver), 42);
+}
+
+TEST(UdpTtl, IsWhatAnIpv6DatagramLeavesWith) {
+    const auto sender = must(UdpSocket::bind(local_v6()));
+    const auto receiver = must(UdpSocket::bind(local_v6()));
+    set_raw_option(receiver, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+    ASSERT_TRUE(ok(sender.set_ttl(42)));
+    send_text(sender, data1, address_of(receiver));
+    EXPECT_EQ(control_number(receiver), 42);
+}
+
+TEST(UdpTtl, IsWhatAnIpv6SocketSendsToAnIpv4PeerWith) {
+    const auto sender = must(UdpSocket::v6());
+    ASSERT_TRUE(ok(sender.set_only_v6(false)));
+    const auto receiver = must(UdpSocket::bind(local_v4()));
+    set_raw_option(receiver, IPPROTO_IP, IP_RECVTTL, 1);
+    ASSERT_TRUE(ok(sender.set_ttl(42)));
+    send_text(sender, data1, {must(IpAddress::parse("::ffff:127.0.0.1")), address_of(receiver).port()});
+    EXPECT_EQ(control_number(receiver), 42);
 }

@@ -64,7 +64,7 @@ std::optional<std::uint32_t> parse_scope(std::string_view text) noexcept {
 
 Result<IpAddress> IpAddress::parse(std::string_view text) noexcept {
     const auto copy = CString::from(text);
-    if (!copy) return invalid();
+    if (!copy || text.contains('%')) return invalid(); // Apple's inet_pton takes a scope, and drops it
     std::array<std::uint8_t, 16> bytes{};
     if (::inet_pton(AF_INET, copy->get(), bytes.data()) == 1)
         return v4(bytes[0], bytes[1], bytes[2], bytes[3]);

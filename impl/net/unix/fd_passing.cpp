@@ -3,7 +3,6 @@ module;
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <expected>
@@ -17,15 +16,15 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.net.local;
+import mio.net.sockio;
 import mio.os;
+import mio.os.open;
 
 namespace mio::net {
 namespace {
 
-constexpr std::size_t max_fds = 253; // SCM_MAX_FD, which no header tells
-
-struct Control {
-    alignas(::cmsghdr) std::byte bytes[CMSG_SPACE(max_fds * sizeof(int))];
+template <std::size_t size> struct Control {
+    alignas(::cmsghdr) std::byte bytes[size];
 };
 
 } // namespace
@@ -37,17 +36,17 @@ Result<std::size_t> send_fds(RawHandle handle, std::span<const std::byte> bytes,
     ::msghdr message{};
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
-    Control control{};
+    Control<CMSG_SPACE(max_fds * sizeof(RawHandle))> control{};
     if (!fds.empty()) {
         message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE(fds.size_bytes());
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(fds.size_bytes()));
         auto* header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(fds.size_bytes());
+        header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(fds.size_bytes()));
         std::memcpy(CMSG_DATA(header), fds.data(), fds.size_bytes());
     }
-    return os::check_count(::sendmsg(handle, &message, MSG_NOSIGNAL));
+    return os::check_count(::sendmsg(handle, &message, no_signal));
 }
 
 Result<ReceivedWithFds> receive_fds(RawHandle handle, std::span<std::byte> buffer,
@@ -56,33 +55,26 @@ Result<ReceivedWithFds> receive_fds(RawHandle handle, std::span<std::byte> buffe
     ::msghdr message{};
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
-    Control control{};
-    if (!fds.empty()) {
+    Control<most_control> control; // only what the kernel fills in is read
+    if (const auto room = control_room(fds.size()); room != 0) {
         message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_LEN(std::min(fds.size(), max_fds) * sizeof(int));
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(room);
     }
-    const auto count = ::recvmsg(handle, &message, MSG_CMSG_CLOEXEC);
-    if (count == -1) return std::unexpected(os::last_error());
+    const auto count = os::receive_message(handle, message);
+    if (!count) return std::unexpected(count.error());
 
     ReceivedWithFds received;
-    received.bytes = static_cast<std::size_t>(count);
+    received.bytes = *count;
     received.bytes_truncated = (message.msg_flags & MSG_TRUNC) != 0;
     received.fds_truncated = (message.msg_flags & MSG_CTRUNC) != 0;
-    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-        const auto* data = CMSG_DATA(header);
-        const auto* end = reinterpret_cast<const unsigned char*>(header) + header->cmsg_len;
-        for (; data + sizeof(int) <= end; data += sizeof(int)) {
-            int fd = invalid_handle;
-            std::memcpy(&fd, data, sizeof fd);
-            OwnedHandle owned(fd); // closed right here if the padding of the control data let in one too many
-            if (received.fds < fds.size()) {
-                fds[received.fds++] = std::move(owned);
-            } else {
-                received.fds_truncated = true;
-            }
+    os::for_each_passed(message, [&](RawHandle fd) {
+        OwnedHandle owned(fd); // closed right here if there was room for more than is wanted
+        if (received.fds < fds.size()) {
+            fds[received.fds++] = std::move(owned);
+        } else {
+            received.fds_truncated = true;
         }
-    }
+    });
     return received;
 }
 

@@ -20,6 +20,7 @@ import mio.net.quiet_write;
 import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
+import mio.os.open;
 
 namespace mio::net {
 namespace {
@@ -34,9 +35,10 @@ Result<> set_nonblocking_of(RawHandle handle, bool on) noexcept {
 } // namespace
 
 Result<std::pair<PipeSender, PipeReceiver>> make_pipe() {
-    int handles[2];
-    if (::pipe2(handles, O_CLOEXEC | O_NONBLOCK) == -1) return std::unexpected(os::last_error());
-    return std::pair(PipeSender::from_raw(handles[1]), PipeReceiver::from_raw(handles[0]));
+    auto ends = os::open_pipe();
+    if (!ends) return std::unexpected(ends.error());
+    return std::pair(PipeSender::from_raw(ends->sender.take()),
+                     PipeReceiver::from_raw(ends->receiver.take()));
 }
 
 Result<std::size_t> PipeSender::write(std::span<const std::byte> bytes) const noexcept {

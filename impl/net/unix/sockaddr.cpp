@@ -13,24 +13,34 @@ module;
 #include <span>
 #include <string_view>
 #include <system_error>
-#include <utility>
 
 module mio.net.sockaddr;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.net.address;
 import mio.net.local;
 import mio.os;
 
 namespace mio::net {
+namespace {
+
+// On BSD and Apple an address tells its own length.
+template <class Native> void set_length(Native& native, std::size_t length) noexcept {
+    const auto byte = static_cast<std::uint8_t>(length);
+    if constexpr (requires { native.sin_len; }) native.sin_len = byte;
+    if constexpr (requires { native.sin6_len; }) native.sin6_len = byte;
+    if constexpr (requires { native.sun_len; }) native.sun_len = byte;
+}
+
+} // namespace
 
 OsAddress to_os(const SocketAddress& address) noexcept {
     OsAddress result;
     const IpAddress ip = address.ip();
     if (ip.is_v4()) {
         ::sockaddr_in native{};
+        set_length(native, sizeof native);
         native.sin_family = AF_INET;
         native.sin_port = htons(address.port());
         std::memcpy(&native.sin_addr, ip.bytes().data(), sizeof native.sin_addr);
@@ -38,6 +48,7 @@ OsAddress to_os(const SocketAddress& address) noexcept {
         result.length = sizeof native;
     } else {
         ::sockaddr_in6 native{};
+        set_length(native, sizeof native);
         native.sin6_family = AF_INET6;
         native.sin6_port = htons(address.port());
         native.sin6_flowinfo = htonl(address.flow_info());
@@ -80,6 +91,7 @@ OsAddress to_os(const UnixAddress& address) noexcept {
         std::ranges::copy(*name, native.sun_path + 1);
         length += 1 + name->size();
     }
+    set_length(native, length);
     OsAddress result;
     std::memcpy(&result.storage, &native, sizeof native);
     result.length = static_cast<::socklen_t>(length);
@@ -88,26 +100,14 @@ OsAddress to_os(const UnixAddress& address) noexcept {
 
 UnixAddress unix_from_os(const OsAddress& address) noexcept {
     constexpr std::size_t begin = offsetof(::sockaddr_un, sun_path);
-    // A sender that was never bound has an address of length 0. One whose path fills sun_path and has no NUL is
-    // reported by Linux as one byte longer than the structure.
+    // A sender that was never bound has an address of length 0, whose family was not filled in. One whose path fills
+    // sun_path and has no NUL is reported by Linux as one byte longer than the structure.
     const std::size_t end = std::min<std::size_t>(address.length, sizeof(::sockaddr_un));
     if (end <= begin || address.storage.ss_family != AF_UNIX) return UnixAddress::unnamed();
     return UnixAddress::from_kernel({reinterpret_cast<const char*>(&address.storage) + begin, end - begin});
 }
 
 int family_of(const SocketAddress& address) noexcept { return address.ip().is_v4() ? AF_INET : AF_INET6; }
-
-Result<OwnedHandle> make_socket(int family, int type) noexcept {
-    return os::check_handle(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-}
-
-Result<std::pair<OwnedHandle, OwnedHandle>> make_socket_pair(int type) noexcept {
-    int handles[2];
-    if (::socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, handles) == -1) {
-        return std::unexpected(os::last_error());
-    }
-    return std::pair(OwnedHandle(handles[0]), OwnedHandle(handles[1]));
-}
 
 namespace {
 
@@ -165,6 +165,29 @@ Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept 
     const auto value = get_option<int>(handle, level, name);
     if (!value) return std::unexpected(value.error());
     return static_cast<std::uint32_t>(*value);
+}
+
+Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
+    const auto address = address_of(handle, ::getsockname);
+    if (!address) return std::unexpected(address.error());
+    if (address->storage.ss_family != AF_INET6) return set_count(handle, IPPROTO_IP, IP_TTL, hops);
+    // Linux would take 0, with which no packet gets anywhere.
+    if (hops == 0 || hops > 255) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (auto set = set_count(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops); !set) return set;
+    // For the packets to IPv4 peers that an IPv6 socket may have. Not all systems let it have that option.
+    [[maybe_unused]] const auto ignored = set_count(handle, IPPROTO_IP, IP_TTL, hops);
+    return {};
+}
+
+Result<std::uint32_t> get_hops(RawHandle handle) noexcept {
+    constexpr std::uint32_t usual = 64; // what these kernels begin with
+    const auto address = address_of(handle, ::getsockname);
+    if (!address) return std::unexpected(address.error());
+    if (address->storage.ss_family != AF_INET6) return get_count(handle, IPPROTO_IP, IP_TTL);
+    const auto hops = get_option<int>(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS);
+    if (!hops) return std::unexpected(hops.error());
+    // BSD and Apple answer -1 as long as nobody has set it.
+    return *hops < 0 ? usual : static_cast<std::uint32_t>(*hops);
 }
 
 Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {

@@ -1,6 +1,5 @@
 /// @file
-/// What the bodies of all Unix sockets share: addresses as the OS has them, options, creation. For bodies
-/// only.
+/// What the bodies of all Unix sockets share: addresses as the OS has them, and options. For bodies only.
 
 module;
 
@@ -11,13 +10,11 @@ module;
 #include <expected>
 #include <system_error>
 #include <type_traits>
-#include <utility>
 
 export module mio.net.sockaddr;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.net.address;
 import mio.net.local;
 import mio.os;
@@ -48,12 +45,6 @@ export UnixAddress unix_from_os(const OsAddress&) noexcept;
 
 /// The family of socket that can use `address`.
 export int family_of(const SocketAddress& address) noexcept;
-
-/// A new socket, non-blocking and close-on-exec. @see socket(2)
-export Result<OwnedHandle> make_socket(int family, int type) noexcept;
-
-/// A pair of connected sockets, non-blocking and close-on-exec. @see socketpair(2)
-export Result<std::pair<OwnedHandle, OwnedHandle>> make_socket_pair(int type) noexcept;
 
 /// @see getsockname(2)
 export Result<SocketAddress> local_address_of(RawHandle) noexcept;
@@ -86,6 +77,25 @@ export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
 /// it.
 export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
 export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
+
+/// SO_REUSEPORT, or FreeBSD's variant of it that spreads what comes in.
+#ifdef SO_REUSEPORT_LB
+export inline constexpr int reuse_port_option = SO_REUSEPORT_LB;
+#else
+export inline constexpr int reuse_port_option = SO_REUSEPORT;
+#endif
+
+/// SO_LINGER in seconds, which Apple counts in clock ticks.
+#ifdef SO_LINGER_SEC
+export inline constexpr int linger_option = SO_LINGER_SEC;
+#else
+export inline constexpr int linger_option = SO_LINGER;
+#endif
+
+/// How many routers a packet passes at the most, by whatever option the socket's family has for that. Errors:
+/// `std::errc::invalid_argument` unless from 1 to 255; the OS's own.
+export Result<> set_hops(RawHandle, std::uint32_t hops) noexcept;
+export Result<std::uint32_t> get_hops(RawHandle) noexcept;
 
 /// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which the BSDs take as a byte. Linux takes a byte, too.
 export Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept;

@@ -20,6 +20,14 @@ import mio.os;
 
 namespace mio::net {
 
+/// The flag of a send call that keeps it from raising SIGPIPE. Apple's older headers have none; there the sockets are
+/// made so that they don't.
+#ifdef MSG_NOSIGNAL
+export inline constexpr int no_signal = MSG_NOSIGNAL;
+#else
+export inline constexpr int no_signal = 0;
+#endif
+
 /// @see recv(2)
 export inline Result<std::size_t> receive(RawHandle handle, std::span<std::byte> buffer,
                                           int flags = 0) noexcept {
@@ -28,7 +36,7 @@ export inline Result<std::size_t> receive(RawHandle handle, std::span<std::byte>
 
 /// Never raises SIGPIPE. @see send(2)
 export inline Result<std::size_t> send(RawHandle handle, std::span<const std::byte> bytes) noexcept {
-    return os::check_count(::send(handle, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    return os::check_count(::send(handle, bytes.data(), bytes.size(), no_signal));
 }
 
 /// The buffers as the OS takes them: no more than it takes in one call.
@@ -44,7 +52,7 @@ export inline Result<std::size_t> receive_vectored(RawHandle handle,
     const auto vectors = vectors_of(buffers);
     ::msghdr message{};
     message.msg_iov = vectors.data();
-    message.msg_iovlen = vectors.size();
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(vectors.size());
     return os::check_count(::recvmsg(handle, &message, 0));
 }
 
@@ -53,8 +61,8 @@ export inline Result<std::size_t> send_vectored(RawHandle handle, std::span<cons
     const auto vectors = vectors_of(buffers);
     ::msghdr message{};
     message.msg_iov = vectors.data();
-    message.msg_iovlen = vectors.size();
-    return os::check_count(::sendmsg(handle, &message, MSG_NOSIGNAL));
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(vectors.size());
+    return os::check_count(::sendmsg(handle, &message, no_signal));
 }
 
 /// @see shutdown(2)

@@ -1,6 +1,5 @@
 module;
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -15,12 +14,16 @@ import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.address;
 import mio.net.sockaddr;
-import mio.os;
+import mio.os.open;
 
 namespace mio::net {
 
 Result<TcpListener> TcpListener::bind(const SocketAddress& address) {
-    constexpr int backlog = 128;
+    constexpr int usual_backlog = 128;
+    return bind(address, usual_backlog);
+}
+
+Result<TcpListener> TcpListener::bind(const SocketAddress& address, int backlog) {
     auto socket = address.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6();
     if (!socket) return std::unexpected(socket.error());
     if (auto reused = socket->set_reuse_address(true); !reused) return std::unexpected(reused.error());
@@ -31,9 +34,10 @@ Result<TcpListener> TcpListener::bind(const SocketAddress& address) {
 Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept {
     return try_io(Interest::readable, [this]() -> Result<std::pair<TcpStream, SocketAddress>> {
         OsAddress peer;
-        auto handle =
-            os::check_handle(::accept4(raw(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        auto handle = os::accept_socket(raw(), peer.get(), &peer.length);
         if (!handle) return std::unexpected(handle.error());
+        // So BSD and Apple hand out a connection that is gone again.
+        if (peer.length == 0) return std::unexpected(std::make_error_code(std::errc::connection_aborted));
         auto address = from_os(peer);
         if (!address) return std::unexpected(address.error());
         return std::pair(TcpStream::from_raw(handle->take()), *address);
@@ -42,9 +46,7 @@ Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept
 
 Result<SocketAddress> TcpListener::local_address() const noexcept { return local_address_of(raw()); }
 
-Result<> TcpListener::set_ttl(std::uint32_t hops) const noexcept {
-    return set_count(raw(), IPPROTO_IP, IP_TTL, hops);
-}
-Result<std::uint32_t> TcpListener::ttl() const noexcept { return get_count(raw(), IPPROTO_IP, IP_TTL); }
+Result<> TcpListener::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
+Result<std::uint32_t> TcpListener::ttl() const noexcept { return get_hops(raw()); }
 
 } // namespace mio::net

@@ -21,17 +21,18 @@ import mio.core.owned_handle;
 import mio.net.address;
 import mio.net.sockaddr;
 import mio.os;
+import mio.os.open;
 
 namespace mio::net {
 
 Result<TcpSocket> TcpSocket::v4() {
-    auto handle = make_socket(AF_INET, SOCK_STREAM);
+    auto handle = os::open_socket(AF_INET, SOCK_STREAM);
     if (!handle) return std::unexpected(handle.error());
     return TcpSocket(handle->take());
 }
 
 Result<TcpSocket> TcpSocket::v6() {
-    auto handle = make_socket(AF_INET6, SOCK_STREAM);
+    auto handle = os::open_socket(AF_INET6, SOCK_STREAM);
     if (!handle) return std::unexpected(handle.error());
     return TcpSocket(handle->take());
 }
@@ -41,9 +42,9 @@ Result<> TcpSocket::set_reuse_address(bool on) const noexcept {
 }
 Result<bool> TcpSocket::reuse_address() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEADDR); }
 Result<> TcpSocket::set_reuse_port(bool on) const noexcept {
-    return set_flag(raw(), SOL_SOCKET, SO_REUSEPORT, on);
+    return set_flag(raw(), SOL_SOCKET, reuse_port_option, on);
 }
-Result<bool> TcpSocket::reuse_port() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEPORT); }
+Result<bool> TcpSocket::reuse_port() const noexcept { return get_flag(raw(), SOL_SOCKET, reuse_port_option); }
 Result<> TcpSocket::set_only_v6(bool on) const noexcept {
     return set_flag(raw(), IPPROTO_IPV6, IPV6_V6ONLY, on);
 }
@@ -67,11 +68,11 @@ Result<> TcpSocket::set_linger(std::optional<std::chrono::milliseconds> limit) c
         option.l_onoff = 1;
         option.l_linger = static_cast<int>(seconds);
     }
-    return set_option(raw(), SOL_SOCKET, SO_LINGER, option);
+    return set_option(raw(), SOL_SOCKET, linger_option, option);
 }
 
 Result<std::optional<std::chrono::seconds>> TcpSocket::linger() const noexcept {
-    const auto option = get_option<::linger>(raw(), SOL_SOCKET, SO_LINGER);
+    const auto option = get_option<::linger>(raw(), SOL_SOCKET, linger_option);
     if (!option) return std::unexpected(option.error());
     if (option->l_onoff == 0) return std::nullopt;
     return std::chrono::seconds(option->l_linger);

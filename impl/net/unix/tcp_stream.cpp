@@ -76,10 +76,8 @@ Result<> TcpStream::set_nodelay(bool on) const noexcept {
     return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on);
 }
 Result<bool> TcpStream::nodelay() const noexcept { return get_flag(raw(), IPPROTO_TCP, TCP_NODELAY); }
-Result<> TcpStream::set_ttl(std::uint32_t hops) const noexcept {
-    return set_count(raw(), IPPROTO_IP, IP_TTL, hops);
-}
-Result<std::uint32_t> TcpStream::ttl() const noexcept { return get_count(raw(), IPPROTO_IP, IP_TTL); }
+Result<> TcpStream::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
+Result<std::uint32_t> TcpStream::ttl() const noexcept { return get_hops(raw()); }
 
 Result<SocketAddress> TcpStream::peer_address() const noexcept { return peer_address_of(raw()); }
 Result<SocketAddress> TcpStream::local_address() const noexcept { return local_address_of(raw()); }

@@ -18,15 +18,17 @@ import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.address;
+import mio.net.offload;
 import mio.net.sockaddr;
 import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
+import mio.os.open;
 
 namespace mio::net {
 namespace {
 
-Result<OwnedHandle> make_udp(int family) noexcept { return make_socket(family, SOCK_DGRAM); }
+Result<OwnedHandle> make_udp(int family) noexcept { return os::open_socket(family, SOCK_DGRAM); }
 
 Result<std::pair<std::size_t, SocketAddress>>
 receive_with_sender(RawHandle handle, std::span<std::byte> buffer, int flags) noexcept {
@@ -94,7 +96,7 @@ Result<std::size_t> UdpSocket::send_to(std::span<const std::byte> bytes,
     return try_io(Interest::writable, [&] {
         const OsAddress native = to_os(peer);
         return os::check_count(
-            ::sendto(raw(), bytes.data(), bytes.size(), MSG_NOSIGNAL, native.get(), native.length));
+            ::sendto(raw(), bytes.data(), bytes.size(), no_signal, native.get(), native.length));
     });
 }
 
@@ -124,10 +126,8 @@ Result<> UdpSocket::set_broadcast(bool on) const noexcept {
     return set_flag(raw(), SOL_SOCKET, SO_BROADCAST, on);
 }
 Result<bool> UdpSocket::broadcast() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_BROADCAST); }
-Result<> UdpSocket::set_ttl(std::uint32_t hops) const noexcept {
-    return set_count(raw(), IPPROTO_IP, IP_TTL, hops);
-}
-Result<std::uint32_t> UdpSocket::ttl() const noexcept { return get_count(raw(), IPPROTO_IP, IP_TTL); }
+Result<> UdpSocket::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
+Result<std::uint32_t> UdpSocket::ttl() const noexcept { return get_hops(raw()); }
 
 Result<> UdpSocket::set_multicast_loop_v4(bool on) const noexcept {
     return set_multicast_option(raw(), IP_MULTICAST_LOOP, on ? 1 : 0);
@@ -175,9 +175,18 @@ Result<> UdpSocket::set_reuse_address(bool on) const noexcept {
 }
 Result<bool> UdpSocket::reuse_address() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEADDR); }
 Result<> UdpSocket::set_reuse_port(bool on) const noexcept {
-    return set_flag(raw(), SOL_SOCKET, SO_REUSEPORT, on);
+    return set_flag(raw(), SOL_SOCKET, reuse_port_option, on);
 }
-Result<bool> UdpSocket::reuse_port() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEPORT); }
+Result<bool> UdpSocket::reuse_port() const noexcept { return get_flag(raw(), SOL_SOCKET, reuse_port_option); }
+
+Result<> UdpSocket::set_segment_size(std::uint16_t bytes) const noexcept {
+    return net::set_segment_size(raw(), bytes);
+}
+Result<std::uint16_t> UdpSocket::segment_size() const noexcept { return net::segment_size(raw()); }
+Result<> UdpSocket::set_receive_offload(bool on) const noexcept {
+    return net::set_receive_offload(raw(), on);
+}
+Result<bool> UdpSocket::receive_offload() const noexcept { return net::receive_offload(raw()); }
 
 Result<SocketAddress> UdpSocket::local_address() const noexcept { return local_address_of(raw()); }
 Result<SocketAddress> UdpSocket::peer_address() const noexcept { return peer_address_of(raw()); }

@@ -20,6 +20,7 @@ import mio.net.sockaddr;
 import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
+import mio.os.open;
 
 namespace mio::net {
 namespace {
@@ -36,7 +37,7 @@ Result<std::pair<std::size_t, UnixAddress>> receive_with_sender(RawHandle handle
 } // namespace
 
 Result<UnixDatagram> UnixDatagram::unbound() {
-    auto handle = make_socket(AF_UNIX, SOCK_DGRAM);
+    auto handle = os::open_socket(AF_UNIX, SOCK_DGRAM);
     if (!handle) return std::unexpected(handle.error());
     return UnixDatagram(handle->take());
 }
@@ -56,7 +57,7 @@ Result<UnixDatagram> UnixDatagram::bind(std::string_view path) {
 }
 
 Result<std::pair<UnixDatagram, UnixDatagram>> UnixDatagram::pair() {
-    auto handles = make_socket_pair(SOCK_DGRAM);
+    auto handles = os::open_socket_pair(SOCK_DGRAM);
     if (!handles) return std::unexpected(handles.error());
     return std::pair(UnixDatagram(handles->first.take()), UnixDatagram(handles->second.take()));
 }
@@ -77,7 +78,7 @@ Result<std::size_t> UnixDatagram::send_to(std::span<const std::byte> bytes,
     return try_io(Interest::writable, [&] {
         const OsAddress native = to_os(peer);
         return os::check_count(
-            ::sendto(raw(), bytes.data(), bytes.size(), MSG_NOSIGNAL, native.get(), native.length));
+            ::sendto(raw(), bytes.data(), bytes.size(), no_signal, native.get(), native.length));
     });
 }
 

@@ -8,6 +8,7 @@ module;
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <expected>
 #include <string_view>
@@ -22,6 +23,7 @@ import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.sockaddr;
 import mio.os;
+import mio.os.open;
 
 namespace mio::net {
 namespace {
@@ -74,8 +76,8 @@ bool is_left_over(const UnixAddress& address) noexcept {
 } // namespace
 
 Result<UnixListener> UnixListener::bind(const UnixAddress& address) {
-    constexpr int longest = -1;
-    auto handle = make_socket(AF_UNIX, SOCK_STREAM);
+    constexpr int longest = INT_MAX; // not -1, of which NetBSD makes 0
+    auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
     if (!handle) return std::unexpected(handle.error());
     const OsAddress native = to_os(address);
     if (::bind(handle->get(), native.get(), native.length) == -1) return std::unexpected(os::last_error());
@@ -106,8 +108,7 @@ Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
 Result<std::pair<UnixStream, UnixAddress>> UnixListener::accept() const noexcept {
     return try_io(Interest::readable, [this]() -> Result<std::pair<UnixStream, UnixAddress>> {
         OsAddress peer;
-        auto handle =
-            os::check_handle(::accept4(raw(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        auto handle = os::accept_socket(raw(), peer.get(), &peer.length);
         if (!handle) return std::unexpected(handle.error());
         return std::pair(UnixStream::from_raw(handle->take()), unix_from_os(peer));
     });

@@ -21,11 +21,12 @@ import mio.net.sockaddr;
 import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
+import mio.os.open;
 
 namespace mio::net {
 
 Result<UnixStream> UnixStream::connect(const UnixAddress& peer) {
-    auto handle = make_socket(AF_UNIX, SOCK_STREAM);
+    auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
     if (!handle) return std::unexpected(handle.error());
     const OsAddress native = to_os(peer);
     // EAGAIN is an error here: the listener's queue is full, and nothing was started.
@@ -42,7 +43,7 @@ Result<UnixStream> UnixStream::connect(std::string_view path) {
 }
 
 Result<std::pair<UnixStream, UnixStream>> UnixStream::pair() {
-    auto handles = make_socket_pair(SOCK_STREAM);
+    auto handles = os::open_socket_pair(SOCK_STREAM);
     if (!handles) return std::unexpected(handles.error());
     return std::pair(UnixStream(handles->first.take()), UnixStream(handles->second.take()));
 }

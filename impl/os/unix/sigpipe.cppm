@@ -6,7 +6,6 @@ module;
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
-#include <ctime>
 #include <system_error>
 
 export module mio.os.sigpipe;
@@ -15,19 +14,25 @@ import mio.core.error;
 
 namespace mio::os {
 
-/// While it lives, a SIGPIPE that this thread causes is swallowed; one that was pending before stays. Costs three
-/// system calls, and a fourth when there may be something to swallow.
-/// @see sigpending(2), pthread_sigmask(3), sigtimedwait(2)
+/// Takes the SIGPIPE that is pending for this thread back, if there is one. It has to be all that is in `sigpipe`, and
+/// blocked. @see sigtimedwait(2), sigwait(2)
+void take_back(const ::sigset_t& sigpipe) noexcept;
+
+/// While it lives, a SIGPIPE that this thread causes is swallowed; one that was pending before stays. It works where
+/// the kernel sends that signal to the thread, as Linux, FreeBSD, OpenBSD and DragonFly do; Apple and NetBSD send it
+/// to the process. Costs three system calls, and a fourth when there may be something to swallow (two more on OpenBSD).
+/// @see sigpending(2), pthread_sigmask(3)
 export class SigpipeSwallower {
   public:
     SigpipeSwallower() noexcept {
+        // No `::` before the functions on sets: on Apple they are macros.
         ::sigset_t pending;
-        ::sigemptyset(&pending);
+        sigemptyset(&pending);
         ::sigpending(&pending);
-        was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+        was_pending_ = sigismember(&pending, SIGPIPE) == 1;
         if (was_pending_) return; // it is blocked, and taking ours back could take that one
-        ::sigemptyset(&sigpipe_);
-        ::sigaddset(&sigpipe_, SIGPIPE);
+        sigemptyset(&sigpipe_);
+        sigaddset(&sigpipe_, SIGPIPE);
         ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
     }
     SigpipeSwallower(const SigpipeSwallower&) = delete;
@@ -35,11 +40,7 @@ export class SigpipeSwallower {
     ~SigpipeSwallower() {
         if (was_pending_) return;
         const int saved = errno;
-        if (maybe_raised_) {
-            constexpr ::timespec at_once{};
-            while (::sigtimedwait(&sigpipe_, nullptr, &at_once) == -1 && errno == EINTR) {
-            }
-        }
+        if (maybe_raised_) take_back(sigpipe_);
         ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
         errno = saved;
     }

@@ -1,6 +1,5 @@
 module;
 
-#include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/types.h>
 
@@ -14,15 +13,12 @@ module mio.net.transfer;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.source;
 import mio.core.types;
 import mio.net.socket;
 import mio.os;
 import mio.os.sigpipe;
 
 namespace mio::net {
-
-// Neither call has a flag against SIGPIPE.
 
 Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t offset,
                               std::size_t count) noexcept {
@@ -31,20 +27,8 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
     }
     return to.try_io(Interest::writable, [&] {
         auto position = static_cast<::off_t>(offset);
-        os::SigpipeSwallower swallower;
+        os::SigpipeSwallower swallower; // the call has no flag against SIGPIPE
         return swallower.watch(os::check_count(::sendfile(to.raw(), file, &position, count)), count);
-    });
-}
-
-Result<std::size_t> splice(const IoSource& from, const IoSource& to, std::size_t count) noexcept {
-    // Which side it would have to wait for, the call does not tell.
-    return from.try_io(Interest::readable, [&] {
-        return to.try_io(Interest::writable, [&] {
-            os::SigpipeSwallower swallower;
-            const auto moved =
-                ::splice(from.raw(), nullptr, to.raw(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-            return swallower.watch(os::check_count(moved), count);
-        });
     });
 }
 

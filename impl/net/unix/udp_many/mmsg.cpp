@@ -1,17 +1,13 @@
-// Many datagrams in one system call, and the offloads of Linux.
+// Many datagrams in one system call: Linux, FreeBSD, NetBSD and OpenBSD.
 
 module;
 
-#include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <expected>
 #include <span>
 #include <system_error>
@@ -22,7 +18,9 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.net.address;
+import mio.net.offload;
 import mio.net.sockaddr;
+import mio.net.sockio;
 import mio.os;
 
 namespace mio::net {
@@ -34,16 +32,6 @@ constexpr std::size_t batch_size = 64; // 15 KiB of stack, and the gain has long
 struct Control {
     alignas(::cmsghdr) std::byte bytes[CMSG_SPACE(sizeof(int))];
 };
-
-std::uint16_t segment_size_in(::msghdr& message) noexcept {
-    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != IPPROTO_UDP || header->cmsg_type != UDP_GRO) continue;
-        int size = 0;
-        std::memcpy(&size, CMSG_DATA(header), sizeof size);
-        return static_cast<std::uint16_t>(size);
-    }
-    return 0;
-}
 
 Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagram> datagrams) noexcept {
     // Not cleared: a call seldom needs all of them.
@@ -63,7 +51,7 @@ Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagra
         message.msg_namelen = peers[i].length;
     }
     return os::check_count(
-        ::sendmmsg(handle, messages.data(), static_cast<unsigned>(datagrams.size()), MSG_NOSIGNAL));
+        ::sendmmsg(handle, messages.data(), static_cast<unsigned>(datagrams.size()), no_signal));
 }
 
 Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> datagrams) noexcept {
@@ -89,7 +77,7 @@ Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> 
         auto& datagram = datagrams[i];
         auto& message = messages[i].msg_hdr;
         senders[i].length = message.msg_namelen;
-        datagram.size = messages[i].msg_len;
+        datagram.size = static_cast<std::size_t>(messages[i].msg_len);
         datagram.peer = from_os(senders[i]).value_or(SocketAddress());
         datagram.truncated = (message.msg_flags & MSG_TRUNC) != 0;
         datagram.segment_size = segment_size_in(message);
@@ -126,18 +114,5 @@ Result<std::size_t> UdpSocket::receive_many(std::span<IncomingDatagram> datagram
         return in_batches(datagrams, [this](auto chunk) { return receive_batch(raw(), chunk); });
     });
 }
-
-Result<> UdpSocket::set_segment_size(std::uint16_t bytes) const noexcept {
-    return set_count(raw(), IPPROTO_UDP, UDP_SEGMENT, bytes);
-}
-Result<std::uint16_t> UdpSocket::segment_size() const noexcept {
-    const auto size = get_count(raw(), IPPROTO_UDP, UDP_SEGMENT);
-    if (!size) return std::unexpected(size.error());
-    return static_cast<std::uint16_t>(*size);
-}
-Result<> UdpSocket::set_receive_offload(bool on) const noexcept {
-    return set_flag(raw(), IPPROTO_UDP, UDP_GRO, on);
-}
-Result<bool> UdpSocket::receive_offload() const noexcept { return get_flag(raw(), IPPROTO_UDP, UDP_GRO); }
 
 } // namespace mio::net

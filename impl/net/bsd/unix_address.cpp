@@ -1,0 +1,26 @@
+// There are no abstract names.
+
+module;
+
+#include <expected>
+#include <string_view>
+#include <system_error>
+
+module mio.net.local;
+
+import mio.core.error;
+
+namespace mio::net {
+
+Result<UnixAddress> UnixAddress::from_abstract(std::string_view) noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+
+UnixAddress UnixAddress::from_kernel(std::string_view sun_path) noexcept {
+    // An unnamed socket has an address of 14 or 16 bytes on some of these systems, all of them zero.
+    const auto path = sun_path.substr(0, sun_path.find('\0'));
+    if (path.empty()) return unnamed();
+    return UnixAddress(Kind::path, path);
+}
+
+} // namespace mio::net

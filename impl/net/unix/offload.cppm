@@ -1,0 +1,26 @@
+/// @file
+/// What a network card, or the kernel for it, does with datagrams that belong together. For bodies only.
+
+module;
+
+#include <sys/socket.h>
+
+#include <cstdint>
+
+export module mio.net.offload;
+
+import mio.core.error;
+import mio.core.handle;
+
+namespace mio::net {
+
+/// The length of the datagrams that were joined in `message`, or 0.
+export std::uint16_t segment_size_in(::msghdr& message) noexcept;
+
+/// As `UdpSocket`'s of the same name.
+export Result<> set_segment_size(RawHandle, std::uint16_t bytes) noexcept;
+export Result<std::uint16_t> segment_size(RawHandle) noexcept;
+export Result<> set_receive_offload(RawHandle, bool on) noexcept;
+export Result<bool> receive_offload(RawHandle) noexcept;
+
+} // namespace mio::net

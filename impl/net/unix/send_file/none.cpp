@@ -1,0 +1,22 @@
+// NetBSD and OpenBSD have no such call.
+
+module;
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <system_error>
+
+module mio.net.transfer;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.net.socket;
+
+namespace mio::net {
+
+Result<std::size_t> send_file(const Socket&, RawHandle, std::uint64_t, std::size_t) noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+
+} // namespace mio::net

@@ -1,0 +1,86 @@
+// Many datagrams, a system call for each: Apple and DragonFly.
+
+module;
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <expected>
+#include <span>
+#include <system_error>
+
+module mio.net.udp;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.types;
+import mio.net.address;
+import mio.net.offload;
+import mio.net.sockaddr;
+import mio.net.sockio;
+import mio.os;
+
+namespace mio::net {
+namespace {
+
+Result<std::size_t> send_one(RawHandle handle, const OutgoingDatagram& datagram) noexcept {
+    if (datagram.peer == SocketAddress()) return net::send(handle, datagram.bytes);
+    const OsAddress native = to_os(datagram.peer);
+    return os::check_count(::sendto(handle, datagram.bytes.data(), datagram.bytes.size(), no_signal,
+                                    native.get(), native.length));
+}
+
+// Room for the length of a segment, an int, which is all that is asked for.
+struct Control {
+    alignas(::cmsghdr) std::byte bytes[CMSG_SPACE(sizeof(int))];
+};
+
+Result<std::size_t> receive_one(RawHandle handle, IncomingDatagram& datagram) noexcept {
+    ::iovec vector{datagram.buffer.data(), datagram.buffer.size()};
+    OsAddress sender;
+    Control control;
+    ::msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    message.msg_name = sender.get();
+    message.msg_namelen = sender.length;
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    const auto size = os::check_count(::recvmsg(handle, &message, MSG_DONTWAIT));
+    if (!size) return size;
+    sender.length = message.msg_namelen;
+    datagram.size = *size;
+    datagram.peer = from_os(sender).value_or(SocketAddress());
+    datagram.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+    datagram.segment_size = segment_size_in(message);
+    return size;
+}
+
+// One after the other until one fails. What went before an error counts.
+template <class Datagram, class One>
+Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcept {
+    std::size_t done = 0;
+    for (auto& datagram : datagrams) {
+        const auto size = one(datagram);
+        if (!size) return done == 0 ? size : Result<std::size_t>(done);
+        ++done;
+    }
+    return done;
+}
+
+} // namespace
+
+Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
+    return try_io(Interest::writable, [&] {
+        return one_by_one(datagrams, [this](const auto& datagram) { return send_one(raw(), datagram); });
+    });
+}
+
+Result<std::size_t> UdpSocket::receive_many(std::span<IncomingDatagram> datagrams) const noexcept {
+    return try_io(Interest::readable, [&] {
+        return one_by_one(datagrams, [this](auto& datagram) { return receive_one(raw(), datagram); });
+    });
+}
+
+} // namespace mio::net

@@ -1,0 +1,54 @@
+// What systems other than Linux do not have is refused, and their unnamed sockets are unnamed.
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <system_error>
+
+#include "support.hpp"
+
+using namespace test;
+using namespace std::string_view_literals;
+using mio::Errc;
+using mio::net::UdpSocket;
+using mio::net::UnixAddress;
+using mio::net::UnixStream;
+
+TEST(Without, AbstractNamesIsUnsupported) {
+    EXPECT_TRUE(fails_with(UnixAddress::from_abstract("name"), Errc::unsupported));
+    EXPECT_TRUE(fails_with(UnixAddress::from_abstract(""), Errc::unsupported));
+}
+
+TEST(Without, AbstractNamesAnAddressOfZerosIsUnnamed) {
+    for (const std::size_t size : {0u, 1u, 12u, 14u, 16u, 104u})
+        EXPECT_TRUE(
+            UnixAddress::from_kernel(std::string_view(std::array<char, 104>{}.data(), size)).is_unnamed())
+            << size;
+}
+
+TEST(Without, AbstractNamesAPathEndsAtItsNulOrWithTheRoom) {
+    EXPECT_EQ(UnixAddress::from_kernel("/tmp/x"sv), must(UnixAddress::from_path("/tmp/x")));
+    EXPECT_EQ(UnixAddress::from_kernel("/tmp/x\0"sv), must(UnixAddress::from_path("/tmp/x")));
+    EXPECT_EQ(UnixAddress::from_kernel("/tmp/x\0\0\0rest"sv), must(UnixAddress::from_path("/tmp/x")));
+    EXPECT_TRUE(UnixAddress::from_kernel("\0/tmp/x"sv).is_unnamed());
+}
+
+TEST(Without, OffloadsIsUnsupported) {
+    const auto socket = must(UdpSocket::v4());
+    EXPECT_TRUE(fails_with(socket.set_segment_size(1000), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.segment_size(), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.set_receive_offload(true), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.receive_offload(), Errc::unsupported));
+}
+
+TEST(Without, SpliceAndSendFileIsUnsupportedAndMovesNothing) {
+    const auto [sender, receiver] = must(mio::net::make_pipe());
+    const auto [one, other] = must(UnixStream::pair());
+    std::array<std::byte, 3> bytes{};
+    ASSERT_EQ(must(sender.write(bytes)), bytes.size());
+    EXPECT_TRUE(fails_with(mio::net::splice(receiver, one, 3), Errc::unsupported));
+    EXPECT_TRUE(fails_with(mio::net::send_file(one, receiver.raw(), 0, 3), Errc::unsupported));
+    EXPECT_EQ(must(receiver.read(bytes)), bytes.size());
+    EXPECT_TRUE(blocks(other.read(bytes)));
+}

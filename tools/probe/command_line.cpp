@@ -41,6 +41,12 @@ template <class T> T value_of(std::string_view name, Parsed<T> parsed) {
     return std::move(*parsed);
 }
 
+std::string listed(const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
 class Info : public Subcommand {
   public:
     explicit Info(CLI::App& app)
@@ -61,11 +67,18 @@ class Events : public Subcommand {
     explicit Events(CLI::App& app)
         : Subcommand(app, "events", "What is reported in each situation, played on real sockets") {
         app_.add_option("--scenario", options_.scenarios, "Play these only; see --list")->type_name("NAME");
+        app_.add_option("--backend", options_.backends,
+                        "Play them on these, side by side\n(the one that Poll uses)")
+            ->type_name("A[,B...]")
+            ->delimiter(',');
         app_.add_flag("--list", options_.list, "Name the scenarios, with a line on each");
         app_.add_flag("--check", options_.check,
                       "Compare with what is documented; exit status 1 if it differs");
         app_.add_flag("--json", options_.json, "Print one JSON document");
-        app_.footer("Predicates: " + std::string(predicate_legend)
+        app_.footer("Backends of this build: " + listed(backends())
+                    + ". Side by side, what differs is marked: the predicates\n"
+                      "of a step, all its records taken together.\n\nPredicates: "
+                    + std::string(predicate_legend)
                     + ".\n\nExamples:\n  mio-probe events --check\n"
                       "  mio-probe events --scenario tcp-peer-close tcp-peer-reset");
     }

@@ -57,10 +57,30 @@ export enum class State {
     urgent,      ///< urgent data has arrived
     read_closed, ///< the peer closed its writing side
     closed,      ///< both directions are closed
+    failed,      ///< an error is pending
 };
 
 /// Waits until the kernel shows `state` for `handle`. Fails (`std::errc::timed_out`) if it does not in two seconds.
 export mio::Result<> await(mio::RawHandle handle, State state);
+
+/// Whether the kernel shows `state` for `handle` now or in the next moment.
+export mio::Result<bool> becomes(mio::RawHandle handle, State state);
+
+/// A folder for a moment, that nobody else can enter. Its name is short enough for Unix sockets in it.
+export class TemporaryFolder {
+  public:
+    /// Throws `Refused`.
+    TemporaryFolder();
+    ~TemporaryFolder();
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+    /// The path of something in it, which goes with it.
+    [[nodiscard]] std::string operator/(std::string_view name) const;
+
+  private:
+    std::string path_;
+};
 
 /// Makes closing the TCP socket reset the connection.
 export mio::Result<> reset_on_close(mio::RawHandle socket);

@@ -10,8 +10,10 @@ module;
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <expected>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +24,7 @@ module;
 module probe.os;
 
 import mio;
+import probe.failure;
 
 namespace probe::os {
 namespace {
@@ -57,6 +60,7 @@ short poll_flag(State state) {
     case State::read_closed: return POLLIN;
 #endif
     case State::closed: return POLLHUP;
+    case State::failed: return POLLERR;
     }
     std::unreachable();
 }
@@ -136,6 +140,31 @@ mio::Result<> await(mio::RawHandle handle, State state) {
         if ((*seen & flag) != 0) return {};
     }
     return std::unexpected(make_error_code(std::errc::timed_out));
+}
+
+mio::Result<bool> becomes(mio::RawHandle handle, State state) {
+    const short flag = poll_flag(state);
+    const auto seen = holding(handle, flag, 20ms);
+    if (!seen) return std::unexpected(seen.error());
+    return (*seen & flag) != 0;
+}
+
+TemporaryFolder::TemporaryFolder() {
+    constexpr std::size_t longest = 64; // of the hundred and some bytes that a socket's path may have
+    std::error_code error;
+    auto parent = std::filesystem::temp_directory_path(error);
+    if (error || parent.native().size() > longest) parent = "/tmp";
+    path_ = (parent / "mio-probe-XXXXXX").string();
+    if (::mkdtemp(path_.data()) == nullptr) throw Refused{"mkdtemp", last_error().error(), path_};
+}
+
+TemporaryFolder::~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+std::string TemporaryFolder::operator/(std::string_view name) const {
+    return path_ + '/' + std::string(name);
 }
 
 mio::Result<> reset_on_close(mio::RawHandle socket) {

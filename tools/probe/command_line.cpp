@@ -129,6 +129,10 @@ class Watch : public Subcommand {
         return "Targets:\n"
                "  tcp://HOST:PORT     A connection to make; the addresses of a name are tried in turn\n"
                "  listen://ADDR:PORT  A listener, and what it accepts; port 0: any that is free\n"
+               "  udp://ADDR:PORT     A socket for datagrams, bound there; port 0: any that is free\n"
+               "  unix://PATH         A connection to make to a Unix socket\n"
+               "  unix-listen://PATH  A Unix socket that listens, and what it accepts; replaces one that a\n"
+               "                      program left behind, and is removed at the end\n"
                "  pipe://FIFO         The reading end of a FIFO; opened anew when its writers left\n"
                "  fd://N              A descriptor the shell opened: mio-probe watch fd://5 5<FIFO\n"
                "  stdin               Standard input\n\n"
@@ -140,7 +144,8 @@ class Watch : public Subcommand {
                + std::string(predicate_legend)
                + ".\n\nExamples:\n"
                  "  mio-probe watch listen://127.0.0.1:8080 --read\n"
-                 "  mio-probe watch tcp://example.com:80 --for 5s";
+                 "  mio-probe watch tcp://example.com:80 --for 5s\n"
+                 "  mio-probe watch udp://127.0.0.1:5353 unix-listen:///tmp/probe --hex";
     }
 
     std::vector<std::string> targets_;

@@ -6,11 +6,13 @@ module;
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 export module probe.os;
 
@@ -65,6 +67,23 @@ export mio::Result<> await(mio::RawHandle handle, State state);
 
 /// Whether the kernel shows `state` for `handle` now or in the next moment.
 export mio::Result<bool> becomes(mio::RawHandle handle, State state);
+
+/// The name of a bound Unix socket, which its closing leaves behind. Removed at the end, unless it is the name of
+/// something else by then.
+export class SocketFile {
+  public:
+    /// No name.
+    SocketFile() = default;
+    /// The name of the socket that was just bound to `path`.
+    explicit SocketFile(std::string path);
+    SocketFile(SocketFile&& other) noexcept;
+    SocketFile& operator=(SocketFile&& other) noexcept;
+    ~SocketFile();
+
+  private:
+    std::string path_;
+    std::pair<std::uint64_t, std::uint64_t> identity_; // device and inode
+};
 
 /// A folder for a moment, that nobody else can enter. Its name is short enough for Unix sockets in it.
 export class TemporaryFolder {

@@ -10,6 +10,7 @@ module;
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <expected>
@@ -63,6 +64,13 @@ short poll_flag(State state) {
     case State::failed: return POLLERR;
     }
     std::unreachable();
+}
+
+// Device and inode of what `path` names, without following a link.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> identity_of(const std::string& path) noexcept {
+    struct ::stat status{};
+    if (::lstat(path.c_str(), &status) == -1) return std::nullopt;
+    return std::pair{static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
 bool is_open(mio::RawHandle handle) noexcept { return ::fcntl(handle, F_GETFD) != -1; }
@@ -147,6 +155,27 @@ mio::Result<bool> becomes(mio::RawHandle handle, State state) {
     const auto seen = holding(handle, flag, 20ms);
     if (!seen) return std::unexpected(seen.error());
     return (*seen & flag) != 0;
+}
+
+SocketFile::SocketFile(std::string path) {
+    if (const auto identity = identity_of(path)) {
+        path_ = std::move(path);
+        identity_ = *identity;
+    }
+}
+
+SocketFile::SocketFile(SocketFile&& other) noexcept
+    : path_(std::exchange(other.path_, {})), identity_(other.identity_) {}
+
+SocketFile& SocketFile::operator=(SocketFile&& other) noexcept {
+    SocketFile taken(std::move(other));
+    std::swap(path_, taken.path_);
+    std::swap(identity_, taken.identity_);
+    return *this;
+}
+
+SocketFile::~SocketFile() {
+    if (!path_.empty() && identity_of(path_) == identity_) ::unlink(path_.c_str());
 }
 
 TemporaryFolder::TemporaryFolder() {

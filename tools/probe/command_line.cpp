@@ -41,12 +41,6 @@ template <class T> T value_of(std::string_view name, Parsed<T> parsed) {
     return std::move(*parsed);
 }
 
-std::string listed(const std::vector<std::string>& words) {
-    std::string text;
-    for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-    return text;
-}
-
 class Info : public Subcommand {
   public:
     explicit Info(CLI::App& app)
@@ -75,7 +69,7 @@ class Events : public Subcommand {
         app_.add_flag("--check", options_.check,
                       "Compare with what is documented; exit status 1 if it differs");
         app_.add_flag("--json", options_.json, "Print one JSON document");
-        app_.footer("Backends of this build: " + listed(backends())
+        app_.footer("Backends of this build: " + joined(backends())
                     + ". Side by side, what differs is marked: the predicates\n"
                       "of a step, all its records taken together.\n\nPredicates: "
                     + std::string(predicate_legend)

@@ -9,6 +9,7 @@ module;
 module probe.events;
 
 import mio;
+import probe.build_info;
 import probe.events.backend;
 import probe.events.contract;
 import probe.events.report;
@@ -44,9 +45,7 @@ std::vector<Backend> chosen_backends(std::vector<std::string> names) {
     for (const auto& name : names) {
         const auto found = std::ranges::find(all, name, &Backend::name);
         if (found == all.end()) {
-            std::string list;
-            for (const auto& backend : all) list += (list.empty() ? "" : ", ") + std::string(backend.name);
-            throw WrongUsage{"--backend '" + name + "': this build has: " + list};
+            throw WrongUsage{"--backend '" + name + "': this build has: " + joined(backends())};
         }
         some.push_back(*found);
     }

@@ -79,6 +79,7 @@ void writable(Stage& stage) {
 
 void full(Stage& stage) {
     const auto pair = watch(stage, tcp_pair(), {Interest::writable, Trigger::edge});
+    stage.settle();
     fill(pair.local);
     stage.settle();
     stage.observe_silence("full");

@@ -39,6 +39,7 @@ void sender_fresh(Stage& stage) {
 
 void sender_full(Stage& stage) {
     const auto pipe = watched_sender(stage);
+    stage.settle();
     fill(pipe.local);
     stage.settle();
     stage.observe_silence("full");

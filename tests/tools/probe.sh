@@ -109,6 +109,9 @@ ends_with() { # STATUS
     ((got == $1)) || fail "exit status $got instead of $1"
 }
 
+# The backend that Poll uses.
+a_backend() { "$probe" --version | sed -E 's/.*backend ([a-z]+),.*/\1/'; }
+
 is_silent() { [[ ! -s err ]] || fail "standard error is not empty"; }
 
 is_json() { python3 -m json.tool <"$1" >/dev/null || fail "$1 is not JSON"; }
@@ -128,6 +131,11 @@ test_usage() {
     wrong "TARGET 'tcp://127.0.0.1:0'.* port" watch tcp://127.0.0.1:0
     wrong "TARGET 'listen://localhost:0'" watch listen://localhost:0
     wrong "TARGET 'listen://127.0.0.1:99999'.* port" watch listen://127.0.0.1:99999
+    wrong "TARGET 'udp://localhost:0'" watch udp://localhost:0
+    wrong "TARGET 'udp://127.0.0.1'.* port is missing" watch udp://127.0.0.1
+    wrong "TARGET 'unix://'.* path is missing" watch unix://
+    wrong "TARGET 'unix-listen://'.* path is missing" watch unix-listen://
+    wrong "TARGET 'unix-listen://x+'.* too long" watch "unix-listen://$(printf 'x%.0s' {1..200})"
     wrong "TARGET 'fd://x'" watch fd://x
     wrong "TARGET 'fd://99999999999'" watch fd://99999999999
     wrong "TARGET 'pipe://'.* path is missing" watch pipe://
@@ -142,6 +150,8 @@ test_usage() {
     wrong "--trigger 'never'" watch stdin --trigger never
     wrong "--nonsense" watch stdin --nonsense
     wrong "--scenario 'nonsense'.* --list" events --scenario nonsense
+    wrong "--backend 'nonsense': this build has: .*$(a_backend)" events --backend nonsense
+    wrong "--backend 'nonsense'" events --backend "$(a_backend),nonsense" --check
     wrong "nonsense" nonsense
 
     run "$probe"
@@ -169,6 +179,12 @@ test_refusals() {
     rejects 3 'fd://0: .*File exists' bash -c '"$0" watch stdin fd://0 < <(:)' "$probe"
     refused 'listen://192\.0\.2\.1:0: bind: Cannot assign' watch listen://192.0.2.1:0
     rejects 3 'standard output: write: No space left' bash -c '"$0" info >/dev/full' "$probe"
+
+    refused 'udp://192\.0\.2\.1:0: bind: Cannot assign' watch udp://192.0.2.1:0
+    refused 'unix://missing: connect to missing: No such file' watch unix://missing
+    refused 'unix-listen://missing/socket: bind: No such file' watch unix-listen://missing/socket
+    refused 'unix-listen://file: bind: Address already in use .*not be replaced' watch unix-listen://file
+    [[ -f file ]] || fail 'a file was replaced'
 
     listen
     refused 'bind: Address already in use' watch "listen://127.0.0.1:$port"
@@ -238,6 +254,8 @@ open("hold").read()' "$port" &
 test_info() {
     needs python3
     succeeds '^  eventfd +(yes|no) ' "$probe" info
+    grep -qE "^  backend selected +$(a_backend)$" out || fail 'the backend is not named'
+    grep -qE "^  backends built in +(.*, )?$(a_backend)(,|$)" out || fail 'the backends are not named'
     grep -qE '^  open files, soft +[0-9u]' out || fail 'no limits'
     succeeds '"backend":' "$probe" info --json
     is_json out
@@ -255,6 +273,32 @@ test_events() {
     while read -r name _; do
         [[ $name =~ ^[a-z]+(-[a-z]+)+$ ]] || fail "not a name: $name"
     done <out
+}
+
+test_events_backends() {
+    needs python3
+    local backend name
+    backend=$(a_backend)
+    succeeds "^all [0-9]+ steps played are as documented for $backend\$" "$probe" events --check --backend "$backend"
+
+    # Each of this build on its own, and all side by side.
+    local -a all
+    read -ra all < <("$probe" info | sed -nE 's/^  backends built in +//p' | tr -d ,)
+    for name in "${all[@]}"; do
+        succeeds "as documented for $name\$" "$probe" events --check --backend "$name"
+    done
+    succeeds 'steps played (agree|differ from backend to backend)$' \
+        "$probe" events --backend "$(IFS=, && echo "${all[*]},$backend")" --scenario waker-once
+
+    # A backend agrees with itself.
+    succeeds '^all [0-9]+ steps played agree$' "$probe" events --backend "$backend,$backend" \
+        --scenario tcp-peer-close pipe-data registration-unsupported
+    grep -qE "^ +$backend +$backend\$" out || fail 'the columns have no names'
+    grep -qE '^same +tcp-peer-close +peer closed +R W . RC .  .  [^ ]+ +R W . RC .  .  [^ ]+$' out ||
+        fail 'not side by side'
+    succeeds '"disagreements": \[\]' "$probe" events --json --backend "$backend,$backend" --scenario waker-once
+    is_json out
+    (($(grep -c "\"backend\": \"$backend\"" out) == 2)) || fail 'not two backends in the document'
 }
 
 test_interrupted_events() {
@@ -310,6 +354,118 @@ open("hold").read()' &
     grep -q "$target  R W E RC WC" out || fail 'the event was not printed'
     refused "$target: connect to .*: Connection refused" watch "$target" --json
     : >hold
+}
+
+test_datagrams() {
+    needs nc
+    needs python3
+    start watch udp://127.0.0.1:0 --read
+    prints 'bound to 127\.0\.0\.1:[0-9]+$'
+    port=$(grep -oE -m1 'bound to 127\.0\.0\.1:[0-9]+' out | cut -d: -f2)
+    printf 'hello\n' | nc -u -w1 127.0.0.1 "$port"
+    prints "^ +[0-9.]+  udp://127\\.0\\.0\\.1:$port +R . . .  .  .  "
+    prints 'read 6 bytes from 127\.0\.0\.1:[0-9]+$'
+    prints '^ +hello\\n$'
+
+    # Three at once, one of them empty, and one as long as they get.
+    python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0))
+for data in b"one", b"", bytes(65507): s.sendto(data, ("127.0.0.1", int(sys.argv[1])))
+print(s.getsockname()[1])' "$port" >sender
+    local size
+    for size in '3 bytes' '0 bytes' '65507 bytes'; do
+        prints "read $size from 127\\.0\\.0\\.1:$(<sender)\$"
+    done
+    kill -INT "$pid"
+    ends_with 0
+    is_silent
+
+    start watch udp://127.0.0.1:0 --hex --json --count 1
+    prints '"kind":"bound"'
+    port=$(grep -oE -m1 '"address":"127\.0\.0\.1:[0-9]+' out | cut -d: -f3)
+    printf 'ABC' | nc -u -w1 127.0.0.1 "$port"
+    ends_with 0
+    prints '"kind":"read","bytes":3,"from":"127\.0\.0\.1:[0-9]+","hex":"414243"'
+    is_silent
+}
+
+test_unix_listener() {
+    needs nc
+    needs curl
+    needs socat
+    start watch unix-listen://socket --read
+    prints 'listening on socket$'
+    [[ -S socket ]] || fail 'no socket'
+    printf 'hello\n' | nc -N -U socket
+    prints "accepted #1 process [0-9]+, user $EUID\$"
+    prints '#1 process .* read 6 bytes'
+    prints '^ +hello\\n$'
+    prints '#1 process .* end of stream'
+    printf 'there' | socat - UNIX-CONNECT:socket
+    prints '#2 process .* read 5 bytes'
+    curl -s --max-time 0.5 --unix-socket socket http://localhost/index >/dev/null || true # nobody answers it
+    prints '^ +GET /index HTTP/1\.1\\r\\n$'
+    prints '#3 process .* end of stream'
+
+    # Nobody takes the name of one that answers, and it goes with its maker.
+    refused 'unix-listen://socket: bind: Address already in use' watch unix-listen://socket
+    prints '#4 process' # who asked whether it answers
+    kill -INT "$pid"
+    ends_with 0
+    [[ ! -e socket ]] || fail 'the socket was left behind'
+}
+
+test_unix_name() {
+    start watch unix-listen://socket
+    prints 'listening on socket$'
+    kill -KILL "$pid"
+    wait "$pid" || true
+    [[ -S socket ]] || fail 'no socket was left behind'
+    succeeds 'time is up' "$probe" watch unix-listen://socket --for 20ms
+    [[ ! -e socket ]] || fail 'the socket was left behind'
+
+    # What somebody else put there meanwhile is not the probe's.
+    start watch unix-listen://socket
+    prints 'listening on socket$'
+    rm socket
+    : >socket
+    kill -TERM "$pid"
+    ends_with 0
+    [[ -f socket ]] || fail 'what is not the socket was removed'
+}
+
+test_unix_connection() {
+    needs socat
+    socat UNIX-LISTEN:socket SYSTEM:'echo hello' &
+    pids+=("$!")
+    until_true 'a socket' test -S socket
+    succeeds 'unix://socket +end of stream$' "$probe" watch unix://socket --read
+    grep -qE 'connected to socket from \(unnamed\)$' out || fail 'not connected'
+    grep -qE '^ +hello\\n$' out || fail 'nothing was read'
+}
+
+# The queue of a Unix listener is full: no event tells when it is not any more.
+test_unix_queue() {
+    needs python3
+    mkfifo bound hold
+    python3 -c '
+import socket
+listener = socket.socket(socket.AF_UNIX); listener.bind("socket"); listener.listen(0)
+first = socket.socket(socket.AF_UNIX); first.connect("socket")
+open("bound", "w").close()
+open("hold").read()
+listener.accept(); second = listener.accept()[0]; second.send(b"welcome")' &
+    pids+=("$!")
+    : <bound
+    start watch unix://socket --read
+    prints 'connect to socket: Resource temporarily unavailable .*trying again'
+    : >hold
+    prints '^ +welcome$'
+    prints 'unix://socket +end of stream$'
+    ends_with 0
+    is_silent
+    (($(grep -c 'trying again' out) == 1)) || fail 'it is said again and again'
 }
 
 test_json_lines() {

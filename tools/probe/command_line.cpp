@@ -61,11 +61,18 @@ class Events : public Subcommand {
     explicit Events(CLI::App& app)
         : Subcommand(app, "events", "What is reported in each situation, played on real sockets") {
         app_.add_option("--scenario", options_.scenarios, "Play these only; see --list")->type_name("NAME");
+        app_.add_option("--backend", options_.backends,
+                        "Play them on these, side by side\n(the one that Poll uses)")
+            ->type_name("A[,B...]")
+            ->delimiter(',');
         app_.add_flag("--list", options_.list, "Name the scenarios, with a line on each");
         app_.add_flag("--check", options_.check,
                       "Compare with what is documented; exit status 1 if it differs");
         app_.add_flag("--json", options_.json, "Print one JSON document");
-        app_.footer("Predicates: " + std::string(predicate_legend)
+        app_.footer("Backends of this build: " + joined(backends())
+                    + ". Side by side, what differs is marked: the predicates\n"
+                      "of a step, all its records taken together.\n\nPredicates: "
+                    + std::string(predicate_legend)
                     + ".\n\nExamples:\n  mio-probe events --check\n"
                       "  mio-probe events --scenario tcp-peer-close tcp-peer-reset");
     }
@@ -116,6 +123,10 @@ class Watch : public Subcommand {
         return "Targets:\n"
                "  tcp://HOST:PORT     A connection to make; the addresses of a name are tried in turn\n"
                "  listen://ADDR:PORT  A listener, and what it accepts; port 0: any that is free\n"
+               "  udp://ADDR:PORT     A socket for datagrams, bound there; port 0: any that is free\n"
+               "  unix://PATH         A connection to make to a Unix socket\n"
+               "  unix-listen://PATH  A Unix socket that listens, and what it accepts; replaces one that a\n"
+               "                      program left behind, and is removed at the end\n"
                "  pipe://FIFO         The reading end of a FIFO; opened anew when its writers left\n"
                "  fd://N              A descriptor the shell opened: mio-probe watch fd://5 5<FIFO\n"
                "  stdin               Standard input\n\n"
@@ -127,7 +138,8 @@ class Watch : public Subcommand {
                + std::string(predicate_legend)
                + ".\n\nExamples:\n"
                  "  mio-probe watch listen://127.0.0.1:8080 --read\n"
-                 "  mio-probe watch tcp://example.com:80 --for 5s";
+                 "  mio-probe watch tcp://example.com:80 --for 5s\n"
+                 "  mio-probe watch udp://127.0.0.1:5353 unix-listen:///tmp/probe --hex";
     }
 
     std::vector<std::string> targets_;

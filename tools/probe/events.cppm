@@ -1,5 +1,5 @@
 /// @file
-/// `mio-probe events`: what the backend reports in each situation, on real sockets.
+/// `mio-probe events`: what the backends report in each situation, on real sockets.
 
 module;
 
@@ -14,12 +14,13 @@ namespace probe {
 
 export struct EventsOptions {
     std::vector<std::string> scenarios; ///< which ones; none means all
+    std::vector<std::string> backends;  ///< on which ones, side by side; none means the one behind `Poll`
     bool list = false;                  ///< names them instead of playing them
     bool check = false;                 ///< compares with what is documented
     bool json = false;
 };
 
-/// Throws `WrongUsage` for a scenario that there is not.
+/// Throws `WrongUsage` for a scenario or a backend that there is not.
 export ExitStatus run(const EventsOptions& options);
 
 } // namespace probe

@@ -42,12 +42,6 @@ long long microseconds(std::chrono::nanoseconds time) {
     return std::chrono::round<std::chrono::microseconds>(time).count();
 }
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-    return text;
-}
-
 std::string section(std::string_view title, std::string_view explanation, const Rows& rows,
                     const Output& output) {
     std::string head = output.styled(title, Style::strong);

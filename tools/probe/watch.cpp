@@ -23,11 +23,13 @@ import probe.interrupt;
 import probe.os;
 import probe.output;
 import probe.watch.connection;
+import probe.watch.datagrams;
 import probe.watch.descriptor;
 import probe.watch.fifo;
 import probe.watch.listener;
 import probe.watch.log;
 import probe.watch.options;
+import probe.watch.protocol;
 import probe.watch.source;
 
 namespace probe {
@@ -35,7 +37,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
-using Source = std::variant<Connection, Listener, Fifo, Descriptor>;
+using Source = std::variant<Connection<Tcp>, Listener<Tcp>, Datagrams, Connection<Local>, Listener<Local>,
+                            Fifo, Descriptor>;
 
 constexpr mio::Token interrupt_token{std::numeric_limits<std::size_t>::max()};
 
@@ -72,9 +75,14 @@ Source make_source(Context& context, const Target& target, const Addresses& addr
         const Addresses& addresses;
 
         Source operator()(const TcpTarget&) const {
-            return Connection(context, name, addresses.find(name)->second);
+            return Connection<Tcp>(context, name, addresses.find(name)->second);
         }
-        Source operator()(const ListenTarget& t) const { return Listener(context, name, t.address); }
+        Source operator()(const ListenTarget& t) const { return Listener<Tcp>(context, name, t.address); }
+        Source operator()(const UdpTarget& t) const { return Datagrams(context, name, t.address); }
+        Source operator()(const UnixTarget& t) const { return Connection<Local>(context, name, {t.address}); }
+        Source operator()(const UnixListenTarget& t) const {
+            return Listener<Local>(context, name, t.address);
+        }
         Source operator()(const FifoTarget& t) const { return Fifo(context, name, t.path); }
         Source operator()(const DescriptorTarget& t) const { return Descriptor(context, name, t.handle); }
     };
@@ -85,9 +93,10 @@ Source make_source(Context& context, const Target& target, const Addresses& addr
 std::size_t source_width(const std::vector<Target>& targets) {
     std::size_t width = std::string_view("#10 127.0.0.1:54321").size();
     for (const auto& target : targets) {
-        // A listener's port may still have to be chosen, and have four more digits than a zero.
-        const bool listens = std::holds_alternative<ListenTarget>(target.kind);
-        width = std::max(width, target.name.size() + (listens ? 4 : 0));
+        // A port may still have to be chosen, and have four more digits than a zero.
+        const bool is_bound = std::holds_alternative<ListenTarget>(target.kind)
+                              || std::holds_alternative<UdpTarget>(target.kind);
+        width = std::max(width, target.name.size() + (is_bound ? 4 : 0));
     }
     return width;
 }
@@ -223,9 +232,12 @@ class Session {
     }
 
     void apply(Entries::iterator entry, const Outcome& outcome) {
-        if (auto* listener = std::get_if<Listener>(&entry->second.source)) {
-            for (auto& connection : listener->take_accepted()) start(std::move(connection));
-        }
+        const auto start_accepted = [this](auto& source) {
+            if constexpr (requires { source.take_accepted(); }) {
+                for (auto& connection : source.take_accepted()) start(std::move(connection));
+            }
+        };
+        std::visit(start_accepted, entry->second.source);
         if (outcome.is_finished) {
             entries_.erase(entry);
         } else {

@@ -1,6 +1,7 @@
 module;
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,11 +9,14 @@ module;
 module probe.events.contract;
 
 import mio;
+import probe.events.backend;
 import probe.events.stage;
 import probe.predicates;
 
 namespace probe {
 namespace {
+
+using Rows = std::vector<Row>; // of one step
 
 std::string in_words(std::string_view flags, std::string_view predicates) {
     return std::string(flags) + " [" + std::string(predicates) + ']';
@@ -23,42 +27,74 @@ std::string in_words(const Row& row) {
     case Times::never: return "nothing";
     case Times::once: return "once " + in_words(row.flags, row.predicates);
     case Times::at_least_once: return in_words(row.flags, row.predicates);
+    case Times::unsupported: return "not supported";
     }
     return {};
 }
 
-std::string in_words(const Step& step) {
+std::string in_words(const Rows& rows) {
+    std::string text;
+    for (const auto& row : rows) text += (text.empty() ? "" : " and ") + in_words(row);
+    return text;
+}
+
+std::string in_words(const Backend& backend, const Step& step) {
+    if (step.is_unsupported) return "not supported";
     std::string text;
     for (const auto& record : step.records) {
         if (!text.empty()) text += ", then ";
-        text += in_words(describe(record), letters(record.readiness()));
+        text += in_words(backend.describe(record), letters(record.readiness()));
     }
     return text.empty() ? "nothing" : text;
 }
 
-bool is_as_documented(const Step& step, const Row& row) {
-    if (row.times == Times::never) return step.records.empty();
-    if (step.records.empty() || (row.times == Times::once && step.records.size() != 1)) return false;
-    const auto& last = step.records.back();
-    return describe(last) == row.flags && letters(last.readiness()) == row.predicates;
+bool matches(const Backend& backend, const mio::Event& record, const Row& row) {
+    return backend.describe(record) == row.flags && letters(record.readiness()) == row.predicates;
+}
+
+bool holds(const Backend& backend, const Step& step, const Row& row) {
+    const auto count = std::ranges::count_if(
+        step.records, [&](const mio::Event& record) { return matches(backend, record, row); });
+    switch (row.times) {
+    case Times::never: return step.records.empty();
+    case Times::once: return count == 1;
+    case Times::at_least_once: return count >= 1;
+    case Times::unsupported: return step.is_unsupported;
+    }
+    return false;
+}
+
+bool is_as_documented(const Backend& backend, const Step& step, const Rows& rows) {
+    if (!std::ranges::all_of(rows, [&](const Row& row) { return holds(backend, step, row); })) return false;
+    if (step.records.empty()) return true;
+    // What is told in several parts is complete with the last of them. What is told once has no other parts.
+    const auto is_documented = [&](const mio::Event& record) {
+        return std::ranges::any_of(rows, [&](const Row& row) { return matches(backend, record, row); });
+    };
+    const bool has_parts = std::ranges::find(rows, Times::at_least_once, &Row::times) != rows.end();
+    return has_parts ? is_documented(step.records.back()) : std::ranges::all_of(step.records, is_documented);
 }
 
 } // namespace
 
-std::vector<Difference> compare(std::string_view scenario, const std::vector<Step>& steps) {
+std::vector<Difference> compare(const Backend& backend, std::string_view scenario,
+                                const std::vector<Step>& steps) {
+    Rows rows; // of this scenario
+    std::ranges::copy_if(backend.contract, std::back_inserter(rows),
+                         [&](const Row& row) { return row.scenario == scenario; });
     std::vector<Difference> differences;
     for (const auto& step : steps) {
-        const auto row = std::ranges::find_if(
-            contract(), [&](const Row& r) { return r.scenario == scenario && r.step == step.name; });
-        if (row == contract().end()) {
-            differences.push_back({step.name, "no row", in_words(step)});
-        } else if (!is_as_documented(step, *row)) {
-            differences.push_back({step.name, in_words(*row), in_words(step)});
+        Rows of_step;
+        std::ranges::copy_if(rows, std::back_inserter(of_step),
+                             [&](const Row& row) { return row.step == step.name; });
+        if (of_step.empty()) {
+            differences.push_back({step.name, "no row", in_words(backend, step)});
+        } else if (!is_as_documented(backend, step, of_step)) {
+            differences.push_back({step.name, in_words(of_step), in_words(backend, step)});
         }
     }
-    for (const auto& row : contract()) {
-        if (row.scenario != scenario || std::ranges::find(steps, row.step, &Step::name) != steps.end())
-            continue;
+    for (const auto& row : rows) {
+        if (std::ranges::find(steps, row.step, &Step::name) != steps.end()) continue;
         differences.push_back({std::string(row.step), in_words(row), "no such step"});
     }
     return differences;

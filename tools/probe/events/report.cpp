@@ -2,6 +2,7 @@ module;
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@ module;
 module probe.events.report;
 
 import mio;
+import probe.events.backend;
 import probe.events.contract;
 import probe.events.scenario;
 import probe.events.stage;
@@ -19,72 +21,53 @@ import probe.predicates;
 namespace probe {
 namespace {
 
-std::string in_words(const Played& played, const Difference& difference, const Output& output) {
-    const auto place = std::string(played.scenario.name) + ", " + difference.step;
+constexpr std::size_t mark_width = 7; // "DIFFERS"
+constexpr std::string_view raw_head = "raw record";
+constexpr std::string_view unsupported = "unsupported";
+
+Cell mark(bool is_good) { return is_good ? Cell{"ok", Style::good} : Cell{"DIFFERS", Style::bad}; }
+
+// Nothing if that backend did not get as far as that.
+const Step* find(const Performance& performance, std::string_view name) {
+    const auto step = std::ranges::find(performance.steps, name, &Step::name);
+    return step == performance.steps.end() ? nullptr : &*step;
+}
+
+mio::Readiness taken_together(const Step& step) {
+    auto readiness = mio::Readiness::none;
+    for (const auto& record : step.records) readiness |= record.readiness();
+    return readiness;
+}
+
+std::string in_words(std::string_view scenario, const Difference& difference, const Output& output) {
+    const auto place = std::string(scenario) + ", " + difference.step;
     return output.styled(place, Style::bad) + "\n  documented  " + difference.documented + "\n  seen        "
            + difference.seen + '\n';
 }
 
-} // namespace
-
-// The columns are as wide as every row of the contract needs, so that they stand still while the rows come.
-Sheet::Sheet(Output& output, const std::vector<Scenario>& list, bool check) : output_(output), check_(check) {
-    for (const auto& row : contract()) {
-        if (std::ranges::find(list, row.scenario, &Scenario::name) == list.end()) continue;
-        scenario_width_ = std::max(scenario_width_, row.scenario.size());
-        step_width_ = std::max(step_width_, row.step.size());
+// As wide as every row of the contract needs, so that the columns stand still while the rows come.
+std::size_t raw_width(const Backend& backend, const std::vector<Scenario>& list) {
+    std::size_t width = std::max(raw_head.size(), unsupported.size());
+    for (const auto& row : backend.contract) {
+        if (std::ranges::find(list, row.scenario, &Scenario::name) != list.end())
+            width = std::max(width, row.flags.size());
     }
+    return width;
 }
 
-void Sheet::head() {
-    line({"check", Style::strong}, {"scenario", Style::strong}, {"step", Style::strong},
-         {std::string(predicate_places), Style::strong}, {"raw record", Style::strong});
-}
-
-void Sheet::rows(const Played& played) {
-    std::string_view scenario = played.scenario.name;
-    for (const auto& step : played.steps) {
-        const auto difference = std::ranges::find(played.differences, step.name, &Difference::step);
-        rows(std::exchange(scenario, ""), step, difference != played.differences.end());
-    }
-}
-
-void Sheet::rows(std::string_view scenario, const Step& step, bool differs) {
-    const Cell mark{differs ? "DIFFERS" : "ok", differs ? Style::bad : Style::good};
-    if (step.records.empty()) {
-        line(mark, {std::string(scenario), Style::accent}, {step.name},
-             {in_places(mio::Readiness::none), Style::faint}, {"nothing", Style::faint});
-    }
-    for (std::size_t i = 0; i < step.records.size(); ++i) {
-        const auto& record = step.records[i];
-        line(i == 0 ? mark : Cell{}, {std::string(i == 0 ? scenario : ""), Style::accent},
-             {i == 0 ? step.name : "  then"}, {in_places(record.readiness())}, {describe(record)});
-    }
-}
-
-void Sheet::line(const Cell& mark, const Cell& scenario, const Cell& step, const Cell& predicates,
-                 const Cell& raw) {
-    constexpr std::size_t mark_width = 7; // "DIFFERS"
-    std::string text;
-    if (check_) text += output_.styled(padded(mark.text, mark_width), mark.style) + "  ";
-    text += output_.styled(padded(scenario.text, scenario_width_), scenario.style) + "  ";
-    text += output_.styled(padded(step.text, step_width_), step.style) + "  ";
-    text += output_.styled(predicates.text, predicates.style) + "  ";
-    text += output_.styled(raw.text, raw.style);
-    output_.write(text + '\n');
-}
-
-std::string verdict(const std::vector<Played>& all, bool is_complete, const Output& output) {
+std::string verdict(const std::vector<Played>& all, std::size_t backend, std::string_view name,
+                    const std::string& interrupted, const Output& output) {
     std::string differences;
     std::size_t count = 0;
     std::size_t steps = 0;
     for (const auto& played : all) {
-        count += played.differences.size();
-        steps += played.steps.size();
-        for (const auto& difference : played.differences) differences += in_words(played, difference, output);
+        const auto& performance = played.performances[backend];
+        count += performance.differences.size();
+        steps += performance.steps.size();
+        for (const auto& difference : performance.differences)
+            differences += in_words(played.scenario.name, difference, output);
     }
-    const std::string interrupted = is_complete ? "" : "interrupted; ";
-    const auto documented = " documented for " + std::string(mio::backend());
+    const auto documented = " documented for " + std::string(name);
     if (count == 0) {
         const auto text = interrupted + "all " + std::to_string(steps) + " steps played are as" + documented;
         return output.styled(text, Style::good) + '\n';
@@ -92,6 +75,159 @@ std::string verdict(const std::vector<Played>& all, bool is_complete, const Outp
     const auto text = interrupted + std::to_string(count) + " of " + std::to_string(steps)
                       + " steps played differ from what is" + documented;
     return differences + output.styled(text, Style::bad) + '\n';
+}
+
+std::string comparison(const std::vector<Played>& all, const std::string& interrupted) {
+    std::size_t count = 0;
+    std::size_t steps = 0;
+    for (const auto& played : all) {
+        const auto names = step_names(played);
+        steps += names.size();
+        count += static_cast<std::size_t>(
+            std::ranges::count_if(names, [&](const std::string& name) { return !agree(played, name); }));
+    }
+    if (count == 0) return interrupted + "all " + std::to_string(steps) + " steps played agree\n";
+    return interrupted + std::to_string(count) + " of " + std::to_string(steps)
+           + " steps played differ from backend to backend\n";
+}
+
+} // namespace
+
+std::vector<std::string> step_names(const Played& played) {
+    std::vector<std::string> names;
+    for (const auto& performance : played.performances) {
+        for (const auto& step : performance.steps) {
+            if (std::ranges::find(names, step.name) == names.end()) names.push_back(step.name);
+        }
+    }
+    return names;
+}
+
+bool agree(const Played& played, std::string_view step) {
+    const auto* first = find(played.performances.front(), step);
+    return std::ranges::all_of(played.performances, [&](const Performance& performance) {
+        const auto* other = find(performance, step);
+        if (first == nullptr || other == nullptr) return first == other;
+        return first->is_unsupported == other->is_unsupported
+               && first->records.empty() == other->records.empty()
+               && taken_together(*first) == taken_together(*other);
+    });
+}
+
+// Columns: a mark if there is something to compare, scenario, step; for each backend a mark of its own if several are
+// checked, the predicates, the raw record.
+Sheet::Sheet(Output& output, const Request& request)
+    : output_(output), backends_(request.backends), check_(request.check) {
+    std::size_t scenario_width = 0;
+    std::size_t step_width = 0;
+    for (const auto& backend : backends_) {
+        for (const auto& row : backend.contract) {
+            const auto& list = request.scenarios;
+            if (std::ranges::find(list, row.scenario, &Scenario::name) == list.end()) continue;
+            scenario_width = std::max(scenario_width, row.scenario.size());
+            step_width = std::max(step_width, row.step.size());
+        }
+    }
+    if (check_ || is_comparison()) widths_.push_back(mark_width);
+    widths_.push_back(scenario_width);
+    widths_.push_back(step_width);
+    for (const auto& backend : backends_) {
+        if (check_ && is_comparison()) widths_.push_back(mark_width);
+        widths_.push_back(predicate_places.size());
+        widths_.push_back(raw_width(backend, request.scenarios));
+    }
+}
+
+void Sheet::head() {
+    std::vector<Cell> names;
+    std::vector<Cell> titles;
+    const auto append = [&](std::string_view name, std::string_view title) {
+        names.push_back({std::string(name), Style::strong});
+        titles.push_back({std::string(title), Style::strong});
+    };
+    if (is_comparison()) {
+        append("", "compare");
+    } else if (check_) {
+        append("", "check");
+    }
+    append("", "scenario");
+    append("", "step");
+    for (const auto& backend : backends_) {
+        const bool is_marked = check_ && is_comparison();
+        if (is_marked) append(backend.name, "check");
+        append(is_marked ? "" : backend.name, predicate_places);
+        append("", raw_head);
+    }
+    if (is_comparison()) line(names);
+    line(titles);
+}
+
+void Sheet::rows(const Played& played) {
+    std::string_view scenario = played.scenario.name;
+    for (const auto& step : step_names(played)) rows(played, std::exchange(scenario, ""), step);
+}
+
+void Sheet::rows(const Played& played, std::string_view scenario, const std::string& step) {
+    std::size_t count = 1;
+    for (const auto& performance : played.performances) {
+        if (const auto* seen = find(performance, step)) count = std::max(count, seen->records.size());
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        std::vector<Cell> cells;
+        if (is_comparison()) {
+            const auto same = agree(played, step) ? Cell{"same"} : Cell{"DIFFERS", Style::bad};
+            cells.push_back(i == 0 ? same : Cell{});
+        } else if (check_) {
+            const auto& differences = played.performances.front().differences;
+            const bool is_good = std::ranges::find(differences, step, &Difference::step) == differences.end();
+            cells.push_back(i == 0 ? mark(is_good) : Cell{});
+        }
+        cells.push_back({std::string(i == 0 ? scenario : ""), Style::accent});
+        cells.push_back({i == 0 ? step : "  then"});
+        for (const auto& performance : played.performances) append(cells, performance, step, i);
+        line(cells);
+    }
+}
+
+// What one backend has to say in one line of a step.
+void Sheet::append(std::vector<Cell>& cells, const Performance& performance, const std::string& step,
+                   std::size_t line) const {
+    const auto* seen = find(performance, step);
+    if (check_ && is_comparison()) {
+        const auto& differences = performance.differences;
+        const bool is_good = std::ranges::find(differences, step, &Difference::step) == differences.end();
+        cells.push_back(seen == nullptr || line > 0 ? Cell{} : mark(is_good));
+    }
+    if (seen == nullptr || (line > 0 && line >= seen->records.size())) {
+        cells.insert(cells.end(), 2, Cell{});
+    } else if (seen->records.empty()) {
+        cells.push_back({in_places(mio::Readiness::none), Style::faint});
+        cells.push_back({std::string(seen->is_unsupported ? unsupported : "nothing"), Style::faint});
+    } else {
+        const auto& record = seen->records[line];
+        cells.push_back({in_places(record.readiness())});
+        cells.push_back({performance.backend.describe(record)});
+    }
+}
+
+void Sheet::line(std::span<const Cell> cells) {
+    while (!cells.empty() && cells.back().text.empty()) cells = cells.first(cells.size() - 1);
+    std::string text;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        const bool is_last = i + 1 == cells.size();
+        text += output_.styled(is_last ? cells[i].text : padded(cells[i].text, widths_[i]), cells[i].style);
+        if (!is_last) text += "  ";
+    }
+    output_.write(text + '\n');
+}
+
+std::string verdict(const std::vector<Played>& all, const Request& request, const Output& output) {
+    const std::string interrupted = all.size() == request.scenarios.size() ? "" : "interrupted; ";
+    std::string text;
+    for (std::size_t i = 0; request.check && i < request.backends.size(); ++i) {
+        text += verdict(all, i, request.backends[i].name, interrupted, output);
+    }
+    return request.backends.size() > 1 ? text + comparison(all, interrupted) : text;
 }
 
 std::string table_of(const std::vector<Scenario>& list, const Output& output) {

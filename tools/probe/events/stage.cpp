@@ -4,31 +4,65 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 module probe.events.stage;
 
 import mio;
+import probe.events.backend;
+import probe.events.selector;
 import probe.failure;
 
 namespace probe {
 namespace {
 
 using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
 
 constexpr auto patience = 2000ms; // for an event that has to come, on a machine that has much else to do
 constexpr auto quiet = 10ms;      // without an event: no more are coming
 constexpr auto silence = 30ms;    // for events that must not come
 
+// The value of what a selector answered.
+template <class T> T supported(mio::Result<T> result, const char* call) {
+    if (!result && result.error() == mio::Errc::unsupported) throw Unsupported{};
+    return must(std::move(result), call);
+}
+
 } // namespace
 
-Stage::Stage() : poll_(must(mio::Poll::create(), "Poll::create")) {}
+void Registration::add(const Wish& wish) {
+    state_ = supported(selector_->add(handle_, wish.token, wish.interest, wish.trigger), "Selector::add");
+}
+
+void Registration::modify(const Wish& wish) {
+    supported(selector_->modify(handle_, state_, wish.token, wish.interest, wish.trigger),
+              "Selector::modify");
+}
+
+void Registration::remove() {
+    must(selector_->remove(handle_, state_), "Selector::remove");
+    state_ = 0;
+}
+
+void Registration::rearm(mio::Interest blocked) const {
+    if (state_ != 0) must(selector_->rearm(state_, blocked), "Selector::rearm");
+}
+
+Stage::Stage(const Backend& backend) : selector_(backend.open()), events_(selector_->make_events(16)) {}
 
 // True if anything came. A signal does not shorten it: Ctrl-C takes effect between two scenarios.
 bool Stage::poll_for(std::chrono::milliseconds limit) {
-    must(poll_.poll_until(events_, std::chrono::steady_clock::now() + limit), "Poll::poll_until");
-    return !events_.empty();
+    const auto deadline = Clock::now() + limit;
+    while (true) {
+        const auto selected = selector_->select(events_, deadline - Clock::now());
+        if (selected || !mio::interrupted(selected.error())) {
+            must(selected, "Selector::select");
+            return !events_.empty();
+        }
+    }
 }
 
 void Stage::settle() {
@@ -36,21 +70,21 @@ void Stage::settle() {
     }
 }
 
-void Stage::observe(std::string step) { observe({Watched{{}, std::move(step)}}); }
+void Stage::observe(std::string step) { observe({Awaited{only, std::move(step)}}); }
 
-void Stage::observe(const std::vector<Watched>& sources) {
+void Stage::observe(const std::vector<Awaited>& sources) {
     const auto first = steps_.size();
     for (const auto& source : sources) steps_.push_back({source.step, {}});
     const auto is_missing = [&] {
         return std::any_of(steps_.begin() + static_cast<std::ptrdiff_t>(first), steps_.end(),
                            [](const Step& step) { return step.records.empty(); });
     };
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = Clock::now() + patience;
     while (true) {
-        const bool waits = is_missing() && std::chrono::steady_clock::now() < deadline;
+        const bool waits = is_missing() && Clock::now() < deadline;
         const bool came = poll_for(waits ? patience : quiet);
         for (const auto& event : events_) {
-            const auto source = std::ranges::find(sources, event.token(), &Watched::token);
+            const auto source = std::ranges::find(sources, event.token(), &Awaited::token);
             if (source == sources.end()) continue;
             steps_[first + static_cast<std::size_t>(source - sources.begin())].records.push_back(event);
         }

@@ -1,17 +1,14 @@
 module;
 
-#include <array>
 #include <cstddef>
-#include <optional>
 #include <span>
-#include <string_view>
 #include <utility>
 
 module probe.events.scenario;
 
 import mio;
+import probe.events.sources;
 import probe.events.stage;
-import probe.events.tcp_pair;
 import probe.failure;
 import probe.os;
 
@@ -23,26 +20,19 @@ using mio::net::Shutdown;
 using mio::net::TcpStream;
 
 // A connection whose local end is watched, with the event of registering behind it.
-TcpPair watched_pair(Stage& stage) {
-    auto pair = connected_pair();
-    must(stage.registry().add(pair.local, only, everything), "Registry::add");
-    stage.settle();
-    return pair;
+WatchedPair<TcpStream> watched_pair(Stage& stage) {
+    return watch_settled(stage, tcp_pair(), {.interest = read_write});
 }
 
-// Ends the peer's end of the connection.
-void close(TcpStream stream) { const auto closed = std::move(stream); }
-
 void connected_idle(Stage& stage) {
-    auto pair = connected_pair();
-    must(stage.registry().add(pair.local, only, everything), "Registry::add");
+    const auto pair = watch(stage, tcp_pair(), {.interest = read_write});
     stage.observe("registered");
 }
 
 void connect_accepted(Stage& stage) {
     const auto listener = listen_on_loopback();
     auto stream = must(TcpStream::connect(must(listener.local_address(), "getsockname")), "connect");
-    must(stage.registry().add(stream, only, everything), "Registry::add");
+    const auto watched = stage.watch(std::move(stream), {.interest = read_write});
     stage.observe("connected");
 }
 
@@ -93,26 +83,26 @@ void peer_close_unread(Stage& stage) {
 
 void local_shutdown_read(Stage& stage) {
     const auto pair = watched_pair(stage);
-    must(pair.local.shutdown(Shutdown::read), "shutdown");
+    must(pair.local->shutdown(Shutdown::read), "shutdown");
     stage.observe("shut down reading");
 }
 
 void local_shutdown_write(Stage& stage) {
     const auto pair = watched_pair(stage);
-    must(pair.local.shutdown(Shutdown::write), "shutdown");
+    must(pair.local->shutdown(Shutdown::write), "shutdown");
     await(pair.peer, os::State::read_closed);
     stage.observe("shut down writing");
 }
 
 void local_shutdown_both(Stage& stage) {
     const auto pair = watched_pair(stage);
-    must(pair.local.shutdown(Shutdown::both), "shutdown");
+    must(pair.local->shutdown(Shutdown::both), "shutdown");
     await(pair.peer, os::State::read_closed);
     stage.observe("shut down both");
 }
 
 void urgent_data(Stage& stage) {
-    const auto pair = watched_pair(stage);
+    const auto pair = watch_settled(stage, tcp_pair(), {.interest = read_write | Interest::priority});
     must(os::send_urgent(pair.peer.raw(), std::byte{'!'}), "send(MSG_OOB)");
     await(pair.local, os::State::urgent);
     stage.observe("urgent byte arrived");
@@ -123,20 +113,17 @@ void connect_refused(Stage& stage, Interest interest) {
     const auto refusing = must(mio::net::TcpSocket::v4(), "socket");
     must(refusing.bind(loopback()), "bind");
     auto stream = must(TcpStream::connect(must(refusing.local_address(), "getsockname")), "connect");
-    must(stage.registry().add(stream, only, interest), "Registry::add");
-    await(stream, os::State::closed);
+    const auto watched = stage.watch(std::move(stream), {.interest = interest});
+    await(watched, os::State::closed);
     stage.observe("refused");
 }
 
-void connect_refused_read_write(Stage& stage) {
-    connect_refused(stage, Interest::readable | Interest::writable);
-}
+void connect_refused_read_write(Stage& stage) { connect_refused(stage, read_write); }
 void connect_refused_write(Stage& stage) { connect_refused(stage, Interest::writable); }
 void connect_refused_read(Stage& stage) { connect_refused(stage, Interest::readable); }
 
 void never_connected(Stage& stage) {
-    auto socket = must(mio::net::TcpSocket::v4(), "socket");
-    must(stage.registry().add(socket, only, everything), "Registry::add");
+    const auto socket = stage.watch(must(mio::net::TcpSocket::v4(), "socket"), {.interest = read_write});
     stage.observe("registered");
 }
 

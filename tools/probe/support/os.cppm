@@ -6,11 +6,13 @@ module;
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 export module probe.os;
 
@@ -57,10 +59,47 @@ export enum class State {
     urgent,      ///< urgent data has arrived
     read_closed, ///< the peer closed its writing side
     closed,      ///< both directions are closed
+    failed,      ///< an error is pending
 };
 
 /// Waits until the kernel shows `state` for `handle`. Fails (`std::errc::timed_out`) if it does not in two seconds.
 export mio::Result<> await(mio::RawHandle handle, State state);
+
+/// Whether the kernel shows `state` for `handle` now or in the next moment.
+export mio::Result<bool> becomes(mio::RawHandle handle, State state);
+
+/// The name of a bound Unix socket, which its closing leaves behind. Removed at the end, unless it is the name of
+/// something else by then.
+export class SocketFile {
+  public:
+    /// No name.
+    SocketFile() = default;
+    /// The name of the socket that was just bound to `path`.
+    explicit SocketFile(std::string path);
+    SocketFile(SocketFile&& other) noexcept;
+    SocketFile& operator=(SocketFile&& other) noexcept;
+    ~SocketFile();
+
+  private:
+    std::string path_;
+    std::pair<std::uint64_t, std::uint64_t> identity_; // device and inode
+};
+
+/// A folder for a moment, that nobody else can enter. Its name is short enough for Unix sockets in it.
+export class TemporaryFolder {
+  public:
+    /// Throws `Refused`.
+    TemporaryFolder();
+    ~TemporaryFolder();
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+    /// The path of something in it, which goes with it.
+    [[nodiscard]] std::string operator/(std::string_view name) const;
+
+  private:
+    std::string path_;
+};
 
 /// Makes closing the TCP socket reset the connection.
 export mio::Result<> reset_on_close(mio::RawHandle socket);

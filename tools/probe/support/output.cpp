@@ -65,6 +65,12 @@ std::string padded(std::string_view text, std::size_t width) {
     return std::string(text) + std::string(width > used ? width - used : 0, ' ');
 }
 
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
 std::string aligned(const std::vector<std::vector<Cell>>& rows, const Output& output) {
     std::vector<std::size_t> widths;
     for (const auto& row : rows) {

@@ -39,6 +39,9 @@ export class Output {
 /// `text` filled up with spaces to `width` characters. Longer text stays as it is.
 export std::string padded(std::string_view text, std::size_t width);
 
+/// The words with commas between them.
+export std::string joined(const std::vector<std::string>& words);
+
 /// A piece of text in a table.
 export struct Cell {
     std::string text;

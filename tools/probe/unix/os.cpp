@@ -10,8 +10,11 @@ module;
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <expected>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +25,7 @@ module;
 module probe.os;
 
 import mio;
+import probe.failure;
 
 namespace probe::os {
 namespace {
@@ -57,8 +61,16 @@ short poll_flag(State state) {
     case State::read_closed: return POLLIN;
 #endif
     case State::closed: return POLLHUP;
+    case State::failed: return POLLERR;
     }
     std::unreachable();
+}
+
+// Device and inode of what `path` names, without following a link.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> identity_of(const std::string& path) noexcept {
+    struct ::stat status{};
+    if (::lstat(path.c_str(), &status) == -1) return std::nullopt;
+    return std::pair{static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
 bool is_open(mio::RawHandle handle) noexcept { return ::fcntl(handle, F_GETFD) != -1; }
@@ -136,6 +148,52 @@ mio::Result<> await(mio::RawHandle handle, State state) {
         if ((*seen & flag) != 0) return {};
     }
     return std::unexpected(make_error_code(std::errc::timed_out));
+}
+
+mio::Result<bool> becomes(mio::RawHandle handle, State state) {
+    const short flag = poll_flag(state);
+    const auto seen = holding(handle, flag, 20ms);
+    if (!seen) return std::unexpected(seen.error());
+    return (*seen & flag) != 0;
+}
+
+SocketFile::SocketFile(std::string path) {
+    if (const auto identity = identity_of(path)) {
+        path_ = std::move(path);
+        identity_ = *identity;
+    }
+}
+
+SocketFile::SocketFile(SocketFile&& other) noexcept
+    : path_(std::exchange(other.path_, {})), identity_(other.identity_) {}
+
+SocketFile& SocketFile::operator=(SocketFile&& other) noexcept {
+    SocketFile taken(std::move(other));
+    std::swap(path_, taken.path_);
+    std::swap(identity_, taken.identity_);
+    return *this;
+}
+
+SocketFile::~SocketFile() {
+    if (!path_.empty() && identity_of(path_) == identity_) ::unlink(path_.c_str());
+}
+
+TemporaryFolder::TemporaryFolder() {
+    constexpr std::size_t longest = 64; // of the hundred and some bytes that a socket's path may have
+    std::error_code error;
+    auto parent = std::filesystem::temp_directory_path(error);
+    if (error || parent.native().size() > longest) parent = "/tmp";
+    path_ = (parent / "mio-probe-XXXXXX").string();
+    if (::mkdtemp(path_.data()) == nullptr) throw Refused{"mkdtemp", last_error().error(), path_};
+}
+
+TemporaryFolder::~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+std::string TemporaryFolder::operator/(std::string_view name) const {
+    return path_ + '/' + std::string(name);
 }
 
 mio::Result<> reset_on_close(mio::RawHandle socket) {

@@ -1,8 +1,9 @@
 /// @file
-/// Watching a TCP connection: one that is to be made, or one that was accepted.
+/// Watching a stream socket: one that is to be made, or one that was accepted.
 
 module;
 
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -15,13 +16,16 @@ import probe.watch.source;
 
 namespace probe {
 
-/// A TCP connection. See `probe.watch.source` for its members.
-export class Connection {
+/// A connection of `Protocol`. See `probe.watch.source` for its members.
+export template <class Protocol> class Connection {
   public:
+    using Address = Protocol::Address;
+    using Stream = Protocol::Stream;
+
     /// One to be made to the first of `addresses` that accepts it; there is at least one.
-    Connection(Context& context, std::string name, std::vector<mio::net::SocketAddress> addresses);
+    Connection(Context& context, std::string name, std::vector<Address> addresses);
     /// One that is established.
-    Connection(Context& context, std::string name, mio::net::TcpStream stream);
+    Connection(Context& context, std::string name, Stream stream);
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] mio::Token token() const noexcept { return token_; }
@@ -32,20 +36,23 @@ export class Connection {
 
   private:
     [[nodiscard]] Outcome connect_to_next();
-    [[nodiscard]] mio::Result<> connect();
+    [[nodiscard]] Outcome connect();
+    [[nodiscard]] mio::Result<> try_connect();
     [[nodiscard]] Outcome connect_failed(const std::error_code& error);
+    [[nodiscard]] Outcome retry_later(const std::error_code& error);
     [[nodiscard]] mio::Interest interest() const;
     [[nodiscard]] mio::Result<> add();
-    void log_connected();
+    void set_connected();
     void take_urgent_byte();
 
     Context* context_;
     std::string name_;
     mio::Token token_;
-    std::vector<mio::net::SocketAddress> addresses_; // to be tried yet, the next one last
-    mio::net::SocketAddress peer_;
-    mio::net::TcpStream stream_;
+    std::vector<Address> addresses_; // to be tried yet, the next one last
+    std::optional<Address> peer_;    // none if it was accepted
+    Stream stream_;
     bool is_connecting_;
+    bool has_to_retry_ = false;
 };
 
 } // namespace probe

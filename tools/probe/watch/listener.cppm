@@ -1,5 +1,5 @@
 /// @file
-/// Watching a TCP listener, which brings forth connections.
+/// Watching a listener, which brings forth connections.
 
 module;
 
@@ -16,10 +16,13 @@ import probe.watch.source;
 
 namespace probe {
 
-/// A TCP listener. See `probe.watch.source` for its members.
-export class Listener {
+/// A listener of `Protocol`. See `probe.watch.source` for its members.
+export template <class Protocol> class Listener {
   public:
-    Listener(Context& context, std::string name, mio::net::SocketAddress address);
+    using Address = Protocol::Address;
+    using Stream = Protocol::Stream;
+
+    Listener(Context& context, std::string name, Address address);
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] mio::Token token() const noexcept { return token_; }
@@ -29,18 +32,19 @@ export class Listener {
     [[nodiscard]] Outcome resume();
 
     /// The connections accepted since the last call, not started yet.
-    [[nodiscard]] std::vector<Connection> take_accepted() { return std::exchange(accepted_, {}); }
+    [[nodiscard]] std::vector<Connection<Protocol>> take_accepted() { return std::exchange(accepted_, {}); }
 
   private:
-    void welcome(mio::net::TcpStream stream, const mio::net::SocketAddress& peer);
+    void welcome(Stream stream, const Address& peer);
     [[nodiscard]] Outcome retry_later(const std::error_code& error);
 
     Context* context_;
     std::string name_;
     mio::Token token_;
-    mio::net::SocketAddress address_;
-    mio::net::TcpListener listener_;
-    std::vector<Connection> accepted_;
+    Address address_;
+    Protocol::Listener listener_;
+    Protocol::Residue residue_; // after the listener: it goes first
+    std::vector<Connection<Protocol>> accepted_;
     std::error_code reported_; // why accepting fails at present, if it does
 };
 

@@ -3,6 +3,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -77,12 +78,15 @@ void Log::remark(std::string_view source, std::string_view kind, std::string_vie
     }
 }
 
-void Log::data(std::string_view source, std::span<const std::byte> bytes) {
-    const auto amount = "read " + std::to_string(bytes.size()) + (bytes.size() == 1 ? " byte" : " bytes");
+void Log::data(std::string_view source, std::span<const std::byte> bytes,
+               const std::optional<std::string>& sender) {
+    const auto amount = "read " + std::to_string(bytes.size()) + (bytes.size() == 1 ? " byte" : " bytes")
+                        + (sender ? " from " + *sender : "");
     if (format_.json) {
-        const Field content =
-            format_.hex ? Field{"hex", hex_digits(bytes)} : Field{"text", plain_text(bytes)};
-        remark(source, "read", amount, {{"bytes", std::uint64_t{bytes.size()}}, content});
+        std::vector<Field> fields{{"bytes", std::uint64_t{bytes.size()}}};
+        if (sender) fields.emplace_back("from", *sender);
+        fields.push_back(format_.hex ? Field{"hex", hex_digits(bytes)} : Field{"text", plain_text(bytes)});
+        remark(source, "read", amount, fields);
         return;
     }
     remark(source, "read", amount);

@@ -6,6 +6,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,8 +48,9 @@ export class Log {
     void remark(std::string_view source, std::string_view kind, std::string_view text,
                 const std::vector<Field>& fields = {});
 
-    /// Data that was read.
-    void data(std::string_view source, std::span<const std::byte> bytes);
+    /// Data that was read; `sender` of a datagram.
+    void data(std::string_view source, std::span<const std::byte> bytes,
+              const std::optional<std::string>& sender = std::nullopt);
 
     /// A call that failed, or an error that was pending.
     void failure(std::string_view source, const Refused& refused);

@@ -23,6 +23,7 @@ namespace {
 
 using mio::net::IpAddress;
 using mio::net::SocketAddress;
+using mio::net::UnixAddress;
 
 std::unexpected<std::string> wrong(std::string_view argument, std::string_view why) {
     return std::unexpected("'" + std::string(argument) + "': " + std::string(why));
@@ -75,12 +76,20 @@ Parsed<Target> parse_tcp(std::string_view argument, std::string_view rest) {
     return Target{std::string(argument), TcpTarget{std::string(place->host), place->port}};
 }
 
-Parsed<Target> parse_listen(std::string_view argument, std::string_view rest) {
+// A target that is bound to an address of this machine.
+template <class T> Parsed<Target> parse_bound(std::string_view argument, std::string_view rest) {
     const auto place = split_host_and_port(argument, rest);
     if (!place) return std::unexpected(place.error());
     const auto address = SocketAddress::parse(rest);
     if (!address) return wrong(argument, "not an IP address and a port, like 127.0.0.1:8080 or [::1]:8080");
-    return Target{std::string(argument), ListenTarget{*address}};
+    return Target{std::string(argument), T{*address}};
+}
+
+template <class T> Parsed<Target> parse_unix(std::string_view argument, std::string_view rest) {
+    if (rest.empty()) return wrong(argument, "the path is missing: unix://PATH or unix-listen://PATH");
+    const auto address = UnixAddress::from_path(rest);
+    if (!address) return wrong(argument, address.error().message());
+    return Target{std::string(argument), T{*address}};
 }
 
 Parsed<Target> parse_fifo(std::string_view argument, std::string_view rest) {
@@ -101,7 +110,10 @@ struct Scheme {
 
 constexpr Scheme schemes[] = {
     {"tcp://", parse_tcp},
-    {"listen://", parse_listen},
+    {"listen://", parse_bound<ListenTarget>},
+    {"udp://", parse_bound<UdpTarget>},
+    {"unix://", parse_unix<UnixTarget>},
+    {"unix-listen://", parse_unix<UnixListenTarget>},
     {"pipe://", parse_fifo},
     {"fd://", parse_descriptor},
 };
@@ -135,7 +147,8 @@ Parsed<Target> parse_target(std::string_view text) {
     for (const auto& scheme : schemes) {
         if (text.starts_with(scheme.prefix)) return scheme.parse(text, text.substr(scheme.prefix.size()));
     }
-    return wrong(text, "not tcp://HOST:PORT, listen://ADDR:PORT, pipe://PATH, fd://N or stdin");
+    return wrong(text, "not tcp://HOST:PORT, listen://ADDR:PORT, udp://ADDR:PORT, unix://PATH, "
+                       "unix-listen://PATH, pipe://FIFO, fd://N or stdin");
 }
 
 Parsed<std::chrono::milliseconds> parse_duration(std::string_view text) {

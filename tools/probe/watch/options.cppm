@@ -29,6 +29,21 @@ export struct ListenTarget {
     mio::net::SocketAddress address;
 };
 
+/// `udp://ADDR:PORT`: a socket for datagrams.
+export struct UdpTarget {
+    mio::net::SocketAddress address;
+};
+
+/// `unix://PATH`: a connection to make on this machine.
+export struct UnixTarget {
+    mio::net::UnixAddress address;
+};
+
+/// `unix-listen://PATH`: as `listen://`, on this machine.
+export struct UnixListenTarget {
+    mio::net::UnixAddress address;
+};
+
 /// `pipe://FIFO`: the reading end of a FIFO.
 export struct FifoTarget {
     std::string path;
@@ -42,7 +57,9 @@ export struct DescriptorTarget {
 /// A thing to watch, and how the user called it.
 export struct Target {
     std::string name;
-    std::variant<TcpTarget, ListenTarget, FifoTarget, DescriptorTarget> kind;
+    std::variant<TcpTarget, ListenTarget, UdpTarget, UnixTarget, UnixListenTarget, FifoTarget,
+                 DescriptorTarget>
+        kind;
 };
 
 export struct WatchOptions {

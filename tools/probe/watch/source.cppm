@@ -1,7 +1,7 @@
 /// @file
 /// What the things that `mio-probe watch` watches have in common.
 ///
-/// Each of them (`Connection`, `Listener`, `Fifo`, `Descriptor`) is a class with these members:
+/// Each of them (`Connection`, `Listener`, `Datagrams`, `Fifo`, `Descriptor`) is a class with these members:
 ///
 ///     const std::string& name() const;           // how the log calls it
 ///     mio::Token token() const;
@@ -10,7 +10,9 @@
 ///     Outcome handle(const mio::Event&);         // does what an event asks for
 ///     Outcome resume();                          // goes on at the time that the outcome before named
 ///
-/// The last two throw `Refused` where the OS leaves nothing to go on with. That ends this source, not the others.
+/// and `Listener` with `take_accepted()`, which gives the connections that are to be started.
+///
+/// `handle` and `resume` throw `Refused` where the OS leaves nothing to go on with. That ends this source, not the others.
 
 module;
 
@@ -58,6 +60,13 @@ export inline Outcome finished() { return {.is_finished = true, .resume_at = std
 /// There is more to do as soon as the others had their turn.
 export inline Outcome resume_soon() {
     return {.is_finished = false, .resume_at = std::chrono::steady_clock::now()};
+}
+
+/// Nothing can be done at present, and no event will tell when it can: look again in a quarter of a second, short for a
+/// person and long for a processor.
+export inline Outcome resume_later() {
+    return {.is_finished = false,
+            .resume_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(250)};
 }
 
 /// How reading ended.

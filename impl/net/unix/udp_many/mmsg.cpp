@@ -104,15 +104,19 @@ Result<std::size_t> in_batches(std::span<Datagram> datagrams, Batch&& batch) noe
 } // namespace
 
 Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
-    return try_io(Interest::writable, [&] {
+    const auto count = try_io(Interest::writable, [&] {
         return in_batches(datagrams, [this](auto chunk) { return send_batch(raw(), chunk); });
     });
+    if (count && *count < datagrams.size()) exhausted(Interest::writable);
+    return count;
 }
 
 Result<std::size_t> UdpSocket::receive_many(std::span<IncomingDatagram> datagrams) const noexcept {
-    return try_io(Interest::readable, [&] {
+    const auto count = try_io(Interest::readable, [&] {
         return in_batches(datagrams, [this](auto chunk) { return receive_batch(raw(), chunk); });
     });
+    if (count && *count < datagrams.size()) exhausted(Interest::readable);
+    return count;
 }
 
 } // namespace mio::net

@@ -153,7 +153,7 @@ export class Selector {
   private:
     friend class kqueue::Waker;
 
-    [[nodiscard]] Result<> arm(RawHandle, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> arm(RawHandle, Token, Interest, Trigger, bool replaces) noexcept;
     void report_oneshot(const Record&, Events&) noexcept;
 
     const OwnedHandle kqueue_;

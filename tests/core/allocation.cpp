@@ -281,6 +281,7 @@ TEST(Allocation, IsNotNeededToConnectAndAccept) {
 }
 
 TEST(Allocation, ThatFailsIsAnErrorAndLeavesNothingBehind) {
+    if (mio::backend() == "kqueue") GTEST_SKIP() << "its double, which takes memory itself, cannot fail";
 #ifdef TEST_UNDER_SANITIZER
     GTEST_SKIP() << "the sanitizer's operator new cannot be made to fail once";
 #else

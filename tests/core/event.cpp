@@ -89,7 +89,7 @@ TEST(Event, IsDescribedByTheRecordOfTheKernel) {
     EXPECT_FALSE(describe(loop.events[0]).empty());
     EXPECT_NE(describe(loop.events[0]), describe(Event()));
     EXPECT_FALSE(describe(Event()).empty());
-    EXPECT_NE(loop.events[0].raw_flags(), 0u);
+    EXPECT_NE(loop.events[0].raw_flags() | loop.events[0].raw_detail(), 0u);
 }
 
 TEST(Event, OutlivesThePollThatBroughtIt) {

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "differences.hpp"
 #include "tcp.hpp"
 
 using namespace test;
@@ -36,11 +37,13 @@ void poll_for_events(Loop& loop) {
     ASSERT_FALSE(loop.events.empty()) << "nothing was reported";
 }
 
-// Polls until exactly one event has come, which has to be `token`'s.
+// Polls until exactly one event has come, or one for each direction, which has to be `token`'s.
 void poll_for_one(Loop& loop, Token token) {
     poll_for_events(loop);
-    ASSERT_EQ(loop.events.size(), 1u);
-    ASSERT_EQ(loop.events[0].token(), token);
+    if (differences.has_one_event_for_both_directions) {
+        ASSERT_EQ(loop.events.size(), 1u);
+    }
+    for (const auto& event : loop.events) ASSERT_EQ(event.token(), token);
 }
 
 TEST(Tcp, ReportsAConnectionToAccept) {
@@ -69,7 +72,7 @@ TEST(Tcp, ReportsThatItConnectedAndThatThePeerLeftOnceEach) {
 
     peer.close();
     ASSERT_NO_FATAL_FAILURE(poll_for_one(loop, client_token));
-    EXPECT_TRUE(loop.events[0].is_readable());
+    EXPECT_TRUE(std::ranges::any_of(loop.events, &mio::Event::is_readable));
     loop.expect_none();
 }
 
@@ -279,6 +282,7 @@ TEST(Tcp, WritesUntilItLearnsThatThePeerIsGone) {
 }
 
 TEST(Tcp, TakesNoCloseForGrantedBeforeThePeerShutDown) {
+    if (!differences.has_one_event_for_both_directions) GTEST_SKIP() << "each direction tells of its own end";
     Loop loop;
     const auto listener = plain::listen(local_v4());
     auto stream = must(TcpStream::connect(plain::address_of(listener)));

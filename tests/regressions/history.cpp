@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -103,10 +104,9 @@ TEST(H50AndH52, AHalfClosedPeerIsNotTakenForAClosedOne) {
     plain::await(stream.raw(), POLLRDHUP);
     for (int round = 0; round < 3; ++round) {
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, generous_margin)));
-        ASSERT_EQ(loop.events.size(), 1u);
-        EXPECT_TRUE(loop.events[0].is_read_closed());
-        EXPECT_FALSE(loop.events[0].is_write_closed());
-        EXPECT_FALSE(loop.events[0].is_error());
+        EXPECT_TRUE(std::ranges::any_of(loop.events, &mio::Event::is_read_closed));
+        EXPECT_TRUE(std::ranges::none_of(loop.events, &mio::Event::is_write_closed));
+        EXPECT_TRUE(std::ranges::none_of(loop.events, &mio::Event::is_error));
         ASSERT_TRUE(ok(loop.registry().modify(stream, first, read_write)));
     }
 
@@ -132,13 +132,14 @@ TEST(H51, AnErrorAloneMeansThatNothingCanBeWritten) {
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, generous_margin)));
     ASSERT_EQ(loop.events.size(), 1u);
     EXPECT_TRUE(loop.events[0].is_write_closed());
-    EXPECT_TRUE(loop.events[0].is_error());
+    EXPECT_EQ(loop.events[0].is_error(), differences.reports_lasting_errors);
     EXPECT_FALSE(loop.events[0].is_read_closed());
     ASSERT_TRUE(ok(loop.registry().remove(source)));
 }
 
 // Urgent data was mixed up with readable data.
 TEST(H54AndH55, UrgentDataIsReportedAsSuchAndToThoseWhoAsked) {
+    if (!differences.has_priority) GTEST_SKIP() << "no priority interest here";
     Loop loop;
     auto asking = plain_pair();
     auto silent = plain_pair();

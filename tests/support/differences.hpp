@@ -27,18 +27,22 @@ struct Differences {
     bool has_aio;
     /// A waker has a descriptor of its own.
     bool has_descriptors_for_wakers;
-    /// Registering takes memory.
+    /// Registering may take memory.
     bool keeps_state_of_sources;
+    /// A pending error that does not end the connection, as of a datagram that was refused, is reported as such.
+    bool reports_lasting_errors;
     /// `shutdown(write)` of this side is reported as write_closed.
     bool reports_local_shutdown_of_writing;
 };
 
+// clang-format off
 inline constexpr Differences all_differences[] = {
-    // backend desc.  behind one    files  second prio.  aio    waker  state  shutdown
-    {"epoll",  true,  true,  true,  true,  true,  true,  false, true,  false, false},
-    {"poll",   false, false, true,  true,  true,  true,  false, false, true,  false},
-    {"kqueue", true,  true,  false, false, false, false, true,  false, false, true},
+    // backend desc.  behind one    files  second prio.  aio    waker  memory errors shutdown
+    {"epoll",  true,  true,  true,  true,  true,  true,  false, true,  false, true,  false},
+    {"poll",   false, false, true,  true,  true,  true,  false, false, true,  true,  false},
+    {"kqueue", true,  true,  false, false, false, false, true,  false, true,  false, true},
 };
+// clang-format on
 
 constexpr const Differences& differences_of(std::string_view backend) {
     return *std::ranges::find(all_differences, backend, &Differences::backend);

@@ -7,6 +7,7 @@
 #include <span>
 #include <system_error>
 
+#include "differences.hpp"
 #include "udp.hpp"
 
 using namespace test;
@@ -56,7 +57,9 @@ TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
     const auto event = only_event(loop);
     EXPECT_EQ(event.token(), id1);
-    EXPECT_EQ(event.raw_flags(), out) << describe(event);
+    if (mio::backend() == "epoll") {
+        EXPECT_EQ(event.raw_flags(), out) << describe(event);
+    }
     EXPECT_EQ(event.readiness(), Readiness::writable) << to_string(event);
     loop.expect_none();
 }
@@ -78,6 +81,7 @@ TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
 }
 
 TEST_P(UdpErrors, ARefusalIsReportedWhateverTheInterest) {
+    if (!differences.reports_lasting_errors) GTEST_SKIP() << "it is no error event";
     for (const auto interest : {Interest::readable, Interest::writable}) {
         auto socket = bound();
         ASSERT_TRUE(ok(socket.connect(closed())));
@@ -89,13 +93,14 @@ TEST_P(UdpErrors, ARefusalIsReportedWhateverTheInterest) {
 }
 
 TEST_P(UdpErrors, EachRefusalIsAnEventOfItsOwn) {
+    const auto told_by = differences.reports_lasting_errors ? Readiness::error : Readiness::readable;
     auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(closed())));
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, Interest::readable)));
     for (int i = 0; i < 3; ++i) {
         tell(socket);
-        loop.expect({{id1, Readiness::error}});
+        loop.expect({{id1, told_by}});
         EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
     }
     loop.expect_none();

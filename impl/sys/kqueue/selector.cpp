@@ -140,7 +140,7 @@ void Selector::report_oneshot(const Record& record, Events& events) noexcept {
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
                                     Trigger trigger) noexcept {
-    auto armed = arm(handle, token, interest, trigger);
+    auto armed = arm(handle, token, interest, trigger, false);
     if (armed) return id_;
     // One filter may have been added before the other one failed.
     static_cast<void>(remove(handle, id_));
@@ -149,11 +149,12 @@ Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest inte
 
 Result<> Selector::modify(RawHandle handle, std::uint64_t, Token token, Interest interest,
                           Trigger trigger) noexcept {
-    return arm(handle, token, interest, trigger);
+    return arm(handle, token, interest, trigger, true);
 }
 
-// Each filter is dropped before it is added: one that exists would keep the trigger that it was added with.
-Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger trigger) noexcept {
+// A filter that is replaced is dropped before it is added: it would keep the trigger that it was added with.
+Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger trigger,
+                       bool replaces) noexcept {
     if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
     if (handle < 0) return std::unexpected(std::error_code(EBADF, std::system_category()));
     std::unique_lock lock(oneshots_.mutex, std::defer_lock);
@@ -165,12 +166,12 @@ Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger
     }
     const auto ident = static_cast<std::uintmax_t>(handle);
     Changes changes;
-    const auto replace = [&](Filter filter, bool is_wanted) {
-        changes.drop(ident, filter);
+    const auto change = [&](Filter filter, bool is_wanted) {
+        if (replaces) changes.drop(ident, filter);
         if (is_wanted) changes.add(ident, filter, EV_ADD | flags_of(trigger), token);
     };
-    replace(EVFILT_WRITE, interest.is_writable());
-    replace(EVFILT_READ, interest.is_readable());
+    change(EVFILT_WRITE, interest.is_writable());
+    change(EVFILT_READ, interest.is_readable());
     return changes.submit(kqueue_.get());
 }
 

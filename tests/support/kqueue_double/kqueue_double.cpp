@@ -425,7 +425,8 @@ int apply(Kqueue& q, const struct kevent& change) {
     if (has_descriptor(change.filter)) {
         if (change.ident > INT_MAX || ::fstat(static_cast<int>(change.ident), &about) != 0) return EBADF;
         const auto* nested = find_kqueue(static_cast<int>(change.ident));
-        if (nested == &q || (nested != nullptr && change.filter == EVFILT_WRITE)) return EINVAL;
+        const bool adds = (change.flags & EV_ADD) != 0;
+        if (adds && (nested == &q || (nested != nullptr && change.filter == EVFILT_WRITE))) return EINVAL;
     }
 
     auto found = q.knotes.find({change.filter, change.ident});

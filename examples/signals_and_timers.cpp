@@ -125,13 +125,13 @@ int main(int argc, char** argv) {
             if (event.token() == socket_token) {
                 in_all += count_datagrams(*socket);
             } else if (event.token() == timer_token) {
-                // How often the time has come since it was read last: more than once, if we were kept from running.
-                if (const auto seconds = read_record<std::uint64_t>(timer)) {
+                // Edge trigger: read until nothing is left. What is read is how often the time has come since the last
+                // time: more than once, if we were kept from running.
+                while (const auto seconds = read_record<std::uint64_t>(timer)) {
                     std::cout << in_all - told << " datagrams in " << *seconds << " s" << std::endl;
                     told = in_all;
                 }
             } else if (event.token() == signals_token) {
-                // Edge trigger: read until nothing is left.
                 while (const auto signal = read_record<::signalfd_siginfo>(signals)) {
                     if (signal->ssi_signo != SIGUSR1) running = false;
                     std::cout << in_all << " datagrams in all" << std::endl;

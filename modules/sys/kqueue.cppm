@@ -93,14 +93,16 @@ export class Waker;
 /// backend has to: a source that was reported for one filter is not to be reported for the other.
 ///
 /// The kernel is given a number for each registration instead of its token, by which a report of a registration
-/// that was replaced in the meantime is known.
+/// that was replaced in the meantime is known. The flag EV_ONESHOT alone does not tell: a kernel may set it for a
+/// filter that it drops by itself, such as that of a pipe that lost its reader.
 class Oneshots {
   public:
     struct Entry {
         Token token;
         std::size_t registration = 0;
-        std::size_t event = 0; // its place in the batch that reported it
-        bool is_spent = true;
+        std::size_t batch = 0; // which reported it; 0: none
+        std::size_t event = 0; // its place in the batch
+        bool is_oneshot = false;
         bool has_two_filters = false;
     };
 
@@ -108,15 +110,17 @@ class Oneshots {
     [[nodiscard]] bool make_room_for(RawHandle) noexcept;
     /// Returns what the kernel is to be given as the token.
     [[nodiscard]] Token begin(RawHandle, Token, Interest) noexcept;
-    /// The entry that a report belongs to, or none if it was replaced.
-    [[nodiscard]] Entry* find(RawHandle, std::size_t registration) noexcept;
+    /// The handle is no one-shot any more.
+    void end(RawHandle) noexcept;
+    /// The entry of a handle; none if it never was a one-shot.
+    [[nodiscard]] Entry* find(RawHandle) noexcept;
 
     std::mutex mutex; // for all calls, and for the system call that goes with them
 
   private:
     std::unique_ptr<Entry[]> by_handle_;
     std::size_t size_ = 0;
-    std::size_t last_registration_ = 0;
+    std::size_t last_registration_ = SIZE_MAX / 3 * 2; // numbers that nobody would use as tokens
 };
 
 /// One kqueue. It keeps no state per source, except for one-shots: the kernel does.
@@ -160,6 +164,7 @@ export class Selector {
     const std::uint64_t id_; // what sources remember; never given twice in a process
     Wakers wakers_;
     Oneshots oneshots_;
+    std::size_t batch_ = 0; // the number of the last one
 };
 
 /// An event of the kqueue's own where it has EVFILT_USER, and the reading end of a pipe elsewhere.

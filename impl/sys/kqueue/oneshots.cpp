@@ -28,15 +28,18 @@ Token Oneshots::begin(RawHandle handle, Token token, Interest interest) noexcept
     auto& entry = by_handle_[static_cast<std::size_t>(handle)];
     entry = {.token = token,
              .registration = ++last_registration_,
-             .is_spent = false,
+             .is_oneshot = true,
              .has_two_filters = interest.is_readable() && interest.is_writable()};
     return Token{entry.registration};
 }
 
-Oneshots::Entry* Oneshots::find(RawHandle handle, std::size_t registration) noexcept {
+void Oneshots::end(RawHandle handle) noexcept {
+    if (auto* const entry = find(handle)) entry->is_oneshot = false;
+}
+
+Oneshots::Entry* Oneshots::find(RawHandle handle) noexcept {
     const auto index = static_cast<std::size_t>(handle);
-    if (index >= size_ || by_handle_[index].registration != registration) return nullptr;
-    return &by_handle_[index];
+    return index < size_ ? &by_handle_[index] : nullptr;
 }
 
 } // namespace mio::sys::kqueue

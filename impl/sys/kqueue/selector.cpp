@@ -96,6 +96,7 @@ Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds
         const int count = wait(kqueue_.get(), records, capacity, left);
         if (count == -1) return std::unexpected(os::last_error());
         const std::span batch(records, static_cast<std::size_t>(count));
+        ++batch_;
         for (const auto& record : batch) {
             if ((record.flags & EV_ONESHOT) != 0) {
                 report_oneshot(record, events);
@@ -117,10 +118,17 @@ Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds
 void Selector::report_oneshot(const Record& record, Events& events) noexcept {
     const std::scoped_lock lock(oneshots_.mutex);
     const auto handle = static_cast<RawHandle>(record.ident);
-    auto* const entry = oneshots_.find(handle, std::bit_cast<std::size_t>(record.udata));
-    if (entry == nullptr) return;
+    const auto number = std::bit_cast<std::size_t>(record.udata);
+    auto* const entry = oneshots_.find(handle);
+    const bool is_current = entry != nullptr && entry->registration == number;
+    if (entry == nullptr || !entry->is_oneshot) {
+        // The kernel's own flag, or a report of a one-shot that was replaced.
+        if (!is_current) events.push(event_of(record, Token{number}));
+        return;
+    }
+    if (!is_current) return;
     const auto event = event_of(record, entry->token);
-    if (entry->is_spent) {
+    if (entry->batch == batch_) {
         const auto& first = events[entry->event];
         events.replace(
             entry->event,
@@ -128,7 +136,7 @@ void Selector::report_oneshot(const Record& record, Events& events) noexcept {
                   static_cast<std::uint16_t>(first.raw_detail() | event.raw_detail()), first.raw_filter()));
         return;
     }
-    entry->is_spent = true;
+    entry->batch = batch_;
     entry->event = events.size();
     events.push(event);
     if (!entry->has_two_filters) return;
@@ -157,9 +165,9 @@ Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger
                        bool replaces) noexcept {
     if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
     if (handle < 0) return std::unexpected(std::error_code(EBADF, std::system_category()));
-    std::unique_lock lock(oneshots_.mutex, std::defer_lock);
+    const std::scoped_lock lock(oneshots_.mutex);
+    oneshots_.end(handle);
     if (trigger == Trigger::oneshot) {
-        lock.lock();
         if (!oneshots_.make_room_for(handle))
             return std::unexpected(std::error_code(ENOMEM, std::system_category()));
         token = oneshots_.begin(handle, token, interest);
@@ -176,6 +184,8 @@ Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger
 }
 
 Result<> Selector::remove(RawHandle handle, std::uint64_t) noexcept {
+    const std::scoped_lock lock(oneshots_.mutex);
+    oneshots_.end(handle);
     const auto ident = static_cast<std::uintmax_t>(handle);
     Changes changes;
     changes.drop(ident, EVFILT_WRITE);

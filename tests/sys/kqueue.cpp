@@ -3,8 +3,10 @@
 
 #include <sys/event.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -119,13 +121,25 @@ TEST_F(KqueueSelector, HasAnEventForEachDirection) {
 }
 
 TEST_F(KqueueSelector, DescribesTheRecord) {
-    const auto text = [](int filter, int flags, unsigned fflags) {
-        return Selector::describe(mio::Event(Token{}, Readiness::none, fflags,
-                                             static_cast<std::uint16_t>(flags),
+    const auto text = [](int filter, int flags, unsigned fflags, Readiness readiness = Readiness::none) {
+        return Selector::describe(mio::Event(Token{}, readiness, fflags, static_cast<std::uint16_t>(flags),
                                              static_cast<std::int8_t>(filter)));
     };
     EXPECT_EQ(text(EVFILT_READ, EV_CLEAR, 0), "EVFILT_READ|EV_CLEAR");
-    EXPECT_EQ(text(EVFILT_WRITE, EV_CLEAR | EV_EOF, 61), "EVFILT_WRITE|EV_CLEAR|EV_EOF|fflags=61");
-    EXPECT_EQ(text(EVFILT_USER, EV_CLEAR, 0), "EVFILT_USER|EV_CLEAR");
+    EXPECT_EQ(text(EVFILT_USER, EV_CLEAR, 0, Readiness::readable), "EVFILT_USER|EV_CLEAR");
     EXPECT_EQ(text(0, 0, 0), "(empty)");
+
+    // The number of an error is another one on another system; what else fflags hold has no name here.
+    EXPECT_EQ(text(EVFILT_WRITE, EV_CLEAR | EV_EOF, ECONNRESET),
+              "EVFILT_WRITE|EV_CLEAR|EV_EOF|fflags=ECONNRESET");
+    EXPECT_EQ(text(EVFILT_READ, EV_EOF, 99999), "EVFILT_READ|EV_EOF|fflags=99999");
+    EXPECT_EQ(text(EVFILT_READ, 0, ECONNRESET), "EVFILT_READ|fflags=" + std::to_string(ECONNRESET));
+    EXPECT_EQ(text(EVFILT_USER, EV_EOF, ECONNRESET),
+              "EVFILT_USER|EV_EOF|fflags=" + std::to_string(ECONNRESET));
+
+    // A one-shot that was reported for both directions has the filter of either.
+    for (const int filter : {EVFILT_READ, EVFILT_WRITE}) {
+        EXPECT_EQ(text(filter, EV_ONESHOT, 0, Readiness::readable | Readiness::writable),
+                  "EVFILT_READ|EVFILT_WRITE|EV_ONESHOT");
+    }
 }

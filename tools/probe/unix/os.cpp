@@ -61,7 +61,7 @@ short poll_flag(State state) {
     case State::read_closed: return POLLIN;
 #endif
     case State::closed: return POLLHUP;
-    case State::failed: return POLLERR;
+    case State::failed: return POLLERR | POLLIN; // BSD's poll has no POLLERR for a socket: it can be read
     }
     std::unreachable();
 }

@@ -3,6 +3,7 @@
 
 module;
 
+#include <span>
 #include <string_view>
 
 module probe.events.backend;

@@ -120,6 +120,22 @@ TEST_F(KqueueSelector, HasAnEventForEachDirection) {
     for (const auto& event : events) EXPECT_EQ(event.raw_detail() & EV_CLEAR, EV_CLEAR);
 }
 
+// FreeBSD then says EV_ONESHOT, which nobody asked for.
+TEST_F(KqueueSelector, ReportsAPipeThatLostItsReader) {
+    for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
+        for (const auto token : {Token{0}, Token{1}}) {
+            auto [receiver, sender] = plain::pipe();
+            must(selector.add(sender.fd(), token, Interest::writable, trigger));
+            if (trigger == Trigger::edge) must(selector.select(events, 500ms)); // it is writable
+            receiver = plain::Socket();
+            ASSERT_TRUE(ok(selector.select(events, 500ms)));
+            ASSERT_EQ(events.size(), 1u);
+            EXPECT_EQ(events[0].token(), token);
+            EXPECT_TRUE(events[0].is_write_closed());
+        }
+    }
+}
+
 TEST_F(KqueueSelector, DescribesTheRecord) {
     const auto text = [](int filter, int flags, unsigned fflags, Readiness readiness = Readiness::none) {
         return Selector::describe(mio::Event(Token{}, readiness, fflags, static_cast<std::uint16_t>(flags),

@@ -3,8 +3,10 @@
 
 #include <sys/event.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -118,14 +120,42 @@ TEST_F(KqueueSelector, HasAnEventForEachDirection) {
     for (const auto& event : events) EXPECT_EQ(event.raw_detail() & EV_CLEAR, EV_CLEAR);
 }
 
+// FreeBSD then says EV_ONESHOT, which nobody asked for.
+TEST_F(KqueueSelector, ReportsAPipeThatLostItsReader) {
+    for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
+        for (const auto token : {Token{0}, Token{1}}) {
+            auto [receiver, sender] = plain::pipe();
+            must(selector.add(sender.fd(), token, Interest::writable, trigger));
+            if (trigger == Trigger::edge) must(selector.select(events, 500ms)); // it is writable
+            receiver = plain::Socket();
+            ASSERT_TRUE(ok(selector.select(events, 500ms)));
+            ASSERT_EQ(events.size(), 1u);
+            EXPECT_EQ(events[0].token(), token);
+            EXPECT_TRUE(events[0].is_write_closed());
+        }
+    }
+}
+
 TEST_F(KqueueSelector, DescribesTheRecord) {
-    const auto text = [](int filter, int flags, unsigned fflags) {
-        return Selector::describe(mio::Event(Token{}, Readiness::none, fflags,
-                                             static_cast<std::uint16_t>(flags),
+    const auto text = [](int filter, int flags, unsigned fflags, Readiness readiness = Readiness::none) {
+        return Selector::describe(mio::Event(Token{}, readiness, fflags, static_cast<std::uint16_t>(flags),
                                              static_cast<std::int8_t>(filter)));
     };
     EXPECT_EQ(text(EVFILT_READ, EV_CLEAR, 0), "EVFILT_READ|EV_CLEAR");
-    EXPECT_EQ(text(EVFILT_WRITE, EV_CLEAR | EV_EOF, 61), "EVFILT_WRITE|EV_CLEAR|EV_EOF|fflags=61");
-    EXPECT_EQ(text(EVFILT_USER, EV_CLEAR, 0), "EVFILT_USER|EV_CLEAR");
+    EXPECT_EQ(text(EVFILT_USER, EV_CLEAR, 0, Readiness::readable), "EVFILT_USER|EV_CLEAR");
     EXPECT_EQ(text(0, 0, 0), "(empty)");
+
+    // The number of an error is another one on another system; what else fflags hold has no name here.
+    EXPECT_EQ(text(EVFILT_WRITE, EV_CLEAR | EV_EOF, ECONNRESET),
+              "EVFILT_WRITE|EV_CLEAR|EV_EOF|fflags=ECONNRESET");
+    EXPECT_EQ(text(EVFILT_READ, EV_EOF, 99999), "EVFILT_READ|EV_EOF|fflags=99999");
+    EXPECT_EQ(text(EVFILT_READ, 0, ECONNRESET), "EVFILT_READ|fflags=" + std::to_string(ECONNRESET));
+    EXPECT_EQ(text(EVFILT_USER, EV_EOF, ECONNRESET),
+              "EVFILT_USER|EV_EOF|fflags=" + std::to_string(ECONNRESET));
+
+    // A one-shot that was reported for both directions has the filter of either.
+    for (const int filter : {EVFILT_READ, EVFILT_WRITE}) {
+        EXPECT_EQ(text(filter, EV_ONESHOT, 0, Readiness::readable | Readiness::writable),
+                  "EVFILT_READ|EVFILT_WRITE|EV_ONESHOT");
+    }
 }

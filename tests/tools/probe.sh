@@ -175,8 +175,14 @@ test_refusals() {
     refused 'fd://99: .*Bad file descriptor' watch fd://99
     refused 'fd://3: .*Bad file descriptor' watch fd://3 # which the program would open next
     rejects 3 'stdin: .*Bad file descriptor' bash -c '"$0" watch stdin <&-' "$probe"
-    rejects 3 'fd://5: .*Operation not permitted.*files' bash -c '"$0" watch fd://5 5<file' "$probe"
-    rejects 3 'fd://0: .*File exists' bash -c '"$0" watch stdin fd://0 < <(:)' "$probe"
+    if [[ $(a_backend) == kqueue ]]; then # watches files, and has the later one of two that watch one handle
+        echo data >data
+        succeeds '^ +data\\n$' bash -c '"$0" watch fd://5 --read 5<data' "$probe"
+        succeeds 'fd://0 +read 5 bytes' bash -c '"$0" watch stdin fd://0 --read --count 1 < <(echo data)' "$probe"
+    else
+        rejects 3 'fd://5: .*Operation not permitted.*files' bash -c '"$0" watch fd://5 5<file' "$probe"
+        rejects 3 'fd://0: .*File exists' bash -c '"$0" watch stdin fd://0 < <(:)' "$probe"
+    fi
     refused 'listen://192\.0\.2\.1:0: bind: Cannot assign' watch listen://192.0.2.1:0
     rejects 3 'standard output: write: No space left' bash -c '"$0" info >/dev/full' "$probe"
 
@@ -294,7 +300,7 @@ test_events_backends() {
     succeeds '^all [0-9]+ steps played agree$' "$probe" events --backend "$backend,$backend" \
         --scenario tcp-peer-close pipe-data registration-unsupported
     grep -qE "^ +$backend +$backend\$" out || fail 'the columns have no names'
-    grep -qE '^same +tcp-peer-close +peer closed +R W . RC .  .  [^ ]+ +R W . RC .  .  [^ ]+$' out ||
+    grep -qE '^same +tcp-peer-close +peer closed +R [W.] . RC .  .  [^ ]+ +R [W.] . RC .  .  [^ ]+$' out ||
         fail 'not side by side'
     succeeds '"disagreements": \[\]' "$probe" events --json --backend "$backend,$backend" --scenario waker-once
     is_json out
@@ -351,7 +357,12 @@ open("hold").read()' &
     local target
     target=tcp://127.0.0.1:$(<bound)
     refused "$target: connect to .*: Connection refused" watch "$target"
-    grep -q "$target  R W E RC WC" out || fail 'the event was not printed'
+    local event
+    local -a events=('R W E RC WC')
+    if [[ $(a_backend) == kqueue ]]; then events=('R \. E RC \.' '\. W E \.  WC'); fi
+    for event in "${events[@]}"; do
+        grep -q "$target  $event" out || fail "no event '$event' was printed"
+    done
     refused "$target: connect to .*: Connection refused" watch "$target" --json
     : >hold
 }

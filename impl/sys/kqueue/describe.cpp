@@ -4,6 +4,7 @@ module;
 
 #include <sys/event.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -24,20 +25,51 @@ constexpr std::pair<std::int64_t, const char*> filter_names[] = {
 constexpr std::pair<unsigned, const char*> flag_names[] = {
     {EV_CLEAR, "EV_CLEAR"}, {EV_ONESHOT, "EV_ONESHOT"}, {EV_EOF, "EV_EOF"}, {EV_ERROR, "EV_ERROR"}};
 
+// What a connection ends with. Each has another number on another system.
+constexpr std::pair<unsigned, const char*> error_names[] = {
+    {ECONNREFUSED, "ECONNREFUSED"}, {ECONNRESET, "ECONNRESET"},
+    {ECONNABORTED, "ECONNABORTED"}, {ETIMEDOUT, "ETIMEDOUT"},
+    {EHOSTUNREACH, "EHOSTUNREACH"}, {ENETUNREACH, "ENETUNREACH"},
+    {ENETDOWN, "ENETDOWN"},         {EPIPE, "EPIPE"},
+};
+
+bool is_of_a_direction(std::int64_t filter) noexcept {
+    return filter == EVFILT_READ || filter == EVFILT_WRITE;
+}
+
+// A one-shot brings both directions in one event, which has the filter of the first.
+bool tells_of(const Event& event, std::int64_t filter) noexcept {
+    if (filter == event.raw_filter()) return true;
+    if (!is_of_a_direction(event.raw_filter())) return false;
+    return (filter == EVFILT_READ && event.is_readable()) || (filter == EVFILT_WRITE && event.is_writable());
+}
+
+// With EV_EOF, the error of a socket.
+std::string fflags_of(const Event& event) {
+    if (is_of_a_direction(event.raw_filter()) && (event.raw_detail() & EV_EOF) != 0) {
+        for (const auto& [error, error_name] : error_names) {
+            if (error == event.raw_flags()) return error_name;
+        }
+    }
+    return std::to_string(event.raw_flags());
+}
+
+void append(std::string& text, const std::string& name) {
+    if (!text.empty()) text += '|';
+    text += name;
+}
+
 } // namespace
 
 std::string Selector::describe(const Event& event) {
     std::string text;
     for (const auto& [filter, filter_name] : filter_names) {
-        if (filter == event.raw_filter() && text.empty()) text = filter_name;
+        if (tells_of(event, filter)) append(text, filter_name);
     }
     for (const auto& [flag, flag_name] : flag_names) {
-        if ((event.raw_detail() & flag) == 0) continue;
-        if (!text.empty()) text += '|';
-        text += flag_name;
+        if ((event.raw_detail() & flag) != 0) append(text, flag_name);
     }
-    // For sockets: the error.
-    if (event.raw_flags() != 0) text += "|fflags=" + std::to_string(event.raw_flags());
+    if (event.raw_flags() != 0) append(text, "fflags=" + fflags_of(event));
     return text.empty() ? "(empty)" : text;
 }
 

@@ -83,6 +83,7 @@ struct Knote {
     Kind kind;
     bool connection_oriented = false, tcp = false, local_stream = false;
     bool is_mute = false; ///< the wrong end of a pipe: accepted, and never reported
+    bool dies_with_reader = false; ///< the writing end of a pipe that is no fifo
     /// Of a file: epoll refuses those, so nothing else tells that the number was used again.
     dev_t device = 0;
     ino_t inode = 0;
@@ -348,6 +349,7 @@ int look_at_pipe(Knote& k, int fd) {
     struct statfs where;
     ::pollfd asked{.fd = fd, .events = POLLOUT, .revents = 0};
     const bool is_anonymous = ::fstatfs(fd, &where) == 0 && where.f_type == PIPEFS_MAGIC;
+    k.dies_with_reader = is_anonymous;
     return is_anonymous && ::poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR) != 0 ? EPIPE : 0;
 }
 
@@ -460,8 +462,10 @@ int retrieve(Kqueue& q, struct kevent* events, int nevents) {
             k.active = false;
             continue;
         }
+        // A pipe's kernel drops what watches for writing when the reader closes, and says so.
+        if (k.dies_with_reader && (e.flags & EV_EOF) != 0) e.flags |= EV_ONESHOT;
         events[n++] = e;
-        if ((k.registered.flags & EV_ONESHOT) != 0) {
+        if ((e.flags & EV_ONESHOT) != 0) {
             drop(q, q.knotes.find({e.filter, e.ident}));
         } else if ((k.registered.flags & (EV_CLEAR | EV_DISPATCH)) != 0) {
             k.active = false;

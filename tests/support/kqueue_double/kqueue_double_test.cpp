@@ -855,6 +855,9 @@ TEST(KqueueDouble, a_pipe_without_reader_is_at_its_end) {
     const auto e = q.only();
     EXPECT_TRUE(has(e, EV_EOF));
     EXPECT_EQ(e.fflags, 0u);
+    // Not in the manual page, but in FreeBSD's tests (sys/kern/pipe): who closes drops what watches for writing.
+    EXPECT_TRUE(has(e, EV_ONESHOT));
+    EXPECT_EQ(q.apply(change(pair.b, EVFILT_WRITE, EV_DELETE)), ENOENT);
 }
 
 // Not in the manual page: FreeBSD refuses a pipe whose reader has left, where others report EV_EOF.

@@ -45,7 +45,7 @@ export struct Backend {
     std::string_view name;
     std::unique_ptr<Selector> (*open)();        ///< throws `Refused`
     std::string (*describe)(const mio::Event&); ///< the OS record with its flag names
-    std::span<const Row> contract;              ///< the documented table
+    std::vector<Row> contract;                  ///< the documented table
 };
 
 template <mio::sys::SelectorBackend S> class AnyWaker final : public Waker {
@@ -101,13 +101,19 @@ template <mio::sys::SelectorBackend S> std::unique_ptr<Selector> open_any() {
 }
 
 /// The backend whose selector is `S`, with its documented table.
-export template <mio::sys::SelectorBackend S> Backend backend_of(std::span<const Row> contract) noexcept {
-    return {S::name, open_any<S>, S::describe, contract};
+export template <mio::sys::SelectorBackend S> Backend backend_of(std::span<const Row> contract) {
+    return {S::name, open_any<S>, S::describe, {contract.begin(), contract.end()}};
 }
 
 /// One of these for each backend, made as the program starts, brings it into `observable_backends`.
 struct Listing {
     explicit Listing(const Backend& backend);
+};
+
+/// One of these, made as the program starts, says where a backend of this build differs from its documented table:
+/// its rows take the place of all that the table has for their steps.
+struct Deviations {
+    Deviations(std::string_view backend, std::span<const Row> rows);
 };
 
 /// Every backend of this build, the platform's own first.

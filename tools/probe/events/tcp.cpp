@@ -77,7 +77,7 @@ void peer_close_unread(Stage& stage) {
     send(pair.local, "data that nobody reads");
     await(pair.peer, os::State::readable);
     close(std::move(pair.peer));
-    await(pair.local, os::State::closed);
+    await(pair.local, os::State::read_closed); // some systems reset the connection, and some do not
     stage.observe("peer closed");
 }
 

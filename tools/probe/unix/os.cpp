@@ -61,7 +61,7 @@ short poll_flag(State state) {
     case State::read_closed: return POLLIN;
 #endif
     case State::closed: return POLLHUP;
-    case State::failed: return POLLERR;
+    case State::failed: return POLLERR | POLLIN; // BSD's poll has no POLLERR for a socket: it can be read
     }
     std::unreachable();
 }
@@ -118,7 +118,15 @@ mio::Result<> write_all(mio::RawHandle handle, std::string_view text) {
     return {};
 }
 
-mio::Result<> require_open(mio::RawHandle handle) { return check(::fcntl(handle, F_GETFD)); }
+mio::Result<> require_open(mio::RawHandle handle) {
+    const int flags = ::fcntl(handle, F_GETFL);
+    if (flags == -1) return last_error();
+#ifdef O_PATH
+    // What occupies the place of one that was closed. Not every backend would say of it what the user expects.
+    if ((flags & O_PATH) != 0) return std::unexpected(std::error_code(EBADF, mio::os_category()));
+#endif
+    return {};
+}
 
 mio::Result<std::size_t> read_ready(mio::RawHandle handle, std::span<std::byte> buffer) {
     const auto ready = holding(handle, POLLIN, 0ms);

@@ -114,13 +114,19 @@ class Oneshots {
     void end(RawHandle) noexcept;
     /// The entry of a handle; none if it never was a one-shot.
     [[nodiscard]] Entry* find(RawHandle) noexcept;
+    /// Whether a number that came back is one that `begin` gave.
+    [[nodiscard]] bool gave(std::size_t number) const noexcept {
+        return number > first_registration && number <= last_registration_;
+    }
 
     std::mutex mutex; // for all calls, and for the system call that goes with them
 
   private:
     std::unique_ptr<Entry[]> by_handle_;
     std::size_t size_ = 0;
-    std::size_t last_registration_ = SIZE_MAX / 3 * 2; // numbers that nobody would use as tokens
+    static constexpr std::size_t first_registration =
+        SIZE_MAX / 3 * 2; // numbers that nobody would use as tokens
+    std::size_t last_registration_ = first_registration;
 };
 
 /// One kqueue. It keeps no state per source, except for one-shots: the kernel does.

@@ -12,6 +12,7 @@ module;
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <expected>
 #include <system_error>
 #include <utility>

@@ -119,14 +119,12 @@ void Selector::report_oneshot(const Record& record, Events& events) noexcept {
     const std::scoped_lock lock(oneshots_.mutex);
     const auto handle = static_cast<RawHandle>(record.ident);
     const auto number = std::bit_cast<std::size_t>(record.udata);
-    auto* const entry = oneshots_.find(handle);
-    const bool is_current = entry != nullptr && entry->registration == number;
-    if (entry == nullptr || !entry->is_oneshot) {
-        // The kernel's own flag, or a report of a one-shot that was replaced.
-        if (!is_current) events.push(event_of(record, Token{number}));
+    if (!oneshots_.gave(number)) { // the kernel's own flag
+        events.push(event_of(record, Token{number}));
         return;
     }
-    if (!is_current) return;
+    auto* const entry = oneshots_.find(handle);
+    if (entry == nullptr || !entry->is_oneshot || entry->registration != number) return; // it was replaced
     const auto event = event_of(record, entry->token);
     if (entry->batch == batch_) {
         const auto& first = events[entry->event];

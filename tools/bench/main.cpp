@@ -34,6 +34,7 @@ struct Options {
     std::string json;
     std::string plot;
     bool list = false;
+    bool describe = false;
     std::optional<std::uint64_t> once;
 };
 
@@ -127,6 +128,8 @@ void run(const Options& options) {
     const auto groups = chosen(suite, options);
     if (options.list) {
         list(groups);
+    } else if (options.describe) {
+        std::cout << machine().dump(2) << '\n';
     } else if (options.once) {
         for (const auto& group : groups) {
             if (const auto reason = obstacle(group.front()->workload); !reason.empty())
@@ -158,6 +161,7 @@ int main(int argc, char** argv) {
                    "Write all of it, each sample too, to this file ('-': standard output)");
     app.add_option("--plot", options.plot, "Draw the ratios as SVG into this file ('-': standard output)");
     app.add_flag("--list", options.list, "Name workloads and contestants");
+    app.add_flag("--describe", options.describe, "Print what machine and build this is as JSON");
     app.add_option("--once", options.once,
                    "Do so many operations once and print nothing: for callgrind and strace");
     app.footer("Examples:\n  mio-bench\n  mio-bench pingpong chain --contestant bare mio --rounds 25\n"

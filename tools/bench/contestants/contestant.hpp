@@ -27,7 +27,8 @@ struct AnyHandler {
 /// - `Loop<Handler>` watches for readability. `run` waits and hands on events until the handler is done, in the way
 ///   that suits the contestant; `look` hands on what is there, without waiting; `pause` waits for a time, and nothing
 ///   else is to happen meanwhile.
-/// - `Waker` makes the loop of another thread report its token. Wakes may become one.
+/// - `Waker` makes the loop of another thread report its token. Wakes may become one. A handler whose loop has one has
+///   a member `is_woken`, for contestants that lock only then.
 template <class C>
 concept Contestant =
     requires(typename C::template Loop<AnyHandler>& loop, AnyHandler& handler, typename C::LocalStream& local,

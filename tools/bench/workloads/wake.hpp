@@ -17,6 +17,8 @@ namespace bench {
 
 template <Contestant C> class Wakeable {
   public:
+    static constexpr bool is_woken = true;
+
     /// `other` is woken each time this one is, and ends when it was so often as this one.
     void go_on_with(const Wakeable& other, std::uint64_t times) {
         other_ = &other;

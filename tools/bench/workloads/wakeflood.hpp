@@ -16,6 +16,8 @@ namespace bench {
 
 template <Contestant C> class WakeFlood {
   public:
+    static constexpr bool is_woken = true;
+
     Sample unattended(std::uint64_t operations) {
         const Stopwatch stopwatch;
         for (std::uint64_t i = 0; i < operations; ++i) waker_.wake();

@@ -28,7 +28,8 @@ struct AnyHandler {
 ///   that suits the contestant; `look` hands on what is there, without waiting; `pause` waits for a time, and nothing
 ///   else is to happen meanwhile.
 /// - `Waker` makes the loop of another thread report its token. Wakes may become one. A handler whose loop has one has
-///   a member `is_woken`, for contestants that lock only then.
+///   a member `is_woken`, for contestants that lock only then; one that pauses has `is_timed`, for those that are
+///   precise only if asked to be.
 template <class C>
 concept Contestant =
     requires(typename C::template Loop<AnyHandler>& loop, AnyHandler& handler, typename C::LocalStream& local,

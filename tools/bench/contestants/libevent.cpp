@@ -90,6 +90,9 @@ struct Libevent {
             auto* config = made(::event_config_new(), "event_config_new");
             if constexpr (!requires { Handler::is_woken; })
                 ::event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+            // Without it time is counted in ticks of the kernel, of 4 ms here.
+            if constexpr (requires { Handler::is_timed; })
+                ::event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
             base_ = made(::event_base_new_with_config(config), "event_base_new_with_config");
             ::event_config_free(config);
         }

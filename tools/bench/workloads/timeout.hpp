@@ -19,6 +19,8 @@ namespace bench {
 
 template <Contestant C> class Timeout {
   public:
+    static constexpr bool is_timed = true;
+
     /// The median of the times that `operations` waits were late.
     Sample run(std::uint64_t operations, std::chrono::nanoseconds time) {
         std::vector<double> late;

@@ -1,0 +1,153 @@
+// Standalone Asio, by stream_descriptor::async_wait, which is how it tells of readiness: the loop is compared, so reading
+// and writing are the bare calls. Its own reads would try to read first, and wait only if nothing is there.
+
+#include "contestants/contestant.hpp"
+#include "contestants/socket.hpp"
+#include "harness/failure.hpp"
+#include "harness/suite.hpp"
+#include "workloads/all.hpp"
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace bench {
+namespace {
+
+struct Asio {
+    static constexpr std::string_view name = "asio";
+
+    struct Watch {
+        ::asio::posix::stream_descriptor descriptor;
+        bool* is_gone = nullptr; // to be set for a handler that is running
+
+        explicit Watch(::asio::io_context& context) : descriptor(context) {}
+        Watch(const Watch&) = delete;
+        Watch& operator=(const Watch&) = delete;
+        ~Watch() {
+            descriptor.release(); // the socket closes it
+            if (is_gone != nullptr) *is_gone = true;
+        }
+    };
+
+    class Source : public Socket {
+      public:
+        explicit Source(int descriptor) : Socket(descriptor) {}
+        Source(Source&&) noexcept = default;
+        Source& operator=(Source&&) = delete;
+        ~Source() { unwatch(); }
+
+        Watch& watch(::asio::io_context& context) {
+            watch_ = std::make_unique<Watch>(context);
+            watch_->descriptor.assign(raw());
+            return *watch_;
+        }
+        void unwatch() { watch_.reset(); }
+
+      private:
+        std::unique_ptr<Watch> watch_;
+    };
+
+    class Stream : public Source {
+      public:
+        static Stream from_raw(int descriptor) { return Stream(descriptor); }
+        static std::pair<Stream, Stream> pair() {
+            const auto [a, b] = pair_of_descriptors();
+            return {Stream(a), Stream(b)};
+        }
+
+      private:
+        using Source::Source;
+    };
+    using LocalStream = Stream;
+
+    class Listener : public Source {
+      public:
+        static Listener bind() { return Listener(listening_descriptor()); }
+        [[nodiscard]] std::optional<Stream> accept() const {
+            const int descriptor = Socket::accept();
+            if (descriptor == -1) return std::nullopt;
+            return Stream::from_raw(descriptor);
+        }
+
+      private:
+        using Source::Source;
+    };
+
+    template <class Handler> class Loop {
+      public:
+        explicit Loop(Handler& handler) : handler_(handler) {}
+
+        void add(Source& source, std::size_t token) { wait_for(source.watch(context_), token); }
+        void remove(Source& source) { source.unwatch(); }
+
+        void run() {
+            context_.restart();
+            context_.run();
+        }
+        void look() {
+            context_.restart();
+            context_.poll();
+        }
+        void pause(std::chrono::nanoseconds time) {
+            timer_.expires_after(time);
+            timer_.async_wait([](const std::error_code&) {});
+            context_.restart();
+            context_.run_one();
+        }
+
+        void ready(std::size_t token) {
+            handler_.ready(token);
+            if (handler_.done()) context_.stop();
+        }
+        [[nodiscard]] ::asio::io_context& raw() { return context_; }
+
+      private:
+        // Waits anew only when the event was handed on: what is still readable then is an event once more.
+        void wait_for(Watch& watch, std::size_t token) {
+            watch.descriptor.async_wait(::asio::posix::stream_descriptor::wait_read,
+                                        [this, &watch, token](const std::error_code& error) {
+                                            if (error) return; // unwatched, and the watch is gone
+                                            bool is_gone = false;
+                                            watch.is_gone = &is_gone;
+                                            ready(token);
+                                            if (is_gone) return;
+                                            watch.is_gone = nullptr;
+                                            wait_for(watch, token);
+                                        });
+        }
+
+        Handler& handler_;
+        ::asio::io_context context_{1}; // one thread runs it
+        ::asio::executor_work_guard<::asio::io_context::executor_type> guard_{context_.get_executor()};
+        ::asio::steady_timer timer_{context_};
+    };
+
+    template <class Handler> class Waker {
+      public:
+        Waker(Loop<Handler>& loop, std::size_t token) : loop_(loop), token_(token) {}
+        void wake() const {
+            ::asio::post(loop_.raw(), [this] { loop_.ready(token_); });
+        }
+
+      private:
+        Loop<Handler>& loop_;
+        std::size_t token_;
+    };
+};
+
+} // namespace
+
+void enter_asio(Suite& suite) { enter_workloads<Asio>(suite); }
+
+} // namespace bench

@@ -1,0 +1,61 @@
+// What a contestant gives, so that each workload is written once.
+
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace bench {
+
+/// What a loop hands events to: `ready` for each, and `done` tells when to stop.
+struct AnyHandler {
+    void ready(std::size_t token);
+    [[nodiscard]] bool done() const;
+};
+
+/// A contestant: the types that a program is made of that uses it. All of it is resolved when it is compiled, so that
+/// nothing but the contestant's own code stands between a workload and the kernel.
+///
+/// - `LocalStream`, of a pair, `Stream`, of TCP, and `Listener` are non-blocking sockets. Destroying one that is still
+///   added ends that. `read` answers nothing if it would block; `write` writes all.
+/// - `Loop<Handler>` watches for readability. `run` waits and hands on events until the handler is done, in the way
+///   that suits the contestant; `look` hands on what is there, without waiting; `pause` waits for a time, and nothing
+///   else is to happen meanwhile.
+/// - `Waker` makes the loop of another thread report its token. Wakes may become one. A handler whose loop has one has
+///   a member `is_woken`, for contestants that lock only then; one that pauses has `is_timed`, for those that are
+///   precise only if asked to be.
+template <class C>
+concept Contestant =
+    requires(typename C::template Loop<AnyHandler>& loop, AnyHandler& handler, typename C::LocalStream& local,
+             typename C::Stream& stream, typename C::Listener& listener,
+             typename C::template Waker<AnyHandler>& waker, std::span<std::byte> buffer) {
+        { C::name } -> std::convertible_to<std::string_view>;
+        typename C::template Loop<AnyHandler>;
+        { C::LocalStream::from_raw(int()) } -> std::same_as<typename C::LocalStream>;
+        {
+            C::LocalStream::pair()
+        } -> std::same_as<std::pair<typename C::LocalStream, typename C::LocalStream>>;
+        { local.read(buffer) } -> std::same_as<std::optional<std::size_t>>;
+        local.write(buffer);
+        { stream.read(buffer) } -> std::same_as<std::optional<std::size_t>>;
+        stream.write(buffer);
+        { C::Listener::bind() } -> std::same_as<typename C::Listener>;
+        { listener.accept() } -> std::same_as<std::optional<typename C::Stream>>;
+        { listener.port() } -> std::same_as<std::uint16_t>;
+        loop.add(local, std::size_t());
+        loop.remove(local);
+        loop.add(stream, std::size_t());
+        loop.add(listener, std::size_t());
+        loop.run();
+        loop.look();
+        loop.pause(std::chrono::nanoseconds());
+        waker.wake();
+    };
+
+} // namespace bench

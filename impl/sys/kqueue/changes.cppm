@@ -26,6 +26,11 @@ import mio.os;
 
 namespace mio::sys::kqueue {
 
+template <class N>
+N count_of(int (*)(int, const struct ::kevent*, N, struct ::kevent*, N, const ::timespec*));
+/// How kevent counts its records: an int on most systems, a size_t on NetBSD.
+export using Count = decltype(count_of(&::kevent));
+
 using Filter = decltype(std::declval<struct ::kevent>().filter);
 
 /// A few changes, made in one system call.
@@ -51,7 +56,7 @@ export class Changes {
         if (count_ == 0) return {};
         std::array<struct ::kevent, most> receipts{};
         constexpr ::timespec at_once{};
-        const auto count = static_cast<int>(count_);
+        const auto count = static_cast<Count>(count_);
         const int answer = ::kevent(kqueue, list_.data(), count, receipts.data(), count, &at_once);
         // EINTR: the changes were made, and only the wait, if any, was interrupted.
         if (answer == -1 && errno != EINTR) return std::unexpected(os::last_error());

@@ -56,7 +56,7 @@ unsigned flags_of(Trigger trigger) noexcept {
 // Some kernels refuse more seconds than this, and none of them fits into a 32-bit time_t.
 constexpr std::chrono::seconds longest_wait{100'000'000};
 
-int wait(RawHandle kqueue, Record* records, int capacity,
+int wait(RawHandle kqueue, Record* records, Count capacity,
          std::optional<std::chrono::nanoseconds> timeout) noexcept {
     if (!timeout) return ::kevent(kqueue, nullptr, 0, records, capacity, nullptr);
     const auto limited = std::clamp<std::chrono::nanoseconds>(*timeout, {}, longest_wait);
@@ -87,7 +87,7 @@ Selector::Selector(Parts&& parts) noexcept : kqueue_(std::move(parts.kqueue)), i
 Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
     auto* const records = reinterpret_cast<Record*>(events.records());
-    const auto capacity = static_cast<int>(std::min<std::size_t>(events.capacity(), INT_MAX));
+    const auto capacity = static_cast<Count>(std::min<std::size_t>(events.capacity(), INT_MAX));
     auto left = timeout;
     const bool has_deadline = timeout && timeout->count() > 0 && *timeout < longest_wait;
     const auto deadline = has_deadline ? Clock::now() + *timeout : Clock::time_point();

@@ -41,10 +41,6 @@ constexpr Row rows[] = {
     {"tcp-peer-close-unread",              "peer closed",                      at_least_once, "EVFILT_WRITE|EV_CLEAR|EV_EOF|fflags=ECONNRESET",   "W E WC"},
     {"unix-stream-peer-close-unread",      "peer closed",                      once,          "EVFILT_READ|EV_CLEAR|EV_EOF|fflags=ECONNRESET",    "R E RC"},
     {"unix-stream-peer-close-unread",      "peer closed",                      once,          "EVFILT_WRITE|EV_CLEAR|EV_EOF|fflags=ECONNRESET",   "W E WC"},
-
-    // A pipe that lost its reader does not become a one-shot.
-    {"pipe-receiver-closed",               "receiver closed",                  once,          "EVFILT_WRITE|EV_CLEAR|EV_EOF",                     "W WC"},
-    {"pipe-receiver-closed-full",          "receiver closed",                  once,          "EVFILT_WRITE|EV_CLEAR|EV_EOF",                     "W WC"},
 };
 // clang-format on
 

@@ -82,7 +82,7 @@ struct Knote {
     std::uint32_t serial;     ///< tells an epoll record of this knote from one of a predecessor
     Kind kind;
     bool connection_oriented = false, tcp = false, local_stream = false;
-    bool is_mute = false; ///< the wrong end of a pipe: accepted, and never reported
+    bool is_mute = false;          ///< the wrong end of a pipe: accepted, and never reported
     bool dies_with_reader = false; ///< the writing end of a pipe that is no fifo
     /// Of a file: epoll refuses those, so nothing else tells that the number was used again.
     dev_t device = 0;

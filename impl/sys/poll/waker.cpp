@@ -11,8 +11,8 @@ import mio.core.types;
 
 namespace mio::sys::poll {
 
-Waker::Waker(Selector& selector, Token token, Parts&&) noexcept
-    : Node(token, true), table_(*selector.table_) {
+Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
+    : Node(reported_with, true), table_(*selector.table_) {
     table_.link(*this);
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <set>
 
@@ -36,12 +37,23 @@ struct Connection {
     plain::Socket there{-1};
 };
 
+/// Keeps, in the place of sources, what the selector gave them to remember.
 class Contract : public testing::Test {
   protected:
-    std::uint64_t add(const Connection& c, Token token, Interest interest, Trigger trigger = Trigger::edge) {
-        const auto state = selector.add(c.here.fd(), token, interest, trigger);
+    ~Contract() override {
+        for (const auto state : states_) Backend::forget(state);
+    }
+
+    std::uint64_t add(int handle, Token token, Interest interest, Trigger trigger = Trigger::edge) {
+        const auto state = selector.add(handle, token, interest, trigger);
         EXPECT_TRUE(ok(state));
-        return state.value_or(0);
+        if (!state) return 0;
+        const std::scoped_lock lock(mutex_);
+        states_.insert(*state);
+        return *state;
+    }
+    std::uint64_t add(const Connection& c, Token token, Interest interest, Trigger trigger = Trigger::edge) {
+        return add(c.here.fd(), token, interest, trigger);
     }
     /// The tokens of one select.
     std::multiset<Token> select(std::optional<std::chrono::nanoseconds> timeout = 500ms) {
@@ -55,12 +67,27 @@ class Contract : public testing::Test {
         return tokens;
     }
     mio::Result<> remove(const Connection& c, std::uint64_t state) {
-        return selector.remove(c.here.fd(), state);
+        auto removed = selector.remove(c.here.fd(), state);
+        if (removed) take(state);
+        return removed;
+    }
+    void forget(std::uint64_t state) {
+        take(state);
+        Backend::forget(state);
     }
     void expect_nothing() { EXPECT_EQ(select(20ms), std::multiset<Token>{}); }
 
     Backend selector{must(Backend::open())};
     mio::Events events{16, Backend::record_size};
+
+  private:
+    void take(std::uint64_t state) {
+        const std::scoped_lock lock(mutex_);
+        states_.erase(states_.find(state));
+    }
+
+    std::mutex mutex_;
+    std::multiset<std::uint64_t> states_; // some backends give all sources the same
 };
 
 } // namespace test

@@ -30,7 +30,7 @@ TEST_F(Contract, AddGivesAStateThatItOwnsAndOthersDoNot) {
     EXPECT_TRUE(selector.owns(state));
     EXPECT_FALSE(other.owns(state));
     EXPECT_FALSE(selector.owns(0));
-    EXPECT_TRUE(ok(selector.remove(c.here.fd(), state)));
+    EXPECT_TRUE(ok(remove(c, state)));
 }
 
 TEST_F(Contract, AddReportsWhatHoldsAlready) {
@@ -81,7 +81,7 @@ TEST_F(Contract, RemoveIsFinalEvenIfTheSourceIsReady) {
     EXPECT_EQ(select(0ns), std::multiset<Token>{});
     c.speak();
     plain::await_readable(c.here);
-    ASSERT_TRUE(ok(selector.remove(c.here.fd(), state)));
+    ASSERT_TRUE(ok(remove(c, state)));
     d.speak();
     EXPECT_EQ(select(), std::multiset{id2});
     expect_nothing();
@@ -107,7 +107,7 @@ TEST_F(Contract, AnInterestThatCannotBeWatchedIsUnsupported) {
 TEST_F(Contract, AForgottenSourceIsNotReported) {
     Connection c;
     const auto state = add(c, id1, read_write);
-    Backend::forget(state);
+    forget(state);
     c.here.close();
     expect_nothing();
 }
@@ -169,12 +169,12 @@ TEST_F(Contract, AHandleThatWasClosedIsForgottenAndItsNumberStartsAnew) {
 
     ASSERT_EQ(::dup2(c.here.fd(), number), number);
     const plain::Socket reused(number);
-    ASSERT_TRUE(ok(selector.add(number, id2, Interest::readable, Trigger::edge)));
+    add(number, id2, Interest::readable);
     expect_nothing();
     c.speak();
     EXPECT_EQ(select(), std::multiset{id2});
     // Forgetting the old one has nothing to do with the new one.
-    Backend::forget(stale);
+    forget(stale);
     c.hear();
     c.speak();
     if (backend_differences.reports_data_behind_data_left_unread) {
@@ -190,9 +190,9 @@ TEST_F(Contract, AHandleThatIsReusedBeforeAnySelectStartsAnew) {
     old.here.close();
     ASSERT_EQ(::dup2(c.here.fd(), number), number);
     const plain::Socket reused(number);
-    ASSERT_TRUE(ok(selector.add(number, id2, Interest::writable, Trigger::edge)));
+    add(number, id2, Interest::writable);
     EXPECT_EQ(select(), std::multiset{id2});
-    Backend::forget(stale);
+    forget(stale);
     expect_nothing();
 }
 
@@ -204,7 +204,7 @@ TEST_F(Contract, RemoveAndCloseTakeEffectInASelectUnderWay) {
         std::thread other([&] {
             std::this_thread::sleep_for(20ms);
             if (closes) {
-                Backend::forget(state);
+                forget(state);
                 c.here.close();
                 // The peer learns of it, although a thread is waiting for the handle.
                 EXPECT_EQ(plain::read_exactly(c.there, 1), "");

@@ -166,7 +166,7 @@ TEST_F(ContractSleep, WithAHandleThatWasClosed) {
     const auto state = add(c, id1, read_write);
     c.here.close();
     expect_to_sleep();
-    Backend::forget(state);
+    forget(state);
 }
 
 TEST_F(ContractSleep, WithDataLeftUnread) {

@@ -59,7 +59,7 @@ TEST_F(Contract, WakesAreNotLostToWhateverIsRegisteredInBetween) {
     ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id3, Interest::readable, Trigger::level)));
     EXPECT_EQ(select(), std::multiset{id1});
     ASSERT_TRUE(ok(waker.wake()));
-    ASSERT_TRUE(ok(selector.remove(c.here.fd(), state)));
+    ASSERT_TRUE(ok(remove(c, state)));
     EXPECT_EQ(select(), std::multiset{id1});
 }
 

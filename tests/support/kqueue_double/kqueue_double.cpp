@@ -32,6 +32,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -107,6 +108,36 @@ struct Kqueue {
 
 /// Guards everything below and every Kqueue. It is not held while a thread waits for events.
 std::mutex mutex;
+
+/// Holds the mutex, and signals off: what is a system call on BSD is not interrupted by a handler, which may make the
+/// same call, except while it waits.
+class SystemCall {
+  public:
+    SystemCall() {
+        ::sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+        mutex.lock();
+    }
+    SystemCall(const SystemCall&) = delete;
+    SystemCall& operator=(const SystemCall&) = delete;
+    ~SystemCall() {
+        mutex.unlock();
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+
+    /// Waits until `fd` is readable, with signals on and without the mutex: 0, or an error number.
+    int wait(int fd, const ::timespec* timeout) {
+        mutex.unlock();
+        ::pollfd record{.fd = fd, .events = POLLIN, .revents = 0};
+        const int error = ::ppoll(&record, 1, timeout, &before_) < 0 ? errno : 0;
+        mutex.lock();
+        return error;
+    }
+
+  private:
+    ::sigset_t before_;
+};
 /// Never destroyed: a static object of the program may close its kqueue later than this file would be gone.
 std::list<Kqueue>& kqueues() {
     static auto& all = *new std::list<Kqueue>;
@@ -492,7 +523,7 @@ void free_kqueue(Kqueue& q) {
     kqueues().remove_if([&q](const Kqueue& each) { return &each == &q; });
 }
 
-int wait_for_events(std::unique_lock<std::mutex>& lock, Kqueue& q, int kq, struct kevent* events, int nevents,
+int wait_for_events(SystemCall& call, Kqueue& q, int kq, struct kevent* events, int nevents,
                     const ::timespec* timeout) {
     if (timeout != nullptr
         && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1'000'000'000)) {
@@ -518,10 +549,7 @@ int wait_for_events(std::unique_lock<std::mutex>& lock, Kqueue& q, int kq, struc
         }
 
         ++q.waiters;
-        lock.unlock();
-        ::pollfd self{.fd = kq, .events = POLLIN, .revents = 0};
-        error = ::ppoll(&self, 1, for_ever ? nullptr : &rest, nullptr) < 0 ? errno : 0;
-        lock.lock();
+        error = call.wait(kq, for_ever ? nullptr : &rest);
         --q.waiters;
         if (std::ranges::find(q.numbers, kq) == q.numbers.end()) {
             // Closed meanwhile. Who leaves last puts out the light.
@@ -551,7 +579,7 @@ void before_close(int fd) {
     if (!is_marked(fd, is_kqueue | is_watched)) return;
     const auto saved = errno;
     {
-        const std::lock_guard lock(mutex);
+        const SystemCall call;
         for (auto& q : kqueues()) {
             if (q.numbers.empty()) continue;
             for (const auto filter : {short{EVFILT_READ}, short{EVFILT_WRITE}}) {
@@ -570,7 +598,7 @@ void before_close(int fd) {
 
 void after_dup(int from, int to) {
     if (to < 0 || from == to || !is_marked(from, is_kqueue)) return;
-    const std::lock_guard lock(mutex);
+    const SystemCall call;
     if (auto* q = find_kqueue(from); q != nullptr) {
         q->numbers.push_back(to);
         mark(to, is_kqueue);
@@ -596,7 +624,7 @@ void in_child_after_fork() {
 extern "C" {
 
 int kqueue() {
-    const std::lock_guard lock(mutex);
+    const SystemCall call;
     auto& q = kqueues().emplace_back();
     const int fd = ::epoll_create1(0);
     q.writers = ::epoll_create1(EPOLL_CLOEXEC);
@@ -618,7 +646,7 @@ int kqueue() {
 
 int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent* eventlist, int nevents,
            const struct timespec* timeout) {
-    std::unique_lock lock(mutex);
+    SystemCall call;
     auto* const q = find_kqueue(kq);
     if (q == nullptr) return fail(EBADF);
     int answers = 0;
@@ -639,7 +667,7 @@ int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent*
     }
     update_bell(*q);
     if (answers > 0 || nevents == 0) return answers;
-    return wait_for_events(lock, *q, kq, eventlist, nevents, timeout);
+    return wait_for_events(call, *q, kq, eventlist, nevents, timeout);
 }
 
 // In front of the C library's own, so that a closed descriptor takes its events along and a duplicate of a kqueue

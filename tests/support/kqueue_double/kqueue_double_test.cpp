@@ -1080,6 +1080,35 @@ TEST(KqueueDouble, a_signal_ends_a_wait) {
     ASSERT_EQ(::sigaction(SIGUSR1, &old, nullptr), 0);
 }
 
+// A system call is not interrupted half-way: a handler that makes the same call finds nothing locked.
+std::atomic<int> triggered_queue = -1;
+TEST(KqueueDouble, a_signal_handler_may_trigger_an_event) {
+    constexpr int rounds = 20'000;
+    struct sigaction act{};
+    act.sa_handler = [](int) {
+        const auto trigger = change(1, EVFILT_USER, 0, NOTE_TRIGGER);
+        EXPECT_EQ(::kevent(triggered_queue, &trigger, 1, nullptr, 0, nullptr), 0);
+    };
+    struct sigaction old;
+    ASSERT_EQ(::sigaction(SIGUSR1, &act, &old), 0);
+    const auto pair = local_pair();
+    const Queue q;
+    EXPECT_EQ(q.apply(change(1, EVFILT_USER, EV_ADD | EV_CLEAR)), 0);
+    triggered_queue = q.get();
+    std::atomic<bool> is_done = false;
+    std::thread busy([&] {
+        for (int i = 0; i < rounds; ++i) q.add(pair.a, EVFILT_READ);
+        is_done = true;
+    });
+    while (!is_done) {
+        ::pthread_kill(busy.native_handle(), SIGUSR1);
+        std::this_thread::yield();
+    }
+    busy.join();
+    EXPECT_EQ(q.only().filter, EVFILT_USER);
+    ASSERT_EQ(::sigaction(SIGUSR1, &old, nullptr), 0);
+}
+
 // --- Threads
 
 TEST(KqueueDouble, changes_reach_a_wait_under_way) {

@@ -160,3 +160,21 @@ TEST(Descriptors, AreAllClosedInWhateverOrderTheirOwnersGo) {
         }
     }
 }
+
+TEST(Descriptors, AreTheSameAfterTenThousandPolls) {
+    const auto pair = plain::socket_pair();
+    const auto before = open_descriptors();
+    for (std::size_t round = 0; round < 10'000; ++round) {
+        Loop loop;
+        const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
+        mio::RawSource source(pair.first.fd());
+        ASSERT_TRUE(ok(loop.registry().add(source, Token{2}, Interest::writable)));
+        ASSERT_TRUE(ok(waker.wake()));
+        ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
+        ASSERT_EQ(loop.events.size(), 2u) << round;
+        if (round % 2 == 0) {
+            ASSERT_TRUE(ok(loop.registry().remove(source)));
+        }
+    }
+    EXPECT_EQ(open_descriptors(), before);
+}

@@ -1,12 +1,18 @@
 // What the sources of this folder cost: sizes, allocations, descriptors.
 
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <span>
 #include <type_traits>
+#include <vector>
 
 #include "pipe.hpp"
 
@@ -149,6 +155,28 @@ TEST(Descriptors, TenThousandPipesLeaveNone) {
         sender = std::move(moved);
     }
     loop.expect_none();
+}
+
+// What the kernel adds to a message at the program's wish is no descriptor that was passed, and takes no room from those.
+TEST(Descriptors, OfThePeersProcessAreNotLeft) {
+    constexpr int pass_pidfd = 76; // SO_PASSPIDFD, since Linux 6.5
+    const auto [from, to] = must(UnixDatagram::pair());
+    const int on = 1;
+    ASSERT_EQ(::setsockopt(to.raw(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+    static_cast<void>(::setsockopt(to.raw(), SOL_SOCKET, pass_pidfd, &on, sizeof on)); // not on older kernels
+    std::array<std::byte, 32> buffer{};
+    const int passed = STDERR_FILENO;
+    for (const std::size_t room : {0u, 1u, 2u, 9u}) {
+        for (const std::size_t sent : {0u, 1u}) {
+            const DescriptorGuard guard;
+            std::vector<mio::OwnedHandle> handles(room);
+            ASSERT_TRUE(ok(from.send_with_fds(bytes_of(data), std::span(&passed, sent))));
+            const auto received = must(to.receive_with_fds(buffer, handles));
+            EXPECT_EQ(received.bytes, data.size());
+            EXPECT_EQ(received.fds, std::min(sent, room));
+            EXPECT_EQ(received.fds_truncated, sent > room) << sent << " sent, room for " << room;
+        }
+    }
 }
 
 TEST(Descriptors, AMovedFromEndHoldsNone) {

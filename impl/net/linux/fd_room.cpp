@@ -4,16 +4,37 @@ module;
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 module mio.net.fd_passing;
 
 import mio.core.handle;
+import mio.core.owned_handle;
 
 namespace mio::net {
+namespace {
+
+constexpr int passes_pidfd = 4; // SCM_PIDFD, since Linux 6.5; the C library of Debian 12 does not name it
+
+// What the kernel puts beside the descriptors for a program that set SO_PASSCRED or SO_PASSPIDFD.
+constexpr std::size_t room_for_others = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(RawHandle));
+
+} // namespace
 
 // The kernel closes what there is no room for.
 std::size_t control_room(std::size_t fds) noexcept {
-    return fds == 0 ? 0 : CMSG_LEN(std::min(fds, max_fds) * sizeof(RawHandle));
+    return room_for_others + (fds == 0 ? 0 : CMSG_LEN(std::min(fds, max_fds) * sizeof(RawHandle)));
+}
+
+void close_others(::msghdr& message) noexcept {
+    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != passes_pidfd
+            || header->cmsg_len < CMSG_LEN(sizeof(RawHandle)))
+            continue;
+        RawHandle handle = invalid_handle;
+        std::memcpy(&handle, CMSG_DATA(header), sizeof handle);
+        const OwnedHandle closed(std::max(handle, invalid_handle)); // an error number if the kernel could make none
+    }
 }
 
 } // namespace mio::net

@@ -75,6 +75,7 @@ Result<ReceivedWithFds> receive_fds(RawHandle handle, std::span<std::byte> buffe
             received.fds_truncated = true;
         }
     });
+    close_others(message);
     return received;
 }
 

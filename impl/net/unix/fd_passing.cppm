@@ -32,6 +32,9 @@ inline constexpr std::size_t most_control = CMSG_SPACE(512 * sizeof(RawHandle));
 /// How many bytes of control data to offer to the kernel when `fds` descriptors are wanted.
 std::size_t control_room(std::size_t fds) noexcept;
 
+/// Closes the descriptors that came with `message` without having been passed.
+void close_others(::msghdr& message) noexcept;
+
 /// As `UnixStream::send_with_fds`. @see unix(7), SCM_RIGHTS
 export Result<std::size_t> send_fds(RawHandle, std::span<const std::byte> bytes,
                                     std::span<const RawHandle> fds) noexcept;

@@ -21,6 +21,8 @@ import mio.net.socket;
 
 namespace mio::net {
 
+export class TcpSocket;
+
 /// A connection, or an attempt at one. Readable: data, end of stream or an error; writable: connected (or
 /// failed to), or room in the send buffer.
 ///
@@ -79,7 +81,9 @@ export class TcpStream : public Socket {
     [[nodiscard]] Result<SocketAddress> local_address() const noexcept;
 
   private:
+    friend class TcpSocket;
     explicit TcpStream(RawHandle handle) noexcept : Socket(handle) {}
+    inline explicit TcpStream(Socket&& socket) noexcept : Socket(std::move(socket)) {}
 };
 
 /// A socket that accepts connections. Readable: at least one is waiting.
@@ -112,7 +116,9 @@ export class TcpListener : public Socket {
     [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
 
   private:
+    friend class TcpSocket;
     explicit TcpListener(RawHandle handle) noexcept : Socket(handle) {}
+    inline explicit TcpListener(Socket&& socket) noexcept : Socket(std::move(socket)) {}
 };
 
 /// A TCP socket that neither listens nor connects yet: for options that have to be set before.
@@ -162,10 +168,10 @@ export class TcpSocket : public Socket {
     [[nodiscard]] Result<SocketAddress> local_address() const noexcept;
 
     /// Turns the socket into a listener with at most `backlog` connections waiting to be accepted; the OS may
-    /// cap it. After an error the socket is as it was. @see listen(2)
+    /// cap it. A socket that is registered stays so. After an error it is as it was. @see listen(2)
     [[nodiscard]] Result<TcpListener> listen(int backlog) &&;
-    /// Turns the socket into a stream that is connecting; see `TcpStream::connect`. After an error the socket
-    /// is as the OS left it.
+    /// Turns the socket into a stream that is connecting; see `TcpStream::connect`. A socket that is registered
+    /// stays so. After an error it is as the OS left it.
     [[nodiscard]] Result<TcpStream> connect(const SocketAddress& peer) &&;
 
   private:

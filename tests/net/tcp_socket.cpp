@@ -480,17 +480,43 @@ TEST(TcpSocket, HandsItsOptionsToWhatItBecomes) {
     EXPECT_TRUE(must(must(listener.accept()).first.nodelay())); // as Linux has it
 }
 
-TEST(TcpSocket, KeepsItsRegistrationOutOfWhatItBecomes) {
-    // A stream made from a registered socket is not registered: whoever adds it decides.
+TEST(TcpSocket, HandsItsRegistrationToTheStreamThatItBecomes) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     auto socket = must(TcpSocket::v4());
-    ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, read_write)));
-    ASSERT_TRUE(ok(loop.registry().remove(socket)));
+    ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, Interest::readable)));
     auto stream = must(std::move(socket).connect(plain::address_of(listener)));
-    EXPECT_TRUE(fails_with(loop.registry().modify(stream, Token{2}, read_write), mio::Errc::not_registered));
-    ASSERT_TRUE(ok(loop.registry().add(stream, Token{2}, read_write)));
+    EXPECT_TRUE(fails_with(loop.registry().add(stream, Token{2}, read_write), mio::Errc::already_registered));
+    ASSERT_TRUE(ok(loop.registry().modify(stream, Token{2}, read_write)));
     loop.expect({{Token{2}, Readiness::writable}});
+    ASSERT_TRUE(ok(loop.registry().remove(stream)));
+    ASSERT_TRUE(ok(loop.registry().add(stream, Token{3}, read_write)));
+    loop.expect({{Token{3}, Readiness::writable}});
+}
+
+TEST(TcpSocket, HandsItsRegistrationToTheListenerThatItBecomes) {
+    Loop loop;
+    auto socket = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(socket.bind(local_v4())));
+    ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, Interest::readable)));
+    auto listener = must(std::move(socket).listen(8));
+    const auto first = plain::connect(must(listener.local_address()));
+    loop.expect({{Token{1}, Readiness::readable}});
+    ASSERT_TRUE(ok(listener.accept()));
+    ASSERT_TRUE(blocks(listener.accept()));
+    ASSERT_TRUE(ok(loop.registry().modify(listener, Token{2}, Interest::readable)));
+    const auto second = plain::connect(must(listener.local_address()));
+    loop.expect({{Token{2}, Readiness::readable}});
+    ASSERT_TRUE(ok(loop.registry().remove(listener)));
+}
+
+TEST(TcpSocket, StaysRegisteredWhenItCouldNotConnect) {
+    Loop loop;
+    auto socket = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, read_write)));
+    EXPECT_TRUE(fails_with(std::move(socket).connect(local_v6()), std::errc::address_family_not_supported));
+    EXPECT_TRUE(ok(loop.registry().modify(socket, Token{2}, read_write)));
+    EXPECT_TRUE(ok(loop.registry().remove(socket)));
 }
 
 TEST(TcpSocket, TakesAHandleAsItIsAndGivesItBack) {

@@ -101,7 +101,7 @@ Result<SocketAddress> TcpSocket::local_address() const noexcept { return local_a
 Result<TcpListener> TcpSocket::listen(int backlog) && {
     if (auto listening = os::check(::listen(raw(), backlog)); !listening)
         return std::unexpected(listening.error());
-    return TcpListener::from_raw(release());
+    return TcpListener(std::move(*this));
 }
 
 Result<TcpStream> TcpSocket::connect(const SocketAddress& peer) && {
@@ -110,7 +110,7 @@ Result<TcpStream> TcpSocket::connect(const SocketAddress& peer) && {
     if (::connect(raw(), native.get(), native.length) == -1 && errno != EINPROGRESS) {
         return std::unexpected(os::last_error());
     }
-    return TcpStream::from_raw(release());
+    return TcpStream(std::move(*this));
 }
 
 } // namespace mio::net

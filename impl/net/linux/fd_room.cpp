@@ -33,7 +33,8 @@ void close_others(::msghdr& message) noexcept {
             continue;
         RawHandle handle = invalid_handle;
         std::memcpy(&handle, CMSG_DATA(header), sizeof handle);
-        const OwnedHandle closed(std::max(handle, invalid_handle)); // an error number if the kernel could make none
+        const OwnedHandle closed(
+            std::max(handle, invalid_handle)); // an error number if the kernel could make none
     }
 }
 

@@ -1,0 +1,46 @@
+#include "sockets.hpp"
+
+#include <windows.h>
+
+#include <utility>
+
+#include "support.hpp"
+
+namespace test {
+
+void expect_non_blocking(mio::RawHandle) {}
+void expect_blocking(mio::RawHandle) {}
+
+bool is_close_on_exec(mio::RawHandle handle) {
+    ::DWORD flags = 0;
+    return ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0
+           && (flags & HANDLE_FLAG_INHERIT) == 0;
+}
+
+bool is_open(mio::RawHandle handle) {
+    ::DWORD flags = 0;
+    return ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0;
+}
+
+OpenHandles open_handles() {
+    ::DWORD count = 0;
+    EXPECT_NE(::GetProcessHandleCount(::GetCurrentProcess(), &count), 0);
+    return count;
+}
+
+DescriptorGuard::~DescriptorGuard() { EXPECT_LE(open_handles(), before_) << "handles were left open"; }
+
+namespace plain {
+
+// There is no socketpair: a connection over the loopback, which sends at once what it is given.
+std::pair<Socket, Socket> socket_pair() {
+    const auto listener = listen(local_v4());
+    auto here = connect(address_of(listener));
+    auto there = accept(listener);
+    for (const auto* end : {&here, &there}) must(set_option(end->fd(), IPPROTO_TCP, TCP_NODELAY, 1));
+    return {std::move(here), std::move(there)};
+}
+
+} // namespace plain
+
+} // namespace test

@@ -94,15 +94,29 @@ Socket listen(const mio::net::SocketAddress& address) {
     return socket;
 }
 
+namespace {
+
+mio::net::SocketAddress loopback_at(const Native& native) {
+    if (native.storage.ss_family == AF_INET) {
+        return {mio::net::IpAddress::loopback_v4(),
+                ntohs(reinterpret_cast<const ::sockaddr_in*>(&native.storage)->sin_port)};
+    }
+    return {mio::net::IpAddress::loopback_v6(),
+            ntohs(reinterpret_cast<const ::sockaddr_in6*>(&native.storage)->sin6_port)};
+}
+
+} // namespace
+
 mio::net::SocketAddress address_of(const Socket& socket) {
     Native native;
     checked(::getsockname(socket.fd(), native.get(), &native.length), "getsockname");
-    if (native.storage.ss_family == AF_INET) {
-        return {mio::net::IpAddress::loopback_v4(),
-                ntohs(reinterpret_cast<::sockaddr_in*>(&native.storage)->sin_port)};
-    }
-    return {mio::net::IpAddress::loopback_v6(),
-            ntohs(reinterpret_cast<::sockaddr_in6*>(&native.storage)->sin6_port)};
+    return loopback_at(native);
+}
+
+mio::net::SocketAddress peer_address_of(const Socket& socket) {
+    Native native;
+    checked(::getpeername(socket.fd(), native.get(), &native.length), "getpeername");
+    return loopback_at(native);
 }
 
 Socket accept(const Socket& listener) { return opened(native::accept(listener.fd()), "accept"); }

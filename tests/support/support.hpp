@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "handles.hpp"
+#include "family.hpp"
 
 import mio;
 
@@ -146,6 +146,7 @@ class Socket {
 /// A listener at `address`, and where it is.
 Socket listen(const mio::net::SocketAddress& address);
 mio::net::SocketAddress address_of(const Socket& socket);
+mio::net::SocketAddress peer_address_of(const Socket& socket);
 Socket accept(const Socket& listener);
 Socket connect(const mio::net::SocketAddress& address);
 /// Writes all of it.
@@ -180,6 +181,10 @@ void await_writable(mio::RawHandle handle);
 
 /// Waits for any of poll(2)'s `events`, at the longest for the generous margin. What came, 0 if nothing did.
 short await(mio::RawHandle handle, short events);
+
+/// Waits until the other side has ended the stream or reset it, whatever there is to be read, at the longest for the
+/// generous margin.
+void await_end(mio::RawHandle handle);
 
 } // namespace plain
 

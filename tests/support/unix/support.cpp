@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -92,6 +93,8 @@ void checked(int answer, const char* what) {
 }
 
 } // namespace
+
+void await_end(mio::RawHandle handle) { await(handle, POLLRDHUP); }
 
 std::pair<Socket, Socket> socket_pair() {
     int ends[2];

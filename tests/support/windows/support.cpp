@@ -2,6 +2,8 @@
 
 #include <windows.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "support.hpp"
@@ -31,6 +33,13 @@ OpenHandles open_handles() {
 DescriptorGuard::~DescriptorGuard() { EXPECT_LE(open_handles(), before_) << "handles were left open"; }
 
 namespace plain {
+
+// The system tells of an end beside what it is asked for, and cannot be asked for it alone.
+void await_end(mio::RawHandle handle) {
+    const auto limit = std::chrono::steady_clock::now() + generous_margin;
+    while ((await(handle, POLLIN) & (POLLHUP | POLLERR)) == 0 && std::chrono::steady_clock::now() < limit)
+        std::this_thread::sleep_for(1ms);
+}
 
 // There is no socketpair: a connection over the loopback, which sends at once what it is given.
 std::pair<Socket, Socket> socket_pair() {

@@ -113,6 +113,9 @@ class DescriptorGuard {
     OpenHandles before_ = open_handles();
 };
 
+/// The processor time that this thread has used.
+std::chrono::nanoseconds processor_time();
+
 /// How long `f` took.
 template <class F> std::chrono::nanoseconds time_of(F&& f) {
     const auto start = std::chrono::steady_clock::now();

@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -26,6 +28,12 @@ void expect_non_blocking(mio::RawHandle handle) { EXPECT_TRUE(is_non_blocking(ha
 void expect_blocking(mio::RawHandle handle) { EXPECT_FALSE(is_non_blocking(handle)); }
 bool is_close_on_exec(mio::RawHandle handle) { return (::fcntl(handle, F_GETFD) & FD_CLOEXEC) != 0; }
 bool is_open(mio::RawHandle handle) { return ::fcntl(handle, F_GETFD) != -1; }
+
+std::chrono::nanoseconds processor_time() {
+    ::timespec now{};
+    EXPECT_EQ(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now), 0);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
 
 OpenHandles open_handles() { return open_descriptors(); }
 

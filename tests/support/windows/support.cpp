@@ -3,6 +3,7 @@
 #include <windows.h>
 
 #include <chrono>
+#include <cstdint>
 #include <thread>
 #include <utility>
 
@@ -22,6 +23,16 @@ bool is_close_on_exec(mio::RawHandle handle) {
 bool is_open(mio::RawHandle handle) {
     ::DWORD flags = 0;
     return ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0;
+}
+
+std::chrono::nanoseconds processor_time() {
+    ::FILETIME creation{}, exit{}, kernel{}, user{};
+    EXPECT_NE(::GetThreadTimes(::GetCurrentThread(), &creation, &exit, &kernel, &user), 0);
+    // In units of 100 ns.
+    const auto count = [](const ::FILETIME& time) {
+        return std::int64_t{time.dwHighDateTime} << 32 | time.dwLowDateTime;
+    };
+    return std::chrono::nanoseconds((count(kernel) + count(user)) * 100);
 }
 
 OpenHandles open_handles() {

@@ -16,6 +16,8 @@
 #       MIO_UDP_MANY      impl/net/unix/udp_many/     whether one call takes many datagrams
 #       MIO_POLL_WAIT     impl/sys/poll/wait/         how precisely poll waits
 #       MIO_KQUEUE_WAKER  impl/sys/kqueue/waker/      whether a kqueue has events of its own
+#
+# Windows has one way of each, so that these are for Unix alone.
 
 # Here what most have; below, each system says who it is and what it has instead.
 set(MIO_FAMILY unix)
@@ -66,9 +68,14 @@ elseif(CMAKE_SYSTEM_NAME MATCHES "^(Darwin|iOS|tvOS|watchOS|visionOS)$")
     set(MIO_UDP_MANY loop)
     set(MIO_POLL_WAIT poll)
     set(MIO_KQUEUE_WAKER user)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
+    set(MIO_FAMILY windows)
+    set(MIO_KERNEL windows)
+    set(MIO_SYSTEM windows)
+    set(MIO_BACKENDS iocp)
 else()
     message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME}. It is for: Linux, Android, FreeBSD, DragonFly, NetBSD, "
-        "OpenBSD, and Apple's systems.")
+        "OpenBSD, Apple's systems, and Windows.")
 endif()
 
 set(MIO_BACKEND auto CACHE STRING "The backend that Poll uses: auto, or one of ${MIO_BACKENDS}")

@@ -56,6 +56,8 @@ Result<Registry> Registry::try_clone() const { return Registry(selector_); }
 
 int Registry::raw_fd() const noexcept { return selector_->selector.raw_fd(); }
 
+void* Registry::native() const noexcept { return &selector_->selector; }
+
 Result<Poll> Poll::create() {
     auto parts = sys::native::open();
     if (!parts) return std::unexpected(parts.error());

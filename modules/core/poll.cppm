@@ -105,6 +105,10 @@ export class Registry {
     /// backend has none. The registry keeps owning it.
     [[nodiscard]] int raw_fd() const noexcept;
 
+    /// The backend itself, a `mio::sys::native`, for bodies of sources that need more of one backend than watching
+    /// a handle.
+    [[nodiscard]] void* native() const noexcept;
+
   private:
     friend class Poll;
     friend class Registration;

@@ -1,0 +1,1 @@
+module mio.net.socket;

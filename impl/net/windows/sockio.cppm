@@ -1,0 +1,4 @@
+/// @file
+/// Reading and writing as all Windows sockets do it. For bodies only.
+
+export module mio.net.sockio;

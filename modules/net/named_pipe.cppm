@@ -1,0 +1,4 @@
+/// @file
+/// Named pipes. Windows.
+
+export module mio.net.named_pipe;

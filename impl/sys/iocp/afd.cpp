@@ -86,12 +86,6 @@ Result<os::KernelHandle> open(void* port) noexcept {
 Result<RawHandle> base_of(RawHandle socket) noexcept {
     const auto base = query(socket, sio_base_handle);
     if (base) return base;
-    // The one that is not open is not a socket either, for Winsock.
-    ::DWORD flags = 0;
-    if (base.error().value() == WSAENOTSOCK
-        && ::GetHandleInformation(reinterpret_cast<::HANDLE>(socket), &flags) == 0) {
-        return std::unexpected(os::last_error());
-    }
     // A layered provider should pass the first question on, but some, which break others of this kind, do not.
     for (const auto what : {sio_bsp_handle_select, sio_bsp_handle_poll, sio_bsp_handle}) {
         const auto found = query(socket, what);

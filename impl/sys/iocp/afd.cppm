@@ -28,7 +28,7 @@ export struct Question {
 export Result<os::KernelHandle> open(void* port) noexcept;
 
 /// The socket of the driver itself that is below `socket`, which a layered provider may have made. Errors:
-/// `std::errc::bad_file_descriptor` if it is not open, `std::errc::not_a_socket` if it is something else; the OS's own.
+/// `std::errc::not_a_socket` if it is something else, or not open; the OS's own.
 /// @see SIO_BASE_HANDLE
 export Result<RawHandle> base_of(RawHandle socket) noexcept;
 

@@ -12,9 +12,10 @@ if(NOT CMAKE_CXX_COMPILER)
 endif()
 # GoogleTest, which is built with this, names C among its languages.
 string(REPLACE "clang++" "clang" CMAKE_C_COMPILER ${CMAKE_CXX_COMPILER})
-find_program(MIO_LLD NAMES ld.lld-22 ld.lld-21 ld.lld-20 ld.lld-19 ld.lld DOC "LLVM's linker")
+# Not an older one than the compiler, whose object files it may refuse.
+find_program(MIO_LLD NAMES ld.lld-22 ld.lld-21 ld.lld-20 ld.lld-19 ld.lld DOC "LLVM's linker, 19 or newer")
 if(NOT MIO_LLD)
-    message(FATAL_ERROR "No ld.lld on this machine. Install LLVM's lld, or run: tools/dev setup --all")
+    message(FATAL_ERROR "No ld.lld on this machine. Install lld 19 or newer, or run: tools/dev setup --all")
 endif()
 set(CMAKE_C_COMPILER_TARGET x86_64-w64-mingw32)
 set(CMAKE_CXX_COMPILER_TARGET x86_64-w64-mingw32)

@@ -84,6 +84,14 @@ Result<os::KernelHandle> open(void* port) noexcept {
 }
 
 Result<RawHandle> base_of(RawHandle socket) noexcept {
+    // Wine answers the other questions whatever the number stands for.
+    int type = 0;
+    int size = sizeof type;
+    if (auto is_socket = os::check(
+            ::getsockopt(socket, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &size));
+        !is_socket) {
+        return std::unexpected(is_socket.error());
+    }
     const auto base = query(socket, sio_base_handle);
     if (base) return base;
     // A layered provider should pass the first question on, but some, which break others of this kind, do not.

@@ -92,7 +92,7 @@ static_assert(decode(afd_receive_expedited | afd_local_close | afd_connect,
               == Readiness::none);
 
 /// An operation that the OS was asked for: an `OVERLAPPED`, and whom to tell when it has ended. Its address is what
-/// the OS knows it by: it stays where it is until then.
+/// the OS knows it by: it stays where it is until then. Derive from it what else is to be known of the operation.
 export struct Operation {
     /// Called once for each operation that was started, by the thread that polls, or by the one that drops the last
     /// owner of the port. `record.internal` is the operation's NTSTATUS, `record.bytes` what was transferred. No

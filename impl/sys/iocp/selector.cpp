@@ -224,8 +224,9 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
     auto* const records = reinterpret_cast<Record*>(events.records());
 
     // Turns without an event: those in which only questions came back that are asked anew, or that the OS ended
-    // before their time.
-    while (true) {
+    // before their time. What is asked anew may have happened, so that it has its turn after the deadline too; but not
+    // for ever, should other threads change it again and again.
+    for (int late = 0;;) {
         std::size_t room = 0;
         bool has_news = false;
         bool news_are_in = false;
@@ -267,7 +268,7 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
             if (!succeeded && code != WAIT_TIMEOUT && events.empty()) return fail(code);
         }
         if (!events.empty()) return {};
-        if (!succeeded && deadline && *deadline <= Clock::now()) return {};
+        if (deadline && *deadline <= Clock::now() && (!succeeded || ++late == 4)) return {};
     }
 }
 
@@ -550,8 +551,9 @@ void Port::complete(Source& source) noexcept {
     if (status == afd::status_cancelled) {
         // Taken back because something else is to be asked.
     } else if (status < 0) {
-        // The driver cannot tell. Whoever tries an operation learns why.
+        // The driver cannot tell, and is not asked again at once. Whoever tries an operation learns why.
         happened = afd_connect_fail;
+        if (source.trigger == Trigger::edge) source.armed &= happened;
     } else if (source.question.count == 0) {
         // Nothing has happened: the driver's own time-out, which is not used.
     } else if ((source.question.events & afd_local_close) != 0) {

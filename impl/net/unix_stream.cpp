@@ -1,8 +1,7 @@
 module;
 
-#include <sys/socket.h>
+#include "sockets.hpp"
 
-#include <cerrno>
 #include <cstddef>
 #include <expected>
 #include <span>
@@ -29,10 +28,7 @@ Result<UnixStream> UnixStream::connect(const UnixAddress& peer) {
     auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
     if (!handle) return std::unexpected(handle.error());
     const OsAddress native = to_os(peer);
-    // EAGAIN is an error here: the listener's queue is full, and nothing was started.
-    if (::connect(handle->get(), native.get(), native.length) == -1 && errno != EINPROGRESS) {
-        return std::unexpected(os::last_error());
-    }
+    if (auto started = start_connect(handle->get(), native); !started) return std::unexpected(started.error());
     return UnixStream(handle->take());
 }
 

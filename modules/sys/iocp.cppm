@@ -7,10 +7,13 @@
 
 module;
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +25,6 @@ import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
-import mio.sys.wakers;
 
 namespace mio::sys::iocp {
 
@@ -30,7 +32,7 @@ namespace mio::sys::iocp {
 /// @see GetQueuedCompletionStatusEx
 export struct Record {
     std::uintptr_t key;
-    void* operation; // null: a wake, and `key` is its token
+    void* operation; // null: nothing but the end of a wait
     std::uintptr_t internal;
     std::uint32_t bytes;
 };
@@ -48,41 +50,46 @@ export enum AfdEvent : std::uint32_t {
     afd_connect_fail = 0x100,
 };
 
-/// What AFD's events mean, as a set of predicates:
+/// What AFD's events mean for a source that is watched for `interest`, as a set of predicates:
 ///
-/// | predicate    | events                                            |
-/// |--------------|---------------------------------------------------|
-/// | readable     | RECEIVE, DISCONNECT, ACCEPT, ABORT, CONNECT_FAIL  |
-/// | writable     | SEND, ABORT, CONNECT_FAIL                         |
-/// | error        | CONNECT_FAIL                                      |
-/// | read_closed  | DISCONNECT, ABORT, CONNECT_FAIL                   |
-/// | write_closed | ABORT, CONNECT_FAIL                               |
+/// | predicate    | events                                                                         |
+/// |--------------|--------------------------------------------------------------------------------|
+/// | readable     | RECEIVE, ACCEPT or DISCONNECT; with that interest also ABORT or CONNECT_FAIL   |
+/// | writable     | SEND; with that interest also ABORT or CONNECT_FAIL                            |
+/// | error        | CONNECT_FAIL                                                                   |
+/// | read_closed  | DISCONNECT, ABORT or CONNECT_FAIL                                              |
+/// | write_closed | ABORT or CONNECT_FAIL                                                          |
 ///
 /// priority, aio and lio are never reported. A closed writing side is not reported for a local
 /// `shutdown(SD_SEND)`.
-export constexpr Readiness decode(std::uint32_t events) noexcept {
+export constexpr Readiness decode(std::uint32_t events, Interest interest) noexcept {
     const auto has = [events](std::uint32_t some) { return (events & some) != 0; };
+    const bool has_ended = has(afd_abort | afd_connect_fail);
     auto readiness = Readiness::none;
-    if (has(afd_receive | afd_disconnect | afd_accept | afd_abort | afd_connect_fail))
+    if (has(afd_receive | afd_accept | afd_disconnect) || (has_ended && interest.is_readable()))
         readiness |= Readiness::readable;
-    if (has(afd_send | afd_abort | afd_connect_fail)) readiness |= Readiness::writable;
+    if (has(afd_send) || (has_ended && interest.is_writable())) readiness |= Readiness::writable;
     if (has(afd_connect_fail)) readiness |= Readiness::error;
-    if (has(afd_disconnect | afd_abort | afd_connect_fail)) readiness |= Readiness::read_closed;
-    if (has(afd_abort | afd_connect_fail)) readiness |= Readiness::write_closed;
+    if (has(afd_disconnect) || has_ended) readiness |= Readiness::read_closed;
+    if (has_ended) readiness |= Readiness::write_closed;
     return readiness;
 }
 
-static_assert(decode(afd_receive) == Readiness::readable);
-static_assert(decode(afd_accept) == Readiness::readable);
-static_assert(decode(afd_send) == Readiness::writable);
-static_assert(decode(afd_disconnect) == (Readiness::readable | Readiness::read_closed));
-static_assert(decode(afd_abort)
-              == (Readiness::readable | Readiness::writable | Readiness::read_closed
+static_assert(decode(afd_receive, Interest::readable) == Readiness::readable);
+static_assert(decode(afd_accept, Interest::readable) == Readiness::readable);
+static_assert(decode(afd_send, Interest::writable) == Readiness::writable);
+static_assert(decode(afd_disconnect, Interest::readable)
+              == (Readiness::readable | Readiness::read_closed));
+static_assert(decode(afd_abort, Interest::readable)
+              == (Readiness::readable | Readiness::read_closed | Readiness::write_closed));
+static_assert(decode(afd_abort, Interest::writable)
+              == (Readiness::writable | Readiness::read_closed | Readiness::write_closed));
+static_assert(decode(afd_connect_fail, Interest::writable)
+              == (Readiness::writable | Readiness::error | Readiness::read_closed
                   | Readiness::write_closed));
-static_assert(decode(afd_connect_fail)
-              == (Readiness::readable | Readiness::writable | Readiness::error | Readiness::read_closed
-                  | Readiness::write_closed));
-static_assert(decode(afd_receive_expedited | afd_local_close | afd_connect) == Readiness::none);
+static_assert(decode(afd_receive_expedited | afd_local_close | afd_connect,
+                     Interest::readable | Interest::writable)
+              == Readiness::none);
 
 /// An operation that the OS was asked for: an `OVERLAPPED`, and whom to tell when it has ended. Its address is what
 /// the OS knows it by: it stays where it is until then.
@@ -107,15 +114,115 @@ export struct Operation {
     Completed completed;
 };
 
-/// A completion port, the sockets that are watched through it, and the channels that use it.
-export class Port;
+class Port;
 struct PortRelease {
     void operator()(Port*) const noexcept;
 };
 /// One of the owners of a port. The last one to go waits for what the OS has still in hand, and destroys it.
 using PortOwner = std::unique_ptr<Port, PortRelease>;
 
+export class Channel;
 export class Waker;
+
+/// Something that may have news of which the kernel does not know: a waker, or a channel. With news it is in the
+/// port's ring, without in none.
+struct Node {
+    explicit Node(bool wakes) noexcept : is_waker(wakes) {}
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+
+    [[nodiscard]] inline bool is_linked() const noexcept { return next != this; }
+    inline void link_before(Node& position) noexcept {
+        previous = position.previous;
+        next = &position;
+        previous->next = this;
+        position.previous = this;
+    }
+    /// Also if it is in no ring.
+    inline void unlink() noexcept {
+        previous->next = next;
+        next->previous = previous;
+        previous = next = this;
+    }
+
+    Node* previous = this;
+    Node* next = this;
+    const bool is_waker;
+};
+
+/// A socket that is watched: the state behind a `Registration`, and what makes edges out of AFD's levels.
+struct Source;
+/// The sources that one handle of the AFD device serves.
+struct Group;
+
+/// A completion port, the sockets that are watched through it, and the wakers and channels that use it. Owned by the
+/// selector and by each of its sources and channels, any of which may be the last to go.
+class Port {
+  public:
+    [[nodiscard]] static Result<PortOwner> create() noexcept;
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+
+    [[nodiscard]] Result<> select(Events&, std::optional<std::chrono::nanoseconds> timeout) noexcept;
+
+    [[nodiscard]] Result<Source*> add(RawHandle, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> modify(Source&, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> remove(Source&) noexcept;
+    [[nodiscard]] Result<> rearm(Source&, Interest blocked) noexcept;
+    void error_taken(Source&) noexcept;
+    void forget(Source&) noexcept;
+    /// AFD has answered.
+    void complete(Source&) noexcept;
+
+  private:
+    friend struct PortRelease;
+    friend class Channel;
+    friend class Waker;
+
+    explicit Port(void* handle) noexcept : handle_(handle) {}
+    ~Port();
+
+    [[nodiscard]] PortOwner share() noexcept;
+
+    // All of these with the mutex held.
+    [[nodiscard]] Result<Source*> take_source() noexcept;
+    void free_source(Source&) noexcept;
+    [[nodiscard]] Source*& chain_of(RawHandle socket) noexcept;
+    [[nodiscard]] Source* find(RawHandle socket) noexcept;
+    void attach(Source&) noexcept;
+    void detach(Source&) noexcept;
+    void release(Source&) noexcept;
+    void enqueue(Source&) noexcept;
+    void dequeue(Source&) noexcept;
+    [[nodiscard]] Result<> ask_queued() noexcept;
+    [[nodiscard]] Result<> update(Source&) noexcept;
+    [[nodiscard]] Result<> ask(Source&) noexcept;
+    [[nodiscard]] Result<> submit(Source&) noexcept;
+    [[nodiscard]] Result<> cancel(Source&) noexcept;
+    [[nodiscard]] Result<> arm(Source&, std::uint32_t wanted) noexcept;
+    void report(Source&, std::uint32_t happened) noexcept;
+    void collect(Events&) noexcept;
+    [[nodiscard]] Result<> interrupt() noexcept;
+
+    void dispatch(const Record&) noexcept;
+    void drain() noexcept;
+
+    void* const handle_;
+    std::atomic<std::size_t> owners_ = 1;
+    std::atomic<std::size_t> in_flight_ = 0; // operations that the OS has in hand
+
+    std::mutex mutex_; // guards everything below
+    Node ring_{false}; // the node before the first: those reported last come last, so that all get their turn
+    Source* first_queued_ = nullptr; // what the kernel is to be asked about before the next wait
+    Source* last_queued_ = nullptr;
+    Group* roomy_ = nullptr;                    // the groups that have room for more
+    std::array<Source*, 1024> by_socket_{};     // chains of those that are attached
+    std::size_t spare_groups_ = 0;              // of those that serve nobody
+    Events* sink_ = nullptr;                    // where the batch under way goes
+    bool is_waiting_ = false;
+    bool is_interrupted_ = false; // what ends a wait is in the port's queue
+    bool news_come_first_ = false;
+};
 
 /// A completion port and AFD, with edges and one-shots made of AFD's levels. It keeps a state for each source.
 ///
@@ -134,11 +241,13 @@ export class Selector {
         PortOwner port;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
-    explicit Selector(Parts&& parts) noexcept;
+    inline explicit Selector(Parts&& parts) noexcept : port_(std::move(parts.port)) {}
     Selector(const Selector&) = delete;
     Selector& operator=(const Selector&) = delete;
 
-    [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept;
+    [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+        return port_->select(events, timeout);
+    }
 
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
@@ -157,21 +266,23 @@ export class Selector {
     friend class Channel;
 
     const PortOwner port_;
-    Wakers wakers_;
 };
 
-/// A packet in the port's queue.
-/// @see PostQueuedCompletionStatus
-export class Waker : PendingWake {
+/// A place in the ring of those with news, and a packet in the port's queue if a thread waits.
+export class Waker : Node {
   public:
     struct Parts {};
     [[nodiscard]] static Result<Parts> open(Selector&, Token) noexcept { return Parts{}; }
     Waker(Selector&, Token, Parts&&) noexcept;
+    ~Waker();
 
     [[nodiscard]] Result<> wake() noexcept;
 
   private:
-    Port& port_; // the selector outlives its wakers
+    friend class Port;
+
+    std::atomic<bool> pending_ = false; // a wake was sent that no `select` has reported
+    Port& port_;                        // the selector outlives its wakers
     const Token token_;
 };
 
@@ -194,9 +305,9 @@ export class Waker : PendingWake {
 ///
 /// Calls until the first `add` has returned are for one thread at a time; afterwards only `add`, `modify`, `remove`
 /// and `close` are.
-export class Channel {
+export class Channel : Node {
   public:
-    Channel() noexcept = default;
+    Channel() noexcept : Node(false) {}
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
     ~Channel() = default; // after `close`
@@ -226,20 +337,19 @@ export class Channel {
   private:
     friend class Port;
 
-    [[nodiscard]] bool has_news() const noexcept;
+    [[nodiscard]] Result<> watch(Port&, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Readiness to_report() const noexcept;
+    [[nodiscard]] Event report() noexcept;
 
     PortOwner owner_;
     Port* port_ = nullptr; // valid while it is tied, and in completions
-    Channel* previous_ = nullptr;
-    Channel* next_ = nullptr;
     Token token_;
     Interest interest_ = Interest::readable;
     Trigger trigger_ = Trigger::edge;
     Readiness held_ = Readiness::none;
     Readiness news_ = Readiness::none;
     bool is_registered_ = false;
-    bool is_spent_ = false;  // a one-shot that was reported
-    bool is_listed_ = false; // among those that have something to report
+    bool is_spent_ = false; // a one-shot that was reported
 };
 
 } // namespace mio::sys::iocp

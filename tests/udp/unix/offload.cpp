@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "udp.hpp"
+#include "../udp.hpp"
 
 using namespace test;
 

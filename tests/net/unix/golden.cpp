@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "posix.hpp"
 #include "tcp.hpp"
 
 using namespace test;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "posix.hpp"
 #include "sandbox.hpp"
 #include "tcp.hpp"
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "differences.hpp"
+#include "posix.hpp"
 #include "sandbox.hpp"
-#include "support.hpp"
 
 using namespace test;
 

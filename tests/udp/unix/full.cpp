@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-#include "udp.hpp"
+#include "../udp.hpp"
 
 using namespace test;
 

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <system_error>
 
-#include "udp.hpp"
+#include "../udp.hpp"
 
 namespace {
 

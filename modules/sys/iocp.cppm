@@ -92,7 +92,7 @@ static_assert(decode(afd_receive_expedited | afd_local_close | afd_connect,
               == Readiness::none);
 
 /// An operation that the OS was asked for: an `OVERLAPPED`, and whom to tell when it has ended. Its address is what
-/// the OS knows it by: it stays where it is until then.
+/// the OS knows it by: it stays where it is until then. Derive from it what else is to be known of the operation.
 export struct Operation {
     /// Called once for each operation that was started, by the thread that polls, or by the one that drops the last
     /// owner of the port. `record.internal` is the operation's NTSTATUS, `record.bytes` what was transferred. No
@@ -201,7 +201,9 @@ class Port {
     [[nodiscard]] Result<> cancel(Source&) noexcept;
     [[nodiscard]] Result<> arm(Source&, std::uint32_t wanted) noexcept;
     void report(Source&, std::uint32_t happened) noexcept;
+    void take_woken() noexcept;
     void collect(Events&) noexcept;
+
     [[nodiscard]] Result<> interrupt() noexcept;
 
     void dispatch(const Record&) noexcept;
@@ -211,6 +213,10 @@ class Port {
     std::atomic<std::size_t> owners_ = 1;
     std::atomic<std::size_t> in_flight_ = 0; // operations that the OS has in hand
 
+    std::atomic<Waker*> woken_ = nullptr; // wakers that are to come into the ring, the last one first
+    std::atomic<bool> is_waiting_ = false;
+    std::atomic<bool> is_interrupted_ = false; // what ends a wait is in the port's queue, or about to be
+
     std::mutex mutex_; // guards everything below
     Node ring_{false}; // the node before the first: those reported last come last, so that all get their turn
     Source* first_queued_ = nullptr; // what the kernel is to be asked about before the next wait
@@ -219,8 +225,6 @@ class Port {
     std::array<Source*, 1024> by_socket_{};     // chains of those that are attached
     std::size_t spare_groups_ = 0;              // of those that serve nobody
     Events* sink_ = nullptr;                    // where the batch under way goes
-    bool is_waiting_ = false;
-    bool is_interrupted_ = false; // what ends a wait is in the port's queue
     bool news_come_first_ = false;
 };
 
@@ -282,7 +286,8 @@ export class Waker : Node {
     friend class Port;
 
     std::atomic<bool> pending_ = false; // a wake was sent that no `select` has reported
-    Port& port_;                        // the selector outlives its wakers
+    Waker* next_woken_ = nullptr;
+    Port& port_; // the selector outlives its wakers
     const Token token_;
 };
 

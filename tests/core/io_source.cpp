@@ -208,8 +208,7 @@ TEST(IoSource, MovedFromIsNotRegistered) {
     Owner moved(std::move(owner));
     EXPECT_TRUE(fails_with(loop.registry().remove(owner), // NOLINT(bugprone-use-after-move)
                            mio::Errc::not_registered));
-    EXPECT_TRUE(
-        fails_with(loop.registry().add(owner, Token{2}, Interest::readable), std::errc::bad_file_descriptor));
+    EXPECT_TRUE(fails_with(loop.registry().add(owner, Token{2}, Interest::readable), no_such_handle));
     EXPECT_TRUE(ok(loop.registry().remove(moved)));
 }
 

@@ -200,8 +200,11 @@ class OsCategory final : public std::error_category {
                              static_cast<::DWORD>(std::size(buffer)), nullptr);
         std::wstring_view text(buffer, length);
         text = text.substr(0, text.find_last_not_of(L"\r\n. ") + 1);
-        if (text.empty()) return "Windows error " + std::to_string(value);
-        return to_utf8(text);
+        if (!text.empty()) return to_utf8(text);
+        // Wine has no texts for the codes of Winsock.
+        const auto* meaning = meaning_of(static_cast<unsigned long>(value));
+        if (meaning != nullptr) return std::make_error_code(meaning->condition).message();
+        return "Windows error " + std::to_string(value);
     }
 
     std::error_condition default_error_condition(int value) const noexcept override {

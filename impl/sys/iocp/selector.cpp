@@ -209,8 +209,8 @@ void Port::drain() noexcept {
 
 void Port::dispatch(const Record& record) noexcept {
     if (record.operation == nullptr) { // see `interrupt`
-        const std::scoped_lock lock(mutex_);
-        is_interrupted_ = false;
+        // An exchange: what was done before the interruption is seen by what follows.
+        is_interrupted_.exchange(false, std::memory_order_acq_rel);
         return;
     }
     in_flight_.fetch_sub(1, std::memory_order_acq_rel);
@@ -224,20 +224,26 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
     auto* const records = reinterpret_cast<Record*>(events.records());
 
     // Turns without an event: those in which only questions came back that are asked anew, or that the OS ended
-    // before their time.
-    while (true) {
+    // before their time. What is asked anew may have happened, so that it has its turn after the deadline too; but not
+    // for ever, should other threads change it again and again.
+    for (int late = 0;;) {
         std::size_t room = 0;
         bool has_news = false;
+        bool news_are_in = false;
         {
             const std::scoped_lock lock(mutex_);
             if (auto asked = ask_queued(); !asked) return asked;
+            take_woken();
             has_news = ring_.is_linked();
-            if (has_news && std::exchange(news_come_first_, !news_come_first_)) collect(events);
+            news_are_in = has_news && std::exchange(news_come_first_, !news_come_first_);
+            if (news_are_in) collect(events);
             room = std::min<std::size_t>(events.capacity() - events.size(), ULONG_MAX);
             if (room == 0) return {};
             sink_ = &events;
-            is_waiting_ = true;
+            is_waiting_.store(true, std::memory_order_seq_cst);
         }
+        // In this order, as `wake` does it in the other: one of the two sees what the other one did.
+        has_news = has_news || woken_.load(std::memory_order_seq_cst) != nullptr;
         ::ULONG count = 0;
         const auto limit = has_news ? 0 : milliseconds_until(deadline);
         // The count means nothing if the wait failed.
@@ -251,14 +257,29 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
         }
         {
             const std::scoped_lock lock(mutex_);
-            is_waiting_ = false;
+            is_waiting_.store(false, std::memory_order_relaxed);
             sink_ = nullptr;
-            collect(events);
+            // Once only: who has news again by now would have two events.
+            if (!news_are_in) {
+                take_woken();
+                collect(events);
+            }
             // A wake that was reported is gone from the ring, and so is not dropped for an error.
             if (!succeeded && code != WAIT_TIMEOUT && events.empty()) return fail(code);
         }
         if (!events.empty()) return {};
-        if (!succeeded && deadline && *deadline <= Clock::now()) return {};
+        if (deadline && *deadline <= Clock::now() && (!succeeded || ++late == 4)) return {};
+    }
+}
+
+// The wakers that were put there meanwhile, in the order of their wakes.
+void Port::take_woken() noexcept {
+    if (woken_.load(std::memory_order_relaxed) == nullptr) return;
+    Node* after = &ring_;
+    for (auto* waker = woken_.exchange(nullptr, std::memory_order_seq_cst); waker != nullptr;
+         waker = std::exchange(waker->next_woken_, nullptr)) {
+        waker->link_before(*after);
+        after = waker;
     }
 }
 
@@ -287,9 +308,10 @@ void Port::collect(Events& events) noexcept {
 
 // Ends a wait under way. What has news was, or is, put where the waiting thread finds it.
 Result<> Port::interrupt() noexcept {
-    if (!is_waiting_ || is_interrupted_) return {};
+    if (!is_waiting_.load(std::memory_order_seq_cst)) return {};
+    if (is_interrupted_.exchange(true, std::memory_order_acq_rel)) return {};
     auto posted = os::check_bool(::PostQueuedCompletionStatus(handle_, 0, 0, nullptr));
-    is_interrupted_ = posted.has_value();
+    if (!posted) is_interrupted_.store(false, std::memory_order_release);
     return posted;
 }
 
@@ -469,7 +491,7 @@ Result<> Port::ask_queued() noexcept {
 
 // What is to be asked has changed. Until a thread waits nobody needs an answer, and it may change again.
 Result<> Port::update(Source& source) noexcept {
-    if (is_waiting_) return ask(source);
+    if (is_waiting_.load(std::memory_order_relaxed)) return ask(source);
     enqueue(source);
     return {};
 }
@@ -529,8 +551,9 @@ void Port::complete(Source& source) noexcept {
     if (status == afd::status_cancelled) {
         // Taken back because something else is to be asked.
     } else if (status < 0) {
-        // The driver cannot tell. Whoever tries an operation learns why.
+        // The driver cannot tell, and is not asked again at once. Whoever tries an operation learns why.
         happened = afd_connect_fail;
+        if (source.trigger == Trigger::edge) source.armed &= happened;
     } else if (source.question.count == 0) {
         // Nothing has happened: the driver's own time-out, which is not used.
     } else if ((source.question.events & afd_local_close) != 0) {

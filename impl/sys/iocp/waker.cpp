@@ -17,6 +17,7 @@ Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
 
 Waker::~Waker() {
     const std::scoped_lock lock(port_.mutex_);
+    port_.take_woken();
     unlink();
 }
 
@@ -24,11 +25,16 @@ Waker::~Waker() {
 // `pending_` being cleared only together with an event: see `Port::collect`.
 Result<> Waker::wake() noexcept {
     if (pending_.exchange(true, std::memory_order_acq_rel)) return {};
-    const std::scoped_lock lock(port_.mutex_);
+    next_woken_ = port_.woken_.load(std::memory_order_relaxed);
+    while (!port_.woken_.compare_exchange_weak(next_woken_, this, std::memory_order_seq_cst,
+                                               std::memory_order_relaxed)) {
+    }
     auto interrupted = port_.interrupt();
-    if (interrupted) {
-        link_before(port_.ring_);
-    } else {
+    if (!interrupted) {
+        // The next wake is to try again.
+        const std::scoped_lock lock(port_.mutex_);
+        port_.take_woken();
+        unlink();
         pending_.store(false, std::memory_order_release);
     }
     return interrupted;

@@ -14,4 +14,7 @@ inline constexpr auto no_such_handle = std::errc::not_a_socket;
 /// Whether "localhost" can be resolved.
 inline bool knows_localhost() { return true; }
 
+/// Whether the sender of a datagram is told that nobody listens where it went. Wine keeps that to itself.
+bool tells_of_refused_datagrams();
+
 } // namespace test

@@ -35,6 +35,10 @@ std::chrono::nanoseconds processor_time() {
     return std::chrono::nanoseconds((count(kernel) + count(user)) * 100);
 }
 
+bool tells_of_refused_datagrams() {
+    return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") == nullptr;
+}
+
 OpenHandles open_handles() {
     ::DWORD count = 0;
     EXPECT_NE(::GetProcessHandleCount(::GetCurrentProcess(), &count), 0);

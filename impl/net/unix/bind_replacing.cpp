@@ -2,13 +2,11 @@ module;
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cstddef>
 #include <expected>
 #include <string_view>
@@ -20,10 +18,7 @@ module mio.net.local;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.owned_handle;
-import mio.core.types;
-import mio.net.sockaddr;
 import mio.os;
-import mio.os.open;
 
 namespace mio::net {
 namespace {
@@ -75,22 +70,6 @@ bool is_left_over(const UnixAddress& address) noexcept {
 
 } // namespace
 
-Result<UnixListener> UnixListener::bind(const UnixAddress& address) {
-    constexpr int longest = INT_MAX; // not -1, of which NetBSD makes 0
-    auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
-    if (!handle) return std::unexpected(handle.error());
-    const OsAddress native = to_os(address);
-    if (::bind(handle->get(), native.get(), native.length) == -1) return std::unexpected(os::last_error());
-    if (::listen(handle->get(), longest) == -1) return std::unexpected(os::last_error());
-    return UnixListener(handle->take());
-}
-
-Result<UnixListener> UnixListener::bind(std::string_view path) {
-    const auto address = UnixAddress::from_path(path);
-    if (!address) return std::unexpected(address.error());
-    return bind(*address);
-}
-
 // The lock is held until the new listener listens: between its `bind` and its `listen` it refuses connections, and
 // another process that looked then would take it for left over.
 Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
@@ -104,16 +83,5 @@ Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
         return std::unexpected(unlinked.error());
     return bind(*address);
 }
-
-Result<std::pair<UnixStream, UnixAddress>> UnixListener::accept() const noexcept {
-    return try_io(Interest::readable, [this]() -> Result<std::pair<UnixStream, UnixAddress>> {
-        OsAddress peer;
-        auto handle = os::accept_socket(raw(), peer.get(), &peer.length);
-        if (!handle) return std::unexpected(handle.error());
-        return std::pair(UnixStream::from_raw(handle->take()), unix_from_os(peer));
-    });
-}
-
-Result<UnixAddress> UnixListener::local_address() const noexcept { return unix_local_address_of(raw()); }
 
 } // namespace mio::net

@@ -1,15 +1,12 @@
 module;
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
-#include <cerrno>
 #include <chrono>
-#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -20,6 +17,7 @@ import mio.core.error;
 import mio.core.owned_handle;
 import mio.net.address;
 import mio.net.sockaddr;
+import mio.net.sockio;
 import mio.os;
 import mio.os.open;
 
@@ -42,9 +40,9 @@ Result<> TcpSocket::set_reuse_address(bool on) const noexcept {
 }
 Result<bool> TcpSocket::reuse_address() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEADDR); }
 Result<> TcpSocket::set_reuse_port(bool on) const noexcept {
-    return set_flag(raw(), SOL_SOCKET, reuse_port_option, on);
+    return net::set_reuse_port(raw(), on);
 }
-Result<bool> TcpSocket::reuse_port() const noexcept { return get_flag(raw(), SOL_SOCKET, reuse_port_option); }
+Result<bool> TcpSocket::reuse_port() const noexcept { return net::reuse_port(raw()); }
 Result<> TcpSocket::set_only_v6(bool on) const noexcept {
     return set_flag(raw(), IPPROTO_IPV6, IPV6_V6ONLY, on);
 }
@@ -62,11 +60,11 @@ Result<> TcpSocket::set_linger(std::optional<std::chrono::milliseconds> limit) c
     ::linger option{};
     if (limit) {
         const auto seconds = std::chrono::ceil<std::chrono::seconds>(*limit).count();
-        if (limit->count() < 0 || seconds > INT_MAX) {
+        if (limit->count() < 0 || seconds > std::numeric_limits<decltype(option.l_linger)>::max()) {
             return std::unexpected(std::make_error_code(std::errc::invalid_argument));
         }
         option.l_onoff = 1;
-        option.l_linger = static_cast<int>(seconds);
+        option.l_linger = static_cast<decltype(option.l_linger)>(seconds);
     }
     return set_option(raw(), SOL_SOCKET, linger_option, option);
 }
@@ -106,10 +104,7 @@ Result<TcpListener> TcpSocket::listen(int backlog) && {
 
 Result<TcpStream> TcpSocket::connect(const SocketAddress& peer) && {
     const OsAddress native = to_os(peer);
-    // In progress is the usual answer. EAGAIN is not: nothing was started then.
-    if (::connect(raw(), native.get(), native.length) == -1 && errno != EINPROGRESS) {
-        return std::unexpected(os::last_error());
-    }
+    if (auto started = start_connect(raw(), native); !started) return std::unexpected(started.error());
     return TcpStream::from_raw(release());
 }
 

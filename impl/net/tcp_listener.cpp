@@ -1,6 +1,6 @@
 module;
 
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <cstdint>
 #include <expected>
@@ -14,6 +14,7 @@ import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.address;
 import mio.net.sockaddr;
+import mio.net.sockio;
 import mio.os.open;
 
 namespace mio::net {
@@ -26,7 +27,7 @@ Result<TcpListener> TcpListener::bind(const SocketAddress& address) {
 Result<TcpListener> TcpListener::bind(const SocketAddress& address, int backlog) {
     auto socket = address.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6();
     if (!socket) return std::unexpected(socket.error());
-    if (auto reused = socket->set_reuse_address(true); !reused) return std::unexpected(reused.error());
+    if (auto prepared = prepare_listener(socket->raw()); !prepared) return std::unexpected(prepared.error());
     if (auto bound = socket->bind(address); !bound) return std::unexpected(bound.error());
     return std::move(*socket).listen(backlog);
 }

@@ -1,6 +1,6 @@
 module;
 
-#include <sys/un.h>
+#include "sockets.hpp"
 
 #include <algorithm>
 #include <cstddef>

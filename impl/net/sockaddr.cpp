@@ -1,8 +1,6 @@
 module;
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "sockets.hpp"
 
 #include <algorithm>
 #include <climits>
@@ -61,14 +59,14 @@ OsAddress to_os(const SocketAddress& address) noexcept {
 }
 
 Result<SocketAddress> from_os(const OsAddress& address) noexcept {
-    if (address.length >= sizeof(::sockaddr_in) && address.storage.ss_family == AF_INET) {
+    if (address.size() >= sizeof(::sockaddr_in) && address.storage.ss_family == AF_INET) {
         ::sockaddr_in native;
         std::memcpy(&native, &address.storage, sizeof native);
         std::uint8_t bytes[4];
         std::memcpy(bytes, &native.sin_addr, sizeof bytes);
         return SocketAddress(IpAddress::v4(bytes[0], bytes[1], bytes[2], bytes[3]), ntohs(native.sin_port));
     }
-    if (address.length >= sizeof(::sockaddr_in6) && address.storage.ss_family == AF_INET6) {
+    if (address.size() >= sizeof(::sockaddr_in6) && address.storage.ss_family == AF_INET6) {
         ::sockaddr_in6 native;
         std::memcpy(&native, &address.storage, sizeof native);
         std::uint8_t bytes[16];
@@ -102,7 +100,7 @@ UnixAddress unix_from_os(const OsAddress& address) noexcept {
     constexpr std::size_t begin = offsetof(::sockaddr_un, sun_path);
     // A sender that was never bound has an address of length 0, whose family was not filled in. One whose path fills
     // sun_path and has no NUL is reported by Linux as one byte longer than the structure.
-    const std::size_t end = std::min<std::size_t>(address.length, sizeof(::sockaddr_un));
+    const std::size_t end = std::min(address.size(), sizeof(::sockaddr_un));
     if (end <= begin || address.storage.ss_family != AF_UNIX) return UnixAddress::unnamed();
     return UnixAddress::from_kernel({reinterpret_cast<const char*>(&address.storage) + begin, end - begin});
 }
@@ -111,11 +109,12 @@ int family_of(const SocketAddress& address) noexcept { return address.ip().is_v4
 
 namespace {
 
-using AddressGetter = int (*)(int, ::sockaddr*, ::socklen_t*);
+using AddressGetter = decltype(&::getsockname);
 
 Result<OsAddress> address_of(RawHandle handle, AddressGetter get) noexcept {
     OsAddress address;
-    if (get(handle, address.get(), &address.length) == -1) return std::unexpected(os::last_error());
+    if (auto got = os::check(get(handle, address.get(), &address.length)); !got)
+        return std::unexpected(got.error());
     return address;
 }
 
@@ -188,14 +187,6 @@ Result<std::uint32_t> get_hops(RawHandle handle) noexcept {
     if (!hops) return std::unexpected(hops.error());
     // BSD and Apple answer -1 as long as nobody has set it.
     return *hops < 0 ? usual : static_cast<std::uint32_t>(*hops);
-}
-
-Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {
-    return set_option<std::uint8_t>(handle, IPPROTO_IP, name, value);
-}
-
-Result<std::uint8_t> get_multicast_option(RawHandle handle, int name) noexcept {
-    return get_option<std::uint8_t>(handle, IPPROTO_IP, name);
 }
 
 } // namespace mio::net

@@ -1,8 +1,7 @@
 module;
 
-#include <sys/socket.h>
+#include "sockets.hpp"
 
-#include <cerrno>
 #include <cstddef>
 #include <expected>
 #include <span>
@@ -29,10 +28,7 @@ Result<UnixStream> UnixStream::connect(const UnixAddress& peer) {
     auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
     if (!handle) return std::unexpected(handle.error());
     const OsAddress native = to_os(peer);
-    // EAGAIN is an error here: the listener's queue is full, and nothing was started.
-    if (::connect(handle->get(), native.get(), native.length) == -1 && errno != EINPROGRESS) {
-        return std::unexpected(os::last_error());
-    }
+    if (auto started = start_connect(handle->get(), native); !started) return std::unexpected(started.error());
     return UnixStream(handle->take());
 }
 
@@ -48,20 +44,12 @@ Result<std::pair<UnixStream, UnixStream>> UnixStream::pair() {
     return std::pair(UnixStream(handles->first.take()), UnixStream(handles->second.take()));
 }
 
-Result<std::size_t> UnixStream::read(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return net::receive(raw(), buffer); });
-}
-
 Result<std::size_t> UnixStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
     return try_io(Interest::readable, [&] { return receive_vectored(raw(), buffers); });
 }
 
 Result<std::size_t> UnixStream::peek(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return net::receive(raw(), buffer, MSG_PEEK); });
-}
-
-Result<std::size_t> UnixStream::write(std::span<const std::byte> bytes) const noexcept {
-    return try_io(Interest::writable, [&] { return net::send(raw(), bytes); });
 }
 
 Result<std::size_t> UnixStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {

@@ -1,9 +1,6 @@
 module;
 
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <algorithm>
 #include <array>
@@ -29,6 +26,8 @@ std::unexpected<std::error_code> invalid() noexcept {
 }
 
 // A copy that ends in a NUL, for the C library: the longest address and the longest interface name both fit.
+constexpr std::size_t longest_text = std::max<std::size_t>(INET6_ADDRSTRLEN, IF_NAMESIZE);
+
 class CString {
   public:
     static std::optional<CString> from(std::string_view text) noexcept {
@@ -40,8 +39,7 @@ class CString {
     [[nodiscard]] const char* get() const noexcept { return text_.data(); }
 
   private:
-    std::array<char, INET6_ADDRSTRLEN> text_{};
-    static_assert(INET6_ADDRSTRLEN >= IF_NAMESIZE);
+    std::array<char, longest_text> text_{};
 };
 
 // Decimal digits and nothing else.

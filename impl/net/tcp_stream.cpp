@@ -1,9 +1,6 @@
 module;
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,15 +20,6 @@ import mio.net.socket;
 import mio.net.sockio;
 
 namespace mio::net {
-namespace {
-
-// True once an attempt to connect is over. While it runs, a TCP socket shows neither of these flags.
-bool has_ended(RawHandle handle) noexcept {
-    ::pollfd record{.fd = handle, .events = POLLOUT, .revents = 0};
-    return ::poll(&record, 1, 0) == 1 && (record.revents & (POLLHUP | POLLERR)) != 0;
-}
-
-} // namespace
 
 Result<TcpStream> TcpStream::connect(const SocketAddress& peer) {
     auto socket = peer.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6();
@@ -46,12 +34,8 @@ Result<bool> TcpStream::finish_connect() const noexcept {
     const auto peer = peer_address();
     if (peer) return true;
     // Not connected: not yet, or not any more because somebody took the error already.
-    if (peer.error() == std::errc::not_connected && !has_ended(raw())) return false;
+    if (peer.error() == std::errc::not_connected && !connect_has_ended(raw())) return false;
     return std::unexpected(peer.error());
-}
-
-Result<std::size_t> TcpStream::read(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return receive(raw(), buffer); });
 }
 
 Result<std::size_t> TcpStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
@@ -60,10 +44,6 @@ Result<std::size_t> TcpStream::read_vectored(std::span<const IoSliceMut> buffers
 
 Result<std::size_t> TcpStream::peek(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return receive(raw(), buffer, MSG_PEEK); });
-}
-
-Result<std::size_t> TcpStream::write(std::span<const std::byte> bytes) const noexcept {
-    return try_io(Interest::writable, [&] { return send(raw(), bytes); });
 }
 
 Result<std::size_t> TcpStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {

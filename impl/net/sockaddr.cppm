@@ -1,11 +1,11 @@
 /// @file
-/// What the bodies of all Unix sockets share: addresses as the OS has them, and options. For bodies only.
+/// What the bodies of all sockets share: addresses as the OS has them, and options. For bodies only.
 
 module;
 
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <system_error>
@@ -31,6 +31,7 @@ export struct OsAddress {
     [[nodiscard]] const ::sockaddr* get() const noexcept {
         return reinterpret_cast<const ::sockaddr*>(&storage);
     }
+    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(length); }
 };
 
 export OsAddress to_os(const SocketAddress&) noexcept;
@@ -57,7 +58,7 @@ export Result<UnixAddress> unix_peer_address_of(RawHandle) noexcept;
 export template <class T>
 Result<> set_option(RawHandle handle, int level, int name, const T& value) noexcept {
     static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>, "as the OS lays it out");
-    return os::check(::setsockopt(handle, level, name, &value, sizeof value));
+    return os::check(::setsockopt(handle, level, name, reinterpret_cast<const char*>(&value), sizeof value));
 }
 
 /// @see getsockopt(2)
@@ -65,7 +66,8 @@ export template <class T> Result<T> get_option(RawHandle handle, int level, int 
     static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>, "as the OS lays it out");
     T value{};
     ::socklen_t length = sizeof value;
-    if (::getsockopt(handle, level, name, &value, &length) == -1) return std::unexpected(os::last_error());
+    const int answer = ::getsockopt(handle, level, name, reinterpret_cast<char*>(&value), &length);
+    if (auto got = os::check(answer); !got) return std::unexpected(got.error());
     return value;
 }
 
@@ -78,27 +80,9 @@ export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
 export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
 export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
 
-/// SO_REUSEPORT, or FreeBSD's variant of it that spreads what comes in.
-#ifdef SO_REUSEPORT_LB
-export inline constexpr int reuse_port_option = SO_REUSEPORT_LB;
-#else
-export inline constexpr int reuse_port_option = SO_REUSEPORT;
-#endif
-
-/// SO_LINGER in seconds, which Apple counts in clock ticks.
-#ifdef SO_LINGER_SEC
-export inline constexpr int linger_option = SO_LINGER_SEC;
-#else
-export inline constexpr int linger_option = SO_LINGER;
-#endif
-
 /// How many routers a packet passes at the most, by whatever option the socket's family has for that. Errors:
 /// `std::errc::invalid_argument` unless from 1 to 255; the OS's own.
 export Result<> set_hops(RawHandle, std::uint32_t hops) noexcept;
 export Result<std::uint32_t> get_hops(RawHandle) noexcept;
-
-/// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which the BSDs take as a byte. Linux takes a byte, too.
-export Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept;
-export Result<std::uint8_t> get_multicast_option(RawHandle handle, int name) noexcept;
 
 } // namespace mio::net

@@ -1,7 +1,6 @@
 module;
 
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -28,13 +27,10 @@ import mio.os.open;
 namespace mio::net {
 namespace {
 
-Result<OwnedHandle> make_udp(int family) noexcept { return os::open_socket(family, SOCK_DGRAM); }
-
 Result<std::pair<std::size_t, SocketAddress>>
 receive_with_sender(RawHandle handle, std::span<std::byte> buffer, int flags) noexcept {
     OsAddress sender;
-    const auto count = os::check_count(
-        ::recvfrom(handle, buffer.data(), buffer.size(), flags, sender.get(), &sender.length));
+    const auto count = net::receive_from(handle, buffer, flags, sender);
     if (!count) return std::unexpected(count.error());
     const auto address = from_os(sender);
     if (!address) return std::unexpected(address.error());
@@ -63,13 +59,13 @@ Result<> change_membership_v6(RawHandle handle, int option, IpAddress group,
 } // namespace
 
 Result<UdpSocket> UdpSocket::v4() {
-    auto handle = make_udp(AF_INET);
+    auto handle = os::open_socket(AF_INET, SOCK_DGRAM);
     if (!handle) return std::unexpected(handle.error());
     return UdpSocket(handle->take());
 }
 
 Result<UdpSocket> UdpSocket::v6() {
-    auto handle = make_udp(AF_INET6);
+    auto handle = os::open_socket(AF_INET6, SOCK_DGRAM);
     if (!handle) return std::unexpected(handle.error());
     return UdpSocket(handle->take());
 }
@@ -87,17 +83,12 @@ Result<> UdpSocket::bind_to(const SocketAddress& address) const noexcept {
 }
 
 Result<> UdpSocket::connect(const SocketAddress& peer) const noexcept {
-    const OsAddress native = to_os(peer);
-    return os::check(::connect(raw(), native.get(), native.length));
+    return connect_datagrams(raw(), to_os(peer));
 }
 
 Result<std::size_t> UdpSocket::send_to(std::span<const std::byte> bytes,
                                        const SocketAddress& peer) const noexcept {
-    return try_io(Interest::writable, [&] {
-        const OsAddress native = to_os(peer);
-        return os::check_count(
-            ::sendto(raw(), bytes.data(), bytes.size(), no_signal, native.get(), native.length));
-    });
+    return try_io(Interest::writable, [&] { return net::send_to(raw(), bytes, to_os(peer)); });
 }
 
 Result<std::pair<std::size_t, SocketAddress>>
@@ -115,11 +106,11 @@ Result<std::size_t> UdpSocket::send(std::span<const std::byte> bytes) const noex
 }
 
 Result<std::size_t> UdpSocket::receive(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return net::receive(raw(), buffer); });
+    return try_io(Interest::readable, [&] { return receive_datagram(raw(), buffer); });
 }
 
 Result<std::size_t> UdpSocket::peek(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return net::receive(raw(), buffer, MSG_PEEK); });
+    return try_io(Interest::readable, [&] { return receive_datagram(raw(), buffer, MSG_PEEK); });
 }
 
 Result<> UdpSocket::set_broadcast(bool on) const noexcept {
@@ -175,9 +166,9 @@ Result<> UdpSocket::set_reuse_address(bool on) const noexcept {
 }
 Result<bool> UdpSocket::reuse_address() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEADDR); }
 Result<> UdpSocket::set_reuse_port(bool on) const noexcept {
-    return set_flag(raw(), SOL_SOCKET, reuse_port_option, on);
+    return net::set_reuse_port(raw(), on);
 }
-Result<bool> UdpSocket::reuse_port() const noexcept { return get_flag(raw(), SOL_SOCKET, reuse_port_option); }
+Result<bool> UdpSocket::reuse_port() const noexcept { return net::reuse_port(raw()); }
 
 Result<> UdpSocket::set_segment_size(std::uint16_t bytes) const noexcept {
     return net::set_segment_size(raw(), bytes);

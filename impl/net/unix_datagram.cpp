@@ -1,6 +1,6 @@
 module;
 
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <cstddef>
 #include <expected>
@@ -28,8 +28,7 @@ namespace {
 Result<std::pair<std::size_t, UnixAddress>> receive_with_sender(RawHandle handle, std::span<std::byte> buffer,
                                                                 int flags) noexcept {
     OsAddress sender;
-    const auto count = os::check_count(
-        ::recvfrom(handle, buffer.data(), buffer.size(), flags, sender.get(), &sender.length));
+    const auto count = net::receive_from(handle, buffer, flags, sender);
     if (!count) return std::unexpected(count.error());
     return std::pair(*count, unix_from_os(sender));
 }
@@ -75,11 +74,7 @@ Result<> UnixDatagram::connect(std::string_view path) const noexcept {
 
 Result<std::size_t> UnixDatagram::send_to(std::span<const std::byte> bytes,
                                           const UnixAddress& peer) const noexcept {
-    return try_io(Interest::writable, [&] {
-        const OsAddress native = to_os(peer);
-        return os::check_count(
-            ::sendto(raw(), bytes.data(), bytes.size(), no_signal, native.get(), native.length));
-    });
+    return try_io(Interest::writable, [&] { return net::send_to(raw(), bytes, to_os(peer)); });
 }
 
 Result<std::size_t> UnixDatagram::send_to(std::span<const std::byte> bytes,

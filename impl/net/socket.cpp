@@ -1,6 +1,6 @@
 module;
 
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <expected>
 #include <system_error>

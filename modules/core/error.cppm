@@ -48,7 +48,8 @@ export bool would_block(const std::error_code&) noexcept;
 /// True if a signal handler ran during the call; see `Poll::poll`.
 export bool interrupted(const std::error_code&) noexcept;
 
-/// True if a connection attempt was started and goes on in the background.
+/// True if a connection attempt was started and goes on in the background. (On Windows the same answer as "would
+/// block".)
 export bool in_progress(const std::error_code&) noexcept;
 
 } // namespace mio

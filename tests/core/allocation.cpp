@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "aligned.hpp"
 #include "differences.hpp"
 #include "support.hpp"
 
@@ -57,8 +58,7 @@ void* allocate(std::size_t size) noexcept {
 void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
     ++allocations;
     if (memory_is_short) return nullptr;
-    const auto step = static_cast<std::size_t>(alignment);
-    return std::aligned_alloc(step, (size + step - 1) / step * step);
+    return aligned::allocate(size, static_cast<std::size_t>(alignment));
 }
 void* or_throw(void* memory) {
     if (memory == nullptr) throw std::bad_alloc();
@@ -109,10 +109,10 @@ void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { aligned::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { aligned::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { aligned::free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { aligned::free(p); }
 
 #endif
 
@@ -139,7 +139,7 @@ struct Stream {
         accepted.set_non_blocking();
         here = mio::net::TcpStream::from_raw(accepted.release());
     }
-    plain::Socket there{-1};
+    plain::Socket there;
     mio::net::TcpStream here = mio::net::TcpStream::from_raw(mio::invalid_handle);
 };
 
@@ -289,14 +289,14 @@ TEST(Allocation, ThatFailsIsAnErrorAndLeavesNothingBehind) {
     {
         Loop loop;
         const auto other = must(mio::Waker::create(loop.registry(), id2));
-        const auto before = open_descriptors();
+        const auto before = open_handles();
         memory_is_short = true;
         const auto poll = mio::Poll::create();
         const auto waker = mio::Waker::create(loop.registry(), id1);
         memory_is_short = false;
         EXPECT_TRUE(fails_with(poll, std::errc::not_enough_memory));
         EXPECT_TRUE(fails_with(waker, std::errc::not_enough_memory));
-        EXPECT_EQ(open_descriptors(), before);
+        EXPECT_EQ(open_handles(), before);
         // The poll that was to get the waker is none the worse.
         ASSERT_TRUE(ok(other.wake()));
         loop.expect({{id2, Interest::readable}});

@@ -13,7 +13,7 @@ def expect(line):
         missing.append(line)
 
 
-backends = ["epoll", "poll", "kqueue"]
+backends = ["epoll", "poll", "kqueue", "iocp"]
 for backend in backends:
     source = (root / f"modules/sys/{backend}.cppm").read_text()
     table = [line.removeprefix("/// ") for line in source.splitlines() if line.startswith("/// |")]

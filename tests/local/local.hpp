@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-#include "support.hpp"
+#include "posix.hpp"
 
 namespace test {
 

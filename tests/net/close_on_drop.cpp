@@ -1,4 +1,4 @@
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <array>
 #include <cerrno>
@@ -56,15 +56,14 @@ TEST(CloseOnDrop, AStreamThatIsAssignedToClosesWhatItHeld) {
 
 TEST(CloseOnDrop, ADestroyedListenerRefusesThoseWhoWait) {
     SocketAddress address;
-    plain::Socket waiting(-1);
+    plain::Socket waiting;
     {
         const auto listener = must(TcpListener::bind(local_v4()));
         address = must(listener.local_address());
         waiting = plain::connect(address);
     }
     char byte = 0;
-    EXPECT_EQ(::recv(waiting.fd(), &byte, 1, 0), -1);
-    EXPECT_EQ(errno, ECONNRESET);
+    EXPECT_TRUE(fails_with(plain::receive(waiting.fd(), &byte, 1), std::errc::connection_reset));
 }
 
 } // namespace

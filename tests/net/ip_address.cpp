@@ -1,5 +1,4 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "sockets.hpp"
 
 #include <algorithm>
 #include <array>

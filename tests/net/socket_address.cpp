@@ -1,7 +1,4 @@
-#include <net/if.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <algorithm>
 #include <array>
@@ -37,8 +34,6 @@ static_assert(SocketAddress(link_local, 1, 0, 1) != SocketAddress(link_local, 1,
 static_assert(SocketAddress(link_local, 1, 1, 0) != SocketAddress(link_local, 1, 2, 0));
 static_assert(std::is_trivially_copyable_v<SocketAddress> && std::regular<SocketAddress>);
 
-std::uint32_t loopback_interface() { return ::if_nametoindex("lo"); }
-
 TEST(SocketAddress, IsReadFromTheUsualForms) {
     EXPECT_EQ(must(SocketAddress::parse("1.2.3.4:80")), SocketAddress(IpAddress::v4(1, 2, 3, 4), 80));
     EXPECT_EQ(must(SocketAddress::parse("0.0.0.0:0")), SocketAddress());
@@ -54,12 +49,6 @@ TEST(SocketAddress, TakesAScopeByNumber) {
     EXPECT_EQ(must(SocketAddress::parse("[fe80::1%3]:80")), SocketAddress(link_local, 80, 0, 3));
     EXPECT_EQ(must(SocketAddress::parse("[fe80::1%0]:80")), SocketAddress(link_local, 80));
     EXPECT_EQ(must(SocketAddress::parse("[fe80::1%4294967295]:80")).scope_id(), 4294967295u);
-}
-
-TEST(SocketAddress, TakesAScopeByTheNameOfAnInterface) {
-    ASSERT_NE(loopback_interface(), 0u);
-    EXPECT_EQ(must(SocketAddress::parse("[fe80::1%lo]:80")),
-              SocketAddress(link_local, 80, 0, loopback_interface()));
 }
 
 TEST(SocketAddress, IsNotReadWithAScopeThatIsNone) {
@@ -223,18 +212,20 @@ TEST(SocketAddress, PrintsTheHostAndPortThatTheCLibraryDoesAndIsReadBackTheSame)
             native.sin6_family = AF_INET6;
             native.sin6_port = htons(port);
             std::memcpy(&native.sin6_addr, bytes.data(), 16);
-            std::memcpy(&storage, &native, length = sizeof native);
+            std::memcpy(&storage, &native, sizeof native);
+            length = sizeof native;
         } else {
             ::sockaddr_in native{};
             native.sin_family = AF_INET;
             native.sin_port = htons(port);
             std::memcpy(&native.sin_addr, bytes.data(), 4);
-            std::memcpy(&storage, &native, length = sizeof native);
+            std::memcpy(&storage, &native, sizeof native);
+            length = sizeof native;
         }
         std::array<char, NI_MAXHOST> host{};
         std::array<char, NI_MAXSERV> service{};
-        ASSERT_EQ(::getnameinfo(reinterpret_cast<::sockaddr*>(&storage), length, host.data(), host.size(),
-                                service.data(), service.size(), NI_NUMERICHOST | NI_NUMERICSERV),
+        ASSERT_EQ(::getnameinfo(reinterpret_cast<::sockaddr*>(&storage), length, host.data(), NI_MAXHOST,
+                                service.data(), NI_MAXSERV, NI_NUMERICHOST | NI_NUMERICSERV),
                   0);
         const std::string expected =
             (is_v6 ? '[' + std::string(host.data()) + ']' : host.data()) + ':' + service.data();
@@ -275,7 +266,7 @@ TEST(SocketAddress, SurvivesTheWayThroughTheKernel) {
     ::socklen_t length = sizeof native;
     ASSERT_EQ(::getsockname(listener.raw(), reinterpret_cast<::sockaddr*>(&native), &length), 0);
     EXPECT_EQ(address.port(), ntohs(native.sin6_port));
-    EXPECT_TRUE(std::ranges::equal(address.ip().bytes(), native.sin6_addr.s6_addr));
+    EXPECT_TRUE(std::memcmp(address.ip().bytes().data(), &native.sin6_addr, 16) == 0);
 }
 
 } // namespace

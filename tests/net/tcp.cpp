@@ -1,7 +1,5 @@
 // Streams and listeners together: whole conversations, and what is reported of them.
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <algorithm>
 #include <array>
@@ -236,7 +234,7 @@ TEST(Tcp, ReportsAResetToAStreamThatIsAddedAfterwards) {
     auto server = must(listener.accept()).first;
 
     client.reset();
-    ASSERT_NE(plain::await(server.raw(), POLLHUP), 0);
+    plain::await_end(server.raw());
     ASSERT_TRUE(ok(loop.registry().add(server, server_token, Interest::readable)));
     loop.expect({{server_token, Readiness::readable}});
     std::array<std::byte, 16> buffer;
@@ -299,7 +297,7 @@ TEST(Tcp, TakesNoCloseForGrantedBeforeThePeerShutDown) {
     loop.expect_none();
 
     // Half-closed: the reading direction is, in the first event that is readable.
-    ASSERT_EQ(::shutdown(peer.fd(), SHUT_WR), 0);
+    plain::end_writing(peer);
     for (bool is_readable = false; !is_readable;) {
         ASSERT_NO_FATAL_FAILURE(poll_for_one(loop, client_token));
         EXPECT_TRUE(loop.events[0].is_read_closed());

@@ -26,7 +26,7 @@
 #include <utility>
 #include <vector>
 
-#include "support.hpp"
+#include "posix.hpp"
 
 namespace test {
 

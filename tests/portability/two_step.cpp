@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sandbox.hpp"
+#include "posix.hpp"
 #include "tcp.hpp"
 
 namespace {

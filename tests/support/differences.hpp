@@ -41,6 +41,7 @@ inline constexpr Differences all_differences[] = {
     {"epoll",  true,  true,  true,  true,  true,  true,  false, true,  false, true,  false},
     {"poll",   false, false, true,  true,  true,  true,  false, false, true,  true,  false},
     {"kqueue", true,  true,  false, false, false, false, true,  false, true,  false, true},
+    {"iocp",   false, false, true,  true,  false, false, false, false, true,  false, false},
 };
 // clang-format on
 

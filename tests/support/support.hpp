@@ -7,15 +7,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include "family.hpp"
 
 import mio;
 
@@ -86,8 +86,13 @@ struct Loop {
 std::span<const std::byte> bytes_of(std::string_view text);
 std::string_view text_of(std::span<const std::byte> bytes);
 
-bool is_non_blocking(mio::RawHandle handle);
+/// Where the system can be asked. Windows cannot be, and there these expect nothing.
+void expect_non_blocking(mio::RawHandle handle);
+void expect_blocking(mio::RawHandle handle);
+/// Not inherited by the programs that this one starts.
 bool is_close_on_exec(mio::RawHandle handle);
+/// The number names something that is open.
+bool is_open(mio::RawHandle handle);
 
 /// 127.0.0.1 and ::1, with port 0.
 mio::net::SocketAddress local_v4();
@@ -96,22 +101,20 @@ mio::net::SocketAddress local_v6();
 /// Makes closing send a reset.
 void set_linger_zero(mio::RawHandle handle);
 
-/// The descriptors that this process has open.
-std::set<int> open_descriptors();
+OpenHandles open_handles();
 
-/// Fails the test if descriptors that were not open at the start are open at the end.
+/// Fails the test if handles that were not open at the start are open at the end.
 class DescriptorGuard {
   public:
     DescriptorGuard() = default;
     ~DescriptorGuard();
 
   private:
-    std::set<int> before_ = open_descriptors();
+    OpenHandles before_ = open_handles();
 };
 
-/// Runs `f` in a child process, for what would spoil this one: limits, system call filters, lost descriptors.
-/// Holds if the child met every expectation in `f`; what it did not meet, it has printed itself.
-testing::AssertionResult holds_in_child(const std::function<void()>& f);
+/// The processor time that this thread has used.
+std::chrono::nanoseconds processor_time();
 
 /// How long `f` took.
 template <class F> std::chrono::nanoseconds time_of(F&& f) {
@@ -128,23 +131,25 @@ namespace plain {
 
 class Socket {
   public:
-    explicit Socket(int fd) : fd_(fd) {}
-    Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Socket() = default;
+    explicit Socket(mio::RawHandle fd) : fd_(fd) {}
+    Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, mio::invalid_handle)) {}
     Socket& operator=(Socket&& other) noexcept;
     ~Socket() { close(); }
 
-    [[nodiscard]] int fd() const { return fd_; }
-    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+    [[nodiscard]] mio::RawHandle fd() const { return fd_; }
+    [[nodiscard]] mio::RawHandle release() { return std::exchange(fd_, mio::invalid_handle); }
     void close();
     void set_non_blocking() const;
 
   private:
-    int fd_;
+    mio::RawHandle fd_ = mio::invalid_handle;
 };
 
 /// A listener at `address`, and where it is.
 Socket listen(const mio::net::SocketAddress& address);
 mio::net::SocketAddress address_of(const Socket& socket);
+mio::net::SocketAddress peer_address_of(const Socket& socket);
 Socket accept(const Socket& listener);
 Socket connect(const mio::net::SocketAddress& address);
 /// Writes all of it.
@@ -154,11 +159,35 @@ std::string read_exactly(const Socket& socket, std::size_t count);
 
 /// Two connected ends of a stream.
 std::pair<Socket, Socket> socket_pair();
-/// A pipe: the end to read from, and the end to write to.
-std::pair<Socket, Socket> pipe();
+/// A datagram socket at 127.0.0.1, and where it is.
+Socket datagram_socket();
+/// Gives a datagram socket its peer.
+void connect(const Socket& socket, const mio::net::SocketAddress& address);
+
+/// recv(2) and send(2), without a signal.
+mio::Result<std::size_t> receive(mio::RawHandle handle, void* data, std::size_t size, int flags = 0);
+mio::Result<std::size_t> send(mio::RawHandle handle, const void* data, std::size_t size, int flags = 0);
+
+/// Of type int on every system.
+mio::Result<int> option(mio::RawHandle handle, int level, int name);
+mio::Result<> set_option(mio::RawHandle handle, int level, int name, int value);
+
+/// The other side reads the end; this side may go on reading.
+void end_writing(const Socket& socket);
+
+/// Reading ends with an error after `limit`.
+void set_receive_timeout(const Socket& socket, std::chrono::milliseconds limit);
+
 /// Waits, without any help of the library, until there is something to read or to accept, or room to write.
 void await_readable(const Socket& socket);
-void await_writable(int fd);
+void await_writable(mio::RawHandle handle);
+
+/// Waits for any of poll(2)'s `events`, at the longest for the generous margin. What came, 0 if nothing did.
+short await(mio::RawHandle handle, short events);
+
+/// Waits until the other side has ended the stream or reset it, whatever there is to be read, at the longest for the
+/// generous margin.
+void await_end(mio::RawHandle handle);
 
 } // namespace plain
 

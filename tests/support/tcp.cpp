@@ -1,23 +1,14 @@
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "sockets.hpp"
 
 #include <array>
-#include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <random>
+#include <span>
 #include <string>
-#include <system_error>
+#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "sandbox.hpp"
 #include "tcp.hpp"
 
 namespace test {
@@ -96,34 +87,10 @@ std::string drain(const TcpStream& stream) {
     }
 }
 
-bool can_forbid_system_calls() {
-    return holds_in_child([] {
-        if (!forbid_system_call(SYS_listen, ENOBUFS)) ::_exit(1);
-    });
-}
-
-std::vector<plain::Socket> exhaust_descriptors(int spare) {
-    // The undefined-behaviour sanitizer needs a pipe when it meets a class for the first time: let it meet this one.
-    (void)mio::would_block(std::error_code(EMFILE, mio::os_category()));
-    const ::rlimit limit{.rlim_cur = 128, .rlim_max = 128};
-    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
-    std::vector<plain::Socket> held;
-    for (int fd = ::dup(STDERR_FILENO); fd != -1; fd = ::dup(STDERR_FILENO)) held.emplace_back(fd);
-    EXPECT_EQ(errno, EMFILE);
-    for (; spare > 0; --spare) held.pop_back();
-    return held;
-}
-
 namespace plain {
 
-short await(int fd, short events) {
-    ::pollfd record{.fd = fd, .events = events, .revents = 0};
-    const auto limit = std::chrono::milliseconds(generous_margin).count();
-    return ::poll(&record, 1, static_cast<int>(limit)) == 1 ? record.revents : short{0};
-}
-
 void send_urgent(const Socket& socket, char byte) {
-    EXPECT_EQ(::send(socket.fd(), &byte, 1, MSG_OOB | MSG_NOSIGNAL), 1);
+    EXPECT_EQ(must(plain::send(socket.fd(), &byte, 1, MSG_OOB)), 1u);
 }
 
 } // namespace plain

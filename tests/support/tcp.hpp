@@ -62,23 +62,7 @@ std::size_t fill(const TcpStream& stream, std::string_view data);
 /// Reads until it would block or the stream ends.
 std::string drain(const TcpStream& stream);
 
-/// Whether `forbid_system_call` works here.
-bool can_forbid_system_calls();
-
-/// For a child process only (see holds_in_child): uses up all descriptors but `spare`. The result holds them.
-std::vector<plain::Socket> exhaust_descriptors(int spare);
-
-/// For a child process only: what `f` gives while there is no descriptor. Look at it afterwards: the sanitizers need
-/// descriptors themselves.
-template <class F> auto without_descriptors(F&& f) {
-    const auto held = exhaust_descriptors(0);
-    return std::forward<F>(f)();
-}
-
 namespace plain {
-
-/// Waits for any of poll(2)'s `events`, at the longest for the generous margin. What came, 0 if nothing did.
-short await(int fd, short events);
 
 /// One byte, sent as urgent.
 void send_urgent(const Socket& socket, char byte);

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "support.hpp"
+#include "posix.hpp"
 
 import mio.sys.epoll;
 

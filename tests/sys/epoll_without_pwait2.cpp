@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "sandbox.hpp"
-#include "support.hpp"
+#include "posix.hpp"
 
 import mio.sys.epoll;
 

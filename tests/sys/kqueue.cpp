@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "support.hpp"
+#include "posix.hpp"
 
 import mio.sys.kqueue;
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "sandbox.hpp"
+#include "posix.hpp"
 #include "tcp.hpp"
 
 import mio.sys.poll;

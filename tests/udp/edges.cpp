@@ -1,5 +1,5 @@
 // When events come, and when they come again.
-#include <poll.h>
+#include "sockets.hpp"
 
 #include <array>
 #include <atomic>
@@ -195,9 +195,8 @@ TEST_P(UdpEdges, AndCallsBelongToNoThread) {
             threads.emplace_back([&] {
                 Rooms rooms(5);
                 while (received < 2 * each) {
-                    ::pollfd record{.fd = receiver.raw(), .events = POLLIN, .revents = 0};
-                    ::poll(&record, 1, 20);
                     const auto count = receiver.receive_many(rooms.all()).value_or(0);
+                    if (count == 0) std::this_thread::yield();
                     for (std::size_t n = 0; n < count; ++n) ++seen[std::stoul(rooms.text(n))];
                     received += count;
                 }

@@ -1,7 +1,5 @@
 // Many datagrams at once.
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <array>
 #include <cstddef>

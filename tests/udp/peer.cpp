@@ -3,7 +3,7 @@
 //     test-udp-peer many              receives 64 datagrams of its own with receive_many
 //     test-udp-peer echo              says where it listens, and answers the first datagram with the same
 //     test-udp-peer send ADDRESS TEXT sends one datagram
-#include <poll.h>
+#include "sockets.hpp"
 
 #include <array>
 #include <cstddef>

@@ -1,19 +1,17 @@
 // What the UDP tests share. Include it last, in place of "support.hpp".
 #pragma once
 
-#include <poll.h>
-#include <sched.h>
-#include <sys/socket.h>
-
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <ostream>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "processor.hpp"
+#include "sockets.hpp"
 #include "support.hpp"
 
 /// For GoogleTest's messages.
@@ -35,9 +33,9 @@ inline constexpr std::string_view data2 = "Hello mars!";
 
 /// Waits, without any help of the library, until one of `events` or an error has come; answers what has.
 inline short await(const UdpSocket& socket, short events) {
-    ::pollfd record{.fd = socket.raw(), .events = events, .revents = 0};
-    EXPECT_EQ(::poll(&record, 1, 10'000), 1) << "nothing came";
-    return record.revents;
+    const auto come = plain::await(socket.raw(), events);
+    EXPECT_NE(come, 0) << "nothing came";
+    return come;
 }
 
 /// The next datagram's text, waited for.
@@ -55,8 +53,8 @@ inline void send_text(const UdpSocket& from, std::string_view text, const Socket
 
 inline SocketAddress address_of(const UdpSocket& socket) { return must(socket.local_address()); }
 
-template <class T> void set_raw_option(const UdpSocket& socket, int level, int name, T value) {
-    ASSERT_EQ(::setsockopt(socket.raw(), level, name, &value, sizeof value), 0) << std::strerror(errno);
+inline void set_raw_option(const UdpSocket& socket, int level, int name, int value) {
+    ASSERT_TRUE(ok(plain::set_option(socket.raw(), level, name, value)));
 }
 
 /// A socket whose queue holds some hundred small datagrams.
@@ -82,16 +80,6 @@ class ClosedPort {
 /// when a datagram sent last has arrived, all those before have, whatever sockets they went to.
 class InOrder {
   public:
-    InOrder() {
-        ::sched_getaffinity(0, sizeof before_, &before_);
-        ::cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(static_cast<unsigned>(std::max(::sched_getcpu(), 0)), &one);
-        ::sched_setaffinity(0, sizeof one, &one);
-    }
-    InOrder(const InOrder&) = delete;
-    ~InOrder() { ::sched_setaffinity(0, sizeof before_, &before_); }
-
     /// Waits until all that this thread sent has arrived.
     void settle() const {
         const auto last = must(UdpSocket::bind(local_v4()));
@@ -100,7 +88,7 @@ class InOrder {
     }
 
   private:
-    ::cpu_set_t before_;
+    OneProcessor processor_;
 };
 
 /// Buffers for `receive_many`, all of one size.

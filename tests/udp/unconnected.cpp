@@ -1,11 +1,7 @@
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include "sockets.hpp"
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
-#include <expected>
 #include <span>
 #include <string>
 #include <system_error>
@@ -61,7 +57,9 @@ TEST_P(UnconnectedUdp, SocketsExchangeDatagrams) { exchange_datagrams(bound(), b
 TEST_P(UnconnectedUdp, SocketsMadeElsewhereExchangeDatagrams) {
     const auto foreign = [] {
         const int family = GetParam().ip().is_v4() ? AF_INET : AF_INET6;
-        auto socket = UdpSocket::from_raw(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        plain::Socket made(::socket(family, SOCK_DGRAM, 0));
+        made.set_non_blocking();
+        auto socket = UdpSocket::from_raw(made.release());
         must(socket.bind_to(GetParam()));
         return socket;
     };
@@ -233,11 +231,7 @@ TEST_P(UnconnectedUdp, TryIoPassesOnWhatTheFunctionAnswers) {
     const auto s1 = bound();
     const auto s2 = bound();
     std::array<std::byte, 20> buffer;
-    const auto receive = [&]() -> mio::Result<std::size_t> {
-        const auto size = ::recv(s2.raw(), buffer.data(), buffer.size(), 0);
-        if (size == -1) return std::unexpected(std::error_code(errno, mio::os_category()));
-        return static_cast<std::size_t>(size);
-    };
+    const auto receive = [&] { return plain::receive(s2.raw(), buffer.data(), buffer.size()); };
     EXPECT_TRUE(blocks(s2.try_io(receive)));
     send_text(s1, data1, address_of(s2));
     await(s2, POLLIN);

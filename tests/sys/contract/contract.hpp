@@ -33,8 +33,8 @@ struct Connection {
     void speak() const { plain::write_all(there, "x"); }
     void hear() const { EXPECT_EQ(plain::read_exactly(here, 1), "x"); }
 
-    plain::Socket here{-1};
-    plain::Socket there{-1};
+    plain::Socket here;
+    plain::Socket there;
 };
 
 /// Keeps, in the place of sources, what the selector gave them to remember.
@@ -44,7 +44,7 @@ class Contract : public testing::Test {
         for (const auto state : states_) Backend::forget(state);
     }
 
-    std::uint64_t add(int handle, Token token, Interest interest, Trigger trigger = Trigger::edge) {
+    std::uint64_t add(mio::RawHandle handle, Token token, Interest interest, Trigger trigger = Trigger::edge) {
         const auto state = selector.add(handle, token, interest, trigger);
         EXPECT_TRUE(ok(state));
         if (!state) return 0;

@@ -1,11 +1,8 @@
 // Adding, modifying, removing, and what is reported.
-#include <sys/socket.h>
-#include <unistd.h>
+#include "sockets.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
-#include <memory>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -126,23 +123,15 @@ TEST_F(Contract, EventsAreDescribedAndSayWhatHappened) {
 
 TEST_F(Contract, AHandleThatIsNotOpenIsRefused) {
     Connection c;
-    const int closed = c.here.fd();
+    const auto closed = c.here.fd();
     c.here.close();
-    for (const int handle : {closed, mio::invalid_handle}) {
+    for (const auto handle : {closed, mio::invalid_handle}) {
         for (const auto trigger : {Trigger::edge, Trigger::oneshot}) {
             EXPECT_TRUE(
-                fails_with(selector.add(handle, id1, read_write, trigger), std::errc::bad_file_descriptor));
+                fails_with(selector.add(handle, id1, read_write, trigger), no_such_handle));
         }
     }
     expect_nothing();
-}
-
-TEST_F(Contract, WhatIsAlwaysReadyIsRefusedUnlessItIsDocumentedOtherwise) {
-    if (!backend_differences.refuses_files) GTEST_SKIP() << "it takes files";
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), &std::fclose);
-    ASSERT_NE(file, nullptr);
-    EXPECT_TRUE(fails_with(selector.add(::fileno(file.get()), id1, Interest::readable, Trigger::edge),
-                           std::errc::operation_not_permitted));
 }
 
 TEST_F(Contract, ASecondSourceForAHandleIsRefusedUnlessItIsDocumentedOtherwise) {
@@ -157,43 +146,6 @@ TEST_F(Contract, ASecondSourceForAHandleIsRefusedUnlessItIsDocumentedOtherwise) 
     ASSERT_TRUE(ok(remove(c, state)));
     add(c, id2, Interest::readable);
     EXPECT_EQ(select(), std::multiset{id2});
-}
-
-TEST_F(Contract, AHandleThatWasClosedIsForgottenAndItsNumberStartsAnew) {
-    const Connection c;
-    Connection old;
-    const int number = old.here.fd();
-    const auto stale = add(old, id1, Interest::readable);
-    old.here.close(); // without a word to the selector
-    expect_nothing();
-
-    ASSERT_EQ(::dup2(c.here.fd(), number), number);
-    const plain::Socket reused(number);
-    add(number, id2, Interest::readable);
-    expect_nothing();
-    c.speak();
-    EXPECT_EQ(select(), std::multiset{id2});
-    // Forgetting the old one has nothing to do with the new one.
-    forget(stale);
-    c.hear();
-    c.speak();
-    if (backend_differences.reports_data_behind_data_left_unread) {
-        EXPECT_EQ(select(), std::multiset{id2});
-    }
-}
-
-TEST_F(Contract, AHandleThatIsReusedBeforeAnySelectStartsAnew) {
-    const Connection c;
-    Connection old;
-    const int number = old.here.fd();
-    const auto stale = add(old, id1, read_write);
-    old.here.close();
-    ASSERT_EQ(::dup2(c.here.fd(), number), number);
-    const plain::Socket reused(number);
-    add(number, id2, Interest::writable);
-    EXPECT_EQ(select(), std::multiset{id2});
-    forget(stale);
-    expect_nothing();
 }
 
 TEST_F(Contract, RemoveAndCloseTakeEffectInASelectUnderWay) {
@@ -228,12 +180,12 @@ TEST_F(Contract, PriorityDataIsReportedToThoseWhoAsked) {
     add(d, id2, Interest::readable);
     for (const auto* urgent : {"1", "2"}) {
         for (const auto* connection : {&c, &d})
-            ASSERT_EQ(::send(connection->there.fd(), urgent, 1, MSG_OOB), 1);
+            ASSERT_EQ(must(plain::send(connection->there.fd(), urgent, 1, MSG_OOB)), 1u);
         ASSERT_EQ(select(), std::multiset{id1});
         EXPECT_TRUE(events[0].is_priority());
         EXPECT_TRUE(events[0].is_readable());
         char byte = 0;
-        ASSERT_EQ(::recv(c.here.fd(), &byte, 1, MSG_OOB), 1);
+        ASSERT_EQ(must(plain::receive(c.here.fd(), &byte, 1, MSG_OOB)), 1u);
         EXPECT_EQ(byte, *urgent);
         ASSERT_TRUE(ok(Backend::rearm(state, Interest::readable)));
         expect_nothing();

@@ -1,15 +1,10 @@
-// Waiting: time, room, signals.
-#include <pthread.h>
-#include <signal.h>
-#include <time.h>
-
+// Waiting: time and room.
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <set>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -116,32 +111,6 @@ TEST_F(Contract, ATimeoutIsNotStretchedByWhatIsRegisteredMeanwhile) {
     EXPECT_LT(took, generous_margin);
 }
 
-TEST_F(Contract, ASignalEndsTheWaitWithAnErrorAndLosesNothing) {
-    const Connection c;
-    add(c, id1, Interest::readable);
-    struct ::sigaction ignore{};
-    ignore.sa_handler = [](int) {};
-    struct ::sigaction before{};
-    ASSERT_EQ(::sigaction(SIGUSR1, &ignore, &before), 0);
-    std::atomic<bool> is_over = false;
-    const auto waiting = ::pthread_self();
-    std::thread other([&] {
-        // Again and again, since the first one may come before the wait.
-        while (!is_over) {
-            EXPECT_EQ(::pthread_kill(waiting, SIGUSR1), 0);
-            std::this_thread::sleep_for(5ms);
-        }
-    });
-    const auto interrupted = selector.select(events, std::nullopt);
-    is_over = true;
-    other.join();
-    ASSERT_TRUE(fails_with(interrupted, std::errc::interrupted));
-    EXPECT_TRUE(events.empty());
-    c.speak();
-    EXPECT_EQ(select(), std::multiset{id1});
-    ASSERT_EQ(::sigaction(SIGUSR1, &before, nullptr), 0);
-}
-
 // In what follows nothing is to be reported, and so the wait is to sleep.
 class ContractSleep : public Contract {
   protected:
@@ -151,13 +120,6 @@ class ContractSleep : public Contract {
         const auto before = processor_time();
         EXPECT_EQ(select(200ms), std::multiset<Token>{});
         EXPECT_LT(processor_time() - before, 100ms) << "it spins";
-    }
-
-  private:
-    static std::chrono::nanoseconds processor_time() {
-        ::timespec now{};
-        EXPECT_EQ(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now), 0);
-        return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
     }
 };
 

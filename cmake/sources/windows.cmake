@@ -1,0 +1,19 @@
+# What the library consists of on Windows, besides what it has everywhere.
+target_sources(mio
+    PUBLIC FILE_SET modules FILES
+        modules/net/named_pipe.cppm
+    PRIVATE FILE_SET internal_modules FILES
+        impl/os/windows/kernel_handle.cppm
+        impl/os/windows/winsock.cppm
+    PRIVATE
+        impl/net/bsd/unix_address.cpp # no abstract names, as there
+        impl/net/windows/named_pipe.cpp
+        impl/net/windows/peer_credentials.cpp
+        impl/net/windows/udp_many.cpp
+        impl/os/windows/kernel_handle.cpp
+        impl/os/windows/open.cpp
+        impl/os/windows/winsock.cpp)
+
+# Lean: without the first Winsock, which the second one, wanted here, collides with. No macros named min and max.
+target_compile_definitions(mio PRIVATE WIN32_LEAN_AND_MEAN NOMINMAX)
+target_link_libraries(mio PUBLIC ws2_32 iphlpapi ntdll)

@@ -1,0 +1,39 @@
+# Programs for 64-bit Windows, built on another system by Clang with MinGW-w64's headers and libraries, and run there
+# by Wine.
+set(CMAKE_SYSTEM_NAME Windows)
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+
+if(NOT CMAKE_CXX_COMPILER)
+    find_program(MIO_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++ DOC "Clang that can build C++ modules")
+    if(NOT MIO_CLANG)
+        message(FATAL_ERROR "No clang++ on this machine. Install Clang 19 or newer, or run: tools/dev setup --all")
+    endif()
+    set(CMAKE_CXX_COMPILER ${MIO_CLANG})
+endif()
+# GoogleTest, which is built with this, names C among its languages.
+string(REPLACE "clang++" "clang" CMAKE_C_COMPILER ${CMAKE_CXX_COMPILER})
+# Not an older one than the compiler, whose object files it may refuse.
+find_program(MIO_LLD NAMES ld.lld-22 ld.lld-21 ld.lld-20 ld.lld-19 ld.lld DOC "LLVM's linker, 19 or newer")
+if(NOT MIO_LLD)
+    message(FATAL_ERROR "No ld.lld on this machine. Install lld 19 or newer, or run: tools/dev setup --all")
+endif()
+set(CMAKE_C_COMPILER_TARGET x86_64-w64-mingw32)
+set(CMAKE_CXX_COMPILER_TARGET x86_64-w64-mingw32)
+find_program(CMAKE_RC_COMPILER NAMES x86_64-w64-mingw32-windres)
+find_program(CMAKE_AR NAMES x86_64-w64-mingw32-ar REQUIRED)
+find_program(CMAKE_RANLIB NAMES x86_64-w64-mingw32-ranlib REQUIRED)
+
+# Static: the programs run wherever they are copied to. Clang does not add winpthreads, which std::thread needs.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "--ld-path=${MIO_LLD} -static")
+set(CMAKE_CXX_STANDARD_LIBRARIES_INIT "-lpthread")
+
+find_program(MIO_WINE NAMES wine64 wine DOC "What runs the programs")
+if(MIO_WINE)
+    set(CMAKE_CROSSCOMPILING_EMULATOR ${CMAKE_COMMAND} -E env WINEDEBUG=-all ${MIO_WINE})
+endif()
+
+# Libraries and headers are MinGW's, or built here: never this machine's own.
+set(CMAKE_FIND_ROOT_PATH /usr/x86_64-w64-mingw32)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)

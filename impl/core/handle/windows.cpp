@@ -1,0 +1,20 @@
+module;
+
+#include <winsock2.h>
+
+#include <cstddef>
+#include <type_traits>
+
+module mio.core.handle;
+
+namespace mio {
+
+static_assert(std::is_same_v<RawHandle, ::SOCKET> && invalid_handle == INVALID_SOCKET);
+static_assert(sizeof(RawHandle) == sizeof(void*));
+static_assert(sizeof(RawBuffer) == sizeof(::WSABUF));
+static_assert(offsetof(RawBuffer, data) == offsetof(::WSABUF, buf));
+static_assert(offsetof(RawBuffer, size) == offsetof(::WSABUF, len));
+
+void close_handle(RawHandle handle) noexcept { ::closesocket(handle); }
+
+} // namespace mio

@@ -1,0 +1,123 @@
+module;
+
+#include <winsock2.h>
+
+#include <windows.h>
+#include <winternl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <utility>
+
+module mio.sys.iocp.afd;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.os;
+import mio.os.kernel_handle;
+
+// Exported by ntdll since Windows Vista, and in no header of the SDK's.
+extern "C" __declspec(dllimport) ::NTSTATUS __stdcall NtCancelIoFileEx(::HANDLE file, ::IO_STATUS_BLOCK* of,
+                                                                       ::IO_STATUS_BLOCK* answer);
+
+namespace mio::sys::iocp::afd {
+namespace {
+
+// The driver's own structure, AFD_POLL_INFO, is in no header either.
+static_assert(sizeof(RawHandle) != 8
+              || (offsetof(Question, socket) == 16 && offsetof(Question, events) == 24 && sizeof(Question) == 32));
+
+constexpr ::ULONG ioctl_afd_poll = 0x00012024;
+
+constexpr auto status_of(std::uint32_t code) noexcept { return static_cast<::NTSTATUS>(code); }
+constexpr auto status_invalid_handle = status_of(0xC0000008);
+constexpr auto status_object_type_mismatch = status_of(0xC0000024);
+constexpr auto status_not_found = status_of(0xC0000225);
+
+// In no header of older kits.
+constexpr ::DWORD sio_base_handle = 0x48000022;
+constexpr ::DWORD sio_bsp_handle = 0x4800001B;
+constexpr ::DWORD sio_bsp_handle_select = 0x4800001C;
+constexpr ::DWORD sio_bsp_handle_poll = 0x4800001D;
+
+std::unexpected<std::error_code> fail(::NTSTATUS status) noexcept {
+    return std::unexpected(os::error(::RtlNtStatusToDosError(status)));
+}
+
+Result<RawHandle> query(RawHandle socket, ::DWORD what) noexcept {
+    ::SOCKET found = INVALID_SOCKET;
+    ::DWORD size = 0;
+    if (auto queried =
+            os::check(::WSAIoctl(socket, what, nullptr, 0, &found, sizeof found, &size, nullptr, nullptr));
+        !queried) {
+        return std::unexpected(queried.error());
+    }
+    return found;
+}
+
+} // namespace
+
+Result<os::KernelHandle> open(void* port) noexcept {
+    // What stands behind the driver's name is free, and helps to find it in a list of open handles.
+    wchar_t path[] = L"\\Device\\Afd\\Mio";
+    ::UNICODE_STRING name{.Length = sizeof path - sizeof path[0], .MaximumLength = sizeof path, .Buffer = path};
+    ::OBJECT_ATTRIBUTES attributes{};
+    attributes.Length = sizeof attributes;
+    attributes.ObjectName = &name;
+    ::IO_STATUS_BLOCK block{};
+    ::HANDLE opened = nullptr;
+    const auto status = ::NtCreateFile(&opened, SYNCHRONIZE, &attributes, &block, nullptr, 0,
+                                       FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN, 0, nullptr, 0);
+    if (status < 0) return fail(status);
+    os::KernelHandle device(opened);
+    if (::CreateIoCompletionPort(device.get(), port, 0, 0) == nullptr)
+        return std::unexpected(os::last_error());
+    // Nobody waits for the handle itself.
+    if (auto set = os::check_bool(
+            ::SetFileCompletionNotificationModes(device.get(), FILE_SKIP_SET_EVENT_ON_HANDLE));
+        !set) {
+        return std::unexpected(set.error());
+    }
+    return device;
+}
+
+Result<RawHandle> base_of(RawHandle socket) noexcept {
+    // Wine answers the other questions whatever the number stands for.
+    int type = 0;
+    int size = sizeof type;
+    if (auto is_socket = os::check(
+            ::getsockopt(socket, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &size));
+        !is_socket) {
+        return std::unexpected(is_socket.error());
+    }
+    const auto base = query(socket, sio_base_handle);
+    if (base) return base;
+    // A layered provider should pass the first question on, but some, which break others of this kind, do not.
+    for (const auto what : {sio_bsp_handle_select, sio_bsp_handle_poll, sio_bsp_handle}) {
+        const auto found = query(socket, what);
+        if (found && *found != socket) return found;
+    }
+    return std::unexpected(base.error());
+}
+
+Result<Asked> ask(void* device, Question& question, void* block, void* context) noexcept {
+    const auto status =
+        ::NtDeviceIoControlFile(device, nullptr, nullptr, context, static_cast<::IO_STATUS_BLOCK*>(block),
+                                ioctl_afd_poll, &question, sizeof question, &question, sizeof question);
+    // Also an answer that is there at once arrives at the port.
+    if (status >= 0) return Asked::accepted;
+    if (status == status_invalid_handle || status == status_object_type_mismatch)
+        return Asked::socket_is_closed;
+    return fail(status);
+}
+
+Result<> cancel(void* device, void* block) noexcept {
+    ::IO_STATUS_BLOCK answer{};
+    const auto status = NtCancelIoFileEx(device, static_cast<::IO_STATUS_BLOCK*>(block), &answer);
+    if (status < 0 && status != status_not_found) return fail(status);
+    return {};
+}
+
+} // namespace mio::sys::iocp::afd

@@ -1,0 +1,154 @@
+module;
+
+#include <windows.h>
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+module mio.sys.iocp;
+
+import mio.core.error;
+import mio.core.event;
+import mio.core.handle;
+import mio.core.types;
+import mio.os;
+
+namespace mio::sys::iocp {
+namespace {
+
+std::unexpected<std::error_code> fail(Errc code) noexcept { return std::unexpected(make_error_code(code)); }
+
+constexpr Readiness of_interest(Interest interest) noexcept {
+    auto readiness = Readiness::error;
+    if (interest.is_readable()) readiness |= Readiness::readable | Readiness::read_closed;
+    if (interest.is_writable()) readiness |= Readiness::writable | Readiness::write_closed;
+    return readiness;
+}
+
+// As AFD would have said it, for `describe`.
+constexpr std::uint32_t events_of(Readiness readiness) noexcept {
+    const auto has = [readiness](Readiness bit) { return (readiness & bit) != Readiness::none; };
+    std::uint32_t events = 0;
+    if (has(Readiness::readable)) events |= afd_receive;
+    if (has(Readiness::writable)) events |= afd_send;
+    if (has(Readiness::read_closed)) events |= afd_disconnect;
+    if (has(Readiness::write_closed)) events |= afd_abort;
+    if (has(Readiness::error)) events |= afd_connect_fail;
+    return events;
+}
+
+constexpr Readiness without(Readiness readiness, Readiness some) noexcept {
+    return readiness & static_cast<Readiness>(~static_cast<unsigned>(some) & 0xff);
+}
+
+} // namespace
+
+Result<> Channel::add(Selector& selector, RawHandle handle, Token token, Interest interest,
+                      Trigger trigger) noexcept {
+    auto& port = *selector.port_;
+    if (is_registered_) return fail(Errc::already_registered);
+    if (port_ != nullptr && port_ != &port) return fail(Errc::other_registry);
+    if (interest.is_priority() || interest.is_aio() || interest.is_lio()) return fail(Errc::unsupported);
+    if (port_ == nullptr) {
+        auto* const file = reinterpret_cast<::HANDLE>(handle);
+        if (::CreateIoCompletionPort(file, port.handle_, 0, 0) == nullptr)
+            return std::unexpected(os::last_error());
+        // Nobody waits for the handle itself. Where that cannot be set it is only slower.
+        ::SetFileCompletionNotificationModes(file, FILE_SKIP_SET_EVENT_ON_HANDLE);
+        owner_ = port.share();
+        port_ = &port;
+    }
+    return watch(port, token, interest, trigger);
+}
+
+Result<> Channel::modify(Selector& selector, Token token, Interest interest, Trigger trigger) noexcept {
+    if (!is_registered_) return fail(Errc::not_registered);
+    if (port_ != selector.port_.get()) return fail(Errc::other_registry);
+    if (interest.is_priority() || interest.is_aio() || interest.is_lio()) return fail(Errc::unsupported);
+    return watch(*port_, token, interest, trigger);
+}
+
+Result<> Channel::watch(Port& port, Token token, Interest interest, Trigger trigger) noexcept {
+    const std::scoped_lock lock(port.mutex_);
+    const bool has_news = (held_ & of_interest(interest)) != Readiness::none;
+    if (has_news) {
+        if (auto interrupted = port.interrupt(); !interrupted) return interrupted;
+    }
+    token_ = token;
+    interest_ = interest;
+    trigger_ = trigger;
+    is_registered_ = true;
+    is_spent_ = false;
+    news_ = held_;
+    unlink();
+    if (has_news) link_before(port.ring_);
+    return {};
+}
+
+Result<> Channel::remove(Selector& selector) noexcept {
+    if (!is_registered_) return fail(Errc::not_registered);
+    if (port_ != selector.port_.get()) return fail(Errc::other_registry);
+    const std::scoped_lock lock(port_->mutex_);
+    is_registered_ = false;
+    unlink();
+    return {};
+}
+
+void Channel::close() noexcept {
+    if (port_ == nullptr) return;
+    {
+        const std::scoped_lock lock(port_->mutex_);
+        is_registered_ = false;
+        unlink();
+    }
+    owner_.reset();
+}
+
+void Channel::begin() noexcept { port_->in_flight_.fetch_add(1, std::memory_order_relaxed); }
+
+void Channel::abandon() noexcept { port_->in_flight_.fetch_sub(1, std::memory_order_relaxed); }
+
+void Channel::set(Readiness readiness) noexcept {
+    if (port_ == nullptr) {
+        held_ |= readiness;
+        return;
+    }
+    const std::scoped_lock lock(port_->mutex_);
+    held_ |= readiness;
+    news_ |= readiness;
+    if (is_linked() || to_report() == Readiness::none) return;
+    link_before(port_->ring_);
+    // Should that fail, for want of memory, then it is reported with what comes next.
+    static_cast<void>(port_->interrupt());
+}
+
+void Channel::clear(Readiness readiness) noexcept {
+    const auto drop = [this, readiness] {
+        held_ = without(held_, readiness);
+        news_ = without(news_, readiness);
+    };
+    if (port_ == nullptr) return drop();
+    const std::scoped_lock lock(port_->mutex_);
+    drop();
+    if (to_report() == Readiness::none) unlink();
+}
+
+// With the mutex held.
+Readiness Channel::to_report() const noexcept {
+    if (!is_registered_ || is_spent_) return Readiness::none;
+    return (trigger_ == Trigger::level ? held_ : news_) & of_interest(interest_);
+}
+
+// With the mutex held.
+Event Channel::report() noexcept {
+    const auto readiness = to_report();
+    news_ = Readiness::none;
+    is_spent_ = trigger_ == Trigger::oneshot;
+    return {token_, readiness, events_of(readiness)};
+}
+
+} // namespace mio::sys::iocp

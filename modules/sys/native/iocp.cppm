@@ -1,0 +1,13 @@
+/// @file
+/// The backend behind `Poll`: a completion port.
+
+export module mio.sys;
+
+export import mio.sys.iocp;
+export import mio.sys.selector;
+
+export namespace mio::sys {
+
+using native = iocp::Selector;
+
+} // namespace mio::sys

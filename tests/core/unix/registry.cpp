@@ -1,0 +1,129 @@
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+#include "differences.hpp"
+#include "support.hpp"
+
+using namespace test;
+using mio::Errc;
+
+namespace {
+
+/// Two ends of a stream, the first of them watched.
+struct Pair {
+    explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
+        : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
+
+    /// Makes the watched end readable: an edge.
+    void speak() const { plain::write_all(there, "x"); }
+
+    plain::Socket here;
+    plain::Socket there;
+    mio::RawSource source;
+};
+
+constexpr Token id1{1}, id2{2};
+
+} // namespace
+
+TEST(Registry, ReportsAPeerThatIsGoneAsClosedBothWays) {
+    Loop loop;
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, read_write)));
+    loop.expect({{id1, Interest::writable}});
+    plain::end_writing(pair.there);
+    loop.expect({{id1, Readiness::readable | Readiness::read_closed}});
+    pair.there.close();
+    loop.expect({{id1, Readiness::read_closed | Readiness::write_closed}});
+}
+
+TEST(Registry, ClosedWithoutRemovingItsNumberCanBeRegisteredAgain) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    const int number = here.fd();
+    mio::RawSource forgotten(number);
+    ASSERT_TRUE(ok(loop.registry().add(forgotten, id1, read_write)));
+    here.close();
+    // Nothing is reported for what is gone.
+    loop.expect_none();
+
+    // Another stream gets the same number.
+    auto [reused, peer] = plain::socket_pair();
+    if (reused.fd() != number) {
+        ASSERT_EQ(::dup3(reused.fd(), number, O_CLOEXEC), number);
+        reused = plain::Socket(number);
+    }
+    mio::RawSource source(number);
+    ASSERT_TRUE(ok(loop.registry().add(source, id2, Interest::readable)));
+    plain::write_all(peer, "x");
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+    ASSERT_EQ(loop.events.size(), 1u);
+    EXPECT_EQ(loop.events[0].token(), id2);
+    EXPECT_TRUE(ok(loop.registry().remove(source)));
+}
+
+TEST(RegistryRefusal, OfADescriptorThatIsNotOpen) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    const int number = ::fcntl(here.fd(), F_DUPFD_CLOEXEC, 3000);
+    ASSERT_NE(number, -1);
+    ASSERT_EQ(::close(number), 0);
+    mio::RawSource source(number);
+    EXPECT_TRUE(
+        fails_with(loop.registry().add(source, id1, Interest::readable), std::errc::bad_file_descriptor));
+    EXPECT_TRUE(fails_with(loop.registry().modify(source, id1, Interest::readable), Errc::not_registered));
+    EXPECT_TRUE(fails_with(loop.registry().remove(source), Errc::not_registered));
+    // Once it is open, the same source can be added.
+    ASSERT_EQ(::dup3(here.fd(), number, O_CLOEXEC), number);
+    const plain::Socket owner(number);
+    ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
+    plain::write_all(there, "x");
+    loop.expect({{id1, Interest::readable}});
+    EXPECT_TRUE(ok(loop.registry().remove(source)));
+    // And the handle that names nothing at all:
+    mio::RawSource nothing(mio::invalid_handle);
+    EXPECT_TRUE(
+        fails_with(loop.registry().add(nothing, id1, Interest::readable), std::errc::bad_file_descriptor));
+}
+
+TEST(RegistryRefusal, OfARegularFile) {
+    if (!differences.refuses_files) GTEST_SKIP() << "files are taken";
+    Loop loop;
+    std::FILE* file = std::tmpfile();
+    ASSERT_NE(file, nullptr);
+    mio::RawSource source(::fileno(file));
+    const auto added = loop.registry().add(source, id1, Interest::readable);
+    ASSERT_TRUE(fails_with(added, std::errc::operation_not_permitted));
+    EXPECT_EQ(added.error().category(), mio::os_category());
+    EXPECT_TRUE(fails_with(loop.registry().remove(source), Errc::not_registered));
+    std::fclose(file);
+}
+
+TEST(RegistryRefusal, OfAChangeLeavesTheSourceRegistered) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "makes epoll forget what the library believes";
+    Loop loop;
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    // Behind the library's back the kernel forgets the handle, so that its next calls fail.
+    ASSERT_EQ(::epoll_ctl(loop.poll.raw_fd(), EPOLL_CTL_DEL, pair.here.fd(), nullptr), 0);
+    const auto modified = loop.registry().modify(pair.source, id2, Interest::readable);
+    ASSERT_TRUE(fails_with(modified, std::errc::no_such_file_or_directory));
+    EXPECT_EQ(modified.error().category(), mio::os_category());
+    const auto removed = loop.registry().remove(pair.source);
+    ASSERT_TRUE(fails_with(removed, std::errc::no_such_file_or_directory));
+    EXPECT_EQ(removed.error().category(), mio::os_category());
+    EXPECT_TRUE(
+        fails_with(loop.registry().add(pair.source, id2, Interest::readable), Errc::already_registered));
+    // When the kernel knows it again, all works as before.
+    ::epoll_event record{.events = EPOLLIN | EPOLLET, .data = {.u64 = id1.value}};
+    ASSERT_EQ(::epoll_ctl(loop.poll.raw_fd(), EPOLL_CTL_ADD, pair.here.fd(), &record), 0);
+    EXPECT_TRUE(ok(loop.registry().modify(pair.source, id2, Interest::readable)));
+    pair.speak();
+    loop.expect({{id2, Interest::readable}});
+    EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
+}

@@ -1,0 +1,11 @@
+#include <vector>
+
+#include "support.hpp"
+
+using namespace test;
+using mio::net::resolve;
+using mio::net::SocketAddress;
+
+TEST(Resolve, TakesTheScopeOfANumericAddress) {
+    EXPECT_EQ(must(resolve("fe80::1%lo", "80")), std::vector{must(SocketAddress::parse("[fe80::1%lo]:80"))});
+}

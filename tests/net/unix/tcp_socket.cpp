@@ -1,0 +1,220 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <climits>
+#include <cstddef>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "posix.hpp"
+#include "tcp.hpp"
+
+using namespace test;
+
+namespace {
+
+// One of each family, for what both have.
+std::array<TcpSocket, 2> sockets() { return {must(TcpSocket::v4()), must(TcpSocket::v6())}; }
+
+TEST(TcpSocket, KeepsReusePortAsItIsSet) {
+    for (const auto& socket : sockets()) {
+        EXPECT_FALSE(must(socket.reuse_port()));
+        for (const bool on : {true, true, false, true}) {
+            ASSERT_TRUE(ok(socket.set_reuse_port(on)));
+            EXPECT_EQ(must(socket.reuse_port()), on);
+            EXPECT_EQ(must(plain::option(socket.raw(), SOL_SOCKET, SO_REUSEPORT)) != 0, on);
+            EXPECT_FALSE(must(socket.reuse_address())) << "which is another one";
+        }
+    }
+}
+
+TEST(TcpSocket, IsOfItsProtocolAndFamily) {
+    for (const auto& socket : sockets())
+        EXPECT_EQ(must(plain::option(socket.raw(), SOL_SOCKET, SO_PROTOCOL)), IPPROTO_TCP);
+    EXPECT_EQ(must(plain::option(must(TcpSocket::v4()).raw(), SOL_SOCKET, SO_DOMAIN)), AF_INET);
+    EXPECT_EQ(must(plain::option(must(TcpSocket::v6()).raw(), SOL_SOCKET, SO_DOMAIN)), AF_INET6);
+}
+
+TEST(TcpSocket, HasBuffersOfTheSizeWishedForOrMore) {
+    for (const auto& socket : sockets()) {
+        for (const std::size_t size : {8192u, 65536u, 100'000u}) {
+            ASSERT_TRUE(ok(socket.set_receive_buffer(size)));
+            ASSERT_TRUE(ok(socket.set_send_buffer(size)));
+            EXPECT_EQ(must(socket.receive_buffer()), 2 * size); // as Linux has it
+            EXPECT_EQ(must(socket.send_buffer()), 2 * size);
+        }
+    }
+}
+
+TEST(TcpSocket, KeepsTheTwoBuffersApart) {
+    const auto socket = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(socket.set_receive_buffer(10'000)));
+    ASSERT_TRUE(ok(socket.set_send_buffer(20'000)));
+    EXPECT_EQ(must(socket.receive_buffer()), 20'000u);
+    EXPECT_EQ(must(socket.send_buffer()), 40'000u);
+}
+
+TEST(TcpSocket, WithASmallSendBufferHoldsLess) {
+    const auto written_before_blocking = [](std::optional<std::size_t> size) {
+        const auto listener = must(TcpSocket::v4());
+        EXPECT_TRUE(ok(listener.set_receive_buffer(4096)));
+        EXPECT_TRUE(ok(listener.bind(local_v4())));
+        const auto address = must(listener.local_address());
+        EXPECT_EQ(::listen(listener.raw(), 1), 0);
+        auto socket = must(TcpSocket::v4());
+        if (size) {
+            EXPECT_TRUE(ok(socket.set_send_buffer(*size)));
+        }
+        const auto stream = must(std::move(socket).connect(address));
+        plain::await(stream.raw(), POLLOUT);
+        return fill(stream, pattern(65536));
+    };
+    EXPECT_LT(written_before_blocking(8192), 128u * 1024);
+    EXPECT_GT(written_before_blocking(512u * 1024), 256u * 1024);
+}
+
+TEST(TcpSocket, ListensWithTheBacklogItWasGiven) {
+    for (const int backlog : {0, 1, 7, 100}) {
+        auto socket = must(TcpSocket::v4());
+        ASSERT_TRUE(ok(socket.bind(local_v4())));
+        const auto listener = must(std::move(socket).listen(backlog));
+        ::tcp_info info{};
+        ::socklen_t length = sizeof info;
+        ASSERT_EQ(::getsockopt(listener.raw(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+        EXPECT_EQ(info.tcpi_sacked, static_cast<unsigned>(backlog)); // where Linux puts it for a listener
+    }
+}
+
+TEST(TcpSocket, TakesTheScopeOfAnAddressToTheKernel) {
+    // A link-local address means nothing without a scope; with one it is an address that this machine does not have.
+    const auto socket = must(TcpSocket::v6());
+    const auto address = must(SocketAddress::parse("[fe80::dead:beef%lo]:0"));
+    EXPECT_TRUE(fails_with(socket.bind({address.ip(), 0}), std::errc::invalid_argument));
+    EXPECT_TRUE(fails_with(socket.bind(address), std::errc::address_not_available));
+}
+
+TEST(TcpSocket, TakesTheFlowOfAnAddressToTheKernelAndBack) {
+    const auto listener = plain::listen(local_v6());
+    const auto port = plain::address_of(listener).port();
+    auto socket = must(TcpSocket::v6());
+    const int on = 1;
+    ASSERT_EQ(::setsockopt(socket.raw(), IPPROTO_IPV6, 33 /* IPV6_FLOWINFO_SEND */, &on, sizeof on), 0);
+    const auto stream = must(std::move(socket).connect({IpAddress::loopback_v6(), port, 0xf143'4567}));
+    // The kernel drops the highest four bits, which shows in what order it was given the bytes.
+    EXPECT_EQ(must(stream.peer_address()), SocketAddress(IpAddress::loopback_v6(), port, 0x0143'4567));
+}
+
+TEST(TcpSocket, SharesAPortIfAllWantTo) {
+    auto one = must(TcpSocket::v4());
+    auto two = must(TcpSocket::v4());
+    const auto alone = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(one.set_reuse_port(true)));
+    ASSERT_TRUE(ok(two.set_reuse_port(true)));
+    ASSERT_TRUE(ok(one.bind(local_v4())));
+    const auto address = must(one.local_address());
+    ASSERT_TRUE(ok(two.bind(address)));
+    EXPECT_TRUE(fails_with(alone.bind(address), std::errc::address_in_use));
+    const auto first = must(std::move(one).listen(128));
+    const auto second = must(std::move(two).listen(128));
+    EXPECT_EQ(must(first.local_address()), must(second.local_address()));
+
+    // The kernel spreads connections among the two: each gets some, and none is lost.
+    constexpr int count = 100;
+    std::vector<plain::Socket> peers;
+    for (int i = 0; i < count; ++i) peers.push_back(plain::connect(address));
+    int accepted[2] = {};
+    while (accepted[0] + accepted[1] < count) {
+        ::pollfd records[2] = {{first.raw(), POLLIN, 0}, {second.raw(), POLLIN, 0}};
+        ASSERT_GT(::poll(records, 2, 10'000), 0);
+        if (first.accept()) ++accepted[0];
+        if (second.accept()) ++accepted[1];
+    }
+    EXPECT_GT(accepted[0], 0);
+    EXPECT_GT(accepted[1], 0);
+    EXPECT_TRUE(blocks(first.accept()));
+    EXPECT_TRUE(blocks(second.accept()));
+}
+
+TEST(TcpSocket, IsNotMadeWhenDescriptorsAreExhausted) {
+    EXPECT_TRUE(holds_in_child([] {
+        EXPECT_TRUE(
+            fails_with(without_descriptors([] { return TcpSocket::v4(); }), std::errc::too_many_files_open));
+        EXPECT_TRUE(
+            fails_with(without_descriptors([] { return TcpSocket::v6(); }), std::errc::too_many_files_open));
+    }));
+}
+
+TEST(TcpSocket, ListensWithoutBeingBoundAtAPortThatTheSystemChooses) {
+    auto socket = must(TcpSocket::v4());
+    const auto listener = must(std::move(socket).listen(1));
+    EXPECT_NE(must(listener.local_address()).port(), 0);
+}
+
+TEST(TcpSocket, CanBeUsedAfterListeningFailed) {
+    // Two sockets may be bound to one address if both say so, but only one of them can listen.
+    auto one = must(TcpSocket::v4());
+    auto two = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(one.set_reuse_address(true)));
+    ASSERT_TRUE(ok(two.set_reuse_address(true)));
+    ASSERT_TRUE(ok(one.bind(local_v4())));
+    const auto address = must(one.local_address());
+    ASSERT_TRUE(ok(two.bind(address)));
+    std::optional<TcpListener> listener = must(std::move(one).listen(1));
+    const auto raw = two.raw();
+    EXPECT_TRUE(fails_with(std::move(two).listen(1), std::errc::address_in_use));
+
+    // The failed one is as it was, and listens once it can.
+    EXPECT_EQ(two.raw(), raw);
+    EXPECT_EQ(must(two.local_address()), address);
+    listener.reset();
+    listener = must(std::move(two).listen(1));
+    EXPECT_EQ(listener->raw(), raw);
+    const auto peer = plain::connect(address);
+}
+
+TEST(TcpSocket, LingersForWholeSecondsRoundedUp) {
+    using std::chrono::seconds;
+    for (const auto& socket : sockets()) {
+        const std::pair<std::chrono::milliseconds, seconds> cases[] = {
+            {0ms, 0s},    {1ms, 1s},    {999ms, 1s}, {1000ms, 1s},
+            {1001ms, 2s}, {1500ms, 2s}, {60s, 60s},  {seconds(INT_MAX / 2), seconds(INT_MAX / 2)},
+        };
+        for (const auto& [limit, expected] : cases) {
+            ASSERT_TRUE(ok(socket.set_linger(limit))) << limit.count();
+            EXPECT_EQ(must(socket.linger()), expected) << limit.count();
+        }
+        ASSERT_TRUE(ok(socket.set_linger(std::nullopt)));
+        EXPECT_EQ(must(socket.linger()), std::nullopt) << "and no longer";
+    }
+}
+
+TEST(TcpSocket, RefusesToLingerForLessThanNothingOrLongerThanTheSystemCounts) {
+    const auto socket = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(socket.set_linger(5s)));
+    for (const auto limit :
+         {-1ms, -999ms, -1000ms, -5000ms, std::chrono::milliseconds::min(),
+          std::chrono::milliseconds(std::chrono::seconds(INT_MAX)) + 1ms,
+          std::chrono::milliseconds(std::chrono::seconds(INT_MAX) + 1s),
+          std::chrono::milliseconds(std::chrono::seconds(1ll << 32)), std::chrono::milliseconds::max()}) {
+        EXPECT_TRUE(fails_with(socket.set_linger(limit), std::errc::invalid_argument)) << limit.count();
+    }
+    EXPECT_EQ(must(socket.linger()), 5s) << "what was refused changed nothing";
+}
+
+TEST(TcpSocket, HandsNodelayToWhatItAccepts) {
+    auto socket = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(socket.set_nodelay(true)));
+    ASSERT_TRUE(ok(socket.bind(local_v4())));
+    const auto listener = must(std::move(socket).listen(1));
+    const auto peer = plain::connect(must(listener.local_address()));
+    plain::await(listener.raw(), POLLIN);
+    EXPECT_TRUE(must(must(listener.accept()).first.nodelay())); // as Linux has it
+}
+
+} // namespace

@@ -1,0 +1,22 @@
+// What this family of systems has in its own way.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+namespace test {
+
+/// What a process has open: its descriptors.
+using OpenHandles = std::set<int>;
+
+/// What is said of a number that names nothing.
+inline constexpr auto no_such_handle = std::errc::bad_file_descriptor;
+
+/// Whether "localhost" can be resolved: not in a bare chroot.
+inline bool knows_localhost() { return std::filesystem::exists("/etc/hosts"); }
+
+/// Whether the sender of a datagram is told that nobody listens where it went.
+inline bool tells_of_refused_datagrams() { return true; }
+
+} // namespace test

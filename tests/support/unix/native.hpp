@@ -1,0 +1,39 @@
+// How plain.cpp does here what sockets of other families do otherwise.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <system_error>
+
+#include "sockets.hpp"
+
+#include "support.hpp"
+
+namespace test::plain::native {
+
+using Length = ::socklen_t;
+using Size = std::size_t;
+inline constexpr int shut_writing = SHUT_WR;
+
+inline std::error_code last_error() { return {errno, mio::os_category()}; }
+
+inline mio::RawHandle open(int family, int type) { return ::socket(family, type | SOCK_CLOEXEC, 0); }
+inline mio::RawHandle accept(mio::RawHandle listener) {
+    return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+}
+inline void close(mio::RawHandle handle) { ::close(handle); }
+inline bool set_non_blocking(mio::RawHandle handle) {
+    return ::fcntl(handle, F_SETFL, ::fcntl(handle, F_GETFL) | O_NONBLOCK) == 0;
+}
+inline int wait(::pollfd& record, int timeout_ms) { return ::poll(&record, 1, timeout_ms); }
+
+inline ::timeval time_out(std::chrono::milliseconds limit) {
+    return {.tv_sec = limit.count() / 1000, .tv_usec = limit.count() % 1000 * 1000};
+}
+
+} // namespace test::plain::native

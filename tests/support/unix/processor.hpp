@@ -1,0 +1,27 @@
+// One processor for a thread.
+#pragma once
+
+#include <sched.h>
+
+#include <algorithm>
+
+namespace test {
+
+/// While it lives, the thread stays on the processor that it is on.
+class OneProcessor {
+  public:
+    OneProcessor() {
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        ::cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<unsigned>(std::max(::sched_getcpu(), 0)), &one);
+        ::sched_setaffinity(0, sizeof one, &one);
+    }
+    OneProcessor(const OneProcessor&) = delete;
+    ~OneProcessor() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+  private:
+    ::cpu_set_t before_;
+};
+
+} // namespace test

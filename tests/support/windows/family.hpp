@@ -1,0 +1,20 @@
+// What this family of systems has in its own way.
+#pragma once
+
+#include <system_error>
+
+namespace test {
+
+/// What a process has open: how many handles, whatever they stand for.
+using OpenHandles = unsigned long;
+
+/// What is said of a number that names nothing.
+inline constexpr auto no_such_handle = std::errc::not_a_socket;
+
+/// Whether "localhost" can be resolved.
+inline bool knows_localhost() { return true; }
+
+/// Whether the sender of a datagram is told that nobody listens where it went. Wine keeps that to itself.
+bool tells_of_refused_datagrams();
+
+} // namespace test

@@ -1,0 +1,25 @@
+// One processor for a thread.
+#pragma once
+
+#include <winsock2.h>
+#include <windows.h>
+
+namespace test {
+
+/// While it lives, the thread stays on the processor that it is on.
+class OneProcessor {
+  public:
+    OneProcessor() {
+        const auto one = ::DWORD_PTR{1} << ::GetCurrentProcessorNumber();
+        before_ = ::SetThreadAffinityMask(::GetCurrentThread(), one);
+    }
+    OneProcessor(const OneProcessor&) = delete;
+    ~OneProcessor() {
+        if (before_ != 0) ::SetThreadAffinityMask(::GetCurrentThread(), before_);
+    }
+
+  private:
+    ::DWORD_PTR before_;
+};
+
+} // namespace test

@@ -1,0 +1,5 @@
+#pragma once
+
+import mio.sys.iocp;
+
+using Backend = mio::sys::iocp::Selector;

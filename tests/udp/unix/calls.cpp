@@ -1,0 +1,202 @@
+// How many system calls, and how much memory, receiving and sending many take. The library's calls are counted on their
+// way into the C library; `strace_test.py` counts them on their way into the kernel.
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <system_error>
+
+#include "../udp.hpp"
+
+namespace {
+
+struct Calls {
+    std::atomic<int> receive_many = 0;
+    std::atomic<int> receive_one = 0;
+    std::atomic<int> send_many = 0;
+    std::atomic<int> send_one = 0;
+
+    void reset() { receive_many = receive_one = send_many = send_one = 0; }
+};
+Calls calls;
+std::atomic<int> allocations = 0;
+
+} // namespace
+
+// These take the place of the C library's.
+extern "C" {
+int recvmmsg(int fd, ::mmsghdr* messages, unsigned count, int flags, ::timespec* timeout) {
+    ++calls.receive_many;
+    return static_cast<int>(::syscall(SYS_recvmmsg, fd, messages, count, flags, timeout));
+}
+int sendmmsg(int fd, ::mmsghdr* messages, unsigned count, int flags) {
+    ++calls.send_many;
+    return static_cast<int>(::syscall(SYS_sendmmsg, fd, messages, count, flags));
+}
+::ssize_t recv(int fd, void* bytes, std::size_t size, int flags) {
+    ++calls.receive_one;
+    return ::syscall(SYS_recvfrom, fd, bytes, size, flags, nullptr, nullptr);
+}
+::ssize_t recvfrom(int fd, void* bytes, std::size_t size, int flags, ::sockaddr* from, ::socklen_t* length) {
+    ++calls.receive_one;
+    return ::syscall(SYS_recvfrom, fd, bytes, size, flags, from, length);
+}
+::ssize_t recvmsg(int fd, ::msghdr* message, int flags) {
+    ++calls.receive_one;
+    return ::syscall(SYS_recvmsg, fd, message, flags);
+}
+::ssize_t send(int fd, const void* bytes, std::size_t size, int flags) {
+    ++calls.send_one;
+    return ::syscall(SYS_sendto, fd, bytes, size, flags, nullptr, 0);
+}
+::ssize_t sendto(int fd, const void* bytes, std::size_t size, int flags, const ::sockaddr* to,
+                 ::socklen_t length) {
+    ++calls.send_one;
+    return ::syscall(SYS_sendto, fd, bytes, size, flags, to, length);
+}
+::ssize_t sendmsg(int fd, const ::msghdr* message, int flags) {
+    ++calls.send_one;
+    return ::syscall(SYS_sendmsg, fd, message, flags);
+}
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define TEST_COUNTS_MALLOC 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define TEST_COUNTS_MALLOC 0
+#endif
+#endif
+#ifndef TEST_COUNTS_MALLOC
+#define TEST_COUNTS_MALLOC 1
+// The C library's own, under the names by which it can still be reached. `operator new` comes through here, too.
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+
+void* malloc(std::size_t size) noexcept {
+    ++allocations;
+    return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) noexcept {
+    ++allocations;
+    return __libc_calloc(count, size);
+}
+void* realloc(void* memory, std::size_t size) noexcept {
+    ++allocations;
+    return __libc_realloc(memory, size);
+}
+}
+#endif
+
+using namespace test;
+
+namespace {
+
+class UdpCalls : public OnEachFamily {
+  protected:
+    UdpSocket receiver_ = roomy(local_v4());
+    UdpSocket sender_ = must(UdpSocket::bind(local_v4()));
+    const InOrder order_;
+
+    void SetUp() override {
+        OnEachFamily::SetUp();
+        if (IsSkipped()) return;
+        receiver_ = roomy(GetParam());
+        sender_ = bound();
+    }
+    void send(std::size_t count) {
+        ASSERT_EQ(sender_.send_many(Numbered(count, address_of(receiver_)).all()), count);
+        order_.settle();
+        calls.reset();
+    }
+};
+INSTANTIATE_TEST_SUITE_P(, UdpCalls, both_families, family_name);
+
+} // namespace
+
+TEST_P(UdpCalls, AreCounted) {
+    send(1);
+    std::byte room{};
+    EXPECT_TRUE(ok(receiver_.receive({&room, 1})));
+    EXPECT_EQ(calls.receive_one, 1) << "or this program shows nothing";
+}
+
+TEST_P(UdpCalls, OneReceivesUpTo64) {
+    for (const std::size_t count : {1uz, 2uz, 63uz, 64uz}) {
+        send(count);
+        Rooms rooms(64);
+        ASSERT_EQ(receiver_.receive_many(rooms.all()), count);
+        EXPECT_EQ(calls.receive_many, 1) << count;
+        EXPECT_EQ(calls.receive_one, 0) << count;
+    }
+}
+
+TEST_P(UdpCalls, OneMoreForEach64Receive) {
+    send(200);
+    Rooms rooms(200);
+    ASSERT_EQ(receiver_.receive_many(rooms.all()), 200u);
+    EXPECT_EQ(calls.receive_many, 4);
+    EXPECT_EQ(calls.receive_one, 0);
+}
+
+TEST_P(UdpCalls, EndWithTheFirstThatComesShort) {
+    send(70);
+    Rooms rooms(200);
+    ASSERT_EQ(receiver_.receive_many(rooms.all()), 70u);
+    EXPECT_EQ(calls.receive_many, 2);
+    ASSERT_TRUE(blocks(receiver_.receive_many(rooms.all())));
+    EXPECT_EQ(calls.receive_many, 3);
+    EXPECT_EQ(calls.receive_one, 0);
+}
+
+TEST_P(UdpCalls, OneSendsUpTo64) {
+    for (const std::size_t count : {1uz, 64uz}) {
+        Numbered numbered(count, address_of(receiver_));
+        calls.reset();
+        ASSERT_EQ(sender_.send_many(numbered.all()), count);
+        EXPECT_EQ(calls.send_many, 1);
+        EXPECT_EQ(calls.send_one, 0);
+    }
+    Numbered numbered(200, address_of(receiver_));
+    calls.reset();
+    ASSERT_EQ(sender_.send_many(numbered.all()), 200u);
+    EXPECT_EQ(calls.send_many, 4);
+    EXPECT_EQ(calls.send_one, 0);
+}
+
+TEST_P(UdpCalls, ForNothingAreNone) {
+    calls.reset();
+    EXPECT_EQ(sender_.send_many({}), 0u);
+    EXPECT_EQ(sender_.receive_many({}), 0u);
+    EXPECT_EQ(calls.send_many + calls.send_one + calls.receive_many + calls.receive_one, 0);
+}
+
+TEST_P(UdpCalls, TakeNoMemory) {
+    if (!TEST_COUNTS_MALLOC) GTEST_SKIP() << "the sanitizer has its own malloc";
+    Numbered numbered(200, address_of(receiver_));
+    Rooms rooms(200);
+    std::array<std::byte, 64> buffer;
+    const auto before = allocations.load();
+    const auto sent = sender_.send_many(numbered.all());
+    const auto sent_one = sender_.send_to(bytes_of(data1), numbered[0].peer);
+    const auto refused = sender_.send(bytes_of(data1));
+    EXPECT_EQ(allocations, before);
+    EXPECT_EQ(sent, 200u);
+    EXPECT_TRUE(sent_one && !refused);
+    order_.settle();
+    const auto between = allocations.load();
+    const auto received = receiver_.receive_many(rooms.all());
+    const auto received_one = receiver_.receive_from(buffer);
+    const auto none = receiver_.receive_many(rooms.all());
+    EXPECT_EQ(allocations, between);
+    EXPECT_EQ(received, 200u);
+    EXPECT_TRUE(ok(received_one));
+    EXPECT_TRUE(blocks(none));
+    EXPECT_GT(allocations, 0) << "or this program shows nothing";
+}

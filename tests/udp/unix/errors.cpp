@@ -1,0 +1,155 @@
+// What an ICMP message ("nobody listens there") does to a socket.
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <system_error>
+
+#include "differences.hpp"
+#include "../udp.hpp"
+
+using namespace test;
+
+namespace {
+
+constexpr auto refused = std::errc::connection_refused;
+
+class UdpErrors : public OnEachFamily {
+  protected:
+    /// A socket that has just heard that its peer does not listen.
+    UdpSocket told() {
+        auto socket = bound();
+        must(socket.connect(closed_.address()));
+        tell(socket);
+        return socket;
+    }
+    static void tell(const UdpSocket& socket) {
+        must(socket.send(bytes_of(data1)));
+        ASSERT_NE(await(socket, 0) & POLLERR, 0);
+    }
+    SocketAddress closed() const { return closed_.address(); }
+
+    std::array<std::byte, 20> buffer_;
+
+  private:
+    ClosedPort closed_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(, UdpErrors, both_families, family_name);
+
+constexpr auto out = static_cast<std::uint32_t>(EPOLLOUT);
+constexpr auto out_error = static_cast<std::uint32_t>(EPOLLOUT | EPOLLERR);
+
+/// The one event that is there.
+mio::Event only_event(Loop& loop) {
+    must(loop.poll.poll(loop.events, 5s));
+    EXPECT_EQ(loop.events.size(), 1u);
+    return loop.events.empty() ? mio::Event() : loop.events[0];
+}
+
+} // namespace
+
+TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
+    auto socket = bound();
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
+    const auto event = only_event(loop);
+    EXPECT_EQ(event.token(), id1);
+    if (mio::backend() == "epoll") {
+        EXPECT_EQ(event.raw_flags(), out) << describe(event);
+    }
+    EXPECT_EQ(event.readiness(), Readiness::writable) << to_string(event);
+    loop.expect_none();
+}
+
+TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "these are epoll's flags";
+    auto socket = bound();
+    ASSERT_TRUE(ok(socket.connect(closed())));
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
+    EXPECT_EQ(only_event(loop).raw_flags(), out);
+    tell(socket);
+    const auto event = only_event(loop);
+    EXPECT_EQ(event.raw_flags(), out_error) << describe(event);
+    EXPECT_EQ(event.readiness(), Readiness::writable | Readiness::error | Readiness::write_closed)
+        << to_string(event);
+    EXPECT_EQ(must(socket.take_error()), refused);
+    loop.expect_none();
+}
+
+TEST_P(UdpErrors, ARefusalIsReportedWhateverTheInterest) {
+    if (!differences.reports_lasting_errors) GTEST_SKIP() << "it is no error event";
+    for (const auto interest : {Interest::readable, Interest::writable}) {
+        auto socket = bound();
+        ASSERT_TRUE(ok(socket.connect(closed())));
+        Loop loop;
+        ASSERT_TRUE(ok(loop.registry().add(socket, id1, interest)));
+        tell(socket);
+        loop.expect({{id1, Readiness::error}});
+    }
+}
+
+TEST_P(UdpErrors, EachRefusalIsAnEventOfItsOwn) {
+    const auto told_by = differences.reports_lasting_errors ? Readiness::error : Readiness::readable;
+    auto socket = bound();
+    ASSERT_TRUE(ok(socket.connect(closed())));
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(socket, id1, Interest::readable)));
+    for (int i = 0; i < 3; ++i) {
+        tell(socket);
+        loop.expect({{id1, told_by}});
+        EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
+    }
+    loop.expect_none();
+}
+
+TEST_P(UdpErrors, TakeErrorTellsItOnce) {
+    const auto socket = told();
+    EXPECT_EQ(must(socket.take_error()), refused);
+    EXPECT_EQ(must(socket.take_error()), std::error_code());
+    EXPECT_TRUE(blocks(socket.receive(buffer_)));
+}
+
+TEST_P(UdpErrors, EveryCallTellsItOnce) {
+    Rooms rooms(2);
+    EXPECT_TRUE(fails_with(told().receive(buffer_), refused));
+    EXPECT_TRUE(fails_with(told().receive_from(buffer_), refused));
+    EXPECT_TRUE(fails_with(told().peek(buffer_), refused));
+    EXPECT_TRUE(fails_with(told().peek_from(buffer_), refused));
+    EXPECT_TRUE(fails_with(told().send(bytes_of(data1)), refused));
+    EXPECT_TRUE(fails_with(told().send_to(bytes_of(data1), address_of(bound())), refused));
+    EXPECT_TRUE(fails_with(told().receive_many(rooms.all()), refused));
+    EXPECT_TRUE(fails_with(told().send_many(Numbered(2).all()), refused));
+
+    const auto socket = told();
+    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), refused));
+    EXPECT_TRUE(blocks(socket.receive_many(rooms.all())));
+    EXPECT_EQ(must(socket.take_error()), std::error_code());
+}
+
+TEST_P(UdpErrors, NoDatagramIsLostOverIt) {
+    const auto peer = bound();
+    const auto socket = bound();
+    ASSERT_TRUE(ok(socket.connect(address_of(peer))));
+    send_text(peer, data1, address_of(socket));
+    await(socket, POLLIN);
+    ASSERT_TRUE(ok(socket.connect(closed())));
+    tell(socket);
+    Rooms rooms(2);
+    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), refused));
+    ASSERT_EQ(socket.receive_many(rooms.all()), 1u);
+    EXPECT_EQ(rooms.text(0), data1);
+}
+
+TEST_P(UdpErrors, TheSocketGoesOnAsBefore) {
+    const auto socket = told();
+    EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
+    const auto peer = bound();
+    ASSERT_TRUE(ok(socket.connect(address_of(peer))));
+    EXPECT_EQ(socket.send(bytes_of(data1)), data1.size());
+    EXPECT_EQ(next_text(peer), data1);
+    send_text(peer, data2, address_of(socket));
+    EXPECT_EQ(next_text(socket), data2);
+}

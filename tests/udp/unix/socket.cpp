@@ -1,0 +1,36 @@
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <system_error>
+
+#include "../udp.hpp"
+#include "posix.hpp"
+
+using namespace test;
+
+namespace {
+
+class AUdpSocket : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, AUdpSocket, both_families, family_name);
+
+} // namespace
+
+TEST_P(AUdpSocket, ThatFindsNoDescriptorLeavesNothing) {
+    DescriptorGuard guard;
+    ::rlimit before;
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const ::rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto by_bind = UdpSocket::bind(GetParam());
+    const auto by_family = GetParam().ip().is_v4() ? UdpSocket::v4() : UdpSocket::v6();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_TRUE(fails_with(by_bind, std::errc::too_many_files_open));
+    EXPECT_TRUE(fails_with(by_family, std::errc::too_many_files_open));
+}
+
+TEST_P(AUdpSocket, TakesAHandleAsItIs) {
+    const int family = GetParam().ip().is_v4() ? AF_INET : AF_INET6;
+    const auto socket = UdpSocket::from_raw(::socket(family, SOCK_DGRAM, 0));
+    expect_blocking(socket.raw());
+    EXPECT_FALSE(is_close_on_exec(socket.raw()));
+}

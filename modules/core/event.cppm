@@ -131,6 +131,9 @@ export class Events {
 
     /// For backends: where the kernel writes its records: room for `capacity()`, aligned for any of them.
     [[nodiscard]] inline std::byte* records() noexcept { return records_.get(); }
+    /// For backends: where the events of a batch go, and, afterwards, how many they are.
+    [[nodiscard]] inline Event* slots() noexcept { return events_.get(); }
+    inline void resize(std::size_t size) noexcept { size_ = size; }
     /// For backends: appends an event; there is room for it.
     inline void push(const Event& event) noexcept { events_[size_++] = event; }
     /// For backends: puts another event in the place of one that was pushed.

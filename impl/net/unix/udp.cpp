@@ -110,14 +110,6 @@ UdpSocket::peek_from(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return receive_with_sender(raw(), buffer, MSG_PEEK); });
 }
 
-Result<std::size_t> UdpSocket::send(std::span<const std::byte> bytes) const noexcept {
-    return try_io(Interest::writable, [&] { return net::send(raw(), bytes); });
-}
-
-Result<std::size_t> UdpSocket::receive(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return net::receive(raw(), buffer); });
-}
-
 Result<std::size_t> UdpSocket::peek(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return net::receive(raw(), buffer, MSG_PEEK); });
 }

@@ -1,0 +1,35 @@
+/// @file
+/// The calls of epoll, straight to the kernel. `library.cppm` beside this file goes through the C library.
+
+module;
+
+#include <sys/epoll.h>
+
+#include <cerrno>
+#include <cstdint>
+
+export module mio.sys.epoll_calls;
+
+import mio.core.handle;
+import mio.sys.system_call;
+
+namespace mio::sys::epoll {
+
+/// The number of records, or an error's code, negative. @see epoll_wait(2)
+export inline int wait(RawHandle epoll, ::epoll_event* records, int capacity, int milliseconds) noexcept {
+    if constexpr (!is_direct) {
+        const int count = ::epoll_wait(epoll, records, capacity, milliseconds);
+        return count == -1 ? -errno : count;
+    }
+    return static_cast<int>(system_call(number_of_epoll_wait, epoll, reinterpret_cast<std::intptr_t>(records),
+                                        capacity, milliseconds));
+}
+
+/// 0, or an error's code, negative. @see epoll_ctl(2)
+export inline int control(RawHandle epoll, int operation, RawHandle handle, ::epoll_event* record) noexcept {
+    if constexpr (!is_direct) return ::epoll_ctl(epoll, operation, handle, record) == -1 ? -errno : 0;
+    return static_cast<int>(
+        system_call(number_of_epoll_ctl, epoll, operation, handle, reinterpret_cast<std::intptr_t>(record)));
+}
+
+} // namespace mio::sys::epoll

@@ -33,8 +33,20 @@ std::unexpected<std::error_code> out_of_memory() noexcept {
     return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
 }
 
-Outcome outcome_of(const std::error_code& error) noexcept {
-    return error.category() == error_category() ? of_library + error.value() : error.value();
+Outcome outcome_of(const Result<>& result) noexcept {
+    if (result) return 0;
+    const auto& error = result.error();
+    return error.category() == error_category() ? -error.value() : error.value();
+}
+
+// Waits for ever. A backend may have a way that is faster than `select`, and leaves the capacity to `error_of`.
+template <class Selector> inline Outcome wait_in(Selector& selector, Events& events) noexcept {
+    if constexpr (requires { selector.wait_for_ever(events); }) {
+        return selector.wait_for_ever(events);
+    } else {
+        if (events.capacity() == 0) return outcome_of(fail(Errc::no_capacity));
+        return outcome_of(selector.select(events, std::nullopt));
+    }
 }
 
 constexpr std::chrono::nanoseconds none{0};
@@ -103,23 +115,20 @@ Result<Poll> Poll::create() {
     return Poll(Registry(SelectorOwner(selector)));
 }
 
-Outcome wait(SharedSelector& shared, Events& events) noexcept {
-    if (events.capacity() == 0) [[unlikely]]
-        return of_library + static_cast<int>(Errc::no_capacity);
-    const auto selected = shared.selector.select(events, std::nullopt);
-    return selected ? 0 : outcome_of(selected.error());
+Outcome wait(SharedSelector& shared, Events& events) noexcept { return wait_in(shared.selector, events); }
+
+std::error_code error_of(Outcome outcome, const Events& events) noexcept {
+    if (events.capacity() == 0) return make_error_code(Errc::no_capacity);
+    if (outcome < 0) return make_error_code(static_cast<Errc>(-outcome));
+    return {outcome, os_category()};
 }
 
-std::error_code error_of(Outcome outcome) noexcept {
-    if (outcome >= of_library) return make_error_code(static_cast<Errc>(outcome - of_library));
-    return {static_cast<int>(outcome), os_category()};
-}
-
-Result<> Poll::poll_for(Events& events, std::optional<std::chrono::nanoseconds> timeout) {
-    if (events.capacity() == 0) return fail(Errc::no_capacity);
+Outcome Poll::wait_for(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    if (events.capacity() == 0) return outcome_of(fail(Errc::no_capacity));
     auto& selector = registry_.selector_->selector;
-    if (spin_ == none || (timeout && *timeout <= none)) return selector.select(events, timeout);
-    return select_spinning(selector, events, timeout, spin_);
+    const bool only_looks = timeout && *timeout <= none;
+    return outcome_of(spin_ == none || only_looks ? selector.select(events, timeout)
+                                                  : select_spinning(selector, events, timeout, spin_));
 }
 
 void Poll::set_spin(std::chrono::nanoseconds limit) noexcept { spin_ = std::max(limit, none); }

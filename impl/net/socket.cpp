@@ -1,6 +1,5 @@
 module;
 
-#include <cstddef>
 #include <expected>
 #include <system_error>
 
@@ -12,10 +11,11 @@ import mio.sys.calls;
 
 namespace mio::net {
 
-Result<std::size_t> Socket::failed(Interest direction, sys::Moved code) const noexcept {
-    return try_io(direction, [code]() -> Result<std::size_t> {
+std::error_code Socket::failed(Interest direction, sys::Moved code) const noexcept {
+    const auto operation = [code]() -> Result<> {
         return std::unexpected(std::error_code(static_cast<int>(-code), os_category()));
-    });
+    };
+    return try_io(direction, operation).error();
 }
 
 } // namespace mio::net

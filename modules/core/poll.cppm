@@ -39,15 +39,14 @@ concept Source = requires(S& s, const Registry& registry, Token token, Interest 
 /// The selector behind a `Poll` and all that share it. Defined with the bodies, where the backend is known.
 struct SharedSelector;
 
-/// What a wait ended with: 0, or an error's code, to which `of_library` is added if it is an `Errc`. A number, since that
-/// is returned in a register.
-using Outcome = std::int64_t;
-constexpr Outcome of_library = Outcome{1} << 32;
+/// What a wait ended with: 0, an error's code in `os_category()`, or an `Errc`, negative. A number, since that is
+/// returned in a register.
+using Outcome = int;
 
 /// Waits for ever, or until there are events.
 Outcome wait(SharedSelector&, Events&) noexcept;
 /// The error of an outcome that is one.
-std::error_code error_of(Outcome) noexcept;
+std::error_code error_of(Outcome, const Events&) noexcept;
 
 /// One of the owners of a selector; the last one to go closes it.
 class SelectorOwner {
@@ -148,9 +147,10 @@ export class Poll {
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
     [[nodiscard]] inline Result<> poll(Events& events,
                                        std::optional<std::chrono::nanoseconds> timeout = std::nullopt) {
-        if (timeout || spin_.count() != 0) return poll_for(events, timeout);
-        if (const auto outcome = wait(*registry_.selector_, events); outcome != 0) [[unlikely]]
-            return std::unexpected(error_of(outcome));
+        const auto outcome =
+            timeout || spin_.count() != 0 ? wait_for(events, timeout) : wait(*registry_.selector_, events);
+        if (outcome != 0) [[unlikely]]
+            return std::unexpected(error_of(outcome, events));
         return {};
     }
 
@@ -190,7 +190,7 @@ export class Poll {
   private:
     explicit Poll(Registry registry) noexcept : registry_(std::move(registry)) {}
 
-    [[nodiscard]] Result<> poll_for(Events&, std::optional<std::chrono::nanoseconds> timeout);
+    [[nodiscard]] Outcome wait_for(Events&, std::optional<std::chrono::nanoseconds> timeout) noexcept;
 
     Registry registry_;
     std::chrono::nanoseconds spin_{0};

@@ -4,6 +4,7 @@
 module;
 
 #include <cstddef>
+#include <expected>
 #include <span>
 #include <system_error>
 
@@ -75,19 +76,19 @@ export class Socket : public IoSource {
     [[nodiscard]] inline Result<std::size_t> receive_some(std::span<std::byte> buffer) const noexcept {
         const auto moved = sys::receive(raw(), buffer.data(), buffer.size());
         if (moved < 0) [[unlikely]]
-            return failed(Interest::readable, moved);
+            return std::unexpected(failed(Interest::readable, moved));
         return static_cast<std::size_t>(moved);
     }
     [[nodiscard]] inline Result<std::size_t> send_some(std::span<const std::byte> bytes) const noexcept {
         const auto moved = sys::send(raw(), bytes.data(), bytes.size());
         if (moved < 0) [[unlikely]]
-            return failed(Interest::writable, moved);
+            return std::unexpected(failed(Interest::writable, moved));
         return static_cast<std::size_t>(moved);
     }
 
   private:
     // Would-block, or a failure: in `try_io`, as every operation.
-    [[nodiscard]] Result<std::size_t> failed(Interest direction, sys::Moved code) const noexcept;
+    [[nodiscard]] std::error_code failed(Interest direction, sys::Moved code) const noexcept;
 };
 
 } // namespace mio::net

@@ -5,7 +5,6 @@ module;
 
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -110,11 +109,17 @@ export class Selector {
     [[nodiscard]] inline Result<> select(Events& events,
                                          std::optional<std::chrono::nanoseconds> timeout) noexcept {
         if (timeout) return select_for(events, *timeout);
-        const int count = wait(epoll_.get(), records_of(events), static_cast<int>(events.capacity()), -1);
-        if (count <= 0) [[unlikely]]
-            return select_nothing(events, count);
-        take(events, count);
+        if (const int code = wait_for_ever(events); code != 0) [[unlikely]]
+            return failure(-code);
         return {};
+    }
+    /// As `select` without a timeout; answers 0, or an error's code.
+    [[nodiscard]] inline int wait_for_ever(Events& events) noexcept {
+        const int count = wait(epoll_.get(), records_of(events), events.capacity(), -1);
+        if (count <= 0) [[unlikely]]
+            return wait_on(events, count);
+        take(events, count);
+        return 0;
     }
 
     [[nodiscard]] inline Result<std::uint64_t> add(RawHandle handle, Token token, Interest interest,
@@ -157,7 +162,8 @@ export class Selector {
     }
     [[nodiscard]] static std::unexpected<std::error_code> failure(int code) noexcept;
     [[nodiscard]] Result<> select_for(Events&, std::chrono::nanoseconds timeout) noexcept;
-    [[nodiscard]] Result<> select_nothing(Events&, int code) noexcept;
+    [[nodiscard]] int wait_on(Events&, int answer) noexcept;
+    void settle(const Events&) noexcept;
 
     // The records of a wait, of which there is at least one, become events.
     inline void take(Events& events, int count) noexcept {
@@ -170,12 +176,8 @@ export class Selector {
                              readiness_table[table_index(flags)], flags);
         } while (++record != end);
         events.resize(static_cast<std::size_t>(count));
-        // A user's source may share a waker's token and be taken for it.
-        wakers_.settle([&events](std::uint64_t token) {
-            return std::ranges::any_of(events, [token](const Event& one) {
-                return one.token().value == token && one.raw_flags() == EPOLLIN;
-            });
-        });
+        if (wakers_.is_any_pending()) [[unlikely]]
+            settle(events);
     }
 
     [[nodiscard]] inline Result<> arm(int operation, RawHandle handle, Token token, Interest interest,

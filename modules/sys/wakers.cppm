@@ -74,7 +74,11 @@ export class Wakers {
     /// `is_reported` is asked with the key of each waker that is pending. If it takes something else for a waker's event, that
     /// waker makes one system call that it could have saved.
     template <class F> inline void settle(F&& is_reported) noexcept {
-        if (is_any_pending_.load(std::memory_order_relaxed)) settle_pending(is_reported);
+        if (is_any_pending()) settle_pending(is_reported);
+    }
+    /// Whether `settle` has something to do.
+    [[nodiscard]] inline bool is_any_pending() const noexcept {
+        return is_any_pending_.load(std::memory_order_relaxed);
     }
 
     /// From now on wakes may be left to whoever watches `is_woken`, until `end_spin`.

@@ -42,17 +42,17 @@ int to_milliseconds(std::chrono::nanoseconds timeout) noexcept {
 std::atomic<bool> has_pwait2 = true;
 
 // The C library has no wrapper everywhere; the kernel's own time structure has 64-bit members everywhere.
-int wait_precisely(RawHandle epoll, ::epoll_event* records, int capacity,
+int wait_precisely(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
                    std::chrono::nanoseconds timeout) noexcept {
     struct {
         std::int64_t seconds;
         std::int64_t nanoseconds;
     } const limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
-    return static_cast<int>(
-        ::syscall(SYS_epoll_pwait2, epoll, records, capacity, &limit, nullptr, std::size_t{0}));
+    return static_cast<int>(::syscall(SYS_epoll_pwait2, epoll, records, static_cast<int>(capacity), &limit,
+                                      nullptr, std::size_t{0}));
 }
 
-int wait_for(RawHandle epoll, ::epoll_event* records, int capacity,
+int wait_for(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
              std::chrono::nanoseconds timeout) noexcept {
     if (timeout.count() <= 0) return wait(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
@@ -68,9 +68,7 @@ int wait_for(RawHandle epoll, ::epoll_event* records, int capacity,
 // The kernel's EP_MAX_EVENTS.
 constexpr std::size_t most_records = INT_MAX / sizeof(::epoll_event);
 
-int capacity_of(const Events& events) noexcept {
-    return static_cast<int>(std::min(events.capacity(), most_records));
-}
+std::size_t capacity_of(const Events& events) noexcept { return std::min(events.capacity(), most_records); }
 
 // Linux 6.9's, younger than most headers. @see ioctl_eventpoll(2)
 struct BusyPollParameters {
@@ -114,15 +112,22 @@ Result<> Selector::select_for(Events& events, std::chrono::nanoseconds timeout) 
 }
 
 // A wait without a timeout hands on the capacity as it is: more than the kernel takes is seen by its answer.
-Result<> Selector::select_nothing(Events& events, int code) noexcept {
+int Selector::wait_on(Events& events, int answer) noexcept {
+    if (answer == -EINVAL && events.capacity() > most_records)
+        answer = wait(epoll_.get(), records_of(events), most_records, -1);
     events.clear();
-    if (code == -EINVAL && events.capacity() > most_records)
-        code = wait(epoll_.get(), records_of(events), capacity_of(events), -1);
-    if (code > 0) {
-        take(events, code);
-        return {};
-    }
-    return code == 0 ? Result<>() : failure(code);
+    if (answer <= 0) return -answer;
+    take(events, answer);
+    return 0;
+}
+
+void Selector::settle(const Events& events) noexcept {
+    // A user's source may share a waker's token and be taken for it.
+    wakers_.settle([&events](std::uint64_t token) {
+        return std::ranges::any_of(events, [token](const Event& event) {
+            return event.token().value == token && event.raw_flags() == EPOLLIN;
+        });
+    });
 }
 
 void Selector::end_spin(Events& events) noexcept {

@@ -6,6 +6,7 @@ module;
 #include <sys/epoll.h>
 
 #include <cerrno>
+#include <cstddef>
 
 export module mio.sys.epoll_calls;
 
@@ -13,9 +14,10 @@ import mio.core.handle;
 
 namespace mio::sys::epoll {
 
-/// The number of records, or an error's code, negative. @see epoll_wait(2)
-export inline int wait(RawHandle epoll, ::epoll_event* records, int capacity, int milliseconds) noexcept {
-    const int count = ::epoll_wait(epoll, records, capacity, milliseconds);
+/// The number of records, or an error's code, negative. Of `capacity` the kernel takes the lower half. @see epoll_wait(2)
+export inline int wait(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
+                       int milliseconds) noexcept {
+    const int count = ::epoll_wait(epoll, records, static_cast<int>(capacity), milliseconds);
     return count == -1 ? -errno : count;
 }
 

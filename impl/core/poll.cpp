@@ -33,10 +33,10 @@ std::unexpected<std::error_code> out_of_memory() noexcept {
     return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
 }
 
-Outcome outcome_of(const Result<>& result) noexcept {
-    if (result) return 0;
+Outcome outcome_of(const Events& events, const Result<>& result) noexcept {
+    if (result) return static_cast<Outcome>(events.size());
     const auto& error = result.error();
-    return error.category() == error_category() ? -error.value() : error.value();
+    return (error.category() == error_category() ? of_library : 0) - error.value();
 }
 
 // Waits for ever. A backend may have a way that is faster than `select`, and leaves the capacity to `error_of`.
@@ -44,8 +44,8 @@ template <class Selector> inline Outcome wait_in(Selector& selector, Events& eve
     if constexpr (requires { selector.wait_for_ever(events); }) {
         return selector.wait_for_ever(events);
     } else {
-        if (events.capacity() == 0) return outcome_of(fail(Errc::no_capacity));
-        return outcome_of(selector.select(events, std::nullopt));
+        if (events.capacity() == 0) return outcome_of(events, fail(Errc::no_capacity));
+        return outcome_of(events, selector.select(events, std::nullopt));
     }
 }
 
@@ -119,16 +119,17 @@ Outcome wait(SharedSelector& shared, Events& events) noexcept { return wait_in(s
 
 std::error_code error_of(Outcome outcome, const Events& events) noexcept {
     if (events.capacity() == 0) return make_error_code(Errc::no_capacity);
-    if (outcome < 0) return make_error_code(static_cast<Errc>(-outcome));
-    return {outcome, os_category()};
+    if (outcome <= of_library) return make_error_code(static_cast<Errc>(of_library - outcome));
+    return {static_cast<int>(-outcome), os_category()};
 }
 
 Outcome Poll::wait_for(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
-    if (events.capacity() == 0) return outcome_of(fail(Errc::no_capacity));
+    if (events.capacity() == 0) return outcome_of(events, fail(Errc::no_capacity));
     auto& selector = registry_.selector_->selector;
     const bool only_looks = timeout && *timeout <= none;
-    return outcome_of(spin_ == none || only_looks ? selector.select(events, timeout)
-                                                  : select_spinning(selector, events, timeout, spin_));
+    return outcome_of(events, spin_ == none || only_looks
+                                  ? selector.select(events, timeout)
+                                  : select_spinning(selector, events, timeout, spin_));
 }
 
 void Poll::set_spin(std::chrono::nanoseconds limit) noexcept { spin_ = std::max(limit, none); }

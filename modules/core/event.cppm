@@ -51,6 +51,13 @@ export class Event {
           rest_(static_cast<std::uint32_t>(readiness) | std::uint32_t{static_cast<std::uint8_t>(filter)} << 8
                 | std::uint32_t{detail} << 16) {}
 
+    /// For backends, where each instruction counts: the parts in turn, which together are as the constructor.
+    inline void fill(std::uint32_t flags, Readiness readiness) noexcept {
+        flags_ = flags;
+        rest_ = static_cast<std::uint32_t>(readiness);
+    }
+    inline void name(Token token) noexcept { token_ = token; }
+
     /// The token that the source was registered with.
     [[nodiscard]] constexpr Token token() const noexcept { return token_; }
 

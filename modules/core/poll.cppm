@@ -5,6 +5,7 @@ module;
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -39,9 +40,10 @@ concept Source = requires(S& s, const Registry& registry, Token token, Interest 
 /// The selector behind a `Poll` and all that share it. Defined with the bodies, where the backend is known.
 struct SharedSelector;
 
-/// What a wait ended with: 0, an error's code in `os_category()`, or an `Errc`, negative. A number, since that is
-/// returned in a register.
-using Outcome = int;
+/// What a wait ended with: how many events there are, or an error's code, negative, to which an `Errc` adds
+/// `of_library`. A number, since that is returned in a register.
+using Outcome = std::int64_t;
+constexpr Outcome of_library = -(Outcome{1} << 32);
 
 /// Waits for ever, or until there are events.
 Outcome wait(SharedSelector&, Events&) noexcept;
@@ -149,8 +151,9 @@ export class Poll {
                                        std::optional<std::chrono::nanoseconds> timeout = std::nullopt) {
         const auto outcome =
             timeout || spin_.count() != 0 ? wait_for(events, timeout) : wait(*registry_.selector_, events);
-        if (outcome != 0) [[unlikely]]
+        if (outcome < 0) [[unlikely]]
             return std::unexpected(error_of(outcome, events));
+        events.resize(static_cast<std::size_t>(outcome));
         return {};
     }
 

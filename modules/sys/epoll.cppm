@@ -109,17 +109,20 @@ export class Selector {
     [[nodiscard]] inline Result<> select(Events& events,
                                          std::optional<std::chrono::nanoseconds> timeout) noexcept {
         if (timeout) return select_for(events, *timeout);
-        if (const int code = wait_for_ever(events); code != 0) [[unlikely]]
-            return failure(-code);
+        const auto count = wait_for_ever(events);
+        if (count < 0) [[unlikely]]
+            return failure(static_cast<int>(count));
+        events.resize(static_cast<std::size_t>(count));
         return {};
     }
-    /// As `select` without a timeout; answers 0, or an error's code.
-    [[nodiscard]] inline int wait_for_ever(Events& events) noexcept {
-        const int count = wait(epoll_.get(), records_of(events), events.capacity(), -1);
+    /// As `select` without a timeout; answers how many events there are, which the caller has to tell `events`, or an
+    /// error's code, negative.
+    [[nodiscard]] inline std::int64_t wait_for_ever(Events& events) noexcept {
+        auto* const records = records_of(events);
+        const auto count = wait(epoll_.get(), records, events.capacity(), -1);
         if (count <= 0) [[unlikely]]
             return wait_on(events, count);
-        take(events, count);
-        return 0;
+        return take(events, records, count);
     }
 
     [[nodiscard]] inline Result<std::uint64_t> add(RawHandle handle, Token token, Interest interest,
@@ -162,22 +165,22 @@ export class Selector {
     }
     [[nodiscard]] static std::unexpected<std::error_code> failure(int code) noexcept;
     [[nodiscard]] Result<> select_for(Events&, std::chrono::nanoseconds timeout) noexcept;
-    [[nodiscard]] int wait_on(Events&, int answer) noexcept;
-    void settle(const Events&) noexcept;
+    [[nodiscard]] std::int64_t wait_on(Events&, std::int64_t answer) noexcept;
+    [[nodiscard]] std::int64_t settle(Events&, std::int64_t count) noexcept;
 
-    // The records of a wait, of which there is at least one, become events.
-    inline void take(Events& events, int count) noexcept {
-        const Record* record = records_of(events);
+    // The records of a wait, of which there is at least one, become events. Answers how many.
+    [[nodiscard]] inline std::int64_t take(Events& events, const Record* record,
+                                           std::int64_t count) noexcept {
         const Record* const end = record + count;
         auto* event = events.slots();
         do {
-            const std::uint32_t flags = record->events;
-            *event++ = Event(Token{static_cast<std::size_t>(record->data.u64)},
-                             readiness_table[table_index(flags)], flags);
+            event->fill(record->events, readiness_table[table_index(record->events)]);
+            event->name(Token{static_cast<std::size_t>(record->data.u64)});
+            ++event;
         } while (++record != end);
-        events.resize(static_cast<std::size_t>(count));
         if (wakers_.is_any_pending()) [[unlikely]]
-            settle(events);
+            return settle(events, count);
+        return count;
     }
 
     [[nodiscard]] inline Result<> arm(int operation, RawHandle handle, Token token, Interest interest,

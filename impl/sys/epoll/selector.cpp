@@ -52,8 +52,8 @@ int wait_precisely(RawHandle epoll, ::epoll_event* records, std::size_t capacity
                                       nullptr, std::size_t{0}));
 }
 
-int wait_for(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
-             std::chrono::nanoseconds timeout) noexcept {
+std::int64_t wait_for(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
+                      std::chrono::nanoseconds timeout) noexcept {
     if (timeout.count() <= 0) return wait(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const int count = wait_precisely(epoll, records, capacity, timeout);
@@ -102,32 +102,32 @@ std::unexpected<std::error_code> Selector::failure(int code) noexcept {
 }
 
 Result<> Selector::select_for(Events& events, std::chrono::nanoseconds timeout) noexcept {
-    const int count = wait_for(epoll_.get(), records_of(events), capacity_of(events), timeout);
+    const auto count = wait_for(epoll_.get(), records_of(events), capacity_of(events), timeout);
     if (count <= 0) {
         events.clear();
-        return count == 0 ? Result<>() : failure(count);
+        return count == 0 ? Result<>() : failure(static_cast<int>(count));
     }
-    take(events, count);
+    events.resize(static_cast<std::size_t>(take(events, records_of(events), count)));
     return {};
 }
 
 // A wait without a timeout hands on the capacity as it is: more than the kernel takes is seen by its answer.
-int Selector::wait_on(Events& events, int answer) noexcept {
+std::int64_t Selector::wait_on(Events& events, std::int64_t answer) noexcept {
     if (answer == -EINVAL && events.capacity() > most_records)
         answer = wait(epoll_.get(), records_of(events), most_records, -1);
     events.clear();
-    if (answer <= 0) return -answer;
-    take(events, answer);
-    return 0;
+    return answer > 0 ? take(events, records_of(events), answer) : answer;
 }
 
-void Selector::settle(const Events& events) noexcept {
+std::int64_t Selector::settle(Events& events, std::int64_t count) noexcept {
+    events.resize(static_cast<std::size_t>(count));
     // A user's source may share a waker's token and be taken for it.
     wakers_.settle([&events](std::uint64_t token) {
         return std::ranges::any_of(events, [token](const Event& event) {
             return event.token().value == token && event.raw_flags() == EPOLLIN;
         });
     });
+    return count;
 }
 
 void Selector::end_spin(Events& events) noexcept {

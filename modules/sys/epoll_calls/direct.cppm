@@ -17,14 +17,14 @@ import mio.sys.system_call;
 namespace mio::sys::epoll {
 
 /// The number of records, or an error's code, negative. Of `capacity` the kernel takes the lower half. @see epoll_wait(2)
-export inline int wait(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
-                       int milliseconds) noexcept {
+export inline std::int64_t wait(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
+                                int milliseconds) noexcept {
     if constexpr (!is_direct) {
         const int count = ::epoll_wait(epoll, records, static_cast<int>(capacity), milliseconds);
         return count == -1 ? -errno : count;
     }
-    return static_cast<int>(system_call(number_of_epoll_wait, epoll, reinterpret_cast<std::intptr_t>(records),
-                                        static_cast<long>(capacity), milliseconds));
+    return system_call(number_of_epoll_wait, epoll, reinterpret_cast<std::intptr_t>(records),
+                       static_cast<long>(capacity), milliseconds);
 }
 
 /// 0, or an error's code, negative. @see epoll_ctl(2)

@@ -7,6 +7,7 @@ module;
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 
 export module mio.sys.epoll_calls;
 
@@ -15,8 +16,8 @@ import mio.core.handle;
 namespace mio::sys::epoll {
 
 /// The number of records, or an error's code, negative. Of `capacity` the kernel takes the lower half. @see epoll_wait(2)
-export inline int wait(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
-                       int milliseconds) noexcept {
+export inline std::int64_t wait(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
+                                int milliseconds) noexcept {
     const int count = ::epoll_wait(epoll, records, static_cast<int>(capacity), milliseconds);
     return count == -1 ? -errno : count;
 }

@@ -9,6 +9,7 @@
 # and, for what some systems do in one way and others in another, the body that is compiled:
 #
 #       MIO_OPEN          impl/os/unix/open/          how descriptors become non-blocking and close-on-exec
+#       MIO_CALLS         impl/os/unix/calls/         whether the most frequent calls go through the C library
 #       MIO_SIGPIPE       impl/os/unix/sigpipe/       how a pending SIGPIPE is taken back
 #       MIO_WAKEUP        impl/os/unix/wakeup/        what ends another thread's wait
 #       MIO_QUIET_WRITE   impl/net/unix/quiet_write/  how a pipe is written to without SIGPIPE
@@ -76,6 +77,21 @@ elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
 else()
     message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME}. It is for: Linux, Android, FreeBSD, DragonFly, NetBSD, "
         "OpenBSD, Apple's systems, and Windows.")
+endif()
+
+option(MIO_DIRECT_SYSTEM_CALLS
+    "Call the kernel without the C library between, where mio knows how (Linux on x86-64 and 64-bit ARM)" ON)
+set(MIO_ARCHITECTURE)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND MIO_DIRECT_SYSTEM_CALLS)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+        set(MIO_ARCHITECTURE x86_64)
+    elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+        set(MIO_ARCHITECTURE aarch64)
+    endif()
+endif()
+set(MIO_CALLS library)
+if(MIO_ARCHITECTURE)
+    set(MIO_CALLS direct)
 endif()
 
 set(MIO_BACKEND auto CACHE STRING "The backend that Poll uses: auto, or one of ${MIO_BACKENDS}")

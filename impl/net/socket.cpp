@@ -11,6 +11,7 @@ import mio.core.error;
 import mio.core.source;
 import mio.core.types;
 import mio.net.sockaddr;
+import mio.sys.calls;
 
 namespace mio::net {
 
@@ -22,6 +23,13 @@ Result<std::error_code> Socket::take_error() const noexcept {
     // As if an operation had failed with it, so that a backend that reported this error may report the next one.
     static_cast<void>(try_io(Interest::readable, [taken]() -> Result<> { return std::unexpected(taken); }));
     return taken;
+}
+
+std::error_code Socket::failed(Interest direction, sys::Moved code) const noexcept {
+    const auto operation = [code]() -> Result<> {
+        return std::unexpected(std::error_code(static_cast<int>(-code), os_category()));
+    };
+    return try_io(direction, operation).error();
 }
 
 } // namespace mio::net

@@ -38,20 +38,12 @@ Result<bool> TcpStream::finish_connect() const noexcept {
     return std::unexpected(peer.error());
 }
 
-Result<std::size_t> TcpStream::read(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return receive(raw(), buffer); });
-}
-
 Result<std::size_t> TcpStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
     return try_io(Interest::readable, [&] { return receive_vectored(raw(), buffers); });
 }
 
 Result<std::size_t> TcpStream::peek(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return receive(raw(), buffer, MSG_PEEK); });
-}
-
-Result<std::size_t> TcpStream::write(std::span<const std::byte> bytes) const noexcept {
-    return try_io(Interest::writable, [&] { return send(raw(), bytes); });
 }
 
 Result<std::size_t> TcpStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {

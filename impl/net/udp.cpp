@@ -101,14 +101,6 @@ UdpSocket::peek_from(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return receive_with_sender(raw(), buffer, MSG_PEEK); });
 }
 
-Result<std::size_t> UdpSocket::send(std::span<const std::byte> bytes) const noexcept {
-    return try_io(Interest::writable, [&] { return net::send(raw(), bytes); });
-}
-
-Result<std::size_t> UdpSocket::receive(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return receive_datagram(raw(), buffer); });
-}
-
 Result<std::size_t> UdpSocket::peek(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return receive_datagram(raw(), buffer, MSG_PEEK); });
 }

@@ -94,14 +94,6 @@ UnixDatagram::peek_from(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return receive_with_sender(raw(), buffer, MSG_PEEK); });
 }
 
-Result<std::size_t> UnixDatagram::send(std::span<const std::byte> bytes) const noexcept {
-    return try_io(Interest::writable, [&] { return net::send(raw(), bytes); });
-}
-
-Result<std::size_t> UnixDatagram::receive(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return net::receive(raw(), buffer); });
-}
-
 Result<std::size_t> UnixDatagram::peek(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return net::receive(raw(), buffer, MSG_PEEK); });
 }

@@ -44,20 +44,12 @@ Result<std::pair<UnixStream, UnixStream>> UnixStream::pair() {
     return std::pair(UnixStream(handles->first.take()), UnixStream(handles->second.take()));
 }
 
-Result<std::size_t> UnixStream::read(std::span<std::byte> buffer) const noexcept {
-    return try_io(Interest::readable, [&] { return net::receive(raw(), buffer); });
-}
-
 Result<std::size_t> UnixStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
     return try_io(Interest::readable, [&] { return receive_vectored(raw(), buffers); });
 }
 
 Result<std::size_t> UnixStream::peek(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable, [&] { return net::receive(raw(), buffer, MSG_PEEK); });
-}
-
-Result<std::size_t> UnixStream::write(std::span<const std::byte> bytes) const noexcept {
-    return try_io(Interest::writable, [&] { return net::send(raw(), bytes); });
 }
 
 Result<std::size_t> UnixStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {

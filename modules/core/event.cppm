@@ -47,7 +47,16 @@ export class Event {
     /// For backends: `flags`, `detail` and `filter` are the OS record's own words, kept for `describe`.
     constexpr Event(Token token, Readiness readiness, std::uint32_t flags, std::uint16_t detail = 0,
                     std::int8_t filter = 0) noexcept
-        : token_(token), flags_(flags), detail_(detail), filter_(filter), readiness_(readiness) {}
+        : token_(token), flags_(flags),
+          rest_(static_cast<std::uint32_t>(readiness) | std::uint32_t{static_cast<std::uint8_t>(filter)} << 8
+                | std::uint32_t{detail} << 16) {}
+
+    /// For backends, where each instruction counts: the parts in turn, which together are as the constructor.
+    inline void fill(std::uint32_t flags, Readiness readiness) noexcept {
+        flags_ = flags;
+        rest_ = static_cast<std::uint32_t>(readiness);
+    }
+    inline void name(Token token) noexcept { token_ = token; }
 
     /// The token that the source was registered with.
     [[nodiscard]] constexpr Token token() const noexcept { return token_; }
@@ -70,24 +79,29 @@ export class Event {
     [[nodiscard]] constexpr bool is_lio() const noexcept { return has(Readiness::lio); }
 
     /// The predicates as one set.
-    [[nodiscard]] constexpr Readiness readiness() const noexcept { return readiness_; }
+    [[nodiscard]] constexpr Readiness readiness() const noexcept {
+        return static_cast<Readiness>(static_cast<std::uint8_t>(rest_));
+    }
     /// The OS record's flags: epoll's `events`, poll's `revents`, a kevent's `fflags`, AFD's events.
     [[nodiscard]] constexpr std::uint32_t raw_flags() const noexcept { return flags_; }
     /// A kevent's `flags`; 0 elsewhere.
-    [[nodiscard]] constexpr std::uint16_t raw_detail() const noexcept { return detail_; }
+    [[nodiscard]] constexpr std::uint16_t raw_detail() const noexcept {
+        return static_cast<std::uint16_t>(rest_ >> 16);
+    }
     /// A kevent's `filter`; 0 elsewhere.
-    [[nodiscard]] constexpr std::int8_t raw_filter() const noexcept { return filter_; }
+    [[nodiscard]] constexpr std::int8_t raw_filter() const noexcept {
+        return static_cast<std::int8_t>(rest_ >> 8);
+    }
 
   private:
     [[nodiscard]] constexpr bool has(Readiness bit) const noexcept {
-        return (readiness_ & bit) != Readiness::none;
+        return (rest_ & static_cast<std::uint32_t>(bit)) != 0;
     }
 
     Token token_;
     std::uint32_t flags_ = 0;
-    std::uint16_t detail_ = 0;
-    std::int8_t filter_ = 0;
-    Readiness readiness_ = Readiness::none;
+    std::uint32_t rest_ =
+        0; // from the lowest bit: readiness, filter, detail; one word, so that one store fills it
 };
 
 /// The token and the predicates that hold, for example "Token(7) READABLE | READ_CLOSED".
@@ -131,6 +145,9 @@ export class Events {
 
     /// For backends: where the kernel writes its records: room for `capacity()`, aligned for any of them.
     [[nodiscard]] inline std::byte* records() noexcept { return records_.get(); }
+    /// For backends: where the events of a batch go, and, afterwards, how many they are.
+    [[nodiscard]] inline Event* slots() noexcept { return events_.get(); }
+    inline void resize(std::size_t size) noexcept { size_ = size; }
     /// For backends: appends an event; there is room for it.
     inline void push(const Event& event) noexcept { events_[size_++] = event; }
     /// For backends: puts another event in the place of one that was pushed.

@@ -5,6 +5,7 @@ module;
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -38,6 +39,16 @@ concept Source = requires(S& s, const Registry& registry, Token token, Interest 
 
 /// The selector behind a `Poll` and all that share it. Defined with the bodies, where the backend is known.
 struct SharedSelector;
+
+/// What a wait ended with: how many events there are, or an error's code, negative, to which an `Errc` adds
+/// `of_library`. A number, since that is returned in a register.
+using Outcome = std::int64_t;
+constexpr Outcome of_library = -(Outcome{1} << 32);
+
+/// Waits for ever, or until there are events.
+Outcome wait(SharedSelector&, Events&) noexcept;
+/// The error of an outcome that is one.
+std::error_code error_of(Outcome, const Events&) noexcept;
 
 /// One of the owners of a selector; the last one to go closes it.
 class SelectorOwner {
@@ -140,11 +151,41 @@ export class Poll {
     /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. Never retried here; see
     ///   `poll_until`.
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
-    [[nodiscard]] Result<> poll(Events& events,
-                                std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
+    [[nodiscard]] inline Result<> poll(Events& events,
+                                       std::optional<std::chrono::nanoseconds> timeout = std::nullopt) {
+        const auto outcome =
+            timeout || spin_.count() != 0 ? wait_for(events, timeout) : wait(*registry_.selector_, events);
+        if (outcome < 0) [[unlikely]]
+            return std::unexpected(error_of(outcome, events));
+        events.resize(static_cast<std::size_t>(outcome));
+        return {};
+    }
 
     /// As `poll`, until a moment instead of for a time, and a signal does not end it.
     [[nodiscard]] Result<> poll_until(Events& events, std::chrono::steady_clock::time_point deadline);
+
+    /// Lets each later poll, before it sleeps, look again and again for as long as `limit`. Off (0) at first, and
+    /// when negative. Not to be called while another thread polls.
+    ///
+    /// What arrives meanwhile is reported without the delay of putting a thread to sleep and waking it, which is tens
+    /// of microseconds between two processors; a wake that meets such a poll makes no system call. The price is a
+    /// processor that is busy while there is nothing to do: where threads share one, it makes everything slower. Each
+    /// poll that has nothing to report at once makes a system call for each microsecond of the spin.
+    ///
+    /// Timeouts stay exact, and the spin is part of them. A signal during the spin does not end the poll.
+    void set_spin(std::chrono::nanoseconds limit) noexcept;
+    [[nodiscard]] inline std::chrono::nanoseconds spin() const noexcept { return spin_; }
+
+    /// Lets the kernel busy-poll the network devices that the registered sockets receive from, before a poll
+    /// sleeps. It needs a device whose driver can do that. Off at first.
+    ///
+    /// Errors: `Errc::unsupported` where there is no such thing: it takes the epoll backend and Linux 6.9 or newer,
+    /// built with it; `invalid_argument` when the time is negative or more than the OS can count;
+    /// `operation_not_permitted` for a budget above 64 without privileges.
+    /// @see ioctl_eventpoll(2), EPIOCSPARAMS
+    [[nodiscard]] Result<> set_busy_poll(const BusyPoll&) noexcept;
+    /// @see ioctl_eventpoll(2), EPIOCGPARAMS
+    [[nodiscard]] Result<BusyPoll> busy_poll() const noexcept;
 
     /// Where sources are added, modified and removed. Valid as long as this `Poll`.
     [[nodiscard]] inline const Registry& registry() const noexcept { return registry_; }
@@ -156,7 +197,10 @@ export class Poll {
   private:
     explicit Poll(Registry registry) noexcept : registry_(std::move(registry)) {}
 
+    [[nodiscard]] Outcome wait_for(Events&, std::optional<std::chrono::nanoseconds> timeout) noexcept;
+
     Registry registry_;
+    std::chrono::nanoseconds spin_{0};
 };
 
 /// What a source remembers of being registered: which selector it belongs to. One word, whatever the backend.

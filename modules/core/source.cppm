@@ -45,14 +45,15 @@ export class RawSource {
         }));
     }
 
-    [[nodiscard]] Result<> add_to(const Registry& registry, Token token, Interest interest, Trigger trigger) {
+    [[nodiscard]] inline Result<> add_to(const Registry& registry, Token token, Interest interest,
+                                         Trigger trigger) {
         return registration_.add(registry, handle_, token, interest, trigger);
     }
-    [[nodiscard]] Result<> modify_in(const Registry& registry, Token token, Interest interest,
-                                     Trigger trigger) {
+    [[nodiscard]] inline Result<> modify_in(const Registry& registry, Token token, Interest interest,
+                                            Trigger trigger) {
         return registration_.modify(registry, handle_, token, interest, trigger);
     }
-    [[nodiscard]] Result<> remove_from(const Registry& registry) {
+    [[nodiscard]] inline Result<> remove_from(const Registry& registry) {
         return registration_.remove(registry, handle_);
     }
 

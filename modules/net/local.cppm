@@ -108,10 +108,14 @@ export class UnixStream : public Socket {
     [[nodiscard]] static UnixStream from_raw(RawHandle handle) noexcept { return UnixStream(handle); }
 
     /// As `TcpStream`'s of the same name.
-    [[nodiscard]] Result<std::size_t> read(std::span<std::byte> buffer) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> read(std::span<std::byte> buffer) const noexcept {
+        return receive_some(buffer);
+    }
     [[nodiscard]] Result<std::size_t> read_vectored(std::span<const IoSliceMut> buffers) const noexcept;
     [[nodiscard]] Result<std::size_t> peek(std::span<std::byte> buffer) const noexcept;
-    [[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept {
+        return send_some(bytes);
+    }
     [[nodiscard]] Result<std::size_t> write_vectored(std::span<const IoSlice> buffers) const noexcept;
     [[nodiscard]] Result<> shutdown(Shutdown how) const noexcept;
 
@@ -193,8 +197,12 @@ export class UnixDatagram : public Socket {
     receive_from(std::span<std::byte> buffer) const noexcept;
     [[nodiscard]] Result<std::pair<std::size_t, UnixAddress>>
     peek_from(std::span<std::byte> buffer) const noexcept;
-    [[nodiscard]] Result<std::size_t> send(std::span<const std::byte> bytes) const noexcept;
-    [[nodiscard]] Result<std::size_t> receive(std::span<std::byte> buffer) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> send(std::span<const std::byte> bytes) const noexcept {
+        return send_some(bytes);
+    }
+    [[nodiscard]] inline Result<std::size_t> receive(std::span<std::byte> buffer) const noexcept {
+        return receive_some(buffer);
+    }
     [[nodiscard]] Result<std::size_t> peek(std::span<std::byte> buffer) const noexcept;
 
     /// As `UnixStream`'s of the same name, for the connected peer; the datagram may be empty.

@@ -4,6 +4,7 @@
 module;
 
 #include <cstddef>
+#include <expected>
 #include <span>
 #include <system_error>
 
@@ -12,6 +13,8 @@ export module mio.net.socket;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.source;
+import mio.core.types;
+import mio.sys.calls;
 
 namespace mio::net {
 
@@ -68,6 +71,24 @@ export class Socket : public IoSource {
 
   protected:
     inline explicit Socket(RawHandle handle) noexcept : IoSource(handle) {}
+
+    // What most calls do is inline, so that a read or a write costs little more than its system call.
+    [[nodiscard]] inline Result<std::size_t> receive_some(std::span<std::byte> buffer) const noexcept {
+        const auto moved = sys::receive(raw(), buffer.data(), buffer.size());
+        if (moved < 0) [[unlikely]]
+            return std::unexpected(failed(Interest::readable, moved));
+        return static_cast<std::size_t>(moved);
+    }
+    [[nodiscard]] inline Result<std::size_t> send_some(std::span<const std::byte> bytes) const noexcept {
+        const auto moved = sys::send(raw(), bytes.data(), bytes.size());
+        if (moved < 0) [[unlikely]]
+            return std::unexpected(failed(Interest::writable, moved));
+        return static_cast<std::size_t>(moved);
+    }
+
+  private:
+    // Would-block, or a failure: in `try_io`, as every operation.
+    [[nodiscard]] std::error_code failed(Interest direction, sys::Moved code) const noexcept;
 };
 
 } // namespace mio::net

@@ -47,7 +47,9 @@ export class TcpStream : public Socket {
     /// Reads at most `buffer.size()` bytes and gives their number; 0 is the end of the stream (or an empty
     /// buffer). Errors: would-block (`mio::would_block`) when nothing has arrived; the OS's own.
     /// @see recv(2)
-    [[nodiscard]] Result<std::size_t> read(std::span<std::byte> buffer) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> read(std::span<std::byte> buffer) const noexcept {
+        return receive_some(buffer);
+    }
     /// As `read`, into several buffers in turn. At most as many as the OS takes in one call are used.
     /// @see recvmsg(2)
     [[nodiscard]] Result<std::size_t> read_vectored(std::span<const IoSliceMut> buffers) const noexcept;
@@ -57,7 +59,9 @@ export class TcpStream : public Socket {
     /// Writes as much of `bytes` as there is room for and gives its size. Errors: would-block when there is
     /// no room; `broken_pipe` when the connection is closed; the OS's own.
     /// @see send(2)
-    [[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept {
+        return send_some(bytes);
+    }
     /// As `write`, from several buffers in turn. At most as many as the OS takes in one call are used.
     /// @see sendmsg(2)
     [[nodiscard]] Result<std::size_t> write_vectored(std::span<const IoSlice> buffers) const noexcept;

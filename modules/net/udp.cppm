@@ -80,9 +80,13 @@ export class UdpSocket : public Socket {
 
     /// Sends one datagram to the peer of a connected socket. Errors as `send_to`, and
     /// `destination_address_required` (`not_connected` on Windows) when there is none.
-    [[nodiscard]] Result<std::size_t> send(std::span<const std::byte> bytes) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> send(std::span<const std::byte> bytes) const noexcept {
+        return send_some(bytes);
+    }
     /// As `receive_from`, without the sender; the socket need not be connected.
-    [[nodiscard]] Result<std::size_t> receive(std::span<std::byte> buffer) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> receive(std::span<std::byte> buffer) const noexcept {
+        return receive_some(buffer);
+    }
     /// As `receive`, but the datagram stays to be received.
     [[nodiscard]] Result<std::size_t> peek(std::span<std::byte> buffer) const noexcept;
 

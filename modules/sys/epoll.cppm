@@ -5,12 +5,15 @@ module;
 
 #include <sys/epoll.h>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 export module mio.sys.epoll;
 
@@ -19,6 +22,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
+import mio.sys.epoll_calls;
 import mio.sys.wakers;
 
 namespace mio::sys::epoll {
@@ -64,6 +68,25 @@ static_assert(decode(EPOLLIN | EPOLLERR) == (Readiness::readable | Readiness::er
 static_assert(decode(EPOLLOUT | EPOLLERR)
               == (Readiness::writable | Readiness::error | Readiness::write_closed));
 
+// `decode` for every combination of the flags that it reads, so that an event costs a look-up and no branches. A product
+// brings EPOLLRDHUP beside the five low flags.
+constexpr std::uint32_t decoded_flags = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP;
+constexpr std::size_t table_index(std::uint32_t events) noexcept {
+    constexpr std::uint32_t low_flags_to_26 = 1u << 26;
+    constexpr std::uint32_t read_hang_up_to_31 = 1u << 18;
+    return (events & decoded_flags) * (low_flags_to_26 | read_hang_up_to_31) >> 26;
+}
+static_assert(decoded_flags == 0x201f, "the table's index relies on these flags");
+
+inline constexpr auto readiness_table = [] {
+    std::array<Readiness, 64> table{};
+    for (std::uint32_t low = 0; low < 0x20; ++low) {
+        table[table_index(low)] = decode(low);
+        table[table_index(low | EPOLLRDHUP)] = decode(low | EPOLLRDHUP);
+    }
+    return table;
+}();
+
 export class Waker;
 
 /// One epoll instance. It keeps no state per source: the kernel does.
@@ -83,22 +106,100 @@ export class Selector {
     Selector(const Selector&) = delete;
     Selector& operator=(const Selector&) = delete;
 
-    [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept;
+    [[nodiscard]] inline Result<> select(Events& events,
+                                         std::optional<std::chrono::nanoseconds> timeout) noexcept {
+        if (timeout) return select_for(events, *timeout);
+        const auto count = wait_for_ever(events);
+        if (count < 0) [[unlikely]]
+            return failure(static_cast<int>(count));
+        events.resize(static_cast<std::size_t>(count));
+        return {};
+    }
+    /// As `select` without a timeout; answers how many events there are, which the caller has to tell `events`, or an
+    /// error's code, negative.
+    [[nodiscard]] inline std::int64_t wait_for_ever(Events& events) noexcept {
+        auto* const records = records_of(events);
+        const auto count = wait(epoll_.get(), records, events.capacity(), -1);
+        if (count <= 0) [[unlikely]]
+            return wait_on(events, count);
+        return take(events, records, count);
+    }
 
-    [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
-    [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
-    [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
+    [[nodiscard]] inline Result<std::uint64_t> add(RawHandle handle, Token token, Interest interest,
+                                                   Trigger trigger) noexcept {
+        if (auto added = arm(EPOLL_CTL_ADD, handle, token, interest, trigger); !added) [[unlikely]]
+            return std::unexpected(added.error());
+        return id_;
+    }
+    [[nodiscard]] inline Result<> modify(RawHandle handle, std::uint64_t, Token token, Interest interest,
+                                         Trigger trigger) noexcept {
+        return arm(EPOLL_CTL_MOD, handle, token, interest, trigger);
+    }
+    [[nodiscard]] inline Result<> remove(RawHandle handle, std::uint64_t) noexcept {
+        if (const int code = control(epoll_.get(), EPOLL_CTL_DEL, handle, nullptr); code != 0) [[unlikely]]
+            return failure(code);
+        return {};
+    }
     [[nodiscard]] inline bool owns(std::uint64_t state) const noexcept { return state == id_; }
 
     [[nodiscard]] inline static Result<> rearm(std::uint64_t, Interest) noexcept { return {}; }
     inline static void error_taken(std::uint64_t) noexcept {}
     inline static void forget(std::uint64_t) noexcept {}
 
+    inline void begin_spin() noexcept { wakers_.begin_spin(); }
+    [[nodiscard]] inline bool has_wake_pending() const noexcept { return wakers_.is_woken(); }
+    void end_spin(Events&) noexcept;
+
+    /// @see ioctl_eventpoll(2)
+    [[nodiscard]] Result<> set_busy_poll(const BusyPoll&) noexcept;
+    [[nodiscard]] Result<BusyPoll> busy_poll() const noexcept;
+
     [[nodiscard]] inline int raw_fd() const noexcept { return epoll_.get(); }
     [[nodiscard]] static std::string describe(const Event&);
 
   private:
     friend class epoll::Waker;
+
+    [[nodiscard]] inline static Record* records_of(Events& events) noexcept {
+        return reinterpret_cast<Record*>(events.records());
+    }
+    [[nodiscard]] static std::unexpected<std::error_code> failure(int code) noexcept;
+    [[nodiscard]] Result<> select_for(Events&, std::chrono::nanoseconds timeout) noexcept;
+    [[nodiscard]] std::int64_t wait_on(Events&, std::int64_t answer) noexcept;
+    [[nodiscard]] std::int64_t settle(Events&, std::int64_t count) noexcept;
+
+    // The records of a wait, of which there is at least one, become events. Answers how many.
+    [[nodiscard]] inline std::int64_t take(Events& events, const Record* record,
+                                           std::int64_t count) noexcept {
+        const Record* const end = record + count;
+        auto* event = events.slots();
+        do {
+            event->fill(record->events, readiness_table[table_index(record->events)]);
+            event->name(Token{static_cast<std::size_t>(record->data.u64)});
+            ++event;
+        } while (++record != end);
+        if (wakers_.is_any_pending()) [[unlikely]]
+            return settle(events, count);
+        return count;
+    }
+
+    [[nodiscard]] inline Result<> arm(int operation, RawHandle handle, Token token, Interest interest,
+                                      Trigger trigger) noexcept {
+        if (interest.is_aio() || interest.is_lio()) [[unlikely]]
+            return std::unexpected(make_error_code(Errc::unsupported));
+        std::uint32_t flags = 0;
+        if (interest.is_readable()) flags |= EPOLLIN | EPOLLRDHUP;
+        if (interest.is_writable()) flags |= EPOLLOUT;
+        if (interest.is_priority()) flags |= EPOLLPRI;
+        if (trigger == Trigger::edge) flags |= EPOLLET;
+        if (trigger == Trigger::oneshot) flags |= EPOLLONESHOT;
+        Record record{};
+        record.events = flags;
+        record.data.u64 = token.value;
+        if (const int code = control(epoll_.get(), operation, handle, &record); code != 0) [[unlikely]]
+            return failure(code);
+        return {};
+    }
 
     const OwnedHandle epoll_;
     const std::uint64_t id_; // what sources remember; never given twice in a process
@@ -119,6 +220,10 @@ export class Waker : PendingWake {
     [[nodiscard]] Result<> wake() noexcept;
 
   private:
+    friend class Selector;
+
+    [[nodiscard]] Result<> tell() noexcept;
+
     const OwnedHandle eventfd_;
 };
 

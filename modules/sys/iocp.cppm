@@ -12,11 +12,13 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 export module mio.sys.iocp;
@@ -261,6 +263,18 @@ export class Selector {
     [[nodiscard]] static Result<> rearm(std::uint64_t state, Interest blocked) noexcept;
     static void error_taken(std::uint64_t state) noexcept;
     static void forget(std::uint64_t state) noexcept;
+
+    // A wake is a packet, which a look at the port finds.
+    inline void begin_spin() noexcept {}
+    [[nodiscard]] inline bool has_wake_pending() const noexcept { return false; }
+    inline void end_spin(Events&) noexcept {}
+
+    [[nodiscard]] inline Result<> set_busy_poll(const BusyPoll&) noexcept {
+        return std::unexpected(make_error_code(Errc::unsupported));
+    }
+    [[nodiscard]] inline Result<BusyPoll> busy_poll() const noexcept {
+        return std::unexpected(make_error_code(Errc::unsupported));
+    }
 
     [[nodiscard]] inline int raw_fd() const noexcept { return -1; }
     [[nodiscard]] static std::string describe(const Event&);

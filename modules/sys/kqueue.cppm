@@ -10,11 +10,13 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 export module mio.sys.kqueue;
@@ -157,6 +159,17 @@ export class Selector {
     inline static void error_taken(std::uint64_t) noexcept {}
     inline static void forget(std::uint64_t) noexcept {}
 
+    inline void begin_spin() noexcept { wakers_.begin_spin(); }
+    [[nodiscard]] inline bool has_wake_pending() const noexcept { return wakers_.is_woken(); }
+    void end_spin(Events&) noexcept;
+
+    [[nodiscard]] inline Result<> set_busy_poll(const BusyPoll&) noexcept {
+        return std::unexpected(make_error_code(Errc::unsupported));
+    }
+    [[nodiscard]] inline Result<BusyPoll> busy_poll() const noexcept {
+        return std::unexpected(make_error_code(Errc::unsupported));
+    }
+
     [[nodiscard]] inline int raw_fd() const noexcept { return kqueue_.get(); }
     [[nodiscard]] static std::string describe(const Event&);
 
@@ -189,6 +202,8 @@ export class Waker : PendingWake {
 
   private:
     friend class Selector;
+
+    [[nodiscard]] Result<> tell() noexcept;
 
     static const Filter filter; // which, together with the ident, tells the waker's events
 

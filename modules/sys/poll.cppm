@@ -10,11 +10,13 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 export module mio.sys.poll;
@@ -136,6 +138,7 @@ class Table {
     void unlink(Waker&) noexcept;
     /// A waker has become pending.
     [[nodiscard]] Result<> wake() noexcept;
+    [[nodiscard]] inline bool is_woken() const noexcept { return woken_.load(std::memory_order_relaxed); }
 
   private:
     friend struct TableRelease;
@@ -206,6 +209,18 @@ export class Selector {
     [[nodiscard]] static Result<> rearm(std::uint64_t state, Interest blocked) noexcept;
     static void error_taken(std::uint64_t state) noexcept;
     static void forget(std::uint64_t state) noexcept;
+
+    // No wake makes a system call as long as nobody waits, and each `select` looks for it.
+    inline void begin_spin() noexcept {}
+    [[nodiscard]] inline bool has_wake_pending() const noexcept { return table_->is_woken(); }
+    inline void end_spin(Events&) noexcept {}
+
+    [[nodiscard]] inline Result<> set_busy_poll(const BusyPoll&) noexcept {
+        return std::unexpected(make_error_code(Errc::unsupported));
+    }
+    [[nodiscard]] inline Result<BusyPoll> busy_poll() const noexcept {
+        return std::unexpected(make_error_code(Errc::unsupported));
+    }
 
     [[nodiscard]] inline int raw_fd() const noexcept { return invalid_handle; }
     [[nodiscard]] static std::string describe(const Event&);

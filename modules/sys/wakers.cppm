@@ -25,6 +25,7 @@ export class PendingWake {
 
     /// True if the kernel is to be told: false if that was done and not reported yet.
     [[nodiscard]] inline bool begin() noexcept;
+    [[nodiscard]] inline std::uint64_t key() const noexcept { return key_; }
     /// The kernel could not be told: the next wake is to try again.
     inline void fail() noexcept { is_pending_.store(false, std::memory_order_release); }
 
@@ -32,6 +33,7 @@ export class PendingWake {
     friend class Wakers;
 
     std::atomic<bool> is_pending_ = false;
+    std::atomic<bool> is_unsent_ = false; // pending, and left to a `select` that spins
     Wakers& wakers_;
     const std::uint64_t key_;
     PendingWake* next_ = nullptr;
@@ -45,8 +47,21 @@ export class PendingWake {
 /// returns. So either this exchange comes first in the flag's order, and the `select` that clears it acquires
 /// what this thread wrote and has the event in hand; or it comes second, finds false, and tells the kernel anew.
 ///
+/// Why each wake exchanges the flag, also one that finds it set, though reading it first would be faster: a thread that
+/// had only read `true` would have nothing ordered. Its write of what it wakes for may still be on the way to memory
+/// while it reads the flag, and the `select` that clears the flag may look for what was written before it arrives: each
+/// side writes one place and reads the other, which nothing short of a full fence on both sides keeps in order. On the
+/// waker's side that fence costs as much as the exchange. With it, all exchanges of the flag stand in one order, and the
+/// clearing one acquires what all before it released.
+///
 /// `is_any_pending_` is set between the two, so that the thread that receives the event knows that there is a
 /// flag to clear: the kernel orders what it is told before the wait that reports it.
+///
+/// **Spins.** Between `begin_spin` and `end_spin` a wake need not tell the kernel: it marks itself unsent and then turns
+/// `spin_` to `woken`. `end_spin` turns `spin_` to `none` and, if it was `woken`, takes every mark that it finds. Of a
+/// waker's step and of `end_spin`'s, both read-modify-writes of `spin_`, one comes first: if it is the waker's, its mark
+/// is seen; if it is `end_spin`'s, the waker finds `none`, and takes its mark back and tells the kernel. If its mark is gone by
+/// then, it was taken on account of another waker, and is reported.
 export class Wakers {
   public:
     Wakers() noexcept = default;
@@ -59,11 +74,53 @@ export class Wakers {
     /// `is_reported` is asked with the key of each waker that is pending. If it takes something else for a waker's event, that
     /// waker makes one system call that it could have saved.
     template <class F> inline void settle(F&& is_reported) noexcept {
-        if (is_any_pending_.load(std::memory_order_relaxed)) settle_pending(is_reported);
+        if (is_any_pending()) settle_pending(is_reported);
+    }
+    /// Whether `settle` has something to do.
+    [[nodiscard]] inline bool is_any_pending() const noexcept {
+        return is_any_pending_.load(std::memory_order_relaxed);
+    }
+
+    /// From now on wakes may be left to whoever watches `is_woken`, until `end_spin`.
+    inline void begin_spin() noexcept { spin_.store(Spin::quiet, std::memory_order_release); }
+    /// During a spin: whether a wake was left.
+    [[nodiscard]] inline bool is_woken() const noexcept {
+        return spin_.load(std::memory_order_relaxed) == Spin::woken;
+    }
+    /// `report` is called with each wake that was left, and answers whether it had room for it. If not, `tell` is to tell
+    /// the kernel.
+    template <class Report, class Tell> void end_spin(Report&& report, Tell&& tell) noexcept {
+        if (spin_.exchange(Spin::none, std::memory_order_acq_rel) != Spin::woken) return;
+        const std::scoped_lock lock(mutex_);
+        for (auto* wake = first_; wake != nullptr; wake = wake->next_) {
+            if (!wake->is_unsent_.exchange(false, std::memory_order_acq_rel)) continue;
+            if (report(*wake)) {
+                // As in `settle_pending`.
+                wake->is_pending_.exchange(false, std::memory_order_acquire);
+            } else {
+                is_any_pending_.store(true, std::memory_order_release);
+                tell(*wake);
+            }
+        }
     }
 
   private:
     friend class PendingWake;
+
+    enum class Spin : std::uint8_t { none, quiet, woken };
+
+    // True if the wake is left to a spin.
+    [[nodiscard]] bool leave(PendingWake& wake) noexcept {
+        wake.is_unsent_.store(true, std::memory_order_release);
+        // Always an exchange, also of `woken` for itself: see above.
+        for (auto seen = spin_.load(std::memory_order_relaxed); seen != Spin::none;) {
+            if (spin_.compare_exchange_weak(seen, Spin::woken, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed)) {
+                return true;
+            }
+        }
+        return !wake.is_unsent_.exchange(false, std::memory_order_acq_rel);
+    }
 
     template <class F> void settle_pending(F& is_reported) noexcept {
         const std::scoped_lock lock(mutex_);
@@ -82,7 +139,8 @@ export class Wakers {
     }
 
     std::atomic<bool> is_any_pending_ = false; // some waker may be pending
-    std::mutex mutex_;                         // guards the list below
+    std::atomic<Spin> spin_ = Spin::none;
+    std::mutex mutex_; // guards the list below
     PendingWake* first_ = nullptr;
 };
 
@@ -100,6 +158,8 @@ inline PendingWake::~PendingWake() {
 
 inline bool PendingWake::begin() noexcept {
     if (is_pending_.exchange(true, std::memory_order_acq_rel)) return false;
+    if (wakers_.spin_.load(std::memory_order_relaxed) != Wakers::Spin::none && wakers_.leave(*this))
+        return false;
     wakers_.is_any_pending_.store(true, std::memory_order_release);
     return true;
 }

@@ -1,18 +1,17 @@
 module;
 
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <expected>
 #include <mutex>
 #include <optional>
@@ -27,47 +26,12 @@ import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
+import mio.sys.epoll_calls;
 import mio.sys.selector_id;
 import mio.sys.wakers;
 
 namespace mio::sys::epoll {
 namespace {
-
-// `decode` for every combination of the flags it reads, so that an event costs a look-up and no branches.
-// The index packs EPOLLRDHUP beside the five low flags.
-constexpr std::size_t table_index(std::uint32_t events) noexcept {
-    return (events & 0x1f) | (events & EPOLLRDHUP) >> 8;
-}
-static_assert((EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP) == 0x1f && EPOLLRDHUP >> 8 == 0x20);
-
-constexpr auto readiness_table = [] {
-    std::array<Readiness, 64> table{};
-    for (std::uint32_t index = 0; index < table.size(); ++index) {
-        table[index] = decode((index & 0x1f) | (index & 0x20) << 8);
-    }
-    return table;
-}();
-
-Result<std::uint32_t> encode(Interest interest, Trigger trigger) noexcept {
-    if (interest.is_aio() || interest.is_lio()) return std::unexpected(make_error_code(Errc::unsupported));
-    std::uint32_t events = 0;
-    if (interest.is_readable()) events |= EPOLLIN | EPOLLRDHUP;
-    if (interest.is_writable()) events |= EPOLLOUT;
-    if (interest.is_priority()) events |= EPOLLPRI;
-    if (trigger == Trigger::edge) events |= EPOLLET;
-    if (trigger == Trigger::oneshot) events |= EPOLLONESHOT;
-    return events;
-}
-
-Result<> control(RawHandle epoll, int operation, RawHandle handle, Token token, Interest interest,
-                 Trigger trigger) noexcept {
-    const auto events = encode(interest, trigger);
-    if (!events) return std::unexpected(events.error());
-    ::epoll_event record{};
-    record.events = *events;
-    record.data.u64 = token.value;
-    return os::check(::epoll_ctl(epoll, operation, handle, &record));
-}
 
 // Whole milliseconds, rounded up, for a kernel that cannot count finer.
 int to_milliseconds(std::chrono::nanoseconds timeout) noexcept {
@@ -78,26 +42,49 @@ int to_milliseconds(std::chrono::nanoseconds timeout) noexcept {
 std::atomic<bool> has_pwait2 = true;
 
 // The C library has no wrapper everywhere; the kernel's own time structure has 64-bit members everywhere.
-int wait_precisely(RawHandle epoll, ::epoll_event* records, int capacity,
+int wait_precisely(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
                    std::chrono::nanoseconds timeout) noexcept {
     struct {
         std::int64_t seconds;
         std::int64_t nanoseconds;
     } const limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
-    return static_cast<int>(
-        ::syscall(SYS_epoll_pwait2, epoll, records, capacity, &limit, nullptr, std::size_t{0}));
+    return static_cast<int>(::syscall(SYS_epoll_pwait2, epoll, records, static_cast<int>(capacity), &limit,
+                                      nullptr, std::size_t{0}));
 }
 
-int wait_for(RawHandle epoll, ::epoll_event* records, int capacity,
-             std::chrono::nanoseconds timeout) noexcept {
-    if (timeout.count() <= 0) return ::epoll_wait(epoll, records, capacity, 0);
+std::int64_t wait_for(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
+                      std::chrono::nanoseconds timeout) noexcept {
+    if (timeout.count() <= 0) return wait(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const int count = wait_precisely(epoll, records, capacity, timeout);
         // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox from before it.
-        if (count != -1 || (errno != ENOSYS && errno != EPERM)) return count;
+        if (count != -1) return count;
+        if (errno != ENOSYS && errno != EPERM) return -errno;
         has_pwait2.store(false, std::memory_order_relaxed);
     }
-    return ::epoll_wait(epoll, records, capacity, to_milliseconds(timeout));
+    return wait(epoll, records, capacity, to_milliseconds(timeout));
+}
+
+// The kernel's EP_MAX_EVENTS.
+constexpr std::size_t most_records = INT_MAX / sizeof(::epoll_event);
+
+std::size_t capacity_of(const Events& events) noexcept { return std::min(events.capacity(), most_records); }
+
+// Linux 6.9's, younger than most headers. @see ioctl_eventpoll(2)
+struct BusyPollParameters {
+    std::uint32_t microseconds;
+    std::uint16_t budget;
+    std::uint8_t prefers_polling;
+    std::uint8_t padding;
+};
+constexpr unsigned long set_parameters = _IOW(0x8a, 0x01, BusyPollParameters);
+constexpr unsigned long get_parameters = _IOR(0x8a, 0x02, BusyPollParameters);
+
+Result<> check_parameters(int answer) noexcept {
+    // ENOTTY: Linux before 6.9. EOPNOTSUPP: built without busy polling.
+    if (answer == -1 && (errno == ENOTTY || errno == EOPNOTSUPP))
+        return std::unexpected(make_error_code(Errc::unsupported));
+    return os::check(answer);
 }
 
 } // namespace
@@ -110,44 +97,66 @@ Result<Selector::Parts> Selector::open() noexcept {
 
 Selector::Selector(Parts&& parts) noexcept : epoll_(std::move(parts.epoll)), id_(next_selector_id()) {}
 
-Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
-    events.clear();
-    auto* records = reinterpret_cast<::epoll_event*>(events.records());
-    const auto capacity =
-        std::min<std::size_t>(events.capacity(), INT_MAX / sizeof(::epoll_event)); // EP_MAX_EVENTS
-    const int count = timeout ? wait_for(epoll_.get(), records, static_cast<int>(capacity), *timeout)
-                              : ::epoll_wait(epoll_.get(), records, static_cast<int>(capacity), -1);
-    if (count == -1) [[unlikely]]
-        return std::unexpected(os::last_error());
-    for (const auto* record = records; record != records + count; ++record) {
-        const std::uint32_t flags = record->events;
-        events.push(Event(Token{static_cast<std::size_t>(record->data.u64)},
-                          readiness_table[table_index(flags)], flags));
+std::unexpected<std::error_code> Selector::failure(int code) noexcept {
+    return std::unexpected(std::error_code(-code, std::system_category()));
+}
+
+Result<> Selector::select_for(Events& events, std::chrono::nanoseconds timeout) noexcept {
+    const auto count = wait_for(epoll_.get(), records_of(events), capacity_of(events), timeout);
+    if (count <= 0) {
+        events.clear();
+        return count == 0 ? Result<>() : failure(static_cast<int>(count));
     }
+    events.resize(static_cast<std::size_t>(take(events, records_of(events), count)));
+    return {};
+}
+
+// A wait without a timeout hands on the capacity as it is: more than the kernel takes is seen by its answer.
+std::int64_t Selector::wait_on(Events& events, std::int64_t answer) noexcept {
+    if (answer == -EINVAL && events.capacity() > most_records)
+        answer = wait(epoll_.get(), records_of(events), most_records, -1);
+    events.clear();
+    return answer > 0 ? take(events, records_of(events), answer) : answer;
+}
+
+std::int64_t Selector::settle(Events& events, std::int64_t count) noexcept {
+    events.resize(static_cast<std::size_t>(count));
     // A user's source may share a waker's token and be taken for it.
     wakers_.settle([&events](std::uint64_t token) {
         return std::ranges::any_of(events, [token](const Event& event) {
             return event.token().value == token && event.raw_flags() == EPOLLIN;
         });
     });
-    return {};
+    return count;
 }
 
-Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
-                                    Trigger trigger) noexcept {
-    if (auto added = control(epoll_.get(), EPOLL_CTL_ADD, handle, token, interest, trigger); !added) {
-        return std::unexpected(added.error());
-    }
-    return id_;
+void Selector::end_spin(Events& events) noexcept {
+    wakers_.end_spin(
+        [&events](const PendingWake& wake) {
+            if (events.size() == events.capacity()) return false;
+            events.push(Event(Token{static_cast<std::size_t>(wake.key())}, Readiness::readable, EPOLLIN));
+            return true;
+        },
+        [](PendingWake& wake) { static_cast<void>(static_cast<Waker&>(wake).tell()); });
 }
 
-Result<> Selector::modify(RawHandle handle, std::uint64_t, Token token, Interest interest,
-                          Trigger trigger) noexcept {
-    return control(epoll_.get(), EPOLL_CTL_MOD, handle, token, interest, trigger);
+Result<> Selector::set_busy_poll(const BusyPoll& how) noexcept {
+    if (how.time.count() < 0 || how.time.count() > INT32_MAX)
+        return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    const BusyPollParameters parameters{.microseconds = static_cast<std::uint32_t>(how.time.count()),
+                                        .budget = how.budget,
+                                        .prefers_polling = how.prefers_polling,
+                                        .padding = 0};
+    return check_parameters(::ioctl(epoll_.get(), set_parameters, &parameters));
 }
 
-Result<> Selector::remove(RawHandle handle, std::uint64_t) noexcept {
-    return os::check(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, handle, nullptr));
+Result<BusyPoll> Selector::busy_poll() const noexcept {
+    BusyPollParameters parameters{};
+    if (auto got = check_parameters(::ioctl(epoll_.get(), get_parameters, &parameters)); !got)
+        return std::unexpected(got.error());
+    return BusyPoll{.time = std::chrono::microseconds(parameters.microseconds),
+                    .budget = parameters.budget,
+                    .prefers_polling = parameters.prefers_polling != 0};
 }
 
 } // namespace mio::sys::epoll

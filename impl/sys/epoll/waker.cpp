@@ -30,6 +30,10 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
 
 Result<> Waker::wake() noexcept {
     if (!begin()) return {};
+    return tell();
+}
+
+Result<> Waker::tell() noexcept {
     auto signalled = os::signal(eventfd_, {});
     if (!signalled) fail();
     return signalled;

@@ -144,6 +144,17 @@ void Selector::report_oneshot(const Record& record, Events& events) noexcept {
     static_cast<void>(changes.submit(kqueue_.get()));
 }
 
+void Selector::end_spin(Events& events) noexcept {
+    wakers_.end_spin(
+        [&events](PendingWake& wake) {
+            if (events.size() == events.capacity()) return false;
+            events.push(Event(static_cast<Waker&>(wake).token_, Readiness::readable, 0, EV_CLEAR,
+                              static_cast<std::int8_t>(Waker::filter)));
+            return true;
+        },
+        [](PendingWake& wake) { static_cast<void>(static_cast<Waker&>(wake).tell()); });
+}
+
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
                                     Trigger trigger) noexcept {
     auto armed = arm(handle, token, interest, trigger, false);

@@ -98,6 +98,7 @@ struct Mio {
         void look() { poll(std::chrono::nanoseconds::zero()); }
         void pause(std::chrono::nanoseconds time) { poll(time); }
 
+        void set_spin(std::chrono::nanoseconds limit) { poll_.set_spin(limit); }
         [[nodiscard]] const mio::Registry& registry() const { return poll_.registry(); }
 
       private:
@@ -113,7 +114,7 @@ struct Mio {
 
     template <class Handler> class Waker {
       public:
-        Waker(Loop<Handler>& loop, std::size_t token)
+        Waker(Mio::Loop<Handler>& loop, std::size_t token)
             : waker_(must(mio::Waker::create(loop.registry(), mio::Token{token}), "create")) {}
         void wake() const { must(waker_.wake(), "wake"); }
 
@@ -122,8 +123,23 @@ struct Mio {
     };
 };
 
+// The same, and its polls look for a while before they sleep.
+struct Spinning : Mio {
+    static constexpr std::string_view name = "mio-spin";
+
+    template <class Handler> class Loop : public Mio::Loop<Handler> {
+      public:
+        explicit Loop(Handler& handler) : Mio::Loop<Handler>(handler) {
+            this->set_spin(std::chrono::microseconds(50));
+        }
+    };
+};
+
 } // namespace
 
-void enter_mio(Suite& suite) { enter_workloads<Mio>(suite); }
+void enter_mio(Suite& suite) {
+    enter_workloads<Mio>(suite);
+    enter_wake_on_two<Spinning>(suite);
+}
 
 } // namespace bench

@@ -61,15 +61,19 @@ template <Contestant C> Sample wake(std::uint64_t operations, int here, int ther
     return sample;
 }
 
+template <Contestant C> void enter_wake_on_two(Suite& suite) {
+    suite.enter({"wake-two-cpus", "waking and being woken, two threads on two processors", 2'000, 64, 2},
+                std::string(C::name), [](std::uint64_t operations) {
+                    return wake<C>(operations, processors().front(), processors().back());
+                });
+}
+
 template <Contestant C> void enter_wake(Suite& suite) {
     suite.enter({"wake-one-cpu", "waking and being woken, two threads on one processor", 8'000, 64},
                 std::string(C::name), [](std::uint64_t operations) {
                     return wake<C>(operations, processors().front(), processors().front());
                 });
-    suite.enter({"wake-two-cpus", "waking and being woken, two threads on two processors", 2'000, 64, 2},
-                std::string(C::name), [](std::uint64_t operations) {
-                    return wake<C>(operations, processors().front(), processors().back());
-                });
+    enter_wake_on_two<C>(suite);
 }
 
 } // namespace bench

@@ -40,6 +40,10 @@ Waker::~Waker() = default; // closing the pipe ends its registration
 
 Result<> Waker::wake() noexcept {
     if (!begin()) return {};
+    return tell();
+}
+
+Result<> Waker::tell() noexcept {
     auto signalled = os::signal(receiver_, sender_);
     if (!signalled) fail();
     return signalled;

@@ -42,6 +42,10 @@ Waker::~Waker() {
 
 Result<> Waker::wake() noexcept {
     if (!begin()) return {};
+    return tell();
+}
+
+Result<> Waker::tell() noexcept {
     Changes changes;
     changes.add(ident_, filter, 0, token_, NOTE_TRIGGER);
     auto triggered = changes.submit(selector_.kqueue_.get());

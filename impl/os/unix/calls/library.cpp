@@ -1,0 +1,35 @@
+module;
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstddef>
+
+module mio.sys.calls;
+
+import mio.core.handle;
+
+namespace mio::sys {
+namespace {
+
+// Apple's older headers have no such flag; there the sockets are made so that they raise no SIGPIPE.
+#ifdef MSG_NOSIGNAL
+constexpr int no_signal = MSG_NOSIGNAL;
+#else
+constexpr int no_signal = 0;
+#endif
+
+} // namespace
+
+Moved receive(RawHandle handle, std::byte* buffer, std::size_t size) noexcept {
+    const ::ssize_t count = ::recv(handle, buffer, size, 0);
+    return count == -1 ? -errno : count;
+}
+
+Moved send(RawHandle handle, const std::byte* bytes, std::size_t size) noexcept {
+    const ::ssize_t count = ::send(handle, bytes, size, no_signal);
+    return count == -1 ? -errno : count;
+}
+
+} // namespace mio::sys

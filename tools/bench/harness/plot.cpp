@@ -42,8 +42,8 @@ std::string escaped(std::string_view text) {
 } // namespace
 
 std::string plot(const std::vector<Line>& lines) {
-    static constexpr std::array<std::string_view, 8> colours{"#7a7a7a", "#0b6e99", "#c9711b", "#5b8c3a",
-                                                             "#8e4a9e", "#b8b8b8", "#5aa9c9", "#0d4a66"};
+    static constexpr std::array<std::string_view, 9> colours{
+        "#7a7a7a", "#0b6e99", "#c9711b", "#5b8c3a", "#8e4a9e", "#a63d40", "#b8b8b8", "#5aa9c9", "#0d4a66"};
     std::vector<std::string> contestants;
     std::ostringstream rows;
     rows << std::fixed << std::setprecision(1);

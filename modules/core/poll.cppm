@@ -140,8 +140,8 @@ export class Poll {
     /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. Never retried here; see
     ///   `poll_until`.
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
-    [[nodiscard]] inline Result<>
-    poll(Events& events, std::optional<std::chrono::nanoseconds> timeout = std::nullopt) {
+    [[nodiscard]] inline Result<> poll(Events& events,
+                                       std::optional<std::chrono::nanoseconds> timeout = std::nullopt) {
         const int code = timeout ? wait_for(events, *timeout) : wait(events);
         if (code != 0) [[unlikely]]
             return failure(events, code);

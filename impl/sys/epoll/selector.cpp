@@ -148,7 +148,8 @@ int Selector::wait_for(Events& events, std::chrono::nanoseconds timeout) noexcep
 }
 
 // Tries again with as many as the kernel takes, if that was what it refused.
-int Selector::fail_to_wait(Events& events, std::optional<std::chrono::nanoseconds> timeout, int code) noexcept {
+int Selector::fail_to_wait(Events& events, std::optional<std::chrono::nanoseconds> timeout,
+                           int code) noexcept {
     if (code != EINVAL || events.capacity() <= most) return code;
     constexpr int capacity = static_cast<int>(most);
     const int count = timeout ? epoll::wait_for(epoll_.get(), records_of(events), capacity, *timeout)
@@ -171,7 +172,8 @@ int Selector::take(Events& events, int count) noexcept {
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
                                     Trigger trigger) noexcept {
-    if (auto added = change(epoll_.get(), EPOLL_CTL_ADD, handle, token, interest, trigger); !added) [[unlikely]]
+    if (auto added = change(epoll_.get(), EPOLL_CTL_ADD, handle, token, interest, trigger); !added)
+        [[unlikely]]
         return std::unexpected(added.error());
     return id_;
 }

@@ -15,6 +15,8 @@
 #       MIO_SEND_FILE     impl/net/unix/send_file/    which sendfile(2) there is
 #       MIO_UDP_MANY      impl/net/unix/udp_many/     whether one call takes many datagrams
 #       MIO_POLL_WAIT     impl/sys/poll/wait/         how precisely poll waits
+#       MIO_SYSTEM_CALLS  modules/net/stream_io/      whether the calls that are made most go through the C library
+#       MIO_PROCESSOR     modules/sys/direct_call/    how they do not
 #       MIO_KQUEUE_WAKER  impl/sys/kqueue/waker/      whether a kqueue has events of its own
 #
 # Windows has one way of each, so that these are for Unix alone.
@@ -31,6 +33,7 @@ set(MIO_WAKEUP pipe)
 set(MIO_UDP_MANY mmsg)
 set(MIO_POLL_WAIT ppoll)
 set(MIO_KQUEUE_WAKER pipe)
+set(MIO_SYSTEM_CALLS called)
 if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")
     set(MIO_KERNEL linux)
     set(MIO_SYSTEM linux)
@@ -38,6 +41,15 @@ if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")
     set(MIO_WAKEUP eventfd)
     set(MIO_QUIET_WRITE nosignal_flag)
     set(MIO_SEND_FILE linux)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+        set(MIO_PROCESSOR x86_64)
+    elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+        set(MIO_PROCESSOR aarch64)
+    endif()
+    option(MIO_DIRECT_CALLS "Make the most frequent system calls without the C library, where that is known how" ON)
+    if(MIO_DIRECT_CALLS AND MIO_PROCESSOR)
+        set(MIO_SYSTEM_CALLS direct)
+    endif()
     # For the tests: kqueue over epoll, so that its backend can be run here.
     option(MIO_KQUEUE_DOUBLE "Build the kqueue backend on the test double of tests/support/kqueue_double" OFF)
     mark_as_advanced(MIO_KQUEUE_DOUBLE)

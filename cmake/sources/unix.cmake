@@ -4,11 +4,8 @@ target_sources(mio
         modules/net/pipe.cppm
         modules/net/transfer.cppm
     PRIVATE FILE_SET internal_modules FILES
-        impl/os/unix/open.cppm
         impl/os/unix/sigpipe.cppm
         impl/os/unix/wakeup.cppm
-        impl/net/unix/fd_passing.cppm
-        impl/net/unix/offload.cppm
         impl/net/unix/quiet_write.cppm
     PRIVATE
         impl/net/unix/fd_passing.cpp

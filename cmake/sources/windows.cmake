@@ -6,10 +6,14 @@ target_sources(mio
         impl/os/windows/kernel_handle.cppm
         impl/os/windows/winsock.cppm
     PRIVATE
+        impl/net/bsd/unix_address.cpp # no abstract names, as there
         impl/net/windows/named_pipe.cpp
+        impl/net/windows/peer_credentials.cpp
+        impl/net/windows/udp_many.cpp
         impl/os/windows/kernel_handle.cpp
+        impl/os/windows/open.cpp
         impl/os/windows/winsock.cpp)
 
 # Lean: without the first Winsock, which the second one, wanted here, collides with. No macros named min and max.
 target_compile_definitions(mio PRIVATE WIN32_LEAN_AND_MEAN NOMINMAX)
-target_link_libraries(mio PUBLIC ws2_32 ntdll)
+target_link_libraries(mio PUBLIC ws2_32 iphlpapi ntdll)

@@ -28,6 +28,9 @@ namespace {
 
 std::unexpected<std::error_code> fail(Errc code) noexcept { return std::unexpected(make_error_code(code)); }
 
+// Stands for a code of the OS, none of which is negative.
+constexpr int no_room = -1;
+
 std::unexpected<std::error_code> out_of_memory() noexcept {
     return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
 }
@@ -66,10 +69,33 @@ Result<Poll> Poll::create() {
     return Poll(Registry(SelectorOwner(selector)));
 }
 
-Result<> Poll::poll(Events& events, std::optional<std::chrono::nanoseconds> timeout) {
-    if (events.capacity() == 0) [[unlikely]]
-        return fail(Errc::no_capacity);
-    return registry_.selector_->selector.select(events, timeout);
+namespace {
+
+template <class S>
+int wait_on(S& selector, Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    if constexpr (sys::Waiting<S>) {
+        return timeout ? selector.wait_for(events, *timeout) : selector.wait(events);
+    } else {
+        if (events.capacity() == 0) return no_room;
+        const auto selected = selector.select(events, timeout);
+        return selected ? 0 : selected.error().value();
+    }
+}
+
+} // namespace
+
+int Poll::wait(Events& events) noexcept {
+    return wait_on(registry_.selector_->selector, events, std::nullopt);
+}
+
+int Poll::wait_for(Events& events, std::chrono::nanoseconds timeout) noexcept {
+    return wait_on(registry_.selector_->selector, events, timeout);
+}
+
+std::unexpected<std::error_code> Poll::failure(Events& events, int code) noexcept {
+    events.clear();
+    if (events.capacity() == 0) return fail(Errc::no_capacity);
+    return std::unexpected(std::error_code(code, os_category()));
 }
 
 Result<> Poll::poll_until(Events& events, std::chrono::steady_clock::time_point deadline) {
@@ -106,11 +132,14 @@ Result<> Registration::remove(const Registry& registry, RawHandle handle) noexce
     return removed;
 }
 
-Result<> Registration::note_failure(Interest direction, const std::error_code& error) const noexcept {
-    if (state_ == 0) return {};
-    if (would_block(error)) return sys::native::rearm(state_, direction);
-    sys::native::error_taken(state_);
-    return {};
+std::error_code Registration::note_failure(Interest direction, std::error_code error) const noexcept {
+    if (state_ == 0) return error;
+    if (!would_block(error)) {
+        sys::native::error_taken(state_);
+        return error;
+    }
+    const auto rearmed = sys::native::rearm(state_, direction);
+    return rearmed ? error : rearmed.error();
 }
 
 void Registration::forget() noexcept { sys::native::forget(std::exchange(state_, 0)); }

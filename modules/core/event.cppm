@@ -47,7 +47,15 @@ export class Event {
     /// For backends: `flags`, `detail` and `filter` are the OS record's own words, kept for `describe`.
     constexpr Event(Token token, Readiness readiness, std::uint32_t flags, std::uint16_t detail = 0,
                     std::int8_t filter = 0) noexcept
-        : token_(token), flags_(flags), detail_(detail), filter_(filter), readiness_(readiness) {}
+        : token_(token), record_(pack(readiness) | flags | std::uint64_t{detail} << detail_shift
+                                 | std::uint64_t{static_cast<std::uint8_t>(filter)} << filter_shift) {}
+
+    /// For backends that decode by a table: a readiness where an event keeps it, and an event made of one.
+    [[nodiscard]] static constexpr std::uint64_t pack(Readiness readiness) noexcept {
+        return std::uint64_t{static_cast<std::uint8_t>(readiness)} << readiness_shift;
+    }
+    constexpr Event(Token token, std::uint64_t packed, std::uint32_t flags) noexcept
+        : token_(token), record_(packed | flags) {}
 
     /// The token that the source was registered with.
     [[nodiscard]] constexpr Token token() const noexcept { return token_; }
@@ -70,24 +78,33 @@ export class Event {
     [[nodiscard]] constexpr bool is_lio() const noexcept { return has(Readiness::lio); }
 
     /// The predicates as one set.
-    [[nodiscard]] constexpr Readiness readiness() const noexcept { return readiness_; }
+    [[nodiscard]] constexpr Readiness readiness() const noexcept {
+        return static_cast<Readiness>(record_ >> readiness_shift);
+    }
     /// The OS record's flags: epoll's `events`, poll's `revents`, a kevent's `fflags`, AFD's events.
-    [[nodiscard]] constexpr std::uint32_t raw_flags() const noexcept { return flags_; }
+    [[nodiscard]] constexpr std::uint32_t raw_flags() const noexcept {
+        return static_cast<std::uint32_t>(record_);
+    }
     /// A kevent's `flags`; 0 elsewhere.
-    [[nodiscard]] constexpr std::uint16_t raw_detail() const noexcept { return detail_; }
+    [[nodiscard]] constexpr std::uint16_t raw_detail() const noexcept {
+        return static_cast<std::uint16_t>(record_ >> detail_shift);
+    }
     /// A kevent's `filter`; 0 elsewhere.
-    [[nodiscard]] constexpr std::int8_t raw_filter() const noexcept { return filter_; }
+    [[nodiscard]] constexpr std::int8_t raw_filter() const noexcept {
+        return static_cast<std::int8_t>(record_ >> filter_shift);
+    }
 
   private:
     [[nodiscard]] constexpr bool has(Readiness bit) const noexcept {
-        return (readiness_ & bit) != Readiness::none;
+        return (readiness() & bit) != Readiness::none;
     }
 
+    static constexpr unsigned detail_shift = 32;
+    static constexpr unsigned filter_shift = 48;
+    static constexpr unsigned readiness_shift = 56;
+
     Token token_;
-    std::uint32_t flags_ = 0;
-    std::uint16_t detail_ = 0;
-    std::int8_t filter_ = 0;
-    Readiness readiness_ = Readiness::none;
+    std::uint64_t record_ = 0; // all that is known in one word, so that a backend writes it at once
 };
 
 /// The token and the predicates that hold, for example "Token(7) READABLE | READ_CLOSED".
@@ -133,6 +150,11 @@ export class Events {
     [[nodiscard]] inline std::byte* records() noexcept { return records_.get(); }
     /// For backends: appends an event; there is room for it.
     inline void push(const Event& event) noexcept { events_[size_++] = event; }
+    /// For backends: there are `count` events now, at most `capacity()`, to be written here.
+    [[nodiscard]] inline Event* fill(std::size_t count) noexcept {
+        size_ = count;
+        return events_.get();
+    }
     /// For backends: puts another event in the place of one that was pushed.
     inline void replace(std::size_t index, const Event& event) noexcept { events_[index] = event; }
 

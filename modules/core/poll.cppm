@@ -140,8 +140,13 @@ export class Poll {
     /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. Never retried here; see
     ///   `poll_until`.
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
-    [[nodiscard]] Result<> poll(Events& events,
-                                std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
+    [[nodiscard]] inline Result<>
+    poll(Events& events, std::optional<std::chrono::nanoseconds> timeout = std::nullopt) {
+        const int code = timeout ? wait_for(events, *timeout) : wait(events);
+        if (code != 0) [[unlikely]]
+            return failure(events, code);
+        return {};
+    }
 
     /// As `poll`, until a moment instead of for a time, and a signal does not end it.
     [[nodiscard]] Result<> poll_until(Events& events, std::chrono::steady_clock::time_point deadline);
@@ -155,6 +160,11 @@ export class Poll {
 
   private:
     explicit Poll(Registry registry) noexcept : registry_(std::move(registry)) {}
+
+    /// These answer 0, or the OS's code: a `Result` would be written to memory and read from there.
+    [[nodiscard]] int wait(Events&) noexcept;
+    [[nodiscard]] int wait_for(Events&, std::chrono::nanoseconds) noexcept;
+    [[nodiscard]] static std::unexpected<std::error_code> failure(Events&, int code) noexcept;
 
     Registry registry_;
 };
@@ -188,17 +198,16 @@ export class Registration {
     /// `direction`, and for nothing else. Another failure tells it that an error that it reported may be gone.
     /// Costs nothing on epoll and kqueue, which need no such help.
     template <class F>
-    auto run(Interest direction, F&& operation) const -> decltype(std::forward<F>(operation)()) {
+    inline auto run(Interest direction, F&& operation) const -> decltype(std::forward<F>(operation)()) {
         auto result = std::forward<F>(operation)();
-        if (!result) [[unlikely]] {
-            if (auto noted = note_failure(direction, result.error()); !noted)
-                result = std::unexpected(noted.error());
-        }
-        return result;
+        if (result) [[likely]]
+            return result;
+        return std::unexpected(note_failure(direction, result.error()));
     }
 
   private:
-    [[nodiscard]] Result<> note_failure(Interest direction, const std::error_code&) const noexcept;
+    /// The error to report: this one, or that of watching again.
+    [[nodiscard]] std::error_code note_failure(Interest direction, std::error_code) const noexcept;
     void forget() noexcept;
 
     std::uint64_t state_ = 0; // 0: not registered; otherwise as the backend's `add` returned it

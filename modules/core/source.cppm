@@ -29,11 +29,11 @@ export class RawSource {
 
     /// Runs `f`, which does I/O on the handle and returns a `Result`, and returns what it returned. An
     /// operation that may answer "would block" has to run inside, or some backends stop reporting.
-    template <class F> [[nodiscard]] auto try_io(F&& f) const {
+    template <class F> [[nodiscard]] inline auto try_io(F&& f) const {
         return registration_.run(Interest::readable | Interest::writable, std::forward<F>(f));
     }
     /// The same for an operation that waits for `direction` only.
-    template <class F> [[nodiscard]] auto try_io(Interest direction, F&& f) const {
+    template <class F> [[nodiscard]] inline auto try_io(Interest direction, F&& f) const {
         return registration_.run(direction, std::forward<F>(f));
     }
 

@@ -21,6 +21,7 @@ import mio.core.owned_handle;
 import mio.core.source;
 import mio.core.types;
 import mio.net.socket;
+import mio.net.stream_io;
 
 namespace mio::net {
 
@@ -108,10 +109,14 @@ export class UnixStream : public Socket {
     [[nodiscard]] static UnixStream from_raw(RawHandle handle) noexcept { return UnixStream(handle); }
 
     /// As `TcpStream`'s of the same name.
-    [[nodiscard]] Result<std::size_t> read(std::span<std::byte> buffer) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> read(std::span<std::byte> buffer) const noexcept {
+        return try_io(Interest::readable, [&] { return receive_bytes(raw(), buffer); });
+    }
     [[nodiscard]] Result<std::size_t> read_vectored(std::span<const IoSliceMut> buffers) const noexcept;
     [[nodiscard]] Result<std::size_t> peek(std::span<std::byte> buffer) const noexcept;
-    [[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept {
+        return try_io(Interest::writable, [&] { return send_bytes(raw(), bytes); });
+    }
     [[nodiscard]] Result<std::size_t> write_vectored(std::span<const IoSlice> buffers) const noexcept;
     [[nodiscard]] Result<> shutdown(Shutdown how) const noexcept;
 

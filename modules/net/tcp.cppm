@@ -18,6 +18,7 @@ import mio.core.source;
 import mio.core.types;
 import mio.net.address;
 import mio.net.socket;
+import mio.net.stream_io;
 
 namespace mio::net {
 
@@ -45,7 +46,9 @@ export class TcpStream : public Socket {
     /// Reads at most `buffer.size()` bytes and gives their number; 0 is the end of the stream (or an empty
     /// buffer). Errors: would-block (`mio::would_block`) when nothing has arrived; the OS's own.
     /// @see recv(2)
-    [[nodiscard]] Result<std::size_t> read(std::span<std::byte> buffer) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> read(std::span<std::byte> buffer) const noexcept {
+        return try_io(Interest::readable, [&] { return receive_bytes(raw(), buffer); });
+    }
     /// As `read`, into several buffers in turn. At most as many as the OS takes in one call are used.
     /// @see recvmsg(2)
     [[nodiscard]] Result<std::size_t> read_vectored(std::span<const IoSliceMut> buffers) const noexcept;
@@ -55,7 +58,9 @@ export class TcpStream : public Socket {
     /// Writes as much of `bytes` as there is room for and gives its size. Errors: would-block when there is
     /// no room; `broken_pipe` when the connection is closed; the OS's own.
     /// @see send(2)
-    [[nodiscard]] Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept;
+    [[nodiscard]] inline Result<std::size_t> write(std::span<const std::byte> bytes) const noexcept {
+        return try_io(Interest::writable, [&] { return send_bytes(raw(), bytes); });
+    }
     /// As `write`, from several buffers in turn. At most as many as the OS takes in one call are used.
     /// @see sendmsg(2)
     [[nodiscard]] Result<std::size_t> write_vectored(std::span<const IoSlice> buffers) const noexcept;

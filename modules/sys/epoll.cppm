@@ -84,6 +84,8 @@ export class Selector {
     Selector& operator=(const Selector&) = delete;
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept;
+    [[nodiscard]] int wait(Events&) noexcept;
+    [[nodiscard]] int wait_for(Events&, std::chrono::nanoseconds timeout) noexcept;
 
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
@@ -99,6 +101,10 @@ export class Selector {
 
   private:
     friend class epoll::Waker;
+
+    [[nodiscard]] int fail_to_wait(Events&, std::optional<std::chrono::nanoseconds>, int code) noexcept;
+    [[nodiscard]] int take(Events&, int count) noexcept;
+    [[nodiscard]] int settle(const Events&) noexcept;
 
     const OwnedHandle epoll_;
     const std::uint64_t id_; // what sources remember; never given twice in a process

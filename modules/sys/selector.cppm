@@ -31,6 +31,9 @@ namespace mio::sys {
 /// The capacity of `events` is respected, and what does not fit comes next time, so that every source gets
 /// its turn. One thread at a time. No allocation.
 ///
+/// Where a wait can be shorter than what a `Result` costs, there are also **wait(events)** and **wait_for(events, timeout)**,
+/// which answer 0, or the OS's code (any, if there is no capacity), and leave it to the caller to clear `events` after a failure.
+///
 /// **add, modify, remove** may run in any thread, also during `select`, and take effect in it. `add` returns
 /// what the source has to remember, never 0; the other two receive it. `owns` tells whether such a state came
 /// from this selector. `add` and `modify` report a condition that holds. After `remove` returns no later
@@ -79,6 +82,12 @@ concept Describing = requires(const Event& event) {
     { S::name } -> std::convertible_to<std::string_view>;   // as in `mio::backend()`
     { S::record_size } -> std::convertible_to<std::size_t>; // bytes of one OS record
     { S::describe(event) } -> std::same_as<std::string>;    // the OS record with its flag names
+};
+
+export template <class S>
+concept Waiting = requires(S& s, Events& events, std::chrono::nanoseconds timeout) {
+    { s.wait(events) } noexcept -> std::same_as<int>;
+    { s.wait_for(events, timeout) } noexcept -> std::same_as<int>;
 };
 
 export template <class S>

@@ -59,7 +59,11 @@ export class Wakers {
     /// `is_reported` is asked with the key of each waker that is pending. If it takes something else for a waker's event, that
     /// waker makes one system call that it could have saved.
     template <class F> inline void settle(F&& is_reported) noexcept {
-        if (is_any_pending_.load(std::memory_order_relaxed)) settle_pending(is_reported);
+        if (has_pending()) settle_pending(is_reported);
+    }
+    /// Whether there is anything to settle.
+    [[nodiscard]] inline bool has_pending() const noexcept {
+        return is_any_pending_.load(std::memory_order_relaxed);
     }
 
   private:

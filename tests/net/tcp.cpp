@@ -297,7 +297,7 @@ TEST(Tcp, TakesNoCloseForGrantedBeforeThePeerShutDown) {
     loop.expect_none();
 
     // Half-closed: the reading direction is, in the first event that is readable.
-    ASSERT_EQ(::shutdown(peer.fd(), SHUT_WR), 0);
+    plain::end_writing(peer);
     for (bool is_readable = false; !is_readable;) {
         ASSERT_NO_FATAL_FAILURE(poll_for_one(loop, client_token));
         EXPECT_TRUE(loop.events[0].is_read_closed());

@@ -1,20 +1,27 @@
 /// @file
-/// Reading and writing as all Unix sockets do it. For bodies only.
+/// What sockets do in Unix's own way. For bodies only.
 
 module;
 
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <span>
+#include <system_error>
 
 export module mio.net.sockio;
 
 import mio.core.error;
 import mio.core.handle;
+import mio.net.sockaddr;
 import mio.net.socket;
 import mio.os;
 
@@ -37,6 +44,26 @@ export inline Result<std::size_t> receive(RawHandle handle, std::span<std::byte>
 /// Never raises SIGPIPE. @see send(2)
 export inline Result<std::size_t> send(RawHandle handle, std::span<const std::byte> bytes) noexcept {
     return os::check_count(::send(handle, bytes.data(), bytes.size(), no_signal));
+}
+
+/// A datagram longer than the buffer is cut. @see recv(2)
+export inline Result<std::size_t> receive_datagram(RawHandle handle, std::span<std::byte> buffer,
+                                                   int flags = 0) noexcept {
+    return receive(handle, buffer, flags);
+}
+
+/// As `receive_datagram`, with the sender. @see recvfrom(2)
+export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::byte> buffer, int flags,
+                                               OsAddress& sender) noexcept {
+    return os::check_count(
+        ::recvfrom(handle, buffer.data(), buffer.size(), flags, sender.get(), &sender.length));
+}
+
+/// Never raises SIGPIPE. @see sendto(2)
+export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std::byte> bytes,
+                                          const OsAddress& peer) noexcept {
+    return os::check_count(
+        ::sendto(handle, bytes.data(), bytes.size(), no_signal, peer.get(), peer.length));
 }
 
 /// The buffers as the OS takes them: no more than it takes in one call.
@@ -69,6 +96,58 @@ export inline Result<std::size_t> send_vectored(RawHandle handle, std::span<cons
 export inline Result<> shut_down(RawHandle handle, Shutdown how) noexcept {
     const int native = how == Shutdown::read ? SHUT_RD : how == Shutdown::write ? SHUT_WR : SHUT_RDWR;
     return os::check(::shutdown(handle, native));
+}
+
+/// Begins to connect. Errors: the OS's own; EAGAIN of a Unix socket is one: nothing was started then.
+/// @see connect(2)
+export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) noexcept {
+    if (::connect(handle, peer.get(), peer.length) == -1 && errno != EINPROGRESS)
+        return std::unexpected(os::last_error());
+    return {};
+}
+
+/// True once an attempt to connect is over. While it runs, a TCP socket shows neither of these flags.
+export inline bool connect_has_ended(RawHandle handle) noexcept {
+    ::pollfd record{.fd = handle, .events = POLLOUT, .revents = 0};
+    return ::poll(&record, 1, 0) == 1 && (record.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/// Sets the peer of a datagram socket. @see connect(2)
+export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer) noexcept {
+    return os::check(::connect(handle, peer.get(), peer.length));
+}
+
+/// Before a listener is bound: its address can be had although an earlier one's connections linger.
+export inline Result<> prepare_listener(RawHandle handle) noexcept {
+    return set_flag(handle, SOL_SOCKET, SO_REUSEADDR, true);
+}
+
+/// SO_REUSEPORT, or FreeBSD's variant of it that spreads what comes in.
+#ifdef SO_REUSEPORT_LB
+inline constexpr int reuse_port_option = SO_REUSEPORT_LB;
+#else
+inline constexpr int reuse_port_option = SO_REUSEPORT;
+#endif
+export inline Result<> set_reuse_port(RawHandle handle, bool on) noexcept {
+    return set_flag(handle, SOL_SOCKET, reuse_port_option, on);
+}
+export inline Result<bool> reuse_port(RawHandle handle) noexcept {
+    return get_flag(handle, SOL_SOCKET, reuse_port_option);
+}
+
+/// SO_LINGER in seconds, which Apple counts in clock ticks.
+#ifdef SO_LINGER_SEC
+export inline constexpr int linger_option = SO_LINGER_SEC;
+#else
+export inline constexpr int linger_option = SO_LINGER;
+#endif
+
+/// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which the BSDs take as a byte. Linux takes a byte, too.
+export inline Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {
+    return set_option<std::uint8_t>(handle, IPPROTO_IP, name, value);
+}
+export inline Result<std::uint8_t> get_multicast_option(RawHandle handle, int name) noexcept {
+    return get_option<std::uint8_t>(handle, IPPROTO_IP, name);
 }
 
 } // namespace mio::net

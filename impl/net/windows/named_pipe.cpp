@@ -1,1 +1,435 @@
+module;
+
+#include <winsock2.h>
+
+#include <windows.h>
+#include <winternl.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
 module mio.net.named_pipe;
+
+import mio.core.error;
+import mio.core.event;
+import mio.core.handle;
+import mio.core.poll;
+import mio.core.types;
+import mio.os;
+import mio.sys;
+import mio.sys.iocp;
+
+namespace mio::net {
+namespace {
+
+using sys::iocp::Channel;
+using sys::iocp::Operation;
+using sys::iocp::Record;
+
+constexpr std::size_t buffer_size = 65'536; // as much as the kernel keeps for a pipe that is made here
+
+constexpr auto status_buffer_overflow = static_cast<::NTSTATUS>(0x80000005); // a message goes on
+
+std::unexpected<std::error_code> fail(::DWORD code) noexcept { return std::unexpected(os::error(code)); }
+
+// Readiness is Winsock's word for it, whatever the source.
+std::unexpected<std::error_code> would_block_error() noexcept { return fail(WSAEWOULDBLOCK); }
+
+::HANDLE native_of(RawHandle handle) noexcept { return reinterpret_cast<::HANDLE>(handle); }
+
+bool is_end(::DWORD code) noexcept { return code == ERROR_BROKEN_PIPE || code == ERROR_PIPE_NOT_CONNECTED; }
+
+sys::native& selector_of(const Registry& registry) noexcept {
+    return *static_cast<sys::native*>(registry.native());
+}
+
+/// The name as Windows takes it.
+struct WideName {
+    std::array<wchar_t, NamedPipe::max_name_size + 1> text{};
+
+    [[nodiscard]] static Result<WideName> from(std::string_view name) noexcept {
+        if (name.find('\0') != name.npos) return std::unexpected(make_error_code(Errc::interior_nul));
+        if (name.empty()) return fail(ERROR_INVALID_NAME);
+        if (name.size() > 4 * NamedPipe::max_name_size)
+            return std::unexpected(make_error_code(Errc::path_too_long));
+        WideName wide;
+        const int size = ::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, name.data(),
+                                               static_cast<int>(name.size()), wide.text.data(),
+                                               static_cast<int>(NamedPipe::max_name_size));
+        if (size != 0) return wide;
+        const auto code = ::GetLastError();
+        if (code == ERROR_INSUFFICIENT_BUFFER) return std::unexpected(make_error_code(Errc::path_too_long));
+        return fail(code);
+    }
+};
+
+} // namespace
+
+/// What the kernel writes to and reads from while the pipe is registered, and what came of it. It is shared by the
+/// `NamedPipe` and each operation that is under way: the last one to go ends it.
+///
+/// Reading: nothing (no client, or not registered yet) -> under way -> holding data, or an error -> under way again once
+/// all of that was taken. Writing: nothing -> under way -> nothing, or an error -> nothing once that was taken.
+struct NamedPipe::State {
+    explicit State(RawHandle pipe) noexcept : handle(pipe) {
+        ::DWORD flags = 0;
+        if (::GetNamedPipeInfo(native(), &flags, nullptr, nullptr, nullptr) != FALSE)
+            has_messages = (flags & PIPE_TYPE_MESSAGE) != 0;
+    }
+
+    /// An operation, with the way back to its pipe.
+    struct Step : Operation {
+        Step(State& of, Completed whom) noexcept : Operation(whom), pipe(of) {}
+        State& pipe;
+        bool is_under_way = false;
+        bool is_stale = false; // of a connection that was ended since: what comes of it is nobody's
+    };
+
+    [[nodiscard]] ::HANDLE native() const noexcept { return native_of(handle); }
+
+    // What follows wants the mutex held.
+
+    /// Starts `step` by `call`, which is given its OVERLAPPED and answers as ReadFile does. What was started completes
+    /// later, also where the call says that it is done. Answers 0, or why it was not started.
+    template <class Call> ::DWORD start(Step& step, Call&& call) noexcept {
+        static_assert(sizeof step.overlapped == sizeof(::OVERLAPPED));
+        step.overlapped = {};
+        step.is_under_way = true;
+        references.fetch_add(1, std::memory_order_relaxed);
+        channel.begin();
+        if (call(reinterpret_cast<::OVERLAPPED*>(&step.overlapped)) != FALSE) return 0;
+        const auto code = ::GetLastError();
+        if (code == ERROR_IO_PENDING || code == ERROR_MORE_DATA) return 0;
+        channel.abandon();
+        references.fetch_sub(1, std::memory_order_relaxed); // never the last one: the caller has another
+        step.is_under_way = false;
+        return code;
+    }
+
+    void read_on() noexcept {
+        if (reading.is_under_way || first != last || has_empty_message || read_error != 0) return;
+        const auto code = start(reading, [this](::OVERLAPPED* overlapped) {
+            return ::ReadFile(native(), in.data(), static_cast<::DWORD>(in.size()), nullptr, overlapped);
+        });
+        if (code == 0) {
+            is_connected = true;
+        } else if (code != ERROR_PIPE_LISTENING) { // that one means: no client yet
+            note_read_error(code);
+        }
+    }
+
+    void note_read_error(::DWORD code) noexcept {
+        is_connected = true; // it was, and its end is to be seen
+        read_error = code;
+        channel.set(is_end(code) ? Readiness::readable | Readiness::read_closed | Readiness::write_closed
+                                 : Readiness::readable);
+    }
+
+    void note_client() noexcept {
+        is_connected = true;
+        read_on();
+        if (!writing.is_under_way) channel.set(Readiness::writable);
+    }
+
+    [[nodiscard]] ::DWORD wait_for_client() noexcept {
+        if (connecting.is_under_way) return ERROR_IO_PENDING;
+        const auto code = start(
+            connecting, [this](::OVERLAPPED* overlapped) { return ::ConnectNamedPipe(native(), overlapped); });
+        if (code == 0) return ERROR_IO_PENDING;
+        // NO_DATA: one was connected, and is gone again; what it wrote may be there.
+        if (code != ERROR_PIPE_CONNECTED && code != ERROR_NO_DATA) return code;
+        note_client();
+        return 0;
+    }
+
+    void note_failed_wait(::DWORD code) noexcept {
+        connect_error = code;
+        channel.set(Readiness::writable | Readiness::error);
+    }
+
+    [[nodiscard]] ::DWORD write_on() noexcept {
+        return start(writing, [this](::OVERLAPPED* overlapped) {
+            return ::WriteFile(native(), out.data() + written, static_cast<::DWORD>(to_write - written), nullptr,
+                               overlapped);
+        });
+    }
+
+    /// What is under way is of a connection that has ended, and what came of it before is dropped.
+    void end_connection() noexcept {
+        is_connected = false;
+        reading.is_stale = reading.is_under_way;
+        writing.is_stale = writing.is_under_way;
+        connect_error = read_error = write_error = 0;
+        has_empty_message = false;
+        first = last = 0;
+        channel.clear(Readiness::readable | Readiness::writable | Readiness::error | Readiness::read_closed
+                      | Readiness::write_closed);
+    }
+
+    // And these take it.
+
+    /// The end of an operation, of which `note` makes something if there is still a `NamedPipe`.
+    template <class F> static void complete(Operation& operation, const Record& record, F&& note) noexcept {
+        auto& step = static_cast<Step&>(operation);
+        auto& pipe = step.pipe;
+        {
+            const std::scoped_lock lock(pipe.mutex);
+            step.is_under_way = false;
+            const bool is_stale = std::exchange(step.is_stale, false);
+            const auto status = static_cast<::NTSTATUS>(record.internal);
+            const bool is_done = status >= 0 || status == status_buffer_overflow;
+            if (!pipe.is_closed)
+                note(pipe, is_done ? ::DWORD{0} : ::RtlNtStatusToDosError(status), record.bytes, is_stale);
+        }
+        pipe.unreference();
+    }
+
+    static void connected(Operation& operation, const Record& record) noexcept {
+        complete(operation, record, [](State& pipe, ::DWORD code, std::size_t, bool) {
+            if (code == 0 || code == ERROR_PIPE_CONNECTED || code == ERROR_NO_DATA) {
+                pipe.note_client();
+            } else if (code != ERROR_OPERATION_ABORTED) {
+                pipe.note_failed_wait(code);
+            }
+        });
+    }
+
+    static void has_read(Operation& operation, const Record& record) noexcept {
+        complete(operation, record, [](State& pipe, ::DWORD code, std::size_t bytes, bool is_stale) {
+            if (is_stale || code == ERROR_OPERATION_ABORTED) {
+                if (pipe.is_connected) pipe.read_on();
+            } else if (code != 0) {
+                pipe.note_read_error(code);
+            } else if (bytes == 0 && !pipe.has_messages) {
+                pipe.read_on(); // somebody wrote nothing
+            } else {
+                pipe.last = bytes;
+                pipe.has_empty_message = bytes == 0;
+                pipe.channel.set(Readiness::readable);
+            }
+        });
+    }
+
+    static void has_written(Operation& operation, const Record& record) noexcept {
+        complete(operation, record, [](State& pipe, ::DWORD code, std::size_t bytes, bool is_stale) {
+            if (is_stale) {
+                if (pipe.is_connected) pipe.channel.set(Readiness::writable);
+                return;
+            }
+            pipe.written += bytes;
+            if (code == 0 && pipe.written < pipe.to_write) code = pipe.write_on();
+            if (code != 0) {
+                pipe.write_error = code;
+                pipe.channel.set(Readiness::writable | Readiness::write_closed);
+            } else if (!pipe.writing.is_under_way) {
+                pipe.channel.set(Readiness::writable);
+            }
+        });
+    }
+
+    void unreference() noexcept {
+        // The last one must see all that the others did before it destroys what they used.
+        if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+    /// The `NamedPipe` goes; what `end` does to the handle ends what is under way.
+    template <class End> void close(End&& end) noexcept {
+        {
+            const std::scoped_lock lock(mutex);
+            is_closed = true;
+            end();
+        }
+        channel.close(); // without the mutex: if the poll is gone, operations complete in there
+        unreference();
+    }
+
+    std::mutex mutex;
+    std::atomic<std::size_t> references = 1;
+    const RawHandle handle; // the `NamedPipe`'s
+    Channel channel;
+    bool has_messages = false;
+    bool is_closed = false;
+    bool is_connected = false;
+
+    Step connecting{*this, connected};
+    Step reading{*this, has_read};
+    Step writing{*this, has_written};
+    ::DWORD connect_error = 0;
+    ::DWORD read_error = 0;
+    ::DWORD write_error = 0;
+
+    bool has_empty_message = false;
+    std::size_t first = 0, last = 0; // what of `in` was not taken yet
+    std::size_t written = 0, to_write = 0;
+    std::array<std::byte, buffer_size> in;
+    std::array<std::byte, buffer_size> out;
+};
+
+Result<NamedPipe> NamedPipe::serve(std::string_view name, PipeMode mode, bool is_first) {
+    const auto wide = WideName::from(name);
+    if (!wide) return std::unexpected(wide.error());
+    const ::DWORD opening =
+        PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (is_first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
+    const ::DWORD kind = PIPE_REJECT_REMOTE_CLIENTS
+                         | (mode == PipeMode::messages ? PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE
+                                                       : PIPE_TYPE_BYTE | PIPE_READMODE_BYTE);
+    const auto handle =
+        ::CreateNamedPipeW(wide->text.data(), opening, kind, PIPE_UNLIMITED_INSTANCES,
+                           static_cast<::DWORD>(buffer_size), static_cast<::DWORD>(buffer_size), 0, nullptr);
+    if (handle == INVALID_HANDLE_VALUE) return std::unexpected(os::last_error());
+    return NamedPipe(reinterpret_cast<RawHandle>(handle));
+}
+
+Result<NamedPipe> NamedPipe::create(std::string_view name, PipeMode mode) { return serve(name, mode, true); }
+
+Result<NamedPipe> NamedPipe::create_another(std::string_view name, PipeMode mode) {
+    return serve(name, mode, false);
+}
+
+Result<NamedPipe> NamedPipe::open(std::string_view name, PipeMode mode) {
+    const auto wide = WideName::from(name);
+    if (!wide) return std::unexpected(wide.error());
+    const auto handle = ::CreateFileW(wide->text.data(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                                      FILE_FLAG_OVERLAPPED, nullptr);
+    if (handle == INVALID_HANDLE_VALUE) return std::unexpected(os::last_error());
+    NamedPipe pipe(reinterpret_cast<RawHandle>(handle));
+    ::DWORD reading = PIPE_READMODE_MESSAGE;
+    if (mode == PipeMode::messages && ::SetNamedPipeHandleState(handle, &reading, nullptr, nullptr) == FALSE)
+        return std::unexpected(os::last_error());
+    return pipe;
+}
+
+NamedPipe::~NamedPipe() {
+    const auto close = [this] {
+        if (handle_ != invalid_handle) ::CloseHandle(native_of(handle_));
+    };
+    if (state_ != nullptr) {
+        state_->close(close);
+    } else {
+        close();
+    }
+}
+
+RawHandle NamedPipe::release() noexcept {
+    if (auto* state = std::exchange(state_, nullptr); state != nullptr)
+        state->close([state] { ::CancelIoEx(state->native(), nullptr); });
+    return std::exchange(handle_, invalid_handle);
+}
+
+Result<> NamedPipe::connect() noexcept {
+    if (state_ == nullptr) {
+        wants_client_ = true; // begins when it is registered
+        return would_block_error();
+    }
+    const std::scoped_lock lock(state_->mutex);
+    const auto code = state_->wait_for_client();
+    if (code == ERROR_IO_PENDING) return would_block_error();
+    if (code != 0) return fail(code);
+    return {};
+}
+
+Result<> NamedPipe::disconnect() noexcept {
+    if (state_ == nullptr) {
+        wants_client_ = false;
+        return os::check_bool(::DisconnectNamedPipe(native_of(handle_)));
+    }
+    const std::scoped_lock lock(state_->mutex);
+    if (::DisconnectNamedPipe(state_->native()) == FALSE) return std::unexpected(os::last_error());
+    state_->end_connection();
+    return {};
+}
+
+Result<std::error_code> NamedPipe::take_error() noexcept {
+    if (state_ == nullptr) return std::error_code();
+    const std::scoped_lock lock(state_->mutex);
+    const auto code = std::exchange(state_->connect_error, 0);
+    return code == 0 ? std::error_code() : os::error(code);
+}
+
+Result<std::size_t> NamedPipe::read(std::span<std::byte> buffer) const noexcept {
+    if (state_ == nullptr) return would_block_error();
+    auto& pipe = *state_;
+    const std::scoped_lock lock(pipe.mutex);
+    if (buffer.empty()) return std::size_t{0};
+    if (pipe.first != pipe.last || pipe.has_empty_message) {
+        const auto size = std::min(buffer.size(), pipe.last - pipe.first);
+        std::memcpy(buffer.data(), pipe.in.data() + pipe.first, size);
+        pipe.first += size;
+        if (pipe.first == pipe.last) {
+            pipe.first = pipe.last = 0;
+            pipe.has_empty_message = false;
+            pipe.channel.clear(Readiness::readable);
+            pipe.read_on();
+        }
+        return size;
+    }
+    if (pipe.read_error == 0) return would_block_error();
+    if (is_end(pipe.read_error)) return std::size_t{0}; // and so each time
+    const auto code = std::exchange(pipe.read_error, 0);
+    pipe.channel.clear(Readiness::readable);
+    pipe.read_on();
+    return fail(code);
+}
+
+Result<std::size_t> NamedPipe::write(std::span<const std::byte> bytes) const noexcept {
+    if (state_ == nullptr) return would_block_error();
+    auto& pipe = *state_;
+    const std::scoped_lock lock(pipe.mutex);
+    if (pipe.writing.is_under_way) return would_block_error();
+    if (pipe.write_error != 0) return fail(std::exchange(pipe.write_error, 0));
+    if (pipe.has_messages && bytes.size() > buffer_size) return fail(WSAEMSGSIZE);
+    if (bytes.empty() && !pipe.has_messages) return std::size_t{0};
+    pipe.written = 0;
+    pipe.to_write = std::min(bytes.size(), buffer_size);
+    if (pipe.to_write != 0) std::memcpy(pipe.out.data(), bytes.data(), pipe.to_write);
+    if (const auto code = pipe.write_on(); code != 0) return fail(code);
+    pipe.channel.clear(Readiness::writable);
+    return pipe.to_write;
+}
+
+Result<> NamedPipe::add_to(const Registry& registry, Token token, Interest interest, Trigger trigger) {
+    std::unique_ptr<State> made; // becomes this object's once the handle is tied to the port
+    if (state_ == nullptr) {
+        made.reset(new (std::nothrow) State(handle_));
+        if (made == nullptr) return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
+    }
+    auto& pipe = made ? *made : *state_;
+    const std::scoped_lock lock(pipe.mutex);
+    auto added = pipe.channel.add(selector_of(registry), handle_, token, interest, trigger);
+    if (made && pipe.channel.is_tied()) state_ = made.release();
+    if (!added) return added;
+    if (std::exchange(wants_client_, false)) {
+        const auto code = pipe.wait_for_client();
+        if (code != 0 && code != ERROR_IO_PENDING) pipe.note_failed_wait(code);
+    } else if (!pipe.is_connected) {
+        pipe.read_on(); // tells whether there is anybody
+        if (pipe.is_connected) pipe.channel.set(Readiness::writable);
+    }
+    return {};
+}
+
+Result<> NamedPipe::modify_in(const Registry& registry, Token token, Interest interest, Trigger trigger) {
+    if (state_ == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
+    const std::scoped_lock lock(state_->mutex);
+    return state_->channel.modify(selector_of(registry), token, interest, trigger);
+}
+
+Result<> NamedPipe::remove_from(const Registry& registry) {
+    if (state_ == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
+    const std::scoped_lock lock(state_->mutex);
+    return state_->channel.remove(selector_of(registry));
+}
+
+} // namespace mio::net

@@ -1,4 +1,163 @@
 /// @file
-/// Reading and writing as all Windows sockets do it. For bodies only.
+/// What sockets do in Winsock's own way. For bodies only.
+
+module;
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <limits>
+#include <span>
+#include <system_error>
 
 export module mio.net.sockio;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.net.sockaddr;
+import mio.net.socket;
+import mio.os;
+import mio.os.open;
+
+namespace mio::net {
+
+/// As much of `size` as one call takes.
+inline int clamp(std::size_t size) noexcept {
+    return static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
+}
+
+inline char* data_of(std::span<std::byte> buffer) noexcept { return reinterpret_cast<char*>(buffer.data()); }
+inline const char* data_of(std::span<const std::byte> bytes) noexcept {
+    return reinterpret_cast<const char*>(bytes.data());
+}
+
+/// A datagram that was cut is an error to Winsock, which has filled the buffer all the same.
+inline Result<std::size_t> check_datagram(int answer, std::size_t room) noexcept {
+    auto count = os::check_count(answer);
+    if (!count && count.error().value() == WSAEMSGSIZE) return room;
+    return count;
+}
+
+/// @see recv
+export inline Result<std::size_t> receive(RawHandle handle, std::span<std::byte> buffer,
+                                          int flags = 0) noexcept {
+    return os::check_count(::recv(handle, data_of(buffer), clamp(buffer.size()), flags));
+}
+
+/// @see send
+export inline Result<std::size_t> send(RawHandle handle, std::span<const std::byte> bytes) noexcept {
+    return os::check_count(::send(handle, data_of(bytes), clamp(bytes.size()), 0));
+}
+
+/// A datagram longer than the buffer is cut. @see recv
+export inline Result<std::size_t> receive_datagram(RawHandle handle, std::span<std::byte> buffer,
+                                                   int flags = 0) noexcept {
+    return check_datagram(::recv(handle, data_of(buffer), clamp(buffer.size()), flags), buffer.size());
+}
+
+/// As `receive_datagram`, with the sender. @see recvfrom
+export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::byte> buffer, int flags,
+                                               OsAddress& sender) noexcept {
+    return check_datagram(
+        ::recvfrom(handle, data_of(buffer), clamp(buffer.size()), flags, sender.get(), &sender.length),
+        buffer.size());
+}
+
+/// @see sendto
+export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std::byte> bytes,
+                                          const OsAddress& peer) noexcept {
+    return os::check_count(
+        ::sendto(handle, data_of(bytes), clamp(bytes.size()), 0, peer.get(), peer.length));
+}
+
+/// The buffers as Winsock takes them.
+template <class Slice> std::span<::WSABUF> buffers_of(std::span<const Slice> buffers) noexcept {
+    // RawBuffer, all that a slice holds, has WSABUF's layout. Winsock does not write to the array.
+    return {reinterpret_cast<::WSABUF*>(const_cast<Slice*>(buffers.data())), buffers.size()};
+}
+
+/// @see WSARecv
+export inline Result<std::size_t> receive_vectored(RawHandle handle,
+                                                   std::span<const IoSliceMut> buffers) noexcept {
+    const auto native = buffers_of(buffers);
+    if (native.empty()) return std::size_t{0};
+    ::DWORD count = 0;
+    ::DWORD flags = 0;
+    auto done = os::check(::WSARecv(handle, native.data(), static_cast<::DWORD>(native.size()), &count, &flags,
+                                    nullptr, nullptr));
+    if (!done) return std::unexpected(done.error());
+    return std::size_t{count};
+}
+
+/// @see WSASend
+export inline Result<std::size_t> send_vectored(RawHandle handle, std::span<const IoSlice> buffers) noexcept {
+    const auto native = buffers_of(buffers);
+    if (native.empty()) return std::size_t{0};
+    ::DWORD count = 0;
+    auto done = os::check(::WSASend(handle, native.data(), static_cast<::DWORD>(native.size()), &count, 0,
+                                    nullptr, nullptr));
+    if (!done) return std::unexpected(done.error());
+    return std::size_t{count};
+}
+
+/// @see shutdown
+export inline Result<> shut_down(RawHandle handle, Shutdown how) noexcept {
+    const int native = how == Shutdown::read ? SD_RECEIVE : how == Shutdown::write ? SD_SEND : SD_BOTH;
+    return os::check(::shutdown(handle, native));
+}
+
+/// Begins to connect. Errors: the OS's own. @see connect
+export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) noexcept {
+    auto started = os::check(::connect(handle, peer.get(), peer.length));
+    if (!started && started.error().value() == WSAEWOULDBLOCK) return {};
+    return started;
+}
+
+/// True once an attempt to connect is over. WSAPoll would not tell of a failure before Windows 10, 2004.
+/// @see select
+export inline bool connect_has_ended(RawHandle handle) noexcept {
+    ::fd_set connected;
+    FD_ZERO(&connected);
+    FD_SET(handle, &connected);
+    ::fd_set failed = connected;
+    ::timeval at_once{};
+    return ::select(0, nullptr, &connected, &failed, &at_once) == 1;
+}
+
+/// Sets the peer of a datagram socket, of which alone refusals are reported then. @see connect
+export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer) noexcept {
+    auto connected = os::check(::connect(handle, peer.get(), peer.length));
+    if (connected) os::report_refusals(handle, true);
+    return connected;
+}
+
+/// Before a listener is bound: nothing. Its address can be had while an earlier one's connections linger, and SO_REUSEADDR would
+/// let it take the place of one that still listens.
+export inline Result<> prepare_listener(RawHandle) noexcept { return {}; }
+
+/// There is nothing like SO_REUSEPORT.
+export inline Result<> set_reuse_port(RawHandle, bool) noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+export inline Result<bool> reuse_port(RawHandle) noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+
+/// SO_LINGER, in seconds.
+export inline constexpr int linger_option = SO_LINGER;
+
+/// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which Winsock takes as 32 bits.
+export inline Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {
+    return set_option<::DWORD>(handle, IPPROTO_IP, name, value);
+}
+export inline Result<std::uint8_t> get_multicast_option(RawHandle handle, int name) noexcept {
+    const auto value = get_option<::DWORD>(handle, IPPROTO_IP, name);
+    if (!value) return std::unexpected(value.error());
+    return static_cast<std::uint8_t>(*value);
+}
+
+} // namespace mio::net

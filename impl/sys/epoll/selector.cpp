@@ -27,23 +27,22 @@ import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
+import mio.sys.epoll.calls;
 import mio.sys.selector_id;
 import mio.sys.wakers;
 
 namespace mio::sys::epoll {
 namespace {
 
-// `decode` for every combination of the flags it reads, so that an event costs a look-up and no branches.
-// The index packs EPOLLRDHUP beside the five low flags.
-constexpr std::size_t table_index(std::uint32_t events) noexcept {
-    return (events & 0x1f) | (events & EPOLLRDHUP) >> 8;
-}
+// `decode` for every combination of the flags that are asked for or come unasked, so that an event costs a look-up and
+// no branches. The index folds EPOLLRDHUP beside the five low flags, and no other flag is ever reported.
+constexpr std::size_t table_index(std::uint32_t events) noexcept { return (events | events >> 8) & 0x3f; }
 static_assert((EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP) == 0x1f && EPOLLRDHUP >> 8 == 0x20);
 
 constexpr auto readiness_table = [] {
-    std::array<Readiness, 64> table{};
+    std::array<std::uint64_t, 64> table{};
     for (std::uint32_t index = 0; index < table.size(); ++index) {
-        table[index] = decode((index & 0x1f) | (index & 0x20) << 8);
+        table[index] = Event::pack(decode((index & 0x1f) | (index & 0x20) << 8));
     }
     return table;
 }();
@@ -59,14 +58,19 @@ Result<std::uint32_t> encode(Interest interest, Trigger trigger) noexcept {
     return events;
 }
 
-Result<> control(RawHandle epoll, int operation, RawHandle handle, Token token, Interest interest,
-                 Trigger trigger) noexcept {
+std::unexpected<std::error_code> fail(int answer) noexcept {
+    return std::unexpected(std::error_code(-answer, std::system_category()));
+}
+
+Result<> change(RawHandle epoll, int operation, RawHandle handle, Token token, Interest interest,
+                Trigger trigger) noexcept {
     const auto events = encode(interest, trigger);
     if (!events) return std::unexpected(events.error());
     ::epoll_event record{};
     record.events = *events;
     record.data.u64 = token.value;
-    return os::check(::epoll_ctl(epoll, operation, handle, &record));
+    if (const int answer = control(epoll, operation, handle, &record); answer < 0) return fail(answer);
+    return {};
 }
 
 // Whole milliseconds, rounded up, for a kernel that cannot count finer.
@@ -77,28 +81,39 @@ int to_milliseconds(std::chrono::nanoseconds timeout) noexcept {
 
 std::atomic<bool> has_pwait2 = true;
 
-// The C library has no wrapper everywhere; the kernel's own time structure has 64-bit members everywhere.
+// The C library has no wrapper everywhere; the kernel's own time structure has 64-bit members everywhere. Answers a
+// negative `errno` value for a failure.
 int wait_precisely(RawHandle epoll, ::epoll_event* records, int capacity,
                    std::chrono::nanoseconds timeout) noexcept {
     struct {
         std::int64_t seconds;
         std::int64_t nanoseconds;
     } const limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
-    return static_cast<int>(
-        ::syscall(SYS_epoll_pwait2, epoll, records, capacity, &limit, nullptr, std::size_t{0}));
+    const auto count = ::syscall(SYS_epoll_pwait2, epoll, records, capacity, &limit, nullptr, std::size_t{0});
+    return count == -1 ? -errno : static_cast<int>(count);
 }
 
 int wait_for(RawHandle epoll, ::epoll_event* records, int capacity,
              std::chrono::nanoseconds timeout) noexcept {
-    if (timeout.count() <= 0) return ::epoll_wait(epoll, records, capacity, 0);
+    if (timeout.count() <= 0) return wait(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const int count = wait_precisely(epoll, records, capacity, timeout);
         // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox from before it.
-        if (count != -1 || (errno != ENOSYS && errno != EPERM)) return count;
+        if (count != -ENOSYS && count != -EPERM) return count;
         has_pwait2.store(false, std::memory_order_relaxed);
     }
-    return ::epoll_wait(epoll, records, capacity, to_milliseconds(timeout));
+    return wait(epoll, records, capacity, to_milliseconds(timeout));
 }
+
+::epoll_event* records_of(Events& events) noexcept {
+    return reinterpret_cast<::epoll_event*>(events.records());
+}
+
+// More than the kernel takes, or none, is the kernel's to refuse: so the usual case has nothing to ask.
+int capacity_of(const Events& events) noexcept { return static_cast<int>(events.capacity()); }
+
+// What it takes at the most, EP_MAX_EVENTS.
+constexpr std::size_t most = INT_MAX / sizeof(::epoll_event);
 
 } // namespace
 
@@ -111,43 +126,65 @@ Result<Selector::Parts> Selector::open() noexcept {
 Selector::Selector(Parts&& parts) noexcept : epoll_(std::move(parts.epoll)), id_(next_selector_id()) {}
 
 Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    const int code = timeout ? wait_for(events, *timeout) : wait(events);
+    if (code == 0) return {};
     events.clear();
-    auto* records = reinterpret_cast<::epoll_event*>(events.records());
-    const auto capacity =
-        std::min<std::size_t>(events.capacity(), INT_MAX / sizeof(::epoll_event)); // EP_MAX_EVENTS
-    const int count = timeout ? wait_for(epoll_.get(), records, static_cast<int>(capacity), *timeout)
-                              : ::epoll_wait(epoll_.get(), records, static_cast<int>(capacity), -1);
-    if (count == -1) [[unlikely]]
-        return std::unexpected(os::last_error());
-    for (const auto* record = records; record != records + count; ++record) {
+    return std::unexpected(std::error_code(code, std::system_category()));
+}
+
+// What a busy loop goes through: it calls nothing and saves no registers.
+int Selector::wait(Events& events) noexcept {
+    const int count = epoll::wait(epoll_.get(), records_of(events), capacity_of(events), -1);
+    if (count < 0) [[unlikely]]
+        return fail_to_wait(events, std::nullopt, -count);
+    return take(events, count);
+}
+
+int Selector::wait_for(Events& events, std::chrono::nanoseconds timeout) noexcept {
+    const int count = epoll::wait_for(epoll_.get(), records_of(events), capacity_of(events), timeout);
+    if (count < 0) [[unlikely]]
+        return fail_to_wait(events, timeout, -count);
+    return take(events, count);
+}
+
+// Tries again with as many as the kernel takes, if that was what it refused.
+int Selector::fail_to_wait(Events& events, std::optional<std::chrono::nanoseconds> timeout, int code) noexcept {
+    if (code != EINVAL || events.capacity() <= most) return code;
+    constexpr int capacity = static_cast<int>(most);
+    const int count = timeout ? epoll::wait_for(epoll_.get(), records_of(events), capacity, *timeout)
+                              : epoll::wait(epoll_.get(), records_of(events), capacity, -1);
+    return count < 0 ? -count : take(events, count);
+}
+
+int Selector::take(Events& events, int count) noexcept {
+    const auto* record = records_of(events);
+    auto left = static_cast<unsigned>(count);
+    for (auto* event = events.fill(left); left != 0; --left, ++event, ++record) {
         const std::uint32_t flags = record->events;
-        events.push(Event(Token{static_cast<std::size_t>(record->data.u64)},
-                          readiness_table[table_index(flags)], flags));
+        *event = Event(Token{static_cast<std::size_t>(record->data.u64)}, readiness_table[table_index(flags)],
+                       flags);
     }
-    // A user's source may share a waker's token and be taken for it.
-    wakers_.settle([&events](std::uint64_t token) {
-        return std::ranges::any_of(events, [token](const Event& event) {
-            return event.token().value == token && event.raw_flags() == EPOLLIN;
-        });
-    });
-    return {};
+    if (wakers_.has_pending()) [[unlikely]]
+        return settle(events);
+    return 0;
 }
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
                                     Trigger trigger) noexcept {
-    if (auto added = control(epoll_.get(), EPOLL_CTL_ADD, handle, token, interest, trigger); !added) {
+    if (auto added = change(epoll_.get(), EPOLL_CTL_ADD, handle, token, interest, trigger); !added) [[unlikely]]
         return std::unexpected(added.error());
-    }
     return id_;
 }
 
 Result<> Selector::modify(RawHandle handle, std::uint64_t, Token token, Interest interest,
                           Trigger trigger) noexcept {
-    return control(epoll_.get(), EPOLL_CTL_MOD, handle, token, interest, trigger);
+    return change(epoll_.get(), EPOLL_CTL_MOD, handle, token, interest, trigger);
 }
 
 Result<> Selector::remove(RawHandle handle, std::uint64_t) noexcept {
-    return os::check(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, handle, nullptr));
+    if (const int answer = control(epoll_.get(), EPOLL_CTL_DEL, handle, nullptr); answer < 0) [[unlikely]]
+        return fail(answer);
+    return {};
 }
 
 } // namespace mio::sys::epoll

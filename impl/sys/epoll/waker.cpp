@@ -1,5 +1,8 @@
 module;
 
+#include <sys/epoll.h>
+
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <expected>
@@ -10,6 +13,7 @@ module;
 module mio.sys.epoll;
 
 import mio.core.error;
+import mio.core.event;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.os.wakeup;
@@ -33,6 +37,17 @@ Result<> Waker::wake() noexcept {
     auto signalled = os::signal(eventfd_, {});
     if (!signalled) fail();
     return signalled;
+}
+
+// Answers 0, so that `take` can end with it.
+int Selector::settle(const Events& events) noexcept {
+    // A user's source may share a waker's token and be taken for it.
+    wakers_.settle([&events](std::uint64_t token) {
+        return std::ranges::any_of(events, [token](const Event& event) {
+            return event.token().value == token && event.raw_flags() == EPOLLIN;
+        });
+    });
+    return 0;
 }
 
 } // namespace mio::sys::epoll

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "differences.hpp"
 #include "support.hpp"
 
 using namespace test;
@@ -25,4 +26,12 @@ TEST(Poll, IsWatchableByAnotherPoll) {
     outer.expect({{Token{77}, Interest::readable}});
     inner.expect({{Token{2}, Interest::readable}});
     ASSERT_TRUE(ok(outer.registry().remove(nested)));
+}
+
+TEST(Poll, HasADescriptorThatChildrenDoNotInherit) {
+    const Loop loop;
+    EXPECT_EQ(loop.poll.raw_fd() != mio::invalid_handle, differences.has_a_descriptor);
+    if (!differences.has_a_descriptor) return;
+    EXPECT_TRUE(is_close_on_exec(loop.poll.raw_fd()));
+    EXPECT_EQ(loop.poll.raw_fd(), loop.registry().raw_fd());
 }

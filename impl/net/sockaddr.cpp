@@ -1,0 +1,192 @@
+module;
+
+#include "sockets.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+module mio.net.sockaddr;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.net.address;
+import mio.net.local;
+import mio.os;
+
+namespace mio::net {
+namespace {
+
+// On BSD and Apple an address tells its own length.
+template <class Native> void set_length(Native& native, std::size_t length) noexcept {
+    const auto byte = static_cast<std::uint8_t>(length);
+    if constexpr (requires { native.sin_len; }) native.sin_len = byte;
+    if constexpr (requires { native.sin6_len; }) native.sin6_len = byte;
+    if constexpr (requires { native.sun_len; }) native.sun_len = byte;
+}
+
+} // namespace
+
+OsAddress to_os(const SocketAddress& address) noexcept {
+    OsAddress result;
+    const IpAddress ip = address.ip();
+    if (ip.is_v4()) {
+        ::sockaddr_in native{};
+        set_length(native, sizeof native);
+        native.sin_family = AF_INET;
+        native.sin_port = htons(address.port());
+        std::memcpy(&native.sin_addr, ip.bytes().data(), sizeof native.sin_addr);
+        std::memcpy(&result.storage, &native, sizeof native);
+        result.length = sizeof native;
+    } else {
+        ::sockaddr_in6 native{};
+        set_length(native, sizeof native);
+        native.sin6_family = AF_INET6;
+        native.sin6_port = htons(address.port());
+        native.sin6_flowinfo = htonl(address.flow_info());
+        std::memcpy(&native.sin6_addr, ip.bytes().data(), sizeof native.sin6_addr);
+        native.sin6_scope_id = address.scope_id();
+        std::memcpy(&result.storage, &native, sizeof native);
+        result.length = sizeof native;
+    }
+    return result;
+}
+
+Result<SocketAddress> from_os(const OsAddress& address) noexcept {
+    if (address.size() >= sizeof(::sockaddr_in) && address.storage.ss_family == AF_INET) {
+        ::sockaddr_in native;
+        std::memcpy(&native, &address.storage, sizeof native);
+        std::uint8_t bytes[4];
+        std::memcpy(bytes, &native.sin_addr, sizeof bytes);
+        return SocketAddress(IpAddress::v4(bytes[0], bytes[1], bytes[2], bytes[3]), ntohs(native.sin_port));
+    }
+    if (address.size() >= sizeof(::sockaddr_in6) && address.storage.ss_family == AF_INET6) {
+        ::sockaddr_in6 native;
+        std::memcpy(&native, &address.storage, sizeof native);
+        std::uint8_t bytes[16];
+        std::memcpy(bytes, &native.sin6_addr, sizeof bytes);
+        return SocketAddress(IpAddress::v6(bytes), ntohs(native.sin6_port), ntohl(native.sin6_flowinfo),
+                             native.sin6_scope_id);
+    }
+    return std::unexpected(make_error_code(Errc::invalid_address));
+}
+
+OsAddress to_os(const UnixAddress& address) noexcept {
+    ::sockaddr_un native{};
+    native.sun_family = AF_UNIX;
+    std::size_t length = offsetof(::sockaddr_un, sun_path);
+    if (const auto path = address.path()) {
+        std::ranges::copy(*path, native.sun_path);
+        // A path that fills the room, as only a foreign socket has, does without its NUL.
+        length += std::min(path->size() + 1, sizeof native.sun_path);
+    } else if (const auto name = address.abstract_name()) {
+        std::ranges::copy(*name, native.sun_path + 1);
+        length += 1 + name->size();
+    }
+    set_length(native, length);
+    OsAddress result;
+    std::memcpy(&result.storage, &native, sizeof native);
+    result.length = static_cast<::socklen_t>(length);
+    return result;
+}
+
+UnixAddress unix_from_os(const OsAddress& address) noexcept {
+    constexpr std::size_t begin = offsetof(::sockaddr_un, sun_path);
+    // A sender that was never bound has an address of length 0, whose family was not filled in. One whose path fills
+    // sun_path and has no NUL is reported by Linux as one byte longer than the structure.
+    const std::size_t end = std::min(address.size(), sizeof(::sockaddr_un));
+    if (end <= begin || address.storage.ss_family != AF_UNIX) return UnixAddress::unnamed();
+    return UnixAddress::from_kernel({reinterpret_cast<const char*>(&address.storage) + begin, end - begin});
+}
+
+int family_of(const SocketAddress& address) noexcept { return address.ip().is_v4() ? AF_INET : AF_INET6; }
+
+namespace {
+
+using AddressGetter = decltype(&::getsockname);
+
+Result<OsAddress> address_of(RawHandle handle, AddressGetter get) noexcept {
+    OsAddress address;
+    if (auto got = os::check(get(handle, address.get(), &address.length)); !got)
+        return std::unexpected(got.error());
+    return address;
+}
+
+Result<SocketAddress> ip_address_of(RawHandle handle, AddressGetter get) noexcept {
+    const auto address = address_of(handle, get);
+    if (!address) return std::unexpected(address.error());
+    return from_os(*address);
+}
+
+Result<UnixAddress> unix_address_of(RawHandle handle, AddressGetter get) noexcept {
+    const auto address = address_of(handle, get);
+    if (!address) return std::unexpected(address.error());
+    return unix_from_os(*address);
+}
+
+} // namespace
+
+Result<SocketAddress> local_address_of(RawHandle handle) noexcept {
+    return ip_address_of(handle, ::getsockname);
+}
+Result<SocketAddress> peer_address_of(RawHandle handle) noexcept {
+    return ip_address_of(handle, ::getpeername);
+}
+Result<UnixAddress> unix_local_address_of(RawHandle handle) noexcept {
+    return unix_address_of(handle, ::getsockname);
+}
+Result<UnixAddress> unix_peer_address_of(RawHandle handle) noexcept {
+    return unix_address_of(handle, ::getpeername);
+}
+
+Result<> set_flag(RawHandle handle, int level, int name, bool on) noexcept {
+    return set_option<int>(handle, level, name, on ? 1 : 0);
+}
+
+Result<bool> get_flag(RawHandle handle, int level, int name) noexcept {
+    const auto value = get_option<int>(handle, level, name);
+    if (!value) return std::unexpected(value.error());
+    return *value != 0;
+}
+
+Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept {
+    if (count > INT_MAX) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    return set_option<int>(handle, level, name, static_cast<int>(count));
+}
+
+Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept {
+    const auto value = get_option<int>(handle, level, name);
+    if (!value) return std::unexpected(value.error());
+    return static_cast<std::uint32_t>(*value);
+}
+
+Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
+    const auto address = address_of(handle, ::getsockname);
+    if (!address) return std::unexpected(address.error());
+    if (address->storage.ss_family != AF_INET6) return set_count(handle, IPPROTO_IP, IP_TTL, hops);
+    // Linux would take 0, with which no packet gets anywhere.
+    if (hops == 0 || hops > 255) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (auto set = set_count(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops); !set) return set;
+    // For the packets to IPv4 peers that an IPv6 socket may have. Not all systems let it have that option.
+    [[maybe_unused]] const auto ignored = set_count(handle, IPPROTO_IP, IP_TTL, hops);
+    return {};
+}
+
+Result<std::uint32_t> get_hops(RawHandle handle) noexcept {
+    constexpr std::uint32_t usual = 64; // what these kernels begin with
+    const auto address = address_of(handle, ::getsockname);
+    if (!address) return std::unexpected(address.error());
+    if (address->storage.ss_family != AF_INET6) return get_count(handle, IPPROTO_IP, IP_TTL);
+    const auto hops = get_option<int>(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS);
+    if (!hops) return std::unexpected(hops.error());
+    // BSD and Apple answer -1 as long as nobody has set it.
+    return *hops < 0 ? usual : static_cast<std::uint32_t>(*hops);
+}
+
+} // namespace mio::net

@@ -1,0 +1,88 @@
+/// @file
+/// What the bodies of all sockets share: addresses as the OS has them, and options. For bodies only.
+
+module;
+
+#include "sockets.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <type_traits>
+
+export module mio.net.sockaddr;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.net.address;
+import mio.net.local;
+import mio.os;
+
+namespace mio::net {
+
+/// An address as the OS takes and gives it. Only the first `length` bytes mean anything, once they are filled in;
+/// clearing all of them would cost more than the rest of a receiving call.
+export struct OsAddress {
+    ::sockaddr_storage storage;
+    ::socklen_t length = sizeof(::sockaddr_storage);
+
+    [[nodiscard]] ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
+    [[nodiscard]] const ::sockaddr* get() const noexcept {
+        return reinterpret_cast<const ::sockaddr*>(&storage);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(length); }
+};
+
+export OsAddress to_os(const SocketAddress&) noexcept;
+
+/// Errors: `Errc::invalid_address` for any family but IPv4 and IPv6.
+export Result<SocketAddress> from_os(const OsAddress&) noexcept;
+
+export OsAddress to_os(const UnixAddress&) noexcept;
+
+/// What is no Unix address is unnamed.
+export UnixAddress unix_from_os(const OsAddress&) noexcept;
+
+/// The family of socket that can use `address`.
+export int family_of(const SocketAddress& address) noexcept;
+
+/// @see getsockname(2)
+export Result<SocketAddress> local_address_of(RawHandle) noexcept;
+export Result<UnixAddress> unix_local_address_of(RawHandle) noexcept;
+/// @see getpeername(2)
+export Result<SocketAddress> peer_address_of(RawHandle) noexcept;
+export Result<UnixAddress> unix_peer_address_of(RawHandle) noexcept;
+
+/// @see setsockopt(2)
+export template <class T>
+Result<> set_option(RawHandle handle, int level, int name, const T& value) noexcept {
+    static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>, "as the OS lays it out");
+    return os::check(::setsockopt(handle, level, name, reinterpret_cast<const char*>(&value), sizeof value));
+}
+
+/// @see getsockopt(2)
+export template <class T> Result<T> get_option(RawHandle handle, int level, int name) noexcept {
+    static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>, "as the OS lays it out");
+    T value{};
+    ::socklen_t length = sizeof value;
+    const int answer = ::getsockopt(handle, level, name, reinterpret_cast<char*>(&value), &length);
+    if (auto got = os::check(answer); !got) return std::unexpected(got.error());
+    return value;
+}
+
+/// For options that are on or off.
+export Result<> set_flag(RawHandle handle, int level, int name, bool on) noexcept;
+export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
+
+/// For options that count something. Errors: `std::errc::invalid_argument` when the OS's `int` cannot hold
+/// it.
+export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
+export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
+
+/// How many routers a packet passes at the most, by whatever option the socket's family has for that. Errors:
+/// `std::errc::invalid_argument` unless from 1 to 255; the OS's own.
+export Result<> set_hops(RawHandle, std::uint32_t hops) noexcept;
+export Result<std::uint32_t> get_hops(RawHandle) noexcept;
+
+} // namespace mio::net

@@ -1,0 +1,27 @@
+module;
+
+#include "sockets.hpp"
+
+#include <expected>
+#include <system_error>
+
+module mio.net.socket;
+
+import mio.core.error;
+import mio.core.source;
+import mio.core.types;
+import mio.net.sockaddr;
+
+namespace mio::net {
+
+Result<std::error_code> Socket::take_error() const noexcept {
+    const auto error = get_option<int>(raw(), SOL_SOCKET, SO_ERROR);
+    if (!error) return std::unexpected(error.error());
+    if (*error == 0) return std::error_code();
+    const std::error_code taken(*error, os_category());
+    // As if an operation had failed with it, so that a backend that reported this error may report the next one.
+    static_cast<void>(try_io(Interest::readable, [taken]() -> Result<> { return std::unexpected(taken); }));
+    return taken;
+}
+
+} // namespace mio::net

@@ -1,0 +1,53 @@
+module;
+
+#include "sockets.hpp"
+
+#include <cstdint>
+#include <expected>
+#include <system_error>
+#include <utility>
+
+module mio.net.tcp;
+
+import mio.core.error;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.net.address;
+import mio.net.sockaddr;
+import mio.net.sockio;
+import mio.os.open;
+
+namespace mio::net {
+
+Result<TcpListener> TcpListener::bind(const SocketAddress& address) {
+    constexpr int usual_backlog = 128;
+    return bind(address, usual_backlog);
+}
+
+Result<TcpListener> TcpListener::bind(const SocketAddress& address, int backlog) {
+    auto socket = address.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6();
+    if (!socket) return std::unexpected(socket.error());
+    if (auto prepared = prepare_listener(socket->raw()); !prepared) return std::unexpected(prepared.error());
+    if (auto bound = socket->bind(address); !bound) return std::unexpected(bound.error());
+    return std::move(*socket).listen(backlog);
+}
+
+Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept {
+    return try_io(Interest::readable, [this]() -> Result<std::pair<TcpStream, SocketAddress>> {
+        OsAddress peer;
+        auto handle = os::accept_socket(raw(), peer.get(), &peer.length);
+        if (!handle) return std::unexpected(handle.error());
+        // So BSD and Apple hand out a connection that is gone again.
+        if (peer.length == 0) return std::unexpected(std::make_error_code(std::errc::connection_aborted));
+        auto address = from_os(peer);
+        if (!address) return std::unexpected(address.error());
+        return std::pair(TcpStream::from_raw(handle->take()), *address);
+    });
+}
+
+Result<SocketAddress> TcpListener::local_address() const noexcept { return local_address_of(raw()); }
+
+Result<> TcpListener::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
+Result<std::uint32_t> TcpListener::ttl() const noexcept { return get_hops(raw()); }
+
+} // namespace mio::net

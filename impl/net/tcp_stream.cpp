@@ -1,0 +1,65 @@
+module;
+
+#include "sockets.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <system_error>
+#include <utility>
+
+module mio.net.tcp;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.types;
+import mio.net.address;
+import mio.net.sockaddr;
+import mio.net.socket;
+import mio.net.sockio;
+
+namespace mio::net {
+
+Result<TcpStream> TcpStream::connect(const SocketAddress& peer) {
+    auto socket = peer.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6();
+    if (!socket) return std::unexpected(socket.error());
+    return std::move(*socket).connect(peer);
+}
+
+Result<bool> TcpStream::finish_connect() const noexcept {
+    const auto pending = take_error();
+    if (!pending) return std::unexpected(pending.error());
+    if (*pending) return std::unexpected(*pending);
+    const auto peer = peer_address();
+    if (peer) return true;
+    // Not connected: not yet, or not any more because somebody took the error already.
+    if (peer.error() == std::errc::not_connected && !connect_has_ended(raw())) return false;
+    return std::unexpected(peer.error());
+}
+
+Result<std::size_t> TcpStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
+    return try_io(Interest::readable, [&] { return receive_vectored(raw(), buffers); });
+}
+
+Result<std::size_t> TcpStream::peek(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable, [&] { return receive(raw(), buffer, MSG_PEEK); });
+}
+
+Result<std::size_t> TcpStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {
+    return try_io(Interest::writable, [&] { return send_vectored(raw(), buffers); });
+}
+
+Result<> TcpStream::shutdown(Shutdown how) const noexcept { return shut_down(raw(), how); }
+
+Result<> TcpStream::set_nodelay(bool on) const noexcept {
+    return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on);
+}
+Result<bool> TcpStream::nodelay() const noexcept { return get_flag(raw(), IPPROTO_TCP, TCP_NODELAY); }
+Result<> TcpStream::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
+Result<std::uint32_t> TcpStream::ttl() const noexcept { return get_hops(raw()); }
+
+Result<SocketAddress> TcpStream::peer_address() const noexcept { return peer_address_of(raw()); }
+Result<SocketAddress> TcpStream::local_address() const noexcept { return local_address_of(raw()); }
+
+} // namespace mio::net

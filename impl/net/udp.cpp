@@ -1,0 +1,185 @@
+module;
+
+#include "sockets.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <span>
+#include <system_error>
+#include <utility>
+
+module mio.net.udp;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.net.address;
+import mio.net.offload;
+import mio.net.sockaddr;
+import mio.net.socket;
+import mio.net.sockio;
+import mio.os;
+import mio.os.open;
+
+namespace mio::net {
+namespace {
+
+Result<std::pair<std::size_t, SocketAddress>>
+receive_with_sender(RawHandle handle, std::span<std::byte> buffer, int flags) noexcept {
+    OsAddress sender;
+    const auto count = net::receive_from(handle, buffer, flags, sender);
+    if (!count) return std::unexpected(count.error());
+    const auto address = from_os(sender);
+    if (!address) return std::unexpected(address.error());
+    return std::pair(*count, *address);
+}
+
+Result<> change_membership_v4(RawHandle handle, int option, IpAddress group,
+                              IpAddress interface_address) noexcept {
+    if (!group.is_v4() || !interface_address.is_v4())
+        return std::unexpected(make_error_code(Errc::invalid_address));
+    ::ip_mreq request{};
+    std::memcpy(&request.imr_multiaddr, group.bytes().data(), sizeof request.imr_multiaddr);
+    std::memcpy(&request.imr_interface, interface_address.bytes().data(), sizeof request.imr_interface);
+    return set_option(handle, IPPROTO_IP, option, request);
+}
+
+Result<> change_membership_v6(RawHandle handle, int option, IpAddress group,
+                              std::uint32_t interface_index) noexcept {
+    if (!group.is_v6()) return std::unexpected(make_error_code(Errc::invalid_address));
+    ::ipv6_mreq request{};
+    std::memcpy(&request.ipv6mr_multiaddr, group.bytes().data(), sizeof request.ipv6mr_multiaddr);
+    request.ipv6mr_interface = interface_index;
+    return set_option(handle, IPPROTO_IPV6, option, request);
+}
+
+} // namespace
+
+Result<UdpSocket> UdpSocket::v4() {
+    auto handle = os::open_socket(AF_INET, SOCK_DGRAM);
+    if (!handle) return std::unexpected(handle.error());
+    return UdpSocket(handle->take());
+}
+
+Result<UdpSocket> UdpSocket::v6() {
+    auto handle = os::open_socket(AF_INET6, SOCK_DGRAM);
+    if (!handle) return std::unexpected(handle.error());
+    return UdpSocket(handle->take());
+}
+
+Result<UdpSocket> UdpSocket::bind(const SocketAddress& address) {
+    auto socket = address.ip().is_v4() ? v4() : v6();
+    if (!socket) return socket;
+    if (auto bound = socket->bind_to(address); !bound) return std::unexpected(bound.error());
+    return socket;
+}
+
+Result<> UdpSocket::bind_to(const SocketAddress& address) const noexcept {
+    const OsAddress native = to_os(address);
+    return os::check(::bind(raw(), native.get(), native.length));
+}
+
+Result<> UdpSocket::connect(const SocketAddress& peer) const noexcept {
+    return connect_datagrams(raw(), to_os(peer));
+}
+
+Result<std::size_t> UdpSocket::send_to(std::span<const std::byte> bytes,
+                                       const SocketAddress& peer) const noexcept {
+    return try_io(Interest::writable, [&] { return net::send_to(raw(), bytes, to_os(peer)); });
+}
+
+Result<std::pair<std::size_t, SocketAddress>>
+UdpSocket::receive_from(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable, [&] { return receive_with_sender(raw(), buffer, 0); });
+}
+
+Result<std::pair<std::size_t, SocketAddress>>
+UdpSocket::peek_from(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable, [&] { return receive_with_sender(raw(), buffer, MSG_PEEK); });
+}
+
+Result<std::size_t> UdpSocket::send(std::span<const std::byte> bytes) const noexcept {
+    return try_io(Interest::writable, [&] { return net::send(raw(), bytes); });
+}
+
+Result<std::size_t> UdpSocket::receive(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable, [&] { return receive_datagram(raw(), buffer); });
+}
+
+Result<std::size_t> UdpSocket::peek(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable, [&] { return receive_datagram(raw(), buffer, MSG_PEEK); });
+}
+
+Result<> UdpSocket::set_broadcast(bool on) const noexcept {
+    return set_flag(raw(), SOL_SOCKET, SO_BROADCAST, on);
+}
+Result<bool> UdpSocket::broadcast() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_BROADCAST); }
+Result<> UdpSocket::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
+Result<std::uint32_t> UdpSocket::ttl() const noexcept { return get_hops(raw()); }
+
+Result<> UdpSocket::set_multicast_loop_v4(bool on) const noexcept {
+    return set_multicast_option(raw(), IP_MULTICAST_LOOP, on ? 1 : 0);
+}
+Result<bool> UdpSocket::multicast_loop_v4() const noexcept {
+    const auto value = get_multicast_option(raw(), IP_MULTICAST_LOOP);
+    if (!value) return std::unexpected(value.error());
+    return *value != 0;
+}
+Result<> UdpSocket::set_multicast_ttl_v4(std::uint32_t hops) const noexcept {
+    if (hops > 255) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    return set_multicast_option(raw(), IP_MULTICAST_TTL, static_cast<std::uint8_t>(hops));
+}
+Result<std::uint32_t> UdpSocket::multicast_ttl_v4() const noexcept {
+    const auto value = get_multicast_option(raw(), IP_MULTICAST_TTL);
+    if (!value) return std::unexpected(value.error());
+    return *value;
+}
+Result<> UdpSocket::set_multicast_loop_v6(bool on) const noexcept {
+    return set_flag(raw(), IPPROTO_IPV6, IPV6_MULTICAST_LOOP, on);
+}
+Result<bool> UdpSocket::multicast_loop_v6() const noexcept {
+    return get_flag(raw(), IPPROTO_IPV6, IPV6_MULTICAST_LOOP);
+}
+
+Result<> UdpSocket::join_multicast_v4(IpAddress group, IpAddress interface_address) const noexcept {
+    return change_membership_v4(raw(), IP_ADD_MEMBERSHIP, group, interface_address);
+}
+Result<> UdpSocket::leave_multicast_v4(IpAddress group, IpAddress interface_address) const noexcept {
+    return change_membership_v4(raw(), IP_DROP_MEMBERSHIP, group, interface_address);
+}
+Result<> UdpSocket::join_multicast_v6(IpAddress group, std::uint32_t interface_index) const noexcept {
+    return change_membership_v6(raw(), IPV6_JOIN_GROUP, group, interface_index);
+}
+Result<> UdpSocket::leave_multicast_v6(IpAddress group, std::uint32_t interface_index) const noexcept {
+    return change_membership_v6(raw(), IPV6_LEAVE_GROUP, group, interface_index);
+}
+
+Result<> UdpSocket::set_only_v6(bool on) const noexcept {
+    return set_flag(raw(), IPPROTO_IPV6, IPV6_V6ONLY, on);
+}
+Result<bool> UdpSocket::only_v6() const noexcept { return get_flag(raw(), IPPROTO_IPV6, IPV6_V6ONLY); }
+Result<> UdpSocket::set_reuse_address(bool on) const noexcept {
+    return set_flag(raw(), SOL_SOCKET, SO_REUSEADDR, on);
+}
+Result<bool> UdpSocket::reuse_address() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEADDR); }
+Result<> UdpSocket::set_reuse_port(bool on) const noexcept {
+    return net::set_reuse_port(raw(), on);
+}
+Result<bool> UdpSocket::reuse_port() const noexcept { return net::reuse_port(raw()); }
+
+Result<> UdpSocket::set_segment_size(std::uint16_t bytes) const noexcept {
+    return net::set_segment_size(raw(), bytes);
+}
+Result<std::uint16_t> UdpSocket::segment_size() const noexcept { return net::segment_size(raw()); }
+Result<> UdpSocket::set_receive_offload(bool on) const noexcept {
+    return net::set_receive_offload(raw(), on);
+}
+Result<bool> UdpSocket::receive_offload() const noexcept { return net::receive_offload(raw()); }
+
+Result<SocketAddress> UdpSocket::local_address() const noexcept { return local_address_of(raw()); }
+Result<SocketAddress> UdpSocket::peer_address() const noexcept { return peer_address_of(raw()); }
+
+} // namespace mio::net

@@ -1,0 +1,52 @@
+module;
+
+#include "sockets.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+module mio.net.local;
+
+import mio.core.error;
+
+namespace mio::net {
+namespace {
+
+constexpr std::size_t room = sizeof(::sockaddr_un::sun_path);
+static_assert(room <= UnixAddress::max_size);
+
+} // namespace
+
+UnixAddress::UnixAddress(Kind kind, std::string_view text) noexcept
+    : kind_(kind), size_(static_cast<std::uint8_t>(text.size())) {
+    std::ranges::copy(text, bytes_.begin());
+}
+
+Result<UnixAddress> UnixAddress::from_path(std::string_view path) noexcept {
+    if (path.empty()) return std::unexpected(make_error_code(Errc::invalid_address));
+    if (path.contains('\0')) return std::unexpected(make_error_code(Errc::interior_nul));
+    if (path.size() >= room)
+        return std::unexpected(make_error_code(Errc::path_too_long)); // it ends in a NUL there
+    return UnixAddress(Kind::path, path);
+}
+
+std::string UnixAddress::to_string() const {
+    if (kind_ == Kind::unnamed) return "(unnamed)";
+    std::string result = kind_ == Kind::abstract_name ? "@" : "";
+    for (const char c : text()) {
+        if (const auto byte = static_cast<unsigned char>(c); byte < 0x20 || byte == 0x7f) {
+            constexpr std::string_view digits = "0123456789abcdef";
+            result += {'\\', 'x', digits[byte >> 4], digits[byte & 0xf]};
+        } else {
+            result += c;
+        }
+    }
+    return result;
+}
+
+} // namespace mio::net

@@ -1,0 +1,51 @@
+module;
+
+#include "sockets.hpp"
+
+#include <climits>
+#include <expected>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+module mio.net.local;
+
+import mio.core.error;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.net.sockaddr;
+import mio.os;
+import mio.os.open;
+
+namespace mio::net {
+
+Result<UnixListener> UnixListener::bind(const UnixAddress& address) {
+    constexpr int longest = INT_MAX; // not -1, of which NetBSD makes 0
+    auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
+    if (!handle) return std::unexpected(handle.error());
+    const OsAddress native = to_os(address);
+    if (auto bound = os::check(::bind(handle->get(), native.get(), native.length)); !bound)
+        return std::unexpected(bound.error());
+    if (auto listening = os::check(::listen(handle->get(), longest)); !listening)
+        return std::unexpected(listening.error());
+    return UnixListener(handle->take());
+}
+
+Result<UnixListener> UnixListener::bind(std::string_view path) {
+    const auto address = UnixAddress::from_path(path);
+    if (!address) return std::unexpected(address.error());
+    return bind(*address);
+}
+
+Result<std::pair<UnixStream, UnixAddress>> UnixListener::accept() const noexcept {
+    return try_io(Interest::readable, [this]() -> Result<std::pair<UnixStream, UnixAddress>> {
+        OsAddress peer;
+        auto handle = os::accept_socket(raw(), peer.get(), &peer.length);
+        if (!handle) return std::unexpected(handle.error());
+        return std::pair(UnixStream::from_raw(handle->take()), unix_from_os(peer));
+    });
+}
+
+Result<UnixAddress> UnixListener::local_address() const noexcept { return unix_local_address_of(raw()); }
+
+} // namespace mio::net

@@ -1,0 +1,77 @@
+module;
+
+#include "sockets.hpp"
+
+#include <cstddef>
+#include <expected>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+module mio.net.local;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.core.types;
+import mio.net.fd_passing;
+import mio.net.sockaddr;
+import mio.net.socket;
+import mio.net.sockio;
+import mio.os;
+import mio.os.open;
+
+namespace mio::net {
+
+Result<UnixStream> UnixStream::connect(const UnixAddress& peer) {
+    auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
+    if (!handle) return std::unexpected(handle.error());
+    const OsAddress native = to_os(peer);
+    if (auto started = start_connect(handle->get(), native); !started) return std::unexpected(started.error());
+    return UnixStream(handle->take());
+}
+
+Result<UnixStream> UnixStream::connect(std::string_view path) {
+    const auto address = UnixAddress::from_path(path);
+    if (!address) return std::unexpected(address.error());
+    return connect(*address);
+}
+
+Result<std::pair<UnixStream, UnixStream>> UnixStream::pair() {
+    auto handles = os::open_socket_pair(SOCK_STREAM);
+    if (!handles) return std::unexpected(handles.error());
+    return std::pair(UnixStream(handles->first.take()), UnixStream(handles->second.take()));
+}
+
+Result<std::size_t> UnixStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
+    return try_io(Interest::readable, [&] { return receive_vectored(raw(), buffers); });
+}
+
+Result<std::size_t> UnixStream::peek(std::span<std::byte> buffer) const noexcept {
+    return try_io(Interest::readable, [&] { return net::receive(raw(), buffer, MSG_PEEK); });
+}
+
+Result<std::size_t> UnixStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {
+    return try_io(Interest::writable, [&] { return send_vectored(raw(), buffers); });
+}
+
+Result<> UnixStream::shutdown(Shutdown how) const noexcept { return shut_down(raw(), how); }
+
+Result<std::size_t> UnixStream::send_with_fds(std::span<const std::byte> bytes,
+                                              std::span<const RawHandle> fds) const noexcept {
+    // In a stream descriptors travel with a byte; without one they would be dropped in silence.
+    if (bytes.empty() && !fds.empty())
+        return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    return try_io(Interest::writable, [&] { return send_fds(raw(), bytes, fds); });
+}
+
+Result<ReceivedWithFds> UnixStream::receive_with_fds(std::span<std::byte> buffer,
+                                                     std::span<OwnedHandle> fds) const noexcept {
+    return try_io(Interest::readable, [&] { return receive_fds(raw(), buffer, fds); });
+}
+
+Result<UnixAddress> UnixStream::peer_address() const noexcept { return unix_peer_address_of(raw()); }
+Result<UnixAddress> UnixStream::local_address() const noexcept { return unix_local_address_of(raw()); }
+
+} // namespace mio::net

@@ -1,0 +1,31 @@
+/// @file
+/// What the kernel does with datagrams that belong together: nothing that is used here. For bodies only.
+
+module;
+
+#include <cstdint>
+#include <expected>
+#include <system_error>
+
+export module mio.net.offload;
+
+import mio.core.error;
+import mio.core.handle;
+
+namespace mio::net {
+
+/// As `UdpSocket`'s of the same name.
+export inline Result<> set_segment_size(RawHandle, std::uint16_t) noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+export inline Result<std::uint16_t> segment_size(RawHandle) noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+export inline Result<> set_receive_offload(RawHandle, bool) noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+export inline Result<bool> receive_offload(RawHandle) noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+
+} // namespace mio::net

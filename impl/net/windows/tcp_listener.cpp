@@ -1,1 +1,0 @@
-module mio.net.tcp;

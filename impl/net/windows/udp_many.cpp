@@ -1,0 +1,76 @@
+// Many datagrams, a call for each: Winsock has none for several.
+
+module;
+
+#include <winsock2.h>
+
+#include <cstddef>
+#include <expected>
+#include <span>
+#include <system_error>
+
+module mio.net.udp;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.types;
+import mio.net.address;
+import mio.net.sockaddr;
+import mio.net.sockio;
+import mio.os;
+
+namespace mio::net {
+namespace {
+
+Result<std::size_t> send_one(RawHandle handle, const OutgoingDatagram& datagram) noexcept {
+    if (datagram.peer == SocketAddress()) return net::send(handle, datagram.bytes);
+    return net::send_to(handle, datagram.bytes, to_os(datagram.peer));
+}
+
+Result<std::size_t> receive_one(RawHandle handle, IncomingDatagram& datagram) noexcept {
+    OsAddress sender;
+    ::WSABUF buffer{static_cast<::ULONG>(datagram.buffer.size()),
+                    reinterpret_cast<char*>(datagram.buffer.data())};
+    ::DWORD size = 0;
+    ::DWORD flags = 0;
+    auto received = os::check(::WSARecvFrom(handle, &buffer, 1, &size, &flags, sender.get(), &sender.length,
+                                            nullptr, nullptr));
+    datagram.truncated = !received && received.error().value() == WSAEMSGSIZE;
+    if (!received && !datagram.truncated) return std::unexpected(received.error());
+    datagram.size = datagram.truncated ? datagram.buffer.size() : size;
+    datagram.peer = from_os(sender).value_or(SocketAddress());
+    datagram.segment_size = 0;
+    return datagram.size;
+}
+
+// One after the other until one fails. What went before an error counts.
+template <class Datagram, class One>
+Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcept {
+    std::size_t done = 0;
+    for (auto& datagram : datagrams) {
+        const auto size = one(datagram);
+        if (!size) return done == 0 ? size : Result<std::size_t>(done);
+        ++done;
+    }
+    return done;
+}
+
+} // namespace
+
+Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
+    const auto count = try_io(Interest::writable, [&] {
+        return one_by_one(datagrams, [this](const auto& datagram) { return send_one(raw(), datagram); });
+    });
+    if (count && *count < datagrams.size()) exhausted(Interest::writable);
+    return count;
+}
+
+Result<std::size_t> UdpSocket::receive_many(std::span<IncomingDatagram> datagrams) const noexcept {
+    const auto count = try_io(Interest::readable, [&] {
+        return one_by_one(datagrams, [this](auto& datagram) { return receive_one(raw(), datagram); });
+    });
+    if (count && *count < datagrams.size()) exhausted(Interest::readable);
+    return count;
+}
+
+} // namespace mio::net

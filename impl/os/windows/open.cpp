@@ -1,0 +1,64 @@
+module;
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <windows.h>
+
+#include <expected>
+#include <system_error>
+#include <utility>
+
+module mio.os.open;
+
+import mio.core.error;
+import mio.core.handle;
+import mio.core.owned_handle;
+import mio.os;
+import mio.os.winsock;
+
+namespace mio::os {
+namespace {
+
+std::unexpected<std::error_code> unsupported() noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+
+Result<> set_nonblocking(RawHandle handle) noexcept {
+    ::u_long on = 1;
+    return check(::ioctlsocket(handle, static_cast<long>(FIONBIO), &on));
+}
+
+constexpr ::DWORD udp_connreset = 0x9800000C; // SIO_UDP_CONNRESET, which some headers lack
+
+} // namespace
+
+Result<OwnedHandle> open_socket(int family, int type) noexcept {
+    if (auto started = start_winsock(); !started) return std::unexpected(started.error());
+    auto handle = check_handle(
+        ::WSASocketW(family, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT));
+    if (!handle) return family == AF_UNIX ? unsupported() : std::unexpected(handle.error());
+    if (auto set = set_nonblocking(handle->get()); !set) return std::unexpected(set.error());
+    // As on other systems: a refusal by one of many peers does not end a `receive_from`.
+    if (type == SOCK_DGRAM) report_refusals(handle->get(), false);
+    return handle;
+}
+
+Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int) noexcept { return unsupported(); }
+
+Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer, ::socklen_t* length) noexcept {
+    auto handle = check_handle(::accept(listener, peer, length));
+    if (!handle) return handle;
+    // There is no call that does it at once: a program that is started right now may inherit the socket.
+    ::SetHandleInformation(reinterpret_cast<::HANDLE>(handle->get()), HANDLE_FLAG_INHERIT, 0);
+    if (auto set = set_nonblocking(handle->get()); !set) return std::unexpected(set.error());
+    return handle;
+}
+
+void report_refusals(RawHandle handle, bool on) noexcept {
+    ::BOOL choice = on ? TRUE : FALSE;
+    ::DWORD size = 0;
+    ::WSAIoctl(handle, udp_connreset, &choice, sizeof choice, nullptr, 0, &size, nullptr, nullptr);
+}
+
+} // namespace mio::os

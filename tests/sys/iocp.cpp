@@ -120,6 +120,7 @@ class Pipe {
 } // namespace
 
 TEST_F(Iocp, FiveThousandSocketsShareHandlesOfTheDriver) {
+    const auto first = plain::datagram_socket(); // for which Winsock opens things of its own
     const auto before = open_handles();
     constexpr std::size_t many = 5'000;
     std::vector<plain::Socket> sockets;
@@ -151,10 +152,10 @@ TEST_F(Iocp, FiveThousandSocketsShareHandlesOfTheDriver) {
 
 TEST_F(Iocp, SourcesThatAreRemovedWhileTheyAreWaitedForLeaveNothingBehind) {
     for (int round = 0; round < 20; ++round) {
-        DescriptorGuard guard;
+        const DescriptorGuard guard;
+        std::vector<std::pair<plain::Socket, plain::Socket>> pairs;
         iocp::Selector other(must(iocp::Selector::open()));
         mio::Events some(4, iocp::Selector::record_size);
-        std::vector<std::pair<plain::Socket, plain::Socket>> pairs;
         std::vector<std::uint64_t> states;
         for (std::size_t i = 0; i < 40; ++i) {
             pairs.push_back(plain::socket_pair());
@@ -172,7 +173,7 @@ TEST_F(Iocp, SourcesThatAreRemovedWhileTheyAreWaitedForLeaveNothingBehind) {
             } else {
                 iocp::Selector::forget(states[i]);
             }
-            pairs[i].first.close();
+            if (i % 4 != 3) pairs[i].first.close(); // the others live on, and only taking the question back ends it
         }
         waiting.join();
     }

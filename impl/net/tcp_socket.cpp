@@ -39,9 +39,7 @@ Result<> TcpSocket::set_reuse_address(bool on) const noexcept {
     return set_flag(raw(), SOL_SOCKET, SO_REUSEADDR, on);
 }
 Result<bool> TcpSocket::reuse_address() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEADDR); }
-Result<> TcpSocket::set_reuse_port(bool on) const noexcept {
-    return net::set_reuse_port(raw(), on);
-}
+Result<> TcpSocket::set_reuse_port(bool on) const noexcept { return net::set_reuse_port(raw(), on); }
 Result<bool> TcpSocket::reuse_port() const noexcept { return net::reuse_port(raw()); }
 Result<> TcpSocket::set_only_v6(bool on) const noexcept {
     return set_flag(raw(), IPPROTO_IPV6, IPV6_V6ONLY, on);

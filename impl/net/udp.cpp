@@ -157,9 +157,7 @@ Result<> UdpSocket::set_reuse_address(bool on) const noexcept {
     return set_flag(raw(), SOL_SOCKET, SO_REUSEADDR, on);
 }
 Result<bool> UdpSocket::reuse_address() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_REUSEADDR); }
-Result<> UdpSocket::set_reuse_port(bool on) const noexcept {
-    return net::set_reuse_port(raw(), on);
-}
+Result<> UdpSocket::set_reuse_port(bool on) const noexcept { return net::set_reuse_port(raw(), on); }
 Result<bool> UdpSocket::reuse_port() const noexcept { return net::reuse_port(raw()); }
 
 Result<> UdpSocket::set_segment_size(std::uint16_t bytes) const noexcept {

@@ -28,7 +28,8 @@ Result<UnixStream> UnixStream::connect(const UnixAddress& peer) {
     auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
     if (!handle) return std::unexpected(handle.error());
     const OsAddress native = to_os(peer);
-    if (auto started = start_connect(handle->get(), native); !started) return std::unexpected(started.error());
+    if (auto started = start_connect(handle->get(), native); !started)
+        return std::unexpected(started.error());
     return UnixStream(handle->take());
 }
 

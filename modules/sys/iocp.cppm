@@ -80,15 +80,13 @@ export constexpr Readiness decode(std::uint32_t events, Interest interest) noexc
 static_assert(decode(afd_receive, Interest::readable) == Readiness::readable);
 static_assert(decode(afd_accept, Interest::readable) == Readiness::readable);
 static_assert(decode(afd_send, Interest::writable) == Readiness::writable);
-static_assert(decode(afd_disconnect, Interest::readable)
-              == (Readiness::readable | Readiness::read_closed));
+static_assert(decode(afd_disconnect, Interest::readable) == (Readiness::readable | Readiness::read_closed));
 static_assert(decode(afd_abort, Interest::readable)
               == (Readiness::readable | Readiness::read_closed | Readiness::write_closed));
 static_assert(decode(afd_abort, Interest::writable)
               == (Readiness::writable | Readiness::read_closed | Readiness::write_closed));
 static_assert(decode(afd_connect_fail, Interest::writable)
-              == (Readiness::writable | Readiness::error | Readiness::read_closed
-                  | Readiness::write_closed));
+              == (Readiness::writable | Readiness::error | Readiness::read_closed | Readiness::write_closed));
 static_assert(decode(afd_receive_expedited | afd_local_close | afd_connect,
                      Interest::readable | Interest::writable)
               == Readiness::none);
@@ -223,10 +221,10 @@ class Port {
     Node ring_{false}; // the node before the first: those reported last come last, so that all get their turn
     Source* first_queued_ = nullptr; // what the kernel is to be asked about before the next wait
     Source* last_queued_ = nullptr;
-    Group* roomy_ = nullptr;                    // the groups that have room for more
-    std::array<Source*, 1024> by_socket_{};     // chains of those that are attached
-    std::size_t spare_groups_ = 0;              // of those that serve nobody
-    Events* sink_ = nullptr;                    // where the batch under way goes
+    Group* roomy_ = nullptr;                // the groups that have room for more
+    std::array<Source*, 1024> by_socket_{}; // chains of those that are attached
+    std::size_t spare_groups_ = 0;          // of those that serve nobody
+    Events* sink_ = nullptr;                // where the batch under way goes
     bool news_come_first_ = false;
 };
 

@@ -78,7 +78,8 @@ static_assert(moves_only<OwnedHandle> && moves_only<Owner> && moves_only<mio::ne
               && moves_only<mio::net::TcpListener> && moves_only<mio::net::TcpSocket>);
 static_assert(moves_only<mio::Registration>);
 static_assert(!std::is_constructible_v<mio::IoSource, mio::RawHandle>, "only as a base");
-static_assert(!std::is_convertible_v<mio::RawHandle, OwnedHandle>, "a number does not become an owner by accident");
+static_assert(!std::is_convertible_v<mio::RawHandle, OwnedHandle>,
+              "a number does not become an owner by accident");
 static_assert(!std::is_convertible_v<Owner*, mio::RawSource*>,
               "an owner cannot be moved from as a RawSource");
 

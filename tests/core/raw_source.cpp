@@ -65,7 +65,9 @@ TEST(RawSource, TryIoGivesTheErrorOfTheOperation) {
     for (int round = 0; round < 2; ++round) {
         EXPECT_TRUE(blocks(source.try_io(read)));
         EXPECT_TRUE(blocks(source.try_io(Interest::readable, read)));
-        const auto failed = [] { return mio::Result<int>(std::unexpect, make_error_code(std::errc::io_error)); };
+        const auto failed = [] {
+            return mio::Result<int>(std::unexpect, make_error_code(std::errc::io_error));
+        };
         EXPECT_TRUE(fails_with(source.try_io(failed), std::errc::io_error));
         EXPECT_TRUE(fails_with(source.try_io(Interest::writable, failed), std::errc::io_error));
         if (round == 0) {

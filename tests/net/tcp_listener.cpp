@@ -22,7 +22,8 @@ static_assert(mio::Source<TcpListener>);
 static_assert(std::is_nothrow_move_constructible_v<TcpListener>
               && std::is_nothrow_move_assignable_v<TcpListener>);
 static_assert(!std::is_copy_constructible_v<TcpListener> && !std::is_copy_assignable_v<TcpListener>);
-static_assert(!std::is_default_constructible_v<TcpListener> && !std::constructible_from<TcpListener, mio::RawHandle>);
+static_assert(!std::is_default_constructible_v<TcpListener>
+              && !std::constructible_from<TcpListener, mio::RawHandle>);
 
 constexpr Token first{0};
 constexpr Token second{1};
@@ -339,8 +340,7 @@ TEST(TcpListener, WhoseHandleIsClosedFailsInsteadOfWaiting) {
     EXPECT_TRUE(fails_with(listener.take_error(), no_such_handle));
     Loop loop;
     auto nothing = TcpListener::from_raw(mio::invalid_handle);
-    EXPECT_TRUE(
-        fails_with(loop.registry().add(nothing, first, Interest::readable), no_such_handle));
+    EXPECT_TRUE(fails_with(loop.registry().add(nothing, first, Interest::readable), no_such_handle));
     EXPECT_TRUE(fails_with(loop.registry().remove(nothing), mio::Errc::not_registered))
         << "the failure left no trace";
 }

@@ -22,7 +22,8 @@ static_assert(mio::Source<TcpSocket>);
 static_assert(std::is_nothrow_move_constructible_v<TcpSocket>
               && std::is_nothrow_move_assignable_v<TcpSocket>);
 static_assert(!std::is_copy_constructible_v<TcpSocket> && !std::is_copy_assignable_v<TcpSocket>);
-static_assert(!std::is_default_constructible_v<TcpSocket> && !std::constructible_from<TcpSocket, mio::RawHandle>);
+static_assert(!std::is_default_constructible_v<TcpSocket>
+              && !std::constructible_from<TcpSocket, mio::RawHandle>);
 
 // Listening and connecting use the socket up, which the caller has to spell out.
 template <class S>
@@ -374,10 +375,8 @@ TEST(TcpSocket, WithoutAHandleFailsAtEverything) {
     EXPECT_TRUE(fails_with(nothing.send_buffer(), no_such_handle));
     EXPECT_TRUE(fails_with(nothing.bind(local_v4()), no_such_handle));
     EXPECT_TRUE(fails_with(nothing.local_address(), no_such_handle));
-    EXPECT_TRUE(
-        fails_with(TcpSocket::from_raw(mio::invalid_handle).listen(1), no_such_handle));
-    EXPECT_TRUE(fails_with(TcpSocket::from_raw(mio::invalid_handle).connect(local_v4()),
-                           no_such_handle));
+    EXPECT_TRUE(fails_with(TcpSocket::from_raw(mio::invalid_handle).listen(1), no_such_handle));
+    EXPECT_TRUE(fails_with(TcpSocket::from_raw(mio::invalid_handle).connect(local_v4()), no_such_handle));
 }
 
 } // namespace

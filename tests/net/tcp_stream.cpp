@@ -27,7 +27,8 @@ static_assert(mio::Source<TcpStream>);
 static_assert(std::is_nothrow_move_constructible_v<TcpStream>
               && std::is_nothrow_move_assignable_v<TcpStream>);
 static_assert(!std::is_copy_constructible_v<TcpStream> && !std::is_copy_assignable_v<TcpStream>);
-static_assert(!std::is_default_constructible_v<TcpStream> && !std::constructible_from<TcpStream, mio::RawHandle>);
+static_assert(!std::is_default_constructible_v<TcpStream>
+              && !std::constructible_from<TcpStream, mio::RawHandle>);
 
 // Echoes one connection until it ends.
 class EchoServer {

@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
-#include "sandbox.hpp"
 #include "posix.hpp"
+#include "sandbox.hpp"
 #include "tcp.hpp"
 
 namespace {

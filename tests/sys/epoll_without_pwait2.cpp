@@ -13,8 +13,8 @@
 #include <string>
 #include <thread>
 
-#include "sandbox.hpp"
 #include "posix.hpp"
+#include "sandbox.hpp"
 
 import mio.sys.epoll;
 

@@ -80,10 +80,11 @@ class Pipe {
         static std::atomic<int> number = 0;
         const auto name = R"(\\.\pipe\mio-test-)" + std::to_string(::GetCurrentProcessId()) + "-"
                           + std::to_string(++number);
-        server = ::CreateNamedPipeA(name.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1,
-                                    4096, 4096, 0, nullptr);
+        server = ::CreateNamedPipeA(name.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE,
+                                    1, 4096, 4096, 0, nullptr);
         EXPECT_NE(server, INVALID_HANDLE_VALUE);
-        client = ::CreateFileA(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING, 0, nullptr);
+        client =
+            ::CreateFileA(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING, 0, nullptr);
         EXPECT_NE(client, INVALID_HANDLE_VALUE);
     }
     ~Pipe() {
@@ -119,6 +120,7 @@ class Pipe {
 } // namespace
 
 TEST_F(Iocp, FiveThousandSocketsShareHandlesOfTheDriver) {
+    const auto first = plain::datagram_socket(); // for which Winsock opens things of its own
     const auto before = open_handles();
     constexpr std::size_t many = 5'000;
     std::vector<plain::Socket> sockets;
@@ -133,7 +135,8 @@ TEST_F(Iocp, FiveThousandSocketsShareHandlesOfTheDriver) {
     while (seen.size() != many) {
         const auto some = select();
         ASSERT_FALSE(some.empty());
-        for (const auto token : some) EXPECT_TRUE(seen.insert(token).second) << "a one-shot was reported twice";
+        for (const auto token : some)
+            EXPECT_TRUE(seen.insert(token).second) << "a one-shot was reported twice";
     }
     for (std::size_t i = 0; i < many; ++i) {
         if (i % 2 == 0) {
@@ -149,10 +152,10 @@ TEST_F(Iocp, FiveThousandSocketsShareHandlesOfTheDriver) {
 
 TEST_F(Iocp, SourcesThatAreRemovedWhileTheyAreWaitedForLeaveNothingBehind) {
     for (int round = 0; round < 20; ++round) {
-        DescriptorGuard guard;
+        const DescriptorGuard guard;
+        std::vector<std::pair<plain::Socket, plain::Socket>> pairs;
         iocp::Selector other(must(iocp::Selector::open()));
         mio::Events some(4, iocp::Selector::record_size);
-        std::vector<std::pair<plain::Socket, plain::Socket>> pairs;
         std::vector<std::uint64_t> states;
         for (std::size_t i = 0; i < 40; ++i) {
             pairs.push_back(plain::socket_pair());
@@ -170,7 +173,7 @@ TEST_F(Iocp, SourcesThatAreRemovedWhileTheyAreWaitedForLeaveNothingBehind) {
             } else {
                 iocp::Selector::forget(states[i]);
             }
-            pairs[i].first.close();
+            if (i % 4 != 3) pairs[i].first.close(); // the others live on, and only taking the question back ends it
         }
         waiting.join();
     }
@@ -221,7 +224,8 @@ TEST_F(Iocp, ASecondSourceForAHandleReplacesTheFirst) {
 
 TEST_F(Iocp, AChannelsOperationsCompleteThroughThePort) {
     Pipe pipe;
-    ASSERT_TRUE(ok(pipe.body->channel.add(selector, pipe.handle(), all_ones, Interest::readable, Trigger::edge)));
+    ASSERT_TRUE(
+        ok(pipe.body->channel.add(selector, pipe.handle(), all_ones, Interest::readable, Trigger::edge)));
     pipe.start_reading();
     expect_nothing();
     pipe.speak();
@@ -299,8 +303,8 @@ TEST_F(Iocp, AChannelBelongsToOnePortForLife) {
     EXPECT_FALSE(channel.is_tied());
     EXPECT_TRUE(fails_with(channel.remove(selector), Errc::not_registered));
     EXPECT_TRUE(fails_with(channel.modify(selector, id1, read_write, Trigger::edge), Errc::not_registered));
-    EXPECT_TRUE(
-        fails_with(channel.add(selector, pipe.handle(), id1, Interest::aio, Trigger::edge), Errc::unsupported));
+    EXPECT_TRUE(fails_with(channel.add(selector, pipe.handle(), id1, Interest::aio, Trigger::edge),
+                           Errc::unsupported));
     EXPECT_FALSE(channel.is_tied()) << "a call that fails changes nothing";
     ASSERT_TRUE(ok(channel.add(selector, pipe.handle(), id1, read_write, Trigger::edge)));
     EXPECT_TRUE(channel.is_tied());

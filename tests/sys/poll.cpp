@@ -8,8 +8,8 @@
 #include <system_error>
 #include <thread>
 
-#include "sandbox.hpp"
 #include "posix.hpp"
+#include "sandbox.hpp"
 #include "tcp.hpp"
 
 import mio.sys.poll;

@@ -194,10 +194,9 @@ class OsCategory final : public std::error_category {
     // The system's text in the user's language, without the full stop and the line break that it ends with.
     std::string message(int value) const override {
         wchar_t buffer[512];
-        const auto length =
-            ::FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr,
-                             static_cast<::DWORD>(value), 0, buffer,
-                             static_cast<::DWORD>(std::size(buffer)), nullptr);
+        const auto length = ::FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS,
+                                             nullptr, static_cast<::DWORD>(value), 0, buffer,
+                                             static_cast<::DWORD>(std::size(buffer)), nullptr);
         std::wstring_view text(buffer, length);
         text = text.substr(0, text.find_last_not_of(L"\r\n. ") + 1);
         if (!text.empty()) return to_utf8(text);

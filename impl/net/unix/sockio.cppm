@@ -62,8 +62,7 @@ export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::
 /// Never raises SIGPIPE. @see sendto(2)
 export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std::byte> bytes,
                                           const OsAddress& peer) noexcept {
-    return os::check_count(
-        ::sendto(handle, bytes.data(), bytes.size(), no_signal, peer.get(), peer.length));
+    return os::check_count(::sendto(handle, bytes.data(), bytes.size(), no_signal, peer.get(), peer.length));
 }
 
 /// The buffers as the OS takes them: no more than it takes in one call.

@@ -54,7 +54,8 @@ std::array<char, UnixAddress::max_size + 1> c_path(std::string_view path) noexce
 // A socket that was bound and whose listener is gone. Its file is a reparse point, as no ordinary file is.
 bool is_left_over(const UnixAddress& address) noexcept {
     const auto attributes = ::GetFileAttributesA(c_path(*address.path()).data());
-    if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0) return false;
+    if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0)
+        return false;
     const auto answer = UnixStream::connect(address);
     return !answer && answer.error() == std::errc::connection_refused;
 }

@@ -65,9 +65,9 @@ struct WideName {
         if (name.size() > 4 * NamedPipe::max_name_size)
             return std::unexpected(make_error_code(Errc::path_too_long));
         WideName wide;
-        const int size = ::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, name.data(),
-                                               static_cast<int>(name.size()), wide.text.data(),
-                                               static_cast<int>(NamedPipe::max_name_size));
+        const int size =
+            ::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, name.data(), static_cast<int>(name.size()),
+                                  wide.text.data(), static_cast<int>(NamedPipe::max_name_size));
         if (size != 0) return wide;
         const auto code = ::GetLastError();
         if (code == ERROR_INSUFFICIENT_BUFFER) return std::unexpected(make_error_code(Errc::path_too_long));
@@ -103,7 +103,7 @@ struct NamedPipe::State {
 
     /// Starts `step` by `call`, which is given its OVERLAPPED and answers as ReadFile does. What was started completes
     /// later, also where the call says that it is done. Answers 0, or why it was not started.
-    template <class Call> ::DWORD start(Step& step, Call&& call) noexcept {
+    template <class Call>::DWORD start(Step& step, Call&& call) noexcept {
         static_assert(sizeof step.overlapped == sizeof(::OVERLAPPED));
         step.overlapped = {};
         step.is_under_way = true;
@@ -145,8 +145,9 @@ struct NamedPipe::State {
 
     [[nodiscard]] ::DWORD wait_for_client() noexcept {
         if (connecting.is_under_way) return ERROR_IO_PENDING;
-        const auto code = start(
-            connecting, [this](::OVERLAPPED* overlapped) { return ::ConnectNamedPipe(native(), overlapped); });
+        const auto code = start(connecting, [this](::OVERLAPPED* overlapped) {
+            return ::ConnectNamedPipe(native(), overlapped);
+        });
         if (code == 0) return ERROR_IO_PENDING;
         // NO_DATA: one was connected, and is gone again; what it wrote may be there.
         if (code != ERROR_PIPE_CONNECTED && code != ERROR_NO_DATA) return code;
@@ -161,8 +162,8 @@ struct NamedPipe::State {
 
     [[nodiscard]] ::DWORD write_on() noexcept {
         return start(writing, [this](::OVERLAPPED* overlapped) {
-            return ::WriteFile(native(), out.data() + written, static_cast<::DWORD>(to_write - written), nullptr,
-                               overlapped);
+            return ::WriteFile(native(), out.data() + written, static_cast<::DWORD>(to_write - written),
+                               nullptr, overlapped);
         });
     }
 
@@ -301,8 +302,8 @@ Result<NamedPipe> NamedPipe::create_another(std::string_view name, PipeMode mode
 Result<NamedPipe> NamedPipe::open(std::string_view name, PipeMode mode) {
     const auto wide = WideName::from(name);
     if (!wide) return std::unexpected(wide.error());
-    const auto handle = ::CreateFileW(wide->text.data(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
-                                      FILE_FLAG_OVERLAPPED, nullptr);
+    const auto handle = ::CreateFileW(wide->text.data(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
+                                      OPEN_EXISTING, FILE_FLAG_OVERLAPPED, nullptr);
     if (handle == INVALID_HANDLE_VALUE) return std::unexpected(os::last_error());
     NamedPipe pipe(reinterpret_cast<RawHandle>(handle));
     ::DWORD reading = PIPE_READMODE_MESSAGE;

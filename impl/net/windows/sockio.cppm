@@ -70,8 +70,7 @@ export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::
 /// @see sendto
 export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std::byte> bytes,
                                           const OsAddress& peer) noexcept {
-    return os::check_count(
-        ::sendto(handle, data_of(bytes), clamp(bytes.size()), 0, peer.get(), peer.length));
+    return os::check_count(::sendto(handle, data_of(bytes), clamp(bytes.size()), 0, peer.get(), peer.length));
 }
 
 /// The buffers as Winsock takes them.
@@ -87,8 +86,8 @@ export inline Result<std::size_t> receive_vectored(RawHandle handle,
     if (native.empty()) return std::size_t{0};
     ::DWORD count = 0;
     ::DWORD flags = 0;
-    auto done = os::check(::WSARecv(handle, native.data(), static_cast<::DWORD>(native.size()), &count, &flags,
-                                    nullptr, nullptr));
+    auto done = os::check(::WSARecv(handle, native.data(), static_cast<::DWORD>(native.size()), &count,
+                                    &flags, nullptr, nullptr));
     if (!done) return std::unexpected(done.error());
     return std::size_t{count};
 }
@@ -98,8 +97,8 @@ export inline Result<std::size_t> send_vectored(RawHandle handle, std::span<cons
     const auto native = buffers_of(buffers);
     if (native.empty()) return std::size_t{0};
     ::DWORD count = 0;
-    auto done = os::check(::WSASend(handle, native.data(), static_cast<::DWORD>(native.size()), &count, 0,
-                                    nullptr, nullptr));
+    auto done = os::check(
+        ::WSASend(handle, native.data(), static_cast<::DWORD>(native.size()), &count, 0, nullptr, nullptr));
     if (!done) return std::unexpected(done.error());
     return std::size_t{count};
 }

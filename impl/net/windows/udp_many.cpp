@@ -33,8 +33,8 @@ Result<std::size_t> receive_one(RawHandle handle, IncomingDatagram& datagram) no
                     reinterpret_cast<char*>(datagram.buffer.data())};
     ::DWORD size = 0;
     ::DWORD flags = 0;
-    auto received = os::check(::WSARecvFrom(handle, &buffer, 1, &size, &flags, sender.get(), &sender.length,
-                                            nullptr, nullptr));
+    auto received = os::check(
+        ::WSARecvFrom(handle, &buffer, 1, &size, &flags, sender.get(), &sender.length, nullptr, nullptr));
     datagram.truncated = !received && received.error().value() == WSAEMSGSIZE;
     if (!received && !datagram.truncated) return std::unexpected(received.error());
     datagram.size = datagram.truncated ? datagram.buffer.size() : size;

@@ -28,9 +28,7 @@ export inline std::error_code error(unsigned long code) noexcept {
 export inline std::error_code last_error() noexcept { return error(::GetLastError()); }
 
 /// The code of the Winsock call that failed last on this thread.
-export inline std::error_code last_socket_error() noexcept {
-    return {::WSAGetLastError(), os_category()};
-}
+export inline std::error_code last_socket_error() noexcept { return {::WSAGetLastError(), os_category()}; }
 
 /// For Winsock calls that answer 0, or SOCKET_ERROR.
 export inline Result<> check(int answer) noexcept {

@@ -27,7 +27,8 @@ namespace {
 
 // The driver's own structure, AFD_POLL_INFO, is in no header either.
 static_assert(sizeof(RawHandle) != 8
-              || (offsetof(Question, socket) == 16 && offsetof(Question, events) == 24 && sizeof(Question) == 32));
+              || (offsetof(Question, socket) == 16 && offsetof(Question, events) == 24
+                  && sizeof(Question) == 32));
 
 constexpr ::ULONG ioctl_afd_poll = 0x00012024;
 
@@ -62,7 +63,8 @@ Result<RawHandle> query(RawHandle socket, ::DWORD what) noexcept {
 Result<os::KernelHandle> open(void* port) noexcept {
     // What stands behind the driver's name is free, and helps to find it in a list of open handles.
     wchar_t path[] = L"\\Device\\Afd\\Mio";
-    ::UNICODE_STRING name{.Length = sizeof path - sizeof path[0], .MaximumLength = sizeof path, .Buffer = path};
+    ::UNICODE_STRING name{
+        .Length = sizeof path - sizeof path[0], .MaximumLength = sizeof path, .Buffer = path};
     ::OBJECT_ATTRIBUTES attributes{};
     attributes.Length = sizeof attributes;
     attributes.ObjectName = &name;
@@ -75,8 +77,8 @@ Result<os::KernelHandle> open(void* port) noexcept {
     if (::CreateIoCompletionPort(device.get(), port, 0, 0) == nullptr)
         return std::unexpected(os::last_error());
     // Nobody waits for the handle itself.
-    if (auto set = os::check_bool(
-            ::SetFileCompletionNotificationModes(device.get(), FILE_SKIP_SET_EVENT_ON_HANDLE));
+    if (auto set =
+            os::check_bool(::SetFileCompletionNotificationModes(device.get(), FILE_SKIP_SET_EVENT_ON_HANDLE));
         !set) {
         return std::unexpected(set.error());
     }
@@ -87,8 +89,8 @@ Result<RawHandle> base_of(RawHandle socket) noexcept {
     // Wine answers the other questions whatever the number stands for.
     int type = 0;
     int size = sizeof type;
-    if (auto is_socket = os::check(
-            ::getsockopt(socket, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &size));
+    if (auto is_socket =
+            os::check(::getsockopt(socket, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &size));
         !is_socket) {
         return std::unexpected(is_socket.error());
     }

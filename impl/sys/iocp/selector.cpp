@@ -40,7 +40,8 @@ static_assert(offsetof(Record, internal) == offsetof(::OVERLAPPED_ENTRY, Interna
 static_assert(offsetof(Record, bytes) == offsetof(::OVERLAPPED_ENTRY, dwNumberOfBytesTransferred));
 static_assert(sizeof(Operation::Overlapped) == sizeof(::OVERLAPPED));
 static_assert(offsetof(Operation::Overlapped, event) == offsetof(::OVERLAPPED, hEvent));
-static_assert(offsetof(Operation, overlapped) == 0, "the OS gives the address of the one for that of the other");
+static_assert(offsetof(Operation, overlapped) == 0,
+              "the OS gives the address of the one for that of the other");
 
 using Clock = std::chrono::steady_clock;
 
@@ -74,8 +75,7 @@ struct Source : Operation {
 
     /// True if the kernel has answered. It may say so later only, when it hands out the answer.
     [[nodiscard]] bool is_answered() noexcept {
-        return static_cast<std::int32_t>(
-                   std::atomic_ref(overlapped.internal).load(std::memory_order_relaxed))
+        return static_cast<std::int32_t>(std::atomic_ref(overlapped.internal).load(std::memory_order_relaxed))
                != afd::status_pending;
     }
 
@@ -133,7 +133,9 @@ struct Group {
 
 namespace {
 
-std::unexpected<std::error_code> fail(unsigned long code) noexcept { return std::unexpected(os::error(code)); }
+std::unexpected<std::error_code> fail(unsigned long code) noexcept {
+    return std::unexpected(os::error(code));
+}
 
 std::unexpected<std::error_code> unsupported() noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
@@ -521,8 +523,8 @@ Result<> Port::submit(Source& source) noexcept {
     source.asked = source.armed;
     source.is_stale = false;
     in_flight_.fetch_add(1, std::memory_order_relaxed); // before another thread can see the answer
-    const auto asked =
-        afd::ask(source.group->device.get(), source.question, &source.overlapped, static_cast<Operation*>(&source));
+    const auto asked = afd::ask(source.group->device.get(), source.question, &source.overlapped,
+                                static_cast<Operation*>(&source));
     if (asked && *asked == afd::Asked::accepted) return {};
     in_flight_.fetch_sub(1, std::memory_order_relaxed);
     source.status = Source::Status::idle;

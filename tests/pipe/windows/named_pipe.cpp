@@ -174,7 +174,9 @@ TEST(NamedPipe, FailsToWriteToAClientThatIsGone) {
     Loop loop;
     Ends ends;
     ends.add_both(loop.registry());
-    { const auto gone = std::move(ends.client); }
+    {
+        const auto gone = std::move(ends.client);
+    }
     must(loop.poll.poll(loop.events, generous_margin));
     EXPECT_FALSE(loop.events.empty());
     for (int i = 0;; ++i) {
@@ -196,7 +198,9 @@ TEST(NamedPipe, DeliversWhatAClientWroteBeforeItLeft) {
     ends.add_both(loop.registry());
     loop.expect({{client_token, Interest::writable}});
     EXPECT_EQ(must(ends.client.write(bytes_of("1234"))), 4u);
-    { const auto gone = std::move(ends.client); }
+    {
+        const auto gone = std::move(ends.client);
+    }
     loop.expect({{server_token, Interest::readable}});
     std::array<std::byte, 16> buffer;
     EXPECT_EQ(text_of(std::span(buffer).first(must(ends.server.read(buffer)))), "1234");
@@ -213,11 +217,15 @@ TEST(NamedPipe, ServesOneClientAfterAnother) {
             write_all(loop, ends.client, bytes_of("left over"));
             loop.expect({{server_token, Interest::readable}});
         } else {
-            { const auto gone = std::move(ends.client); }
+            {
+                const auto gone = std::move(ends.client);
+            }
             read_to_the_end(loop, ends.server);
         }
         ASSERT_TRUE(ok(ends.server.disconnect()));
-        { const auto gone = std::move(ends.client); }
+        {
+            const auto gone = std::move(ends.client);
+        }
         EXPECT_TRUE(blocks(ends.server.connect()));
         ends.client = must(NamedPipe::open(ends.name));
         ASSERT_TRUE(ok(loop.registry().add(ends.client, client_token, read_write)));
@@ -270,7 +278,8 @@ TEST(NamedPipe, CarriesMoreThanItsBuffersThroughSmallOnes) {
             has_moved = true;
         }
         if (const auto read = ends.server.read(buffer)) {
-            received.insert(received.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(*read));
+            received.insert(received.end(), buffer.begin(),
+                            buffer.begin() + static_cast<std::ptrdiff_t>(*read));
             has_moved = true;
         }
         if (has_moved) continue;
@@ -424,14 +433,16 @@ TEST(NamedPipe, HasAllTriggers) {
     EXPECT_EQ(must(ends.server.read(byte)), 1u);
     loop.expect_none();
 
-    ASSERT_TRUE(ok(loop.registry().modify(ends.server, server_token, Interest::readable, mio::Trigger::oneshot)));
+    ASSERT_TRUE(
+        ok(loop.registry().modify(ends.server, server_token, Interest::readable, mio::Trigger::oneshot)));
     EXPECT_EQ(must(ends.client.write(bytes_of("c"))), 1u);
     loop.expect({{server_token, Interest::readable}, {client_token, Interest::writable}});
     EXPECT_EQ(must(ends.server.read(byte)), 1u);
     EXPECT_EQ(must(ends.client.write(bytes_of("d"))), 1u);
     loop.expect({{client_token, Interest::writable}});
     loop.expect_none();
-    ASSERT_TRUE(ok(loop.registry().modify(ends.server, server_token, Interest::readable, mio::Trigger::oneshot)));
+    ASSERT_TRUE(
+        ok(loop.registry().modify(ends.server, server_token, Interest::readable, mio::Trigger::oneshot)));
     loop.expect({{server_token, Interest::readable}});
 }
 
@@ -454,8 +465,12 @@ TEST(NamedPipe, OutlivesItsPoll) {
         loop.expect({{client_token, Interest::writable}});
     }
     EXPECT_EQ(must(ends.client.write(bytes_of("1"))), 1u);
-    { const auto gone = std::move(ends.client); }
-    { const auto gone = std::move(ends.server); }
+    {
+        const auto gone = std::move(ends.client);
+    }
+    {
+        const auto gone = std::move(ends.server);
+    }
 }
 
 TEST(NamedPipe, GivesItsHandleAway) {
@@ -480,7 +495,8 @@ TEST(NamedPipe, LeavesNothingBehindInTenThousandRounds) {
     must(loop.poll.poll(loop.events, 0ms));
     const DescriptorGuard guard;
     for (int i = 0; i < 10'000; ++i) round();
-    while (must(loop.poll.poll(loop.events, 0ms)), !loop.events.empty()) {}
+    while (must(loop.poll.poll(loop.events, 0ms)), !loop.events.empty()) {
+    }
 }
 
 } // namespace

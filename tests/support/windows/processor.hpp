@@ -1,8 +1,8 @@
 // One processor for a thread.
 #pragma once
 
-#include <winsock2.h>
 #include <windows.h>
+#include <winsock2.h>
 
 namespace test {
 

@@ -44,7 +44,8 @@ class Contract : public testing::Test {
         for (const auto state : states_) Backend::forget(state);
     }
 
-    std::uint64_t add(mio::RawHandle handle, Token token, Interest interest, Trigger trigger = Trigger::edge) {
+    std::uint64_t add(mio::RawHandle handle, Token token, Interest interest,
+                      Trigger trigger = Trigger::edge) {
         const auto state = selector.add(handle, token, interest, trigger);
         EXPECT_TRUE(ok(state));
         if (!state) return 0;

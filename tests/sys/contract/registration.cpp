@@ -127,8 +127,7 @@ TEST_F(Contract, AHandleThatIsNotOpenIsRefused) {
     c.here.close();
     for (const auto handle : {closed, mio::invalid_handle}) {
         for (const auto trigger : {Trigger::edge, Trigger::oneshot}) {
-            EXPECT_TRUE(
-                fails_with(selector.add(handle, id1, read_write, trigger), no_such_handle));
+            EXPECT_TRUE(fails_with(selector.add(handle, id1, read_write, trigger), no_such_handle));
         }
     }
     expect_nothing();

@@ -7,8 +7,8 @@
 #include <span>
 #include <system_error>
 
-#include "differences.hpp"
 #include "../udp.hpp"
+#include "differences.hpp"
 
 using namespace test;
 

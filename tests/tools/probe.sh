@@ -336,7 +336,7 @@ test_doctor_limits() {
 
     # What could not be tried for want of descriptors is not called forbidden.
     examines 1 bash -c 'ulimit -n 4; exec "$0" doctor' "$probe"
-    finds warn accept4 'could not be tried: Too many open files' 'open more files'
+    finds warn accept4 'could not be tried: Too many open files' 'limits of open files'
 
     run bash -c 'trap "" PIPE; exec "$0" doctor' "$probe"
     grep -qE '^  ok +SIGPIPE ' out || fail 'SIGPIPE is not seen to be ignored'

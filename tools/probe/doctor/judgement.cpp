@@ -112,7 +112,7 @@ std::optional<KernelVersion> parse_kernel(std::string_view release) {
 Check judge_facility(const Facility& facility, const Need& need, std::optional<KernelVersion> kernel) {
     if (!facility.error) return {facility.name, Verdict::ok, facility.purpose, {}, {}};
     if (is_shortage(facility.error)) {
-        return {facility.name, Verdict::warn, "could not be tried", "let the process open more files",
+        return {facility.name, Verdict::warn, "could not be tried", "see the limits of open files",
                 facility.error};
     }
     const auto advice = [&](const std::string& cure) {
@@ -138,19 +138,20 @@ Check judge_open_files(std::uint64_t soft, std::uint64_t hard) {
         check.advice += "ulimit -n " + std::to_string(std::min(hard, many_open_files))
                         + " in the shell, LimitNOFILE= in the unit, or setrlimit(2) in the program";
     } else {
-        check.advice += "root has to raise the hard limit: nofile in limits.conf(5), LimitNOFILE= in the "
-                        "unit, --ulimit nofile= of the container";
+        check.advice +=
+            "root has to raise the hard limit: limits.conf(5), LimitNOFILE= of the unit, --ulimit of the "
+            "container";
     }
     return check;
 }
 
 Check judge_open_files_of_all(const Limit& limit) {
-    constexpr auto name = "open files of all";
+    constexpr auto name = "open files, all";
     const auto numbers = parse_numbers<3>(limit.value);
     if (!numbers) return unknown(name, limit);
     const auto [used, free, most] = *numbers;
     Check check{name, Verdict::ok, std::to_string(used) + " of " + std::to_string(most), {}, {}};
-    // Divided, since kernels since 5.0 say 2^63 - 1 for as many as one likes.
+    // Divided, since many kernels say 2^63 - 1: it must not overflow.
     if (used >= most - most / 20) {
         check.verdict = Verdict::fail;
     } else if (most < many_open_files || used >= most - most / 5) {
@@ -236,12 +237,11 @@ Check judge_time_outs(const TimerResolution& timer) {
 
 Check judge_broken_pipes(bool ignored) {
     if (ignored) return {"SIGPIPE", Verdict::ok, "ignored by what is started here", {}, {}};
-    return {
-        "SIGPIPE",
-        Verdict::note,
-        "ends what is started here",
-        "no call of mio raises it; write(2) and printf(3) to a closed pipe do, unless the program ignores it",
-        {}};
+    return {"SIGPIPE",
+            Verdict::note,
+            "ends what is started here",
+            "no call of mio raises it; write(2) to a closed pipe does, unless the program ignores it",
+            {}};
 }
 
 } // namespace probe

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests of mio-probe. Usage: probe.sh PROGRAM CASE; a case is a function `test_CASE` below. Exit status: 0 passed,
+# Tests of mio-probe. Usage: probe.sh PROGRAM CASE [FORBID]; a case is a function `test_CASE` below. Exit status: 0 passed,
 # 1 failed, 77 skipped.
 #
 # Loopback and a folder of its own are all that a case uses, so that any number of them can run at once.
@@ -152,6 +152,8 @@ test_usage() {
     wrong "--scenario 'nonsense'.* --list" events --scenario nonsense
     wrong "--backend 'nonsense': this build has: .*$(a_backend)" events --backend nonsense
     wrong "--backend 'nonsense'" events --backend "$(a_backend),nonsense" --check
+    wrong "--nonsense" doctor --nonsense
+    wrong "nonsense" doctor nonsense
     wrong "nonsense" nonsense
 
     run "$probe"
@@ -160,7 +162,7 @@ test_usage() {
     grep -qi 'subcommands:' err || fail 'without arguments: no help'
 
     local subcommand
-    for subcommand in '' info events watch; do
+    for subcommand in '' info events watch doctor; do
         # shellcheck disable=SC2086
         succeeds '^Example' "$probe" $subcommand --help
     done
@@ -185,6 +187,7 @@ test_refusals() {
     fi
     refused 'listen://192\.0\.2\.1:0: bind: Cannot assign' watch listen://192.0.2.1:0
     rejects 3 'standard output: write: No space left' bash -c '"$0" info >/dev/full' "$probe"
+    rejects 3 'standard output: write: No space left' bash -c '"$0" doctor >/dev/full' "$probe"
 
     refused 'udp://192\.0\.2\.1:0: bind: Cannot assign' watch udp://192.0.2.1:0
     refused 'unix://missing: connect to missing: No such file' watch unix://missing
@@ -265,6 +268,113 @@ test_info() {
     grep -qE '^  open files, soft +[0-9u]' out || fail 'no limits'
     succeeds '"backend":' "$probe" info --json
     is_json out
+}
+
+# examines STATUS COMMAND...: COMMAND, which ends in a doctor, does so with STATUS and says nothing on standard error.
+examines() {
+    run "${@:2}"
+    ((status == $1)) || fail "${*:2}: exit status $status instead of $1"
+    is_silent
+}
+
+# finds VERDICT NAME FINDING ADVICE: a line of the doctor's, and what the next one advises. Patterns.
+finds() {
+    grep -qE "^  $1 +$2 +$3" out || fail "not found: $*"
+    grep -E -A1 "^  $1 +$2 +$3" out | tail -n +2 | grep -qE "^ {8,}.*$4" || fail "no such advice: $*"
+}
+
+test_doctor() {
+    needs python3
+    run "$probe" doctor
+    ((status <= 1)) || fail "exit status $status"
+    is_silent
+    grep -qE "^mio-probe doctor, backend $(a_backend) on " out || fail 'what was looked at is not named'
+    grep -qE '^  (ok|note|warn|fail) +open files +[0-9u]' out || fail 'no limits'
+    grep -qE '^  (ok|note|warn|fail) +time-outs +a poll of ' out || fail 'no time-outs'
+    grep -qE '^([0-9]+ (fail|warn|note), )*[0-9]+ ok$' out || fail 'no summary'
+    if grep -qE '^  (warn|fail) ' out; then ((status == 1)); else ((status == 0)); fi || fail "exit status $status"
+    if grep -q $'\033' out; then fail 'colours where no terminal is'; fi
+
+    run "$probe" doctor --json
+    ((status <= 1)) || fail "--json: exit status $status"
+    is_json out
+    mv out doctor.json
+    "$probe" info --json >info.json
+    # Everything that info tries is judged, and what is not well has an advice.
+    python3 - doctor.json info.json >out 2>err <<'END' || fail 'the document is not as it should be'
+import json, sys
+doctor, info = (json.load(open(name)) for name in sys.argv[1:])
+checks = {check["name"]: check for check in doctor["checks"]}
+assert len(checks) == len(doctor["checks"]), "a name twice"
+for facility in info["facilities"]:
+    assert (checks[facility["name"]]["verdict"] == "ok") == facility["available"], facility
+for check in checks.values():
+    assert ("advice" in check) == (check["verdict"] != "ok"), check
+order = ["ok", "note", "warn", "fail"]
+assert doctor["verdict"] == max((check["verdict"] for check in checks.values()), key=order.index)
+END
+
+    needs script
+    local terminal='env -u NO_COLOR TERM=xterm'
+    run script -qc "$terminal '$probe' doctor" /dev/null
+    grep -q $'\033\\[32mok' out || fail 'no colours on a terminal'
+    run script -qc "$terminal NO_COLOR=1 '$probe' doctor" /dev/null
+    if grep -q $'\033' out; then fail 'colours in spite of NO_COLOR'; fi
+}
+
+test_doctor_limits() {
+    needs python3
+    skip_with_sanitizer
+    examines 1 bash -c 'ulimit -n 64; exec "$0" doctor' "$probe"
+    finds fail 'open files' '64 of one process' 'root has to raise the hard limit'
+    (($(ulimit -Hn) >= 4096)) || skip 'the hard limit is low'
+    examines 1 bash -c 'ulimit -Sn 1024; exec "$0" doctor' "$probe"
+    finds warn 'open files' '1024 of one process, can be raised to' 'ulimit -n [0-9]+ '
+    examines 1 bash -c 'ulimit -n 64; exec "$0" doctor --json' "$probe"
+    is_json out
+    grep -q '"verdict": "fail"' out || fail 'the verdict is not fail'
+
+    # What could not be tried for want of descriptors is not called forbidden.
+    examines 1 bash -c 'ulimit -n 4; exec "$0" doctor' "$probe"
+    finds warn accept4 'could not be tried: Too many open files' 'limits of open files'
+
+    run bash -c 'trap "" PIPE; exec "$0" doctor' "$probe"
+    grep -qE '^  ok +SIGPIPE ' out || fail 'SIGPIPE is not seen to be ignored'
+    run python3 -c 'import signal, sys, os
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$probe" doctor
+    grep -qE '^  note +SIGPIPE ' out || fail 'SIGPIPE is not noted'
+}
+
+test_doctor_sandbox() {
+    local forbid=$1 eperm=1 enosys=38
+    "$forbid" io_uring $eperm /bin/true || skip 'no seccomp here'
+    examines 1 "$forbid" accept4 $eperm "$probe" doctor
+    finds fail accept4 'forbidden or left out: .*EPERM' 'no listener can accept; let the sandbox'
+    run "$forbid" io_uring $eperm "$probe" doctor
+    finds note io_uring 'forbidden or left out' 'not used by the library'
+    run "$forbid" eventfd $eperm "$probe" doctor
+    finds fail eventfd 'forbidden or left out' 'no waker'
+    grep -qE '^  ok +EPOLLEXCLUSIVE ' out || fail 'EPOLLEXCLUSIVE needs no eventfd'
+
+    run "$forbid" epoll_pwait2 $enosys "$probe" doctor
+    if [[ $(a_backend) == epoll ]]; then
+        ((status == 1)) || fail "exit status $status"
+        finds warn epoll_pwait2 '.*ENOSYS' 'whole milliseconds'
+        finds warn time-outs 'a poll of 100 µs took' 'below a millisecond'
+        examines 1 "$forbid" epoll_create1 $eperm "$probe" doctor
+        finds fail time-outs 'Poll::create: .*EPERM' 'nothing can be polled'
+    else
+        finds note epoll_pwait2 '.*ENOSYS' 'whole milliseconds'
+    fi
+}
+
+test_doctor_slack() {
+    [[ -w /proc/self/timerslack_ns ]] || skip 'no /proc/self/timerslack_ns'
+    examines 1 bash -c 'echo 20000000 >/proc/$$/timerslack_ns; exec "$0" doctor' "$probe"
+    finds warn 'timer slack' 'waits may end 20 ms late' 'PR_SET_TIMERSLACK'
+    run bash -c 'echo 50000 >/proc/$$/timerslack_ns; exec "$0" doctor' "$probe"
+    grep -qE '^  ok +timer slack +waits may end 50 µs late' out || fail 'the usual slack is not well'
 }
 
 test_events() {
@@ -554,4 +664,4 @@ test_nobody_reads() {
     grep -q '"kind":"read"' out || fail 'nothing was read'
 }
 
-"test_$2"
+"test_$2" "${@:3}"

@@ -13,6 +13,7 @@ module probe.command_line;
 
 import mio;
 import probe.build_info;
+import probe.doctor;
 import probe.events;
 import probe.failure;
 import probe.info;
@@ -152,6 +153,28 @@ class Watch : public Subcommand {
     bool json_ = false;
 };
 
+class Doctor : public Subcommand {
+  public:
+    explicit Doctor(CLI::App& app)
+        : Subcommand(app, "doctor", "Whether this machine is fit for it, and what to do if it is not") {
+        app_.add_flag("--json", options_.json, "Print one JSON document");
+        app_.footer(
+            "Looks at limits, at what the kernel and a sandbox let it use, and at how late waits end.\n"
+            "It changes nothing. Each line says:\n"
+            "  ok    As it should be\n"
+            "  note  Worth knowing, and nothing that is wrong\n"
+            "  warn  Works, and will not do under load or costs more than it should\n"
+            "  fail  A part of the library cannot work\n\n"
+            "Exit status: 0 nothing worse than a note, 1 a warn or a fail.\n\n"
+            "Example:\n  mio-probe doctor");
+    }
+
+    [[nodiscard]] DoctorOptions options() const { return options_; }
+
+  private:
+    DoctorOptions options_;
+};
+
 std::string version_text() {
     return "mio-probe " + std::string(version()) + " (backend " + std::string(mio::backend()) + ", "
            + compiler() + ", " + standard_library() + ")";
@@ -178,12 +201,13 @@ Command parse_command_line(int count, const char* const* arguments) {
     app.set_version_flag("--version", version_text());
     app.get_formatter()->column_width(30);
     app.footer("Each subcommand has a --help of its own.\n\n"
-               "Exit status: 0 done and as expected, 1 something differs from what is documented,\n"
-               "2 wrong usage, 3 the OS refused.\n\n"
+               "Exit status: 0 done and as expected, 1 something is not as documented, or not as\n"
+               "it should be, 2 wrong usage, 3 the OS refused.\n\n"
                "Example:\n  mio-probe watch listen://127.0.0.1:8080 --read");
     const Info info(app);
     const Events events(app);
     const Watch watch(app);
+    const Doctor doctor(app);
 
     try {
         app.parse(count, arguments);
@@ -198,6 +222,7 @@ Command parse_command_line(int count, const char* const* arguments) {
     if (info.was_chosen()) return info.options();
     if (events.was_chosen()) return events.options();
     if (watch.was_chosen()) return watch.options();
+    if (doctor.was_chosen()) return doctor.options();
     return ShowText{app.help(), ExitStatus::usage};
 }
 

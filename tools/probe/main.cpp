@@ -6,6 +6,7 @@
 #include <variant>
 
 import probe.command_line;
+import probe.doctor;
 import probe.events;
 import probe.failure;
 import probe.info;

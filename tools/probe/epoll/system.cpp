@@ -2,21 +2,25 @@
 
 module;
 
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -67,11 +71,26 @@ std::error_code try_epoll_pwait2() {
 
 std::error_code try_epollexclusive() {
     const mio::OwnedHandle epoll(::epoll_create1(EPOLL_CLOEXEC));
-    const mio::OwnedHandle counter(::eventfd(0, EFD_CLOEXEC));
+    const auto socket = new_socket(AF_UNIX, SOCK_STREAM);
+    if (epoll.get() == -1 || socket.get() == -1) return last_error();
     ::epoll_event event{};
     event.events = EPOLLIN | EPOLLEXCLUSIVE;
-    return ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, counter.get(), &event) == -1 ? last_error()
-                                                                                : std::error_code();
+    const int answer = ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event);
+    return answer == -1 ? last_error() : std::error_code();
+}
+
+std::error_code try_busy_polling() {
+    const mio::OwnedHandle epoll(::epoll_create1(EPOLL_CLOEXEC));
+    if (epoll.get() == -1) return last_error();
+    // EPIOCGPARAMS and its structure, younger than most headers. @see ioctl_eventpoll(2)
+    struct {
+        std::uint32_t microseconds;
+        std::uint16_t budget;
+        std::uint8_t prefer;
+        std::uint8_t padding;
+    } parameters{};
+    constexpr unsigned long get_parameters = _IOR(0x8a, 0x02, decltype(parameters));
+    return ::ioctl(epoll.get(), get_parameters, &parameters) == -1 ? last_error() : std::error_code();
 }
 
 std::error_code try_eventfd() { return closed_again(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
@@ -101,6 +120,7 @@ std::error_code try_recvmmsg() {
 
 std::error_code try_reuse_port() {
     const auto socket = new_socket(AF_INET, SOCK_STREAM);
+    if (socket.get() == -1) return last_error();
     const int on = 1;
     const int answer = ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     return answer == -1 ? last_error() : std::error_code();
@@ -129,6 +149,17 @@ std::error_code try_abstract_address() {
     return answer == -1 ? last_error() : std::error_code();
 }
 
+std::error_code try_quiet_writing() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) return last_error();
+    const mio::OwnedHandle reader(ends[0]);
+    const mio::OwnedHandle writer(ends[1]);
+    char byte = 0;
+    const ::iovec buffer{&byte, 1};
+    constexpr int no_signal = 0x100; // RWF_NOSIGNAL, younger than most headers. @see pwritev2(2)
+    return ::pwritev2(writer.get(), &buffer, 1, -1, no_signal) == -1 ? last_error() : std::error_code();
+}
+
 std::error_code try_io_uring() {
     ::io_uring_params parameters{};
     return closed_again(::syscall(SYS_io_uring_setup, 1, &parameters));
@@ -151,12 +182,15 @@ std::vector<Facility> facilities() {
     return {
         {"epoll_pwait2", "time-outs finer than a millisecond", try_epoll_pwait2()},
         {"EPOLLEXCLUSIVE", "one of several pollers wakes for a connection", try_epollexclusive()},
+        {"epoll busy polling", "the network device asked while waiting; not used by the library",
+         try_busy_polling()},
         {"eventfd", "what a waker is made of", try_eventfd()},
         {"timerfd", "timers as something to poll", try_timerfd()},
         {"signalfd", "signals as something to poll", try_signalfd()},
         {"pidfd", "the end of a process as something to poll", try_pidfd()},
         {"accept4", "accepted streams non-blocking in one call", try_accept4()},
         {"recvmmsg", "several datagrams in one call", try_recvmmsg()},
+        {"RWF_NOSIGNAL", "pipes written to without SIGPIPE in one call", try_quiet_writing()},
         {"SO_REUSEPORT", "several listeners at one address", try_reuse_port()},
         {"IPv6 loopback", "::1 can be bound", try_ipv6()},
         {"abstract Unix address", "Unix sockets without a file", try_abstract_address()},
@@ -167,6 +201,7 @@ std::vector<Facility> facilities() {
 std::vector<Limit> system_limits() {
     return {
         read_limit("open files, all processes", "/proc/sys/fs/file-max", "fs.file-max"),
+        read_limit("open files at present", "/proc/sys/fs/file-nr", "fs.file-nr: in use, free, at most"),
         read_limit("watches of one user", "/proc/sys/fs/epoll/max_user_watches", "fs.epoll.max_user_watches"),
         read_limit("connections to accept", "/proc/sys/net/core/somaxconn",
                    "net.core.somaxconn, the cap of a listener's backlog"),

@@ -19,7 +19,7 @@ namespace probe {
 /// What mio-probe tells the shell.
 export enum class ExitStatus : int {
     done = 0,    ///< done, and everything was as expected
-    differs = 1, ///< something observed differs from what is documented
+    differs = 1, ///< something is not as documented, or not as it should be
     usage = 2,   ///< the command line was wrong
     refused = 3, ///< the OS refused
 };

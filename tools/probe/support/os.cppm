@@ -30,6 +30,9 @@ export void occupy_standard_handles() noexcept;
 /// Makes writing to a pipe that nobody reads an error instead of the end of the program.
 export void ignore_broken_pipes() noexcept;
 
+/// Whether that was so before `ignore_broken_pipes`: what the program was started with.
+export bool broken_pipes_were_ignored() noexcept;
+
 export inline constexpr mio::RawHandle standard_input = 0;
 export inline constexpr mio::RawHandle standard_output = 1;
 

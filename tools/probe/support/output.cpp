@@ -32,6 +32,7 @@ std::string_view escape_sequence(Style style) {
     case Style::strong: return "\033[1m";
     case Style::accent: return "\033[36m";
     case Style::good: return "\033[32m";
+    case Style::caution: return "\033[33m";
     case Style::bad: return "\033[31m";
     }
     return "";

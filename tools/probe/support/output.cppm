@@ -13,7 +13,7 @@ export module probe.output;
 namespace probe {
 
 /// How a piece of text looks on a terminal.
-export enum class Style { plain, faint, strong, accent, good, bad };
+export enum class Style { plain, faint, strong, accent, good, caution, bad };
 
 /// Standard output. Every write is seen at once.
 export class Output {

@@ -73,6 +73,9 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> identity_of(const std::st
     return std::pair{static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
+// Known once they are ignored, at the start of the program.
+bool started_with_pipes_ignored = false;
+
 bool is_open(mio::RawHandle handle) noexcept { return ::fcntl(handle, F_GETFD) != -1; }
 
 } // namespace
@@ -99,7 +102,9 @@ void occupy_standard_handles() noexcept {
     }
 }
 
-void ignore_broken_pipes() noexcept { std::signal(SIGPIPE, SIG_IGN); }
+void ignore_broken_pipes() noexcept { started_with_pipes_ignored = std::signal(SIGPIPE, SIG_IGN) == SIG_IGN; }
+
+bool broken_pipes_were_ignored() noexcept { return started_with_pipes_ignored; }
 
 bool is_terminal(mio::RawHandle handle) noexcept { return ::isatty(handle) == 1; }
 

@@ -1,0 +1,120 @@
+module;
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+module probe.doctor;
+
+import mio;
+import probe.build_info;
+import probe.doctor.checks;
+import probe.doctor.judgement;
+import probe.failure;
+import probe.info.system;
+import probe.info.timer;
+import probe.output;
+
+namespace probe {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A doctor says what is wrong with waiting, and does not fall ill of it.
+Check time_outs() {
+    try {
+        return judge_time_outs(measure_timer_resolution());
+    } catch (const Refused& refused) {
+        return {"time-outs", Verdict::fail, refused.call, "nothing can be polled here; see what else failed",
+                refused.error};
+    }
+}
+
+std::vector<Check> examine() {
+    auto checks = process_checks();
+    std::ranges::move(system_checks(), std::back_inserter(checks));
+    checks.push_back(time_outs());
+    return checks;
+}
+
+Style style_of(Verdict verdict) {
+    switch (verdict) {
+    case Verdict::ok: return Style::good;
+    case Verdict::note: return Style::accent;
+    case Verdict::warn: return Style::caution;
+    case Verdict::fail: return Style::bad;
+    }
+    std::unreachable();
+}
+
+std::string finding_of(const Check& check) {
+    return check.error ? check.finding + ": " + error_text(check.error) : check.finding;
+}
+
+std::string table_of(const std::vector<Check>& checks, const Output& output) {
+    std::vector<std::vector<Cell>> rows;
+    for (const auto& check : checks) {
+        rows.push_back({{std::string(name_of(check.verdict)), style_of(check.verdict)},
+                        {check.name},
+                        {finding_of(check)}});
+        if (!check.advice.empty()) rows.push_back({{}, {}, {check.advice, Style::faint}});
+    }
+    return aligned(rows, output);
+}
+
+// "1 fail, 2 warn, 3 note, 15 ok": the worst first.
+std::string summary_of(const std::vector<Check>& checks, const Output& output) {
+    std::string text;
+    for (const auto verdict : {Verdict::fail, Verdict::warn, Verdict::note, Verdict::ok}) {
+        const auto count = std::ranges::count(checks, verdict, &Check::verdict);
+        if (count == 0) continue;
+        if (!text.empty()) text += ", ";
+        text += output.styled(std::to_string(count) + ' ' + std::string(name_of(verdict)), style_of(verdict));
+    }
+    return text + '\n';
+}
+
+std::string report_of(const System& system, const std::vector<Check>& checks, const Output& output) {
+    return output.styled("mio-probe doctor", Style::strong)
+           + output.styled(", backend " + std::string(mio::backend()) + " on " + system.name + ' '
+                               + system.kernel,
+                           Style::faint)
+           + '\n' + table_of(checks, output) + '\n' + summary_of(checks, output);
+}
+
+Json to_json(const Check& check) {
+    Json json{{"name", check.name}, {"verdict", name_of(check.verdict)}, {"finding", check.finding}};
+    if (check.error) json["error"] = error_text(check.error);
+    if (!check.advice.empty()) json["advice"] = check.advice;
+    return json;
+}
+
+std::string json_of(const System& system, const std::vector<Check>& checks) {
+    auto list = Json::array();
+    for (const auto& check : checks) list.push_back(to_json(check));
+    const Json json{{"version", version()},
+                    {"backend", mio::backend()},
+                    {"system", {{"name", system.name}, {"kernel", system.kernel}}},
+                    {"verdict", name_of(worst_of(checks))},
+                    {"checks", std::move(list)}};
+    return json.dump(2) + '\n';
+}
+
+} // namespace
+
+ExitStatus run(const DoctorOptions& options) {
+    const auto about = system();
+    const auto checks = examine();
+    Output output;
+    output.write(options.json ? json_of(about, checks) : report_of(about, checks, output));
+    return worst_of(checks) <= Verdict::note ? ExitStatus::done : ExitStatus::differs;
+}
+
+} // namespace probe

@@ -8,6 +8,7 @@ module;
 
 export module probe.command_line;
 
+import probe.bench;
 import probe.events;
 import probe.failure;
 import probe.info;
@@ -25,7 +26,7 @@ export struct ShowText {
 export ExitStatus run(const ShowText& show);
 
 /// What the user asked for.
-export using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions>;
+export using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, BenchOptions>;
 
 /// Reads the command line. Throws `WrongUsage`.
 export Command parse_command_line(int count, const char* const* arguments);

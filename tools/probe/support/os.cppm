@@ -32,6 +32,7 @@ export void ignore_broken_pipes() noexcept;
 
 export inline constexpr mio::RawHandle standard_input = 0;
 export inline constexpr mio::RawHandle standard_output = 1;
+export inline constexpr mio::RawHandle standard_error = 2;
 
 /// True if `handle` is a terminal.
 export bool is_terminal(mio::RawHandle handle) noexcept;

@@ -85,7 +85,7 @@ void add_pair(Comparison& comparison, bool library_first) {
     comparison.bare.add(bare, workload);
 }
 
-// At least one pair of rounds, if nothing interrupts it.
+// At least one pair of rounds, so that there is something to tell.
 Comparison measure(const Workload& workload, const Budget& budget, const Interrupt& interrupt,
                    Progress& progress) {
     Comparison comparison{workload, {}, {}};
@@ -95,11 +95,11 @@ Comparison measure(const Workload& workload, const Budget& budget, const Interru
     static_cast<void>(round(workload, workload.on_bare_calls));
     const auto start = Clock::now();
     double used = 0;
-    for (std::uint64_t pairs = 0; used < 1 && !interrupt.requested(); ++pairs) {
-        add_pair(comparison, pairs % 2 == 0);
-        used = budget.used(pairs + 1, Clock::now() - start);
+    do {
+        add_pair(comparison, comparison.rounds() % 2 == 0);
+        used = budget.used(comparison.rounds(), Clock::now() - start);
         progress.show(workload.name, used);
-    }
+    } while (used < 1 && !interrupt.requested());
     progress.clear();
     return comparison;
 }
@@ -123,7 +123,6 @@ ExitStatus run(const BenchOptions& options) {
     for (const auto& workload : workloads) {
         if (interrupt.requested() || output.closed()) break;
         auto comparison = measure(workload, budget, interrupt, progress);
-        if (comparison.rounds() == 0) break;
         if (!options.json) output.write((all.empty() ? "" : "\n") + bench::text_of(comparison, output));
         all.push_back(std::move(comparison));
     }

@@ -99,8 +99,8 @@ std::string histogram(const Comparison& comparison, const Output& output) {
     const auto& library = comparison.library.latencies;
     const auto& bare = comparison.bare.latencies;
     if (library.empty() || bare.empty()) return {};
-    const auto marks =
-        scale(std::min(library.minimum(), bare.minimum()), std::max(library.at(0.99), bare.at(0.99)), 12);
+    // What few are lies in the first and the last row.
+    const auto marks = scale(std::min(library.at(0.01), bare.at(0.01)), std::max(library.at(0.99), bare.at(0.99)), 12);
     const std::vector<nanoseconds> limits(marks.begin() + 1, marks.end());
     const auto of_library = library.counts_below(limits);
     const auto of_bare = bare.counts_below(limits);
@@ -112,11 +112,11 @@ std::string histogram(const Comparison& comparison, const Output& output) {
     for (std::size_t i = 0; i < of_library.size(); ++i) {
         largest = std::max({largest, part(of_library[i], library), part(of_bare[i], bare)});
     }
-    Rows rows{{{"from", Style::faint}, {"mio", Style::faint}, {""}, {bare_name(), Style::faint}, {""}}};
+    Rows rows{{{"below", Style::faint}, {"mio", Style::faint}, {""}, {bare_name(), Style::faint}, {""}}};
     for (std::size_t i = 0; i < of_library.size(); ++i) {
         const double left = part(of_library[i], library);
         const double right = part(of_bare[i], bare);
-        rows.push_back({{time_text(marks[i])},
+        rows.push_back({{i < limits.size() ? time_text(limits[i]) : "more"},
                         {percent(left)},
                         {padded(bar(left / largest, width), width), Style::accent},
                         {percent(right)},
@@ -146,7 +146,6 @@ std::string text_of(const Comparison& comparison, const Output& output) {
     const auto& workload = comparison.workload;
     auto head = output.styled(workload.name, Style::strong)
                 + output.styled(", " + std::string(workload.operation), Style::faint) + '\n';
-    if (comparison.rounds() == 0) return head + "  no round was finished\n";
     return head + summary(comparison, output) + ratio_line(comparison, output) + '\n'
            + histogram(comparison, output);
 }

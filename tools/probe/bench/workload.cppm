@@ -35,7 +35,7 @@ export enum class Compared {
 export struct Workload {
     std::string_view name;
     std::string_view operation; ///< what one operation is, and its latency
-    std::uint64_t operations;   ///< of one round, which takes some milliseconds
+    std::uint64_t operations;   ///< of one round
     Compared compared = Compared::time;
     Play on_library;
     Play on_bare_calls;

@@ -8,6 +8,7 @@ import probe.bench.contestant;
 
 namespace probe::bench {
 
+// A round takes few milliseconds, so that most of them come to their end before something else gets the processor.
 std::vector<Workload> workloads() {
     const auto library = library_plays();
     const auto bare = bare_plays();
@@ -19,17 +20,17 @@ std::vector<Workload> workloads() {
          .on_bare_calls = bare.wake},
         {.name = "pingpong",
          .operation = "passing a byte between two sockets of one loop",
-         .operations = 5'000,
+         .operations = 1'000,
          .on_library = library.pingpong,
          .on_bare_calls = bare.pingpong},
         {.name = "chain",
          .operation = "an event, from the write that causes it; 100 pairs of sockets, 10 of them active",
-         .operations = 5'000,
+         .operations = 2'000,
          .on_library = library.chain,
          .on_bare_calls = bare.chain},
         {.name = "churn",
          .operation = "adding a source, looking for events, removing it",
-         .operations = 5'000,
+         .operations = 1'000,
          .on_library = library.churn,
          .on_bare_calls = bare.churn},
         {.name = "echo",

@@ -664,4 +664,140 @@ test_nobody_reads() {
     grep -q '"kind":"read"' out || fail 'nothing was read'
 }
 
+# ---- bench -----------------------------------------------------------------------------------------------------------
+# What is measured, never how much it is.
+
+can_bench() { "$probe" --help | grep -qE '^  bench '; }
+needs_bench() { can_bench || skip 'no bare loop for this backend'; }
+workloads=(wake pingpong chain churn echo timeout)
+
+test_bench() {
+    if ! can_bench; then
+        wrong 'bench' bench
+        skip 'no bare loop for this backend'
+    fi
+    wrong "NAME 'nonsense'.* --list" bench nonsense
+    wrong "NAME 'nonsense'" bench --list nonsense
+    wrong "--rounds '0'" bench --rounds 0
+    wrong "--rounds 'x'" bench --rounds x
+    wrong "--for '5x'" bench --for 5x
+    wrong '--nonsense' bench --nonsense
+    succeeds 'Example:' "$probe" bench --help
+
+    succeeds '^  wake ' "$probe" bench --list
+    [[ $(awk '{print $1}' out | paste -sd' ') == "${workloads[*]}" ]] || fail 'not the workloads, in their order'
+
+    local name
+    for name in "${workloads[@]}"; do
+        succeeds "^$name, " "$probe" bench "$name" --rounds 2
+        (($(grep -c '^[a-z]*, ' out) == 1)) || fail "$name: not one workload"
+        grep -qE '^ +rate +minimum +median +p99 +maximum$' out || fail "$name: no heads"
+        grep -qE '^  mio +[0-9.]+ ([kMG])?/s( +[0-9.]+ ([nµm]?s)){4}$' out || fail "$name: nothing on this library"
+        grep -qE "^  $(a_backend) calls +[0-9.]+ " out || fail "$name: nothing on the bare calls"
+        grep -qE '^  ratio [0-9]+\.[0-9]{3} of the .* 2 pairs of rounds' out || fail "$name: no ratio"
+        grep -qE '^  more +[0-9.]+ %' out || fail "$name: no histogram"
+    done
+    succeeds '^churn, ' "$probe" bench churn wake --rounds 1
+    [[ $(grep -o '^[a-z]*, ' out | paste -sd' ') == 'churn,  wake, ' ]] || fail 'not those two, in their order'
+}
+
+test_bench_json() {
+    needs_bench
+    needs python3
+    succeeds '"name": "wake"' "$probe" bench --list --json
+    is_json out
+    succeeds '"workloads"' "$probe" bench --rounds 2 --json
+    is_json out
+    python3 - "${workloads[*]}" <<'EOF' || fail 'not what is documented'
+import json, sys
+document = json.load(open("out"))
+assert list(document) == ["version", "backend", "compiler", "standard_library", "interrupted", "workloads"], document
+assert document["interrupted"] is False
+assert [each["name"] for each in document["workloads"]] == sys.argv[1].split()
+for each in document["workloads"]:
+    assert list(each) == ["name", "operation", "rounds", "ratio", "mio", "bare"], each
+    assert each["rounds"] == 2
+    ratio = each["ratio"]
+    assert ratio["of"] == ("latency" if each["name"] == "timeout" else "time")
+    assert 0 < ratio["minimum"] <= ratio["median"] <= ratio["maximum"]
+    for side in (each["mio"], each["bare"]):
+        latency = side["latency_ns"]
+        assert 0 <= latency["minimum"] <= latency["median"] <= latency["p99"] <= latency["maximum"]
+        assert side["operations"] > 0 and side["operations_per_second"] > 0
+        ranges = side["histogram"]
+        assert sum(one["count"] for one in ranges) == side["operations"]
+        assert all(one["from_ns"] < one["to_ns"] == next["from_ns"] for one, next in zip(ranges, ranges[1:]))
+        assert ranges[-1]["to_ns"] is None
+EOF
+}
+
+# Each round of `wake` has a second thread.
+begins_measuring() {
+    has_second_thread() { [[ $(ls "/proc/$pid/task" | wc -l) -gt 1 ]]; }
+    until_true 'a second thread' has_second_thread
+}
+
+test_bench_interrupt() {
+    needs_bench
+    needs python3
+    start bench wake pingpong --for 1h
+    begins_measuring
+    kill -INT "$pid"
+    ends_with 0
+    is_silent
+    prints '^wake, '
+    prints '^  ratio '
+    prints '^interrupted'
+    if grep -q '^pingpong, ' out; then fail 'what was not begun was reported'; fi
+
+    start bench wake pingpong --for 1h --json
+    begins_measuring
+    kill -TERM "$pid"
+    ends_with 0
+    is_silent
+    is_json out
+    python3 - <<'EOF' || fail 'not what was measured so far'
+import json
+document = json.load(open("out"))
+assert document["interrupted"] is True
+assert [each["name"] for each in document["workloads"]] == ["wake"]
+assert document["workloads"][0]["rounds"] >= 1
+EOF
+}
+
+test_bench_limits() {
+    needs_bench
+    needs python3
+    rounds() { python3 -c 'import json; print(json.load(open("out"))["workloads"][0]["rounds"])'; }
+    # The limit that is reached first counts; one pair of rounds is always measured.
+    succeeds '"rounds"' "$probe" bench churn --rounds 3 --for 1h --json
+    (($(rounds) == 3)) || fail 'not three rounds'
+    succeeds '"rounds"' "$probe" bench churn --rounds 1000000000 --for 1ms --json
+    (($(rounds) < 1000000000)) || fail 'the time did not end it'
+    (($(rounds) >= 1)) || fail 'nothing was measured'
+    skip_with_sanitizer
+    rejects 3 '(wake|chain): .*EMFILE' bash -c 'ulimit -n 12; exec "$0" bench chain --rounds 1' "$probe"
+    [[ ! -s out ]] || fail 'something was printed'
+}
+
+test_bench_progress() {
+    needs_bench
+    needs script
+    local escape=$'\033'
+    # On a terminal there is a bar, which goes away; elsewhere, and on one that cannot draw, there is none.
+    run env TERM=xterm script -qec "'$probe' bench churn --rounds 2 >only_output" /dev/null
+    ((status == 0)) || fail "exit status $status"
+    grep -qE 'churn +\[#*\.*\] [0-9]+ %' out || fail 'no bar'
+    [[ $(tail -c 4 out) == *"$escape[K" ]] || fail 'the bar was left there'
+    if grep -q "$escape" only_output; then fail 'colours in a file'; fi
+    run env TERM=dumb script -qec "'$probe' bench churn --rounds 2 >only_output" /dev/null
+    [[ ! -s out ]] || fail 'a bar on a terminal that cannot draw it'
+
+    run env TERM=xterm script -qec "'$probe' bench churn --rounds 2 2>err" /dev/null
+    grep -q "$escape" out || fail 'no colours on a terminal'
+    run env TERM=xterm NO_COLOR=1 script -qec "'$probe' bench churn --rounds 2 2>err" /dev/null
+    if grep -q "$escape" out; then fail 'colours in spite of NO_COLOR'; fi
+    grep -q '^churn, ' out || fail 'nothing was printed'
+}
+
 "test_$2" "${@:3}"

@@ -2,6 +2,7 @@ module;
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@ module;
 module probe.command_line;
 
 import mio;
+import probe.bench;
 import probe.build_info;
 import probe.doctor;
 import probe.events;
@@ -175,6 +177,37 @@ class Doctor : public Subcommand {
     DoctorOptions options_;
 };
 
+class Bench : public Subcommand {
+  public:
+    explicit Bench(CLI::App& app)
+        : Subcommand(app, "bench", "How fast it is here, beside the same loops on the bare OS calls") {
+        app_.add_option("NAME", options_.workloads, "Measure these only; see --list")->type_name("");
+        app_.add_option("--rounds", rounds_, "End each after so many rounds of both")->type_name("N");
+        app_.add_option("--for", time_, "End each after so long: 250ms, 5s, 2m, 1h (2s)")
+            ->type_name("DURATION");
+        app_.add_flag("--list", options_.list, "Name the workloads, with a line on each");
+        app_.add_flag("--json", options_.json, "Print one JSON document");
+        app_.footer(
+            "In each round the loop on this library and the one on the bare calls of its backend have\n"
+            "their turn, and another one begins. The ratio is the median of those of each round: above\n"
+            "1 the library takes longer. Of the two limits the first one to be reached counts; Ctrl-C\n"
+            "ends it with what was measured so far.\n\n"
+            "Example:\n  mio-probe bench pingpong echo --for 5s");
+    }
+
+    [[nodiscard]] BenchOptions options() const {
+        auto options = options_;
+        if (!rounds_.empty()) options.rounds = value_of("--rounds", parse_count(rounds_));
+        if (!time_.empty()) options.time = value_of("--for", parse_duration(time_));
+        return options;
+    }
+
+  private:
+    BenchOptions options_;
+    std::string rounds_;
+    std::string time_;
+};
+
 std::string version_text() {
     return "mio-probe " + std::string(version()) + " (backend " + std::string(mio::backend()) + ", "
            + compiler() + ", " + standard_library() + ")";
@@ -207,6 +240,8 @@ Command parse_command_line(int count, const char* const* arguments) {
     const Info info(app);
     const Events events(app);
     const Watch watch(app);
+    std::optional<Bench> bench;
+    if (can_bench()) bench.emplace(app);
     const Doctor doctor(app);
 
     try {
@@ -223,6 +258,7 @@ Command parse_command_line(int count, const char* const* arguments) {
     if (events.was_chosen()) return events.options();
     if (watch.was_chosen()) return watch.options();
     if (doctor.was_chosen()) return doctor.options();
+    if (bench && bench->was_chosen()) return bench->options();
     return ShowText{app.help(), ExitStatus::usage};
 }
 

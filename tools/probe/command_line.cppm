@@ -8,6 +8,7 @@ module;
 
 export module probe.command_line;
 
+import probe.bench;
 import probe.doctor;
 import probe.events;
 import probe.failure;
@@ -26,7 +27,7 @@ export struct ShowText {
 export ExitStatus run(const ShowText& show);
 
 /// What the user asked for.
-export using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, DoctorOptions>;
+export using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, BenchOptions, DoctorOptions>;
 
 /// Reads the command line. Throws `WrongUsage`.
 export Command parse_command_line(int count, const char* const* arguments);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <variant>
 
+import probe.bench;
 import probe.command_line;
 import probe.doctor;
 import probe.events;

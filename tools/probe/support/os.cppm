@@ -35,6 +35,7 @@ export bool broken_pipes_were_ignored() noexcept;
 
 export inline constexpr mio::RawHandle standard_input = 0;
 export inline constexpr mio::RawHandle standard_output = 1;
+export inline constexpr mio::RawHandle standard_error = 2;
 
 /// True if `handle` is a terminal.
 export bool is_terminal(mio::RawHandle handle) noexcept;

@@ -1,0 +1,138 @@
+module;
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module probe.bench;
+
+import probe.bench.progress;
+import probe.bench.report;
+import probe.bench.workload;
+import probe.failure;
+import probe.interrupt;
+import probe.output;
+
+namespace probe {
+namespace {
+
+using bench::Clock;
+using bench::Comparison;
+using bench::Measurement;
+using bench::Progress;
+using bench::Workload;
+
+std::vector<Workload> chosen_workloads(const std::vector<std::string>& names) {
+    const auto all = bench::workloads();
+    if (names.empty()) return all;
+    std::vector<Workload> some;
+    for (const auto& name : names) {
+        const auto found = std::ranges::find(all, name, &Workload::name);
+        if (found == all.end()) {
+            throw WrongUsage{"NAME '" + name
+                             + "': there is no workload of that name; see: mio-probe bench --list"};
+        }
+        some.push_back(*found);
+    }
+    return some;
+}
+
+// How much of one workload is to be done.
+class Budget {
+  public:
+    explicit Budget(const BenchOptions& options) : rounds_(options.rounds), time_(options.time) {
+        if (!rounds_ && !time_) time_ = bench_default_time;
+    }
+
+    /// The part that is used up after so many rounds and so long a time: 1 or more when it is all of it.
+    [[nodiscard]] double used(std::uint64_t rounds, Clock::duration time) const {
+        using Seconds = std::chrono::duration<double>;
+        double part = 0;
+        if (rounds_) part = static_cast<double>(rounds) / static_cast<double>(*rounds_);
+        if (time_) part = std::max(part, Seconds(time) / Seconds(*time_));
+        return part;
+    }
+
+  private:
+    std::optional<std::uint64_t> rounds_;
+    std::optional<std::chrono::milliseconds> time_;
+};
+
+Measurement round(const Workload& workload, bench::Play play) {
+    try {
+        Measurement measurement;
+        play(workload.operations, measurement);
+        return measurement;
+    } catch (Refused& refused) {
+        refused.call = std::string(workload.name) + ": " + refused.call;
+        throw;
+    }
+}
+
+// In each round both have their turn, and another one begins, so that what else the machine does meets both.
+void add_pair(Comparison& comparison, bool library_first) {
+    const auto& workload = comparison.workload;
+    Measurement library;
+    if (library_first) library = round(workload, workload.on_library);
+    const auto bare = round(workload, workload.on_bare_calls);
+    if (!library_first) library = round(workload, workload.on_library);
+    comparison.library.add(library, workload);
+    comparison.bare.add(bare, workload);
+}
+
+// At least one pair of rounds, so that there is something to tell.
+Comparison measure(const Workload& workload, const Budget& budget, const Interrupt& interrupt,
+                   Progress& progress) {
+    Comparison comparison{workload, {}, {}};
+    progress.show(workload.name, 0);
+    // Whoever comes first would pay for what is done once, like growing the heap.
+    static_cast<void>(round(workload, workload.on_library));
+    static_cast<void>(round(workload, workload.on_bare_calls));
+    const auto start = Clock::now();
+    double used = 0;
+    do {
+        add_pair(comparison, comparison.rounds() % 2 == 0);
+        used = budget.used(comparison.rounds(), Clock::now() - start);
+        progress.show(workload.name, used);
+    } while (used < 1 && !interrupt.requested());
+    progress.clear();
+    return comparison;
+}
+
+} // namespace
+
+bool can_bench() { return !bench::workloads().empty(); }
+
+ExitStatus run(const BenchOptions& options) {
+    const auto workloads = chosen_workloads(options.workloads);
+    Output output;
+    if (options.list) {
+        output.write(options.json ? bench::json_of(workloads) : bench::table_of(workloads, output));
+        return ExitStatus::done;
+    }
+
+    const Interrupt interrupt;
+    const Budget budget(options);
+    Progress progress;
+    std::vector<Comparison> all;
+    for (const auto& workload : workloads) {
+        if (interrupt.requested() || output.closed()) break;
+        auto comparison = measure(workload, budget, interrupt, progress);
+        if (!options.json) output.write((all.empty() ? "" : "\n") + bench::text_of(comparison, output));
+        all.push_back(std::move(comparison));
+    }
+
+    if (options.json) {
+        output.write(bench::json_of(all, interrupt.requested()));
+    } else if (interrupt.requested()) {
+        output.write(output.styled("interrupted: the rest was not measured\n", Style::faint));
+    }
+    return ExitStatus::done;
+}
+
+} // namespace probe

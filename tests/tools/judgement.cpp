@@ -3,11 +3,11 @@
 
 #include <array>
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 import probe.doctor.judgement;
 import probe.info.system;

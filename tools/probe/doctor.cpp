@@ -1,8 +1,6 @@
 module;
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
 #include <iterator>
 #include <string>
 #include <string_view>

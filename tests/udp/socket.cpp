@@ -43,9 +43,6 @@ TEST_P(AUdpSocket, BoundToPort0GetsOne) {
 
 TEST_P(AUdpSocket, NotBoundYetIsBoundLater) {
     const auto socket = unbound();
-    EXPECT_EQ(address_of(socket).port(), 0);
-    EXPECT_TRUE(address_of(socket).ip().is_unspecified());
-    EXPECT_EQ(address_of(socket).ip().is_v4(), GetParam().ip().is_v4());
     ASSERT_TRUE(ok(socket.bind_to(GetParam())));
     EXPECT_NE(address_of(socket).port(), 0);
     EXPECT_TRUE(fails_with(socket.bind_to(GetParam()), std::errc::invalid_argument)) << "once only";

@@ -160,7 +160,6 @@ TEST_P(UnconnectedUdp, ReceivesWithoutTheSendersAddressToo) {
 TEST_P(UnconnectedUdp, SendingBindsAnUnboundSocket) {
     const auto s1 = unbound();
     const auto s2 = bound();
-    EXPECT_EQ(address_of(s1).port(), 0);
     send_text(s1, data1, address_of(s2));
     EXPECT_NE(address_of(s1).port(), 0);
     await(s2, POLLIN);

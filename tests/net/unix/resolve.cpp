@@ -9,3 +9,5 @@ using mio::net::SocketAddress;
 TEST(Resolve, TakesTheScopeOfANumericAddress) {
     EXPECT_EQ(must(resolve("fe80::1%lo", "80")), std::vector{must(SocketAddress::parse("[fe80::1%lo]:80"))});
 }
+
+TEST(Resolve, FailsForAnAddressInBrackets) { EXPECT_FALSE(resolve("[::1]", "80")); } // Windows takes them

@@ -217,4 +217,37 @@ TEST(TcpSocket, HandsNodelayToWhatItAccepts) {
     EXPECT_TRUE(must(must(listener.accept()).first.nodelay())); // as Linux has it
 }
 
+TEST(TcpSocket, MakesTooSmallABufferTheSmallestThereIs) {
+    const auto socket = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(socket.set_receive_buffer(0)));
+    ASSERT_TRUE(ok(socket.set_send_buffer(0)));
+    EXPECT_GT(must(socket.receive_buffer()), 0u);
+    EXPECT_GT(must(socket.send_buffer()), 0u);
+}
+
+TEST(TcpSocket, IsNowhereBeforeItIsBound) {
+    EXPECT_EQ(must(must(TcpSocket::v4()).local_address()), SocketAddress(IpAddress::any_v4(), 0));
+    EXPECT_EQ(must(must(TcpSocket::v6()).local_address()), SocketAddress(IpAddress::any_v6(), 0));
+}
+
+TEST(TcpSocket, LeavesThePortToIpv4IfItIsForIpv6Only) {
+    // Both may have the port. A third program may have it too, so try again a few times.
+    for (int round = 0; round < 10; ++round) {
+        const auto v4 = must(TcpSocket::v4());
+        ASSERT_TRUE(ok(v4.bind({IpAddress::any_v4(), 0})));
+        const SocketAddress same_port(IpAddress::any_v6(), must(v4.local_address()).port());
+
+        const auto both = must(TcpSocket::v6());
+        ASSERT_TRUE(ok(both.set_only_v6(false)));
+        EXPECT_TRUE(fails_with(both.bind(same_port), std::errc::address_in_use));
+
+        const auto v6 = must(TcpSocket::v6());
+        ASSERT_TRUE(ok(v6.set_only_v6(true)));
+        const auto bound = v6.bind(same_port);
+        if (bound) return;
+        ASSERT_TRUE(fails_with(bound, std::errc::address_in_use));
+    }
+    FAIL() << "no port was free for both";
+}
+
 } // namespace

@@ -166,6 +166,20 @@ TEST(TcpStream, WritingAfterShuttingDownIsAnErrorAndNoSignal) {
     }));
 }
 
+TEST(TcpStream, ThatNeverBeganToConnectDoesNotFinish) {
+    auto socket = must(TcpSocket::v4());
+    const auto stream = TcpStream::from_raw(socket.release());
+    EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::not_connected));
+}
+
+TEST(TcpStream, HasNothingToReadIsNotInProgress) {
+    const auto pair = tcp_pair();
+    std::array<std::byte, 8> buffer;
+    const auto got = pair.client.read(buffer);
+    ASSERT_FALSE(got);
+    EXPECT_FALSE(mio::in_progress(got.error())); // Windows has one code for both
+}
+
 TEST(TcpStream, WritingWithoutAConnectionIsABrokenPipe) {
     auto socket = must(TcpSocket::v4());
     const auto stream = TcpStream::from_raw(socket.release());

@@ -16,6 +16,9 @@ inline constexpr auto no_such_handle = std::errc::bad_file_descriptor;
 /// Whether "localhost" can be resolved: not in a bare chroot.
 inline bool knows_localhost() { return std::filesystem::exists("/etc/hosts"); }
 
+/// Whether this is Wine, which does some things otherwise than Windows.
+inline bool is_wine() { return false; }
+
 /// Whether the sender of a datagram is told that nobody listens where it went.
 inline bool tells_of_refused_datagrams() { return true; }
 

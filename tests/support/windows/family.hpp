@@ -17,4 +17,7 @@ inline bool knows_localhost() { return true; }
 /// Whether the sender of a datagram is told that nobody listens where it went. Wine keeps that to itself.
 bool tells_of_refused_datagrams();
 
+/// Whether this is Wine, which does some things otherwise than Windows.
+bool is_wine();
+
 } // namespace test

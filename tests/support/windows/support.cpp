@@ -43,9 +43,9 @@ std::chrono::nanoseconds processor_time() {
     return std::chrono::nanoseconds((count(kernel) + count(user)) * 100);
 }
 
-bool tells_of_refused_datagrams() {
-    return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") == nullptr;
-}
+bool is_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
+
+bool tells_of_refused_datagrams() { return !is_wine(); }
 
 namespace {
 
@@ -75,9 +75,9 @@ OpenHandles open_handles() {
     const std::scoped_lock lock(mutex);
     ::NTSTATUS status = 0;
     const auto what = static_cast<::SYSTEM_INFORMATION_CLASS>(handles_of_the_system);
-    while ((status = ::NtQuerySystemInformation(what, room.data(),
-                                                static_cast<::ULONG>(room.size()), nullptr))
-           == status_info_length_mismatch) {
+    while (
+        (status = ::NtQuerySystemInformation(what, room.data(), static_cast<::ULONG>(room.size()), nullptr))
+        == status_info_length_mismatch) {
         room.resize(room.size() * 2);
     }
     EXPECT_GE(status, 0);

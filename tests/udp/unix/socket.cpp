@@ -34,3 +34,10 @@ TEST_P(AUdpSocket, TakesAHandleAsItIs) {
     expect_blocking(socket.raw());
     EXPECT_FALSE(is_close_on_exec(socket.raw()));
 }
+
+TEST_P(AUdpSocket, IsNowhereBeforeItIsBound) {
+    const auto socket = unbound(); // of which Windows would not tell
+    EXPECT_EQ(address_of(socket).port(), 0);
+    EXPECT_TRUE(address_of(socket).ip().is_unspecified());
+    EXPECT_EQ(address_of(socket).ip().is_v4(), GetParam().ip().is_v4());
+}

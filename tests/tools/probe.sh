@@ -737,13 +737,19 @@ begins_measuring() {
     until_true 'a second thread' has_second_thread
 }
 
+ends_soon_with() { # STATUS
+    has_ended() { [[ " $(jobs -rp | paste -sd' ') " != *" $pid "* ]]; }
+    until_true 'the end' has_ended
+    ends_with "$1"
+}
+
 test_bench_interrupt() {
     needs_bench
     needs python3
     start bench wake pingpong --for 1h
     begins_measuring
     kill -INT "$pid"
-    ends_with 0
+    ends_soon_with 0
     is_silent
     prints '^wake, '
     prints '^  ratio '
@@ -753,7 +759,7 @@ test_bench_interrupt() {
     start bench wake pingpong --for 1h --json
     begins_measuring
     kill -TERM "$pid"
-    ends_with 0
+    ends_soon_with 0
     is_silent
     is_json out
     python3 - <<'EOF' || fail 'not what was measured so far'

@@ -100,7 +100,8 @@ std::string histogram(const Comparison& comparison, const Output& output) {
     const auto& bare = comparison.bare.latencies;
     if (library.empty() || bare.empty()) return {};
     // What few are lies in the first and the last row.
-    const auto marks = scale(std::min(library.at(0.01), bare.at(0.01)), std::max(library.at(0.99), bare.at(0.99)), 12);
+    const auto marks =
+        scale(std::min(library.at(0.01), bare.at(0.01)), std::max(library.at(0.99), bare.at(0.99)), 12);
     const std::vector<nanoseconds> limits(marks.begin() + 1, marks.end());
     const auto of_library = library.counts_below(limits);
     const auto of_bare = bare.counts_below(limits);

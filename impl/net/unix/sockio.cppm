@@ -62,8 +62,7 @@ export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::
 /// Never raises SIGPIPE. @see sendto(2)
 export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std::byte> bytes,
                                           const OsAddress& peer) noexcept {
-    return os::check_count(
-        ::sendto(handle, bytes.data(), bytes.size(), no_signal, peer.get(), peer.length));
+    return os::check_count(::sendto(handle, bytes.data(), bytes.size(), no_signal, peer.get(), peer.length));
 }
 
 /// The buffers as the OS takes them: no more than it takes in one call.
@@ -110,6 +109,13 @@ export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) no
 export inline bool connect_has_ended(RawHandle handle) noexcept {
     ::pollfd record{.fd = handle, .events = POLLOUT, .revents = 0};
     return ::poll(&record, 1, 0) == 1 && (record.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/// The local address: the unspecified one as long as the socket is not bound. @see getsockname(2)
+export inline Result<OsAddress> local_name_of(RawHandle handle) noexcept {
+    OsAddress address;
+    if (::getsockname(handle, address.get(), &address.length) == -1) return std::unexpected(os::last_error());
+    return address;
 }
 
 /// Sets the peer of a datagram socket. @see connect(2)

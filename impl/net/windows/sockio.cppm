@@ -160,15 +160,16 @@ export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) no
     return started;
 }
 
-/// True once an attempt to connect has failed. WSAPoll would not tell before Windows 10, 2004. Whether it can be written
-/// to is not asked: the answer would be yes if it succeeded in this moment.
+/// True once an attempt to connect is over, with success or without. WSAPoll would not tell of a failure before Windows 10,
+/// 2004; and where the error was taken already, only that the socket is writable tells.
 /// @see select
 export inline bool connect_has_ended(RawHandle handle) noexcept {
-    ::fd_set failed{};
-    failed.fd_count = 1;
-    failed.fd_array[0] = handle;
+    ::fd_set connected{};
+    connected.fd_count = 1;
+    connected.fd_array[0] = handle;
+    ::fd_set failed = connected;
     ::timeval at_once{};
-    return ::select(0, nullptr, nullptr, &failed, &at_once) == 1;
+    return ::select(0, nullptr, &connected, &failed, &at_once) > 0;
 }
 
 /// The local address. Of a socket that is not bound yet it is the unspecified one, as elsewhere; Winsock fails then.

@@ -18,6 +18,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.net.address;
 import mio.net.local;
+import mio.net.sockio;
 import mio.os;
 
 namespace mio::net {
@@ -109,41 +110,31 @@ int family_of(const SocketAddress& address) noexcept { return address.ip().is_v4
 
 namespace {
 
-using AddressGetter = decltype(&::getsockname);
-
-Result<OsAddress> address_of(RawHandle handle, AddressGetter get) noexcept {
+Result<OsAddress> peer_name_of(RawHandle handle) noexcept {
     OsAddress address;
-    if (auto got = os::check(get(handle, address.get(), &address.length)); !got)
+    if (auto got = os::check(::getpeername(handle, address.get(), &address.length)); !got)
         return std::unexpected(got.error());
     return address;
 }
 
-Result<SocketAddress> ip_address_of(RawHandle handle, AddressGetter get) noexcept {
-    const auto address = address_of(handle, get);
+Result<SocketAddress> to_ip(const Result<OsAddress>& address) noexcept {
     if (!address) return std::unexpected(address.error());
     return from_os(*address);
 }
 
-Result<UnixAddress> unix_address_of(RawHandle handle, AddressGetter get) noexcept {
-    const auto address = address_of(handle, get);
+Result<UnixAddress> to_unix(const Result<OsAddress>& address) noexcept {
     if (!address) return std::unexpected(address.error());
     return unix_from_os(*address);
 }
 
 } // namespace
 
-Result<SocketAddress> local_address_of(RawHandle handle) noexcept {
-    return ip_address_of(handle, ::getsockname);
-}
-Result<SocketAddress> peer_address_of(RawHandle handle) noexcept {
-    return ip_address_of(handle, ::getpeername);
-}
+Result<SocketAddress> local_address_of(RawHandle handle) noexcept { return to_ip(local_name_of(handle)); }
+Result<SocketAddress> peer_address_of(RawHandle handle) noexcept { return to_ip(peer_name_of(handle)); }
 Result<UnixAddress> unix_local_address_of(RawHandle handle) noexcept {
-    return unix_address_of(handle, ::getsockname);
+    return to_unix(local_name_of(handle));
 }
-Result<UnixAddress> unix_peer_address_of(RawHandle handle) noexcept {
-    return unix_address_of(handle, ::getpeername);
-}
+Result<UnixAddress> unix_peer_address_of(RawHandle handle) noexcept { return to_unix(peer_name_of(handle)); }
 
 Result<> set_flag(RawHandle handle, int level, int name, bool on) noexcept {
     return set_option<int>(handle, level, name, on ? 1 : 0);
@@ -167,11 +158,11 @@ Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept 
 }
 
 Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
-    const auto address = address_of(handle, ::getsockname);
+    const auto address = local_name_of(handle);
     if (!address) return std::unexpected(address.error());
-    if (address->storage.ss_family != AF_INET6) return set_count(handle, IPPROTO_IP, IP_TTL, hops);
-    // Linux would take 0, with which no packet gets anywhere.
+    // Linux would take 0 for IPv6, and Windows for both: with that no packet gets anywhere.
     if (hops == 0 || hops > 255) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (address->storage.ss_family != AF_INET6) return set_count(handle, IPPROTO_IP, IP_TTL, hops);
     if (auto set = set_count(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops); !set) return set;
     // For the packets to IPv4 peers that an IPv6 socket may have. Not all systems let it have that option.
     [[maybe_unused]] const auto ignored = set_count(handle, IPPROTO_IP, IP_TTL, hops);
@@ -180,7 +171,7 @@ Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
 
 Result<std::uint32_t> get_hops(RawHandle handle) noexcept {
     constexpr std::uint32_t usual = 64; // what these kernels begin with
-    const auto address = address_of(handle, ::getsockname);
+    const auto address = local_name_of(handle);
     if (!address) return std::unexpected(address.error());
     if (address->storage.ss_family != AF_INET6) return get_count(handle, IPPROTO_IP, IP_TTL);
     const auto hops = get_option<int>(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS);

@@ -35,6 +35,7 @@ Result<bool> TcpStream::finish_connect() const noexcept {
     if (peer) return true;
     // Not connected: not yet, or not any more because somebody took the error already.
     if (peer.error() == std::errc::not_connected && !connect_has_ended(raw())) return false;
+    if (peer_address()) return true; // it succeeded between the two questions
     return std::unexpected(peer.error());
 }
 

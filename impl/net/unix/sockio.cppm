@@ -111,6 +111,13 @@ export inline bool connect_has_ended(RawHandle handle) noexcept {
     return ::poll(&record, 1, 0) == 1 && (record.revents & (POLLHUP | POLLERR)) != 0;
 }
 
+/// The local address: the unspecified one as long as the socket is not bound. @see getsockname(2)
+export inline Result<OsAddress> local_name_of(RawHandle handle) noexcept {
+    OsAddress address;
+    if (::getsockname(handle, address.get(), &address.length) == -1) return std::unexpected(os::last_error());
+    return address;
+}
+
 /// Sets the peer of a datagram socket. @see connect(2)
 export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer) noexcept {
     return os::check(::connect(handle, peer.get(), peer.length));

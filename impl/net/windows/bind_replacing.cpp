@@ -1,11 +1,8 @@
 module;
 
-#include <winsock2.h>
-
 #include <windows.h>
 
 #include <array>
-#include <cstddef>
 #include <expected>
 #include <string_view>
 #include <system_error>
@@ -15,46 +12,53 @@ module mio.net.local;
 
 import mio.core.error;
 import mio.os;
+import mio.os.kernel_handle;
 
 namespace mio::net {
 namespace {
 
-/// Keeps apart the processes of this session that replace a socket.
-class ReplacingLock {
+using WidePath = std::array<wchar_t, UnixAddress::max_size + 1>;
+
+// Winsock takes paths in UTF-8.
+Result<WidePath> wide_path(std::string_view path) noexcept {
+    WidePath wide{};
+    const int size =
+        ::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path.data(), static_cast<int>(path.size()),
+                              wide.data(), static_cast<int>(wide.size() - 1));
+    if (size == 0) return std::unexpected(os::last_error());
+    return wide;
+}
+
+// Keeps other processes of this session out.
+class Lock {
   public:
-    static Result<ReplacingLock> acquire() noexcept {
-        const auto mutex = ::CreateMutexW(nullptr, FALSE, L"Local\\mio-bind-replacing");
-        if (mutex == nullptr) return std::unexpected(os::last_error());
-        ReplacingLock lock(mutex);
-        // WAIT_ABANDONED is as good: whoever held it ended in between, and left nothing half done.
-        if (::WaitForSingleObject(mutex, INFINITE) == WAIT_FAILED) return std::unexpected(os::last_error());
-        return lock;
+    static Result<Lock> acquire() noexcept {
+        os::KernelHandle mutex(::CreateMutexW(nullptr, FALSE, L"Local\\mio.net.UnixListener.bind_replacing"));
+        if (!mutex) return std::unexpected(os::last_error());
+        // Abandoned by a process that ended, it is ours as well.
+        if (::WaitForSingleObject(mutex.get(), INFINITE) == WAIT_FAILED)
+            return std::unexpected(os::last_error());
+        return Lock(std::move(mutex));
     }
-    ReplacingLock(ReplacingLock&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
-    ReplacingLock& operator=(ReplacingLock&&) = delete;
-    ~ReplacingLock() {
-        if (mutex_ == nullptr) return;
-        ::ReleaseMutex(mutex_);
-        ::CloseHandle(mutex_);
+    Lock(Lock&&) noexcept = default;
+    ~Lock() {
+        if (mutex_) ::ReleaseMutex(mutex_.get());
     }
 
   private:
-    explicit ReplacingLock(::HANDLE mutex) noexcept : mutex_(mutex) {}
+    explicit Lock(os::KernelHandle mutex) noexcept : mutex_(std::move(mutex)) {}
 
-    ::HANDLE mutex_;
+    os::KernelHandle mutex_;
 };
 
-// The path in the user's code page, as sockaddr_un takes it.
-std::array<char, UnixAddress::max_size + 1> c_path(std::string_view path) noexcept {
-    std::array<char, UnixAddress::max_size + 1> copy{};
-    path.copy(copy.data(), UnixAddress::max_size);
-    return copy;
-}
-
-// A socket that was bound and whose listener is gone. Its file is a reparse point, as no ordinary file is.
-bool is_left_over(const UnixAddress& address) noexcept {
-    const auto attributes = ::GetFileAttributesA(c_path(*address.path()).data());
-    if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0)
+// A socket that was bound and whose listener is gone.
+bool is_left_over(const UnixAddress& address, const WidePath& path) noexcept {
+    constexpr ::DWORD socket_tag = 0x80000023; // IO_REPARSE_TAG_AF_UNIX, which not all headers have
+    ::WIN32_FIND_DATAW entry{};
+    const auto search = ::FindFirstFileW(path.data(), &entry);
+    if (search == INVALID_HANDLE_VALUE) return false;
+    ::FindClose(search);
+    if ((entry.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0 || entry.dwReserved0 != socket_tag)
         return false;
     const auto answer = UnixStream::connect(address);
     return !answer && answer.error() == std::errc::connection_refused;
@@ -67,11 +71,15 @@ bool is_left_over(const UnixAddress& address) noexcept {
 Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
     const auto address = UnixAddress::from_path(path);
     if (!address) return std::unexpected(address.error());
-    const auto lock = ReplacingLock::acquire();
+    const auto wide = wide_path(path);
+    if (!wide) return std::unexpected(wide.error());
+    const auto lock = Lock::acquire();
     if (!lock) return std::unexpected(lock.error());
     auto listener = bind(*address);
-    if (listener || listener.error() != std::errc::address_in_use || !is_left_over(*address)) return listener;
-    if (::DeleteFileA(c_path(path).data()) == FALSE) return std::unexpected(os::last_error());
+    if (listener || listener.error() != std::errc::address_in_use || !is_left_over(*address, *wide))
+        return listener;
+    if (auto removed = os::check_bool(::DeleteFileW(wide->data())); !removed)
+        return std::unexpected(removed.error());
     return bind(*address);
 }
 

@@ -35,17 +35,37 @@ inline const char* data_of(std::span<const std::byte> bytes) noexcept {
     return reinterpret_cast<const char*>(bytes.data());
 }
 
-/// A datagram that was cut is an error to Winsock, which has filled the buffer all the same.
-inline Result<std::size_t> check_datagram(int answer, std::size_t room) noexcept {
-    auto count = os::check_count(answer);
-    if (!count && count.error().value() == WSAEMSGSIZE) return room;
-    return count;
+/// A stream whose reading side was shut down is at its end, as elsewhere.
+inline Result<std::size_t> check_stream(int answer, std::size_t size) noexcept {
+    if (answer != SOCKET_ERROR) [[likely]]
+        return size;
+    const auto error = os::last_socket_error();
+    if (error.value() == WSAESHUTDOWN) return 0;
+    return std::unexpected(error);
 }
 
-/// @see recv
+/// What one datagram brought.
+export struct ReceivedDatagram {
+    std::size_t size = 0;
+    bool truncated = false;
+};
+
+/// To Winsock a datagram that was cut is an error, although the buffer is filled; and a peer where nobody listens has the
+/// word for a stream that was reset. Both are told as elsewhere.
+inline Result<ReceivedDatagram> check_datagram(int answer, std::size_t room) noexcept {
+    if (answer != SOCKET_ERROR) [[likely]]
+        return ReceivedDatagram{static_cast<std::size_t>(answer)};
+    const auto error = os::last_socket_error();
+    if (error.value() == WSAEMSGSIZE) return ReceivedDatagram{room, true};
+    return std::unexpected(error.value() == WSAECONNRESET ? os::error(WSAECONNREFUSED) : error);
+}
+
+/// For streams. @see recv
 export inline Result<std::size_t> receive(RawHandle handle, std::span<std::byte> buffer,
                                           int flags = 0) noexcept {
-    return os::check_count(::recv(handle, data_of(buffer), clamp(buffer.size()), flags));
+    if (buffer.empty()) return 0; // Winsock would wait for data that it has no room for
+    const int answer = ::recv(handle, data_of(buffer), clamp(buffer.size()), flags);
+    return check_stream(answer, static_cast<std::size_t>(answer));
 }
 
 /// @see send
@@ -53,18 +73,30 @@ export inline Result<std::size_t> send(RawHandle handle, std::span<const std::by
     return os::check_count(::send(handle, data_of(bytes), clamp(bytes.size()), 0));
 }
 
-/// A datagram longer than the buffer is cut. @see recv
-export inline Result<std::size_t> receive_datagram(RawHandle handle, std::span<std::byte> buffer,
-                                                   int flags = 0) noexcept {
-    return check_datagram(::recv(handle, data_of(buffer), clamp(buffer.size()), flags), buffer.size());
-}
-
-/// As `receive_datagram`, with the sender. @see recvfrom
-export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::byte> buffer, int flags,
-                                               OsAddress& sender) noexcept {
+/// One datagram and its sender, which is none when it cannot be told. @see recvfrom
+export inline Result<ReceivedDatagram> receive_one(RawHandle handle, std::span<std::byte> buffer, int flags,
+                                                   OsAddress& sender) noexcept {
+    sender.storage.ss_family = AF_UNSPEC;
     return check_datagram(
         ::recvfrom(handle, data_of(buffer), clamp(buffer.size()), flags, sender.get(), &sender.length),
         buffer.size());
+}
+
+/// As `receive_one`, for who need not know that a datagram was cut.
+export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::byte> buffer, int flags,
+                                               OsAddress& sender) noexcept {
+    const auto received = receive_one(handle, buffer, flags, sender);
+    if (!received) return std::unexpected(received.error());
+    return received->size;
+}
+
+/// A datagram longer than the buffer is cut. @see recv
+export inline Result<std::size_t> receive_datagram(RawHandle handle, std::span<std::byte> buffer,
+                                                   int flags = 0) noexcept {
+    const auto received =
+        check_datagram(::recv(handle, data_of(buffer), clamp(buffer.size()), flags), buffer.size());
+    if (!received) return std::unexpected(received.error());
+    return received->size;
 }
 
 /// @see sendto
@@ -83,13 +115,12 @@ template <class Slice> std::span<::WSABUF> buffers_of(std::span<const Slice> buf
 export inline Result<std::size_t> receive_vectored(RawHandle handle,
                                                    std::span<const IoSliceMut> buffers) noexcept {
     const auto native = buffers_of(buffers);
-    if (native.empty()) return std::size_t{0};
+    if (std::ranges::all_of(native, [](const ::WSABUF& buffer) { return buffer.len == 0; })) return 0;
     ::DWORD count = 0;
     ::DWORD flags = 0;
-    auto done = os::check(::WSARecv(handle, native.data(), static_cast<::DWORD>(native.size()), &count,
-                                    &flags, nullptr, nullptr));
-    if (!done) return std::unexpected(done.error());
-    return std::size_t{count};
+    const int answer = ::WSARecv(handle, native.data(), static_cast<::DWORD>(native.size()), &count, &flags,
+                                 nullptr, nullptr);
+    return check_stream(answer, count);
 }
 
 /// @see WSASend
@@ -109,22 +140,51 @@ export inline Result<> shut_down(RawHandle handle, Shutdown how) noexcept {
     return os::check(::shutdown(handle, native));
 }
 
-/// Begins to connect. Errors: the OS's own. @see connect
+inline Result<> set_blocking(RawHandle handle, bool on) noexcept {
+    ::u_long non_blocking = on ? 0 : 1;
+    return os::check(::ioctlsocket(handle, static_cast<long>(FIONBIO), &non_blocking));
+}
+
+/// Begins to connect. To a Unix domain socket it is done, or has failed, when this returns: within the machine that is a
+/// matter of a moment, and a call that did not wait would go on in the background. Errors: the OS's own. @see connect
 export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) noexcept {
+    const bool is_local = peer.storage.ss_family == AF_UNIX;
+    if (is_local) {
+        if (auto set = set_blocking(handle, true); !set) return set;
+    }
     auto started = os::check(::connect(handle, peer.get(), peer.length));
+    if (is_local) {
+        if (auto set = set_blocking(handle, false); !set) return set;
+    }
     if (!started && started.error().value() == WSAEWOULDBLOCK) return {};
     return started;
 }
 
-/// True once an attempt to connect is over. WSAPoll would not tell of a failure before Windows 10, 2004.
+/// True once an attempt to connect is over, with success or without. WSAPoll would not tell of a failure before Windows 10,
+/// 2004; and where the error was taken already, only that the socket is writable tells.
 /// @see select
 export inline bool connect_has_ended(RawHandle handle) noexcept {
-    ::fd_set connected;
-    FD_ZERO(&connected);
-    FD_SET(handle, &connected);
+    ::fd_set connected{};
+    connected.fd_count = 1;
+    connected.fd_array[0] = handle;
     ::fd_set failed = connected;
     ::timeval at_once{};
-    return ::select(0, nullptr, &connected, &failed, &at_once) == 1;
+    return ::select(0, nullptr, &connected, &failed, &at_once) > 0;
+}
+
+/// The local address. Of a socket that is not bound yet it is the unspecified one, as elsewhere; Winsock fails then.
+/// @see getsockname
+export inline Result<OsAddress> local_name_of(RawHandle handle) noexcept {
+    OsAddress address;
+    const auto got = os::check(::getsockname(handle, address.get(), &address.length));
+    if (got) return address;
+    if (got.error().value() != WSAEINVAL) return std::unexpected(got.error());
+    const auto protocol = get_option<::WSAPROTOCOL_INFOW>(handle, SOL_SOCKET, SO_PROTOCOL_INFOW);
+    if (!protocol) return std::unexpected(protocol.error());
+    address.storage = {};
+    address.storage.ss_family = static_cast<decltype(address.storage.ss_family)>(protocol->iAddressFamily);
+    address.length = sizeof address.storage;
+    return address;
 }
 
 /// Sets the peer of a datagram socket, of which alone refusals are reported then. @see connect

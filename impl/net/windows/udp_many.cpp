@@ -2,8 +2,6 @@
 
 module;
 
-#include <winsock2.h>
-
 #include <cstddef>
 #include <expected>
 #include <span>
@@ -17,7 +15,6 @@ import mio.core.types;
 import mio.net.address;
 import mio.net.sockaddr;
 import mio.net.sockio;
-import mio.os;
 
 namespace mio::net {
 namespace {
@@ -27,20 +24,15 @@ Result<std::size_t> send_one(RawHandle handle, const OutgoingDatagram& datagram)
     return net::send_to(handle, datagram.bytes, to_os(datagram.peer));
 }
 
-Result<std::size_t> receive_one(RawHandle handle, IncomingDatagram& datagram) noexcept {
+Result<std::size_t> receive_into(RawHandle handle, IncomingDatagram& datagram) noexcept {
     OsAddress sender;
-    ::WSABUF buffer{static_cast<::ULONG>(datagram.buffer.size()),
-                    reinterpret_cast<char*>(datagram.buffer.data())};
-    ::DWORD size = 0;
-    ::DWORD flags = 0;
-    auto received = os::check(
-        ::WSARecvFrom(handle, &buffer, 1, &size, &flags, sender.get(), &sender.length, nullptr, nullptr));
-    datagram.truncated = !received && received.error().value() == WSAEMSGSIZE;
-    if (!received && !datagram.truncated) return std::unexpected(received.error());
-    datagram.size = datagram.truncated ? datagram.buffer.size() : size;
+    const auto received = receive_one(handle, datagram.buffer, 0, sender);
+    if (!received) return std::unexpected(received.error());
+    datagram.size = received->size;
+    datagram.truncated = received->truncated;
     datagram.peer = from_os(sender).value_or(SocketAddress());
     datagram.segment_size = 0;
-    return datagram.size;
+    return received->size;
 }
 
 // One after the other until one fails. What went before an error counts.
@@ -67,7 +59,7 @@ Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datag
 
 Result<std::size_t> UdpSocket::receive_many(std::span<IncomingDatagram> datagrams) const noexcept {
     const auto count = try_io(Interest::readable, [&] {
-        return one_by_one(datagrams, [this](auto& datagram) { return receive_one(raw(), datagram); });
+        return one_by_one(datagrams, [this](auto& datagram) { return receive_into(raw(), datagram); });
     });
     if (count && *count < datagrams.size()) exhausted(Interest::readable);
     return count;

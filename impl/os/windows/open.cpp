@@ -29,7 +29,9 @@ Result<> set_nonblocking(RawHandle handle) noexcept {
     return check(::ioctlsocket(handle, static_cast<long>(FIONBIO), &on));
 }
 
-constexpr ::DWORD udp_connreset = 0x9800000C; // SIO_UDP_CONNRESET, which some headers lack
+// SIO_UDP_CONNRESET and SIO_UDP_NETRESET, which some headers lack.
+constexpr ::DWORD udp_connreset = 0x9800000C;
+constexpr ::DWORD udp_netreset = 0x9800000F;
 
 } // namespace
 
@@ -37,7 +39,13 @@ Result<OwnedHandle> open_socket(int family, int type) noexcept {
     if (auto started = start_winsock(); !started) return std::unexpected(started.error());
     auto handle = check_handle(
         ::WSASocketW(family, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT));
-    if (!handle) return family == AF_UNIX ? unsupported() : std::unexpected(handle.error());
+    if (!handle) {
+        // Which of them it is depends on what is missing: the family, or its datagrams.
+        const int code = handle.error().value();
+        const bool is_missing = code == WSAEAFNOSUPPORT || code == WSAESOCKTNOSUPPORT
+                                || code == WSAEPROTONOSUPPORT || code == WSAEPROTOTYPE;
+        return family == AF_UNIX && is_missing ? unsupported() : std::unexpected(handle.error());
+    }
     if (auto set = set_nonblocking(handle->get()); !set) return std::unexpected(set.error());
     // As on other systems: a refusal by one of many peers does not end a `receive_from`.
     if (type == SOCK_DGRAM) report_refusals(handle->get(), false);
@@ -56,9 +64,11 @@ Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer, ::sockle
 }
 
 void report_refusals(RawHandle handle, bool on) noexcept {
-    ::BOOL choice = on ? TRUE : FALSE;
-    ::DWORD size = 0;
-    ::WSAIoctl(handle, udp_connreset, &choice, sizeof choice, nullptr, 0, &size, nullptr, nullptr);
+    for (const auto request : {udp_connreset, udp_netreset}) {
+        ::BOOL choice = on ? TRUE : FALSE;
+        ::DWORD size = 0;
+        ::WSAIoctl(handle, request, &choice, sizeof choice, nullptr, 0, &size, nullptr, nullptr);
+    }
 }
 
 } // namespace mio::os

@@ -27,9 +27,9 @@ export [[nodiscard]] Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pai
 export [[nodiscard]] Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer,
                                                        ::socklen_t* length) noexcept;
 
-/// Whether an ICMP message that a port is closed surfaces as the error of a later call on this datagram socket: off for a new
-/// one. Where that cannot be chosen it does.
-/// @see SIO_UDP_CONNRESET
+/// Whether an ICMP message that a datagram found nobody, or did not get there, surfaces as the error of a later call on this
+/// datagram socket: off for a new one. Where that cannot be chosen it does.
+/// @see SIO_UDP_CONNRESET, SIO_UDP_NETRESET
 export void report_refusals(RawHandle, bool on) noexcept;
 
 } // namespace mio::os

@@ -18,14 +18,29 @@ int clamp(std::size_t size) noexcept {
     return static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
 }
 
+bool is_stream(RawHandle handle) noexcept {
+    int type = 0;
+    int size = sizeof type;
+    ::getsockopt(handle, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &size);
+    return type == SOCK_STREAM;
+}
+
+// What other systems say when Winsock has said `code`.
+Moved received_instead(RawHandle handle, std::size_t size, int code) noexcept {
+    switch (code) {
+    case WSAEMSGSIZE: return static_cast<Moved>(size); // a datagram that was cut; the buffer is filled all the same
+    case WSAESHUTDOWN: return 0;
+    case WSAEWOULDBLOCK: return size == 0 && is_stream(handle) ? 0 : -WSAEWOULDBLOCK;
+    case WSAECONNRESET: return is_stream(handle) ? -WSAECONNRESET : -WSAECONNREFUSED; // nobody listens at the peer's port
+    default: return -code;
+    }
+}
+
 } // namespace
 
 Moved receive(RawHandle handle, std::byte* buffer, std::size_t size) noexcept {
     const int count = ::recv(handle, reinterpret_cast<char*>(buffer), clamp(size), 0);
-    if (count != SOCKET_ERROR) return count;
-    // A datagram that was cut is an error to Winsock, which has filled the buffer all the same.
-    const int code = ::WSAGetLastError();
-    return code == WSAEMSGSIZE ? static_cast<Moved>(size) : -code;
+    return count == SOCKET_ERROR ? received_instead(handle, size, ::WSAGetLastError()) : count;
 }
 
 Moved send(RawHandle handle, const std::byte* bytes, std::size_t size) noexcept {

@@ -23,7 +23,8 @@ constexpr Token server_token{2};
 std::size_t private_bytes() {
     std::size_t sum = 0;
     ::MEMORY_BASIC_INFORMATION region{};
-    for (const std::byte* at = nullptr; ::VirtualQuery(at, &region, sizeof region) != 0; at += region.RegionSize) {
+    for (const std::byte* at = nullptr; ::VirtualQuery(at, &region, sizeof region) != 0;
+         at += region.RegionSize) {
         if (region.State == MEM_COMMIT && region.Type == MEM_PRIVATE) sum += region.RegionSize;
     }
     return sum;
@@ -31,9 +32,7 @@ std::size_t private_bytes() {
 
 class Rounds : public testing::Test {
   protected:
-    Rounds() {
-        EXPECT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable)));
-    }
+    Rounds() { EXPECT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable))); }
 
     // Connects, sends a text there and back, and closes, in a way that depends on the number of the round.
     void play(int round) {

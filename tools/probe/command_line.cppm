@@ -27,7 +27,8 @@ export struct ShowText {
 export ExitStatus run(const ShowText& show);
 
 /// What the user asked for.
-export using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, BenchOptions, DoctorOptions>;
+export using Command =
+    std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, BenchOptions, DoctorOptions>;
 
 /// Reads the command line. Throws `WrongUsage`.
 export Command parse_command_line(int count, const char* const* arguments);

@@ -23,14 +23,16 @@ void expect_blocking(mio::RawHandle) {}
 bool is_close_on_exec(mio::RawHandle handle) {
     ::DWORD flags = 0;
     // What names nothing here names the process itself there.
-    return handle != mio::invalid_handle && ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0
+    return handle != mio::invalid_handle
+           && ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0
            && (flags & HANDLE_FLAG_INHERIT) == 0;
 }
 
 bool is_open(mio::RawHandle handle) {
     ::DWORD flags = 0;
     // What names nothing here names the process itself there.
-    return handle != mio::invalid_handle && ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0;
+    return handle != mio::invalid_handle
+           && ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0;
 }
 
 std::chrono::nanoseconds processor_time() {
@@ -69,7 +71,8 @@ constexpr auto status_info_length_mismatch = static_cast<::NTSTATUS>(0xC0000004)
 // GetProcessHandleCount would be shorter, but Wine always answers 0.
 OpenHandles open_handles() {
     // Winsock opens things of its own for the first sockets, and keeps them.
-    [[maybe_unused]] static const bool is_warm = (static_cast<void>(plain::socket_pair()), static_cast<void>(plain::datagram_socket()), true);
+    [[maybe_unused]] static const bool is_warm =
+        (static_cast<void>(plain::socket_pair()), static_cast<void>(plain::datagram_socket()), true);
     static std::vector<std::byte> room(1 << 20);
     static std::mutex mutex;
     const std::scoped_lock lock(mutex);

@@ -123,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(, UdpCalls, both_families, family_name);
 TEST_P(UdpCalls, AreCounted) {
     send(1);
     std::byte room{};
-    EXPECT_TRUE(ok(receiver_.receive({&room, 1})));
+    EXPECT_TRUE(ok(receiver_.receive_from({&room, 1}))); // `receive` may not pass through the C library
     EXPECT_EQ(calls.receive_one, 1) << "or this program shows nothing";
 }
 

@@ -18,7 +18,11 @@ namespace {
 
 // One for each of `facilities()`.
 constexpr std::array needs{
-    Need{"Winsock", {}, Verdict::fail, "no socket can be made", "see whether ws2_32.dll loads, and its services run"},
+    Need{"Winsock",
+         {},
+         Verdict::fail,
+         "no socket can be made",
+         "see whether ws2_32.dll loads, and its services run"},
     Need{"AFD device", {}, Verdict::fail, "no socket can be watched", "under Wine, take 7.13 or newer"},
     Need{"completion port", {}, Verdict::fail, "nothing can be waited for", ""},
     Need{"fine timer", {}, Verdict::note, "not used by the library", ""},

@@ -28,10 +28,12 @@ bool is_stream(RawHandle handle) noexcept {
 // What other systems say when Winsock has said `code`.
 Moved received_instead(RawHandle handle, std::size_t size, int code) noexcept {
     switch (code) {
-    case WSAEMSGSIZE: return static_cast<Moved>(size); // a datagram that was cut; the buffer is filled all the same
+    case WSAEMSGSIZE:
+        return static_cast<Moved>(size); // a datagram that was cut; the buffer is filled all the same
     case WSAESHUTDOWN: return 0;
     case WSAEWOULDBLOCK: return size == 0 && is_stream(handle) ? 0 : -WSAEWOULDBLOCK;
-    case WSAECONNRESET: return is_stream(handle) ? -WSAECONNRESET : -WSAECONNREFUSED; // nobody listens at the peer's port
+    case WSAECONNRESET:
+        return is_stream(handle) ? -WSAECONNRESET : -WSAECONNREFUSED; // nobody listens at the peer's port
     default: return -code;
     }
 }

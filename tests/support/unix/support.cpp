@@ -26,7 +26,10 @@ namespace test {
 bool is_non_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0; }
 void expect_non_blocking(mio::RawHandle handle) { EXPECT_TRUE(is_non_blocking(handle)); }
 void expect_blocking(mio::RawHandle handle) { EXPECT_FALSE(is_non_blocking(handle)); }
-bool is_close_on_exec(mio::RawHandle handle) { return (::fcntl(handle, F_GETFD) & FD_CLOEXEC) != 0; }
+bool is_close_on_exec(mio::RawHandle handle) {
+    const int flags = ::fcntl(handle, F_GETFD);
+    return flags != -1 && (flags & FD_CLOEXEC) != 0;
+}
 bool is_open(mio::RawHandle handle) { return ::fcntl(handle, F_GETFD) != -1; }
 
 std::chrono::nanoseconds processor_time() {

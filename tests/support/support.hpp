@@ -50,6 +50,14 @@ template <class T, class Code> testing::AssertionResult fails_with(const mio::Re
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
 }
 
+/// Failure with a code that `says` so: one of `family.hpp`.
+template <class T>
+testing::AssertionResult fails_saying(const mio::Result<T>& result, bool (*says)(const std::error_code&)) {
+    if (result) return testing::AssertionFailure() << "succeeded";
+    if (says(result.error())) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
+}
+
 /// Failure because the call would have to wait.
 template <class T> testing::AssertionResult blocks(const mio::Result<T>& result) {
     if (result) return testing::AssertionFailure() << "succeeded";

@@ -240,12 +240,11 @@ TEST_P(ManyDatagrams, EndBeforeTheFirstThatCannotBeSent) {
 TEST_P(ManyDatagrams, WithoutAPeerAreRefusedWhenTheSocketHasNone) {
     const auto sender = bound();
     const auto receiver = bound();
-    EXPECT_TRUE(fails_with(sender.send_many(Numbered(3).all()), std::errc::destination_address_required));
+    EXPECT_TRUE(fails_saying(sender.send_many(Numbered(3).all()), says_no_peer));
     Numbered mixed(3, address_of(receiver));
     mixed[2].peer = {};
     EXPECT_EQ(sender.send_many(mixed.all()), 2u);
-    EXPECT_TRUE(
-        fails_with(sender.send_many(mixed.all().subspan(2)), std::errc::destination_address_required));
+    EXPECT_TRUE(fails_saying(sender.send_many(mixed.all().subspan(2)), says_no_peer));
 }
 
 TEST_P(ManyDatagrams, EndAtARefusalAndTheNextCallGoesOn) {
@@ -285,6 +284,7 @@ TEST(ManyBroadcasts, NeedTheOption) {
 TEST(ManyDatagramsOfBothFamilies, KeepEachItsPeer) {
     const auto dual = UdpSocket::bind({IpAddress::any_v6(), 0});
     if (!dual) GTEST_SKIP() << "no IPv6 here: " << dual.error().message();
+    if (must(dual->only_v6())) GTEST_SKIP() << "sockets are for IPv6 only here";
     const auto port = address_of(*dual).port();
     const auto v4 = must(UdpSocket::bind(local_v4()));
     const auto v6 = must(UdpSocket::bind(local_v6()));

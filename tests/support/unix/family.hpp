@@ -22,4 +22,14 @@ inline bool is_wine() { return false; }
 /// Whether the sender of a datagram is told that nobody listens where it went.
 inline bool tells_of_refused_datagrams() { return true; }
 
+/// What sending without a peer fails with.
+inline bool says_no_peer(const std::error_code& code) {
+    return code == std::errc::destination_address_required;
+}
+
+/// What an address of the other family fails with.
+inline bool says_wrong_family(const std::error_code& code) {
+    return code == std::errc::address_family_not_supported;
+}
+
 } // namespace test

@@ -20,4 +20,15 @@ bool tells_of_refused_datagrams();
 /// Whether this is Wine, which does some things otherwise than Windows.
 bool is_wine();
 
+/// What sending without a peer fails with; Wine has a code of its own.
+inline bool says_no_peer(const std::error_code& code) {
+    return code == std::errc::not_connected || code == std::errc::invalid_argument;
+}
+
+/// What an address of the other family fails with; the last two are Wine's.
+inline bool says_wrong_family(const std::error_code& code) {
+    return code == std::errc::address_family_not_supported || code == std::errc::bad_address
+           || code == std::errc::operation_not_supported || code == std::errc::invalid_argument;
+}
+
 } // namespace test

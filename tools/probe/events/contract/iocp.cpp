@@ -1,4 +1,4 @@
-// The documented events of the completion port backend: what AFD documents by its names, as seen under Wine 8.0.
+// The documented events of the completion port backend: what AFD's names say. Not yet compared with a run.
 //
 // An edge is made of AFD's levels: what was reported is not asked for again until an operation would have blocked in that
 // direction, or `modify`. So SEND, which came with the registering, is not beside RECEIVE, and what was left unread hides

@@ -19,7 +19,9 @@ using namespace test;
 
 namespace {
 
-constexpr std::size_t connections = 200;
+// While a connection that is watched has bytes that nobody reads yet, the server that all programs of Wine share turns in
+// circles: with hundreds of them each of its answers takes 20 ms.
+const std::size_t connections = is_wine() ? 20 : 200;
 constexpr Token listener_token{~std::size_t{0}};
 
 // One end of a connection: writes `to_send`, reads until it has `to_receive`, both a piece at a time.
@@ -91,7 +93,7 @@ class Exchange : public testing::Test {
     static bool is_done(const End& end) { return end.has_ended && end.sent == end.to_send.size(); }
 };
 
-TEST_F(Exchange, OfTwoHundredConnectionsInBothDirectionsArrivesWholeAndInOrder) {
+TEST_F(Exchange, OfManyConnectionsInBothDirectionsArrivesWholeAndInOrder) {
     // A listener whose streams have small buffers, so that writers meet their end often.
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_receive_buffer(8192)));

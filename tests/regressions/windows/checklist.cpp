@@ -89,7 +89,7 @@ TEST(Section7, SourcesThatWereClosedBehindItsBackAreForgotten) {
         (void)loop.registry().modify(source, second, read_write); // which may be refused, and must not stick
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
         EXPECT_TRUE(loop.events.empty());
-        EXPECT_TRUE(ok(loop.registry().remove(source)));
+        (void)loop.registry().remove(source); // which may find that it is gone already, as other systems do
     }
     loop.expect_none();
 }

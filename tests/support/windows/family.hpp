@@ -5,7 +5,7 @@
 
 namespace test {
 
-/// What a process has open: how many handles, whatever they stand for.
+/// What a process has open: how many files, sockets and completion ports.
 using OpenHandles = unsigned long;
 
 /// What is said of a number that names nothing.

@@ -10,6 +10,7 @@ module;
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 module mio.core.error;
 
@@ -170,6 +171,48 @@ static_assert(meaning_of(ERROR_INVALID_HANDLE)->condition == std::errc::bad_file
 static_assert(meaning_of(WSAECONNREFUSED)->condition == std::errc::connection_refused);
 static_assert(meaning_of(ERROR_SUCCESS) == nullptr && meaning_of(~0ul) == nullptr);
 
+// What the codes of Winsock mean, for which Wine has no texts; the C library of MinGW-w64 has none for these either.
+constexpr std::pair<std::errc, const char*> texts[] = {
+    {std::errc::interrupted, "Interrupted function call"},
+    {std::errc::bad_file_descriptor, "Not a valid handle"},
+    {std::errc::permission_denied, "Permission denied"},
+    {std::errc::bad_address, "Bad address"},
+    {std::errc::invalid_argument, "Invalid argument"},
+    {std::errc::too_many_files_open, "Too many open sockets"},
+    {std::errc::operation_would_block, "Operation would block"},
+    {std::errc::operation_in_progress, "Operation now in progress"},
+    {std::errc::connection_already_in_progress, "Connection already in progress"},
+    {std::errc::not_a_socket, "Not a socket"},
+    {std::errc::destination_address_required, "Destination address required"},
+    {std::errc::message_size, "Message too long"},
+    {std::errc::wrong_protocol_type, "Protocol of the wrong type for the socket"},
+    {std::errc::no_protocol_option, "Option not known to the protocol"},
+    {std::errc::protocol_not_supported, "Protocol not supported"},
+    {std::errc::operation_not_supported, "Operation not supported"},
+    {std::errc::address_family_not_supported, "Address family not supported"},
+    {std::errc::address_in_use, "Address already in use"},
+    {std::errc::address_not_available, "Address not available"},
+    {std::errc::network_down, "Network is down"},
+    {std::errc::network_unreachable, "Network is unreachable"},
+    {std::errc::network_reset, "Connection dropped by the network"},
+    {std::errc::connection_aborted, "Connection aborted"},
+    {std::errc::connection_reset, "Connection reset by the peer"},
+    {std::errc::no_buffer_space, "No buffer space available"},
+    {std::errc::already_connected, "Socket is connected already"},
+    {std::errc::not_connected, "Socket is not connected"},
+    {std::errc::broken_pipe, "Socket was shut down for writing"},
+    {std::errc::timed_out, "Connection timed out"},
+    {std::errc::connection_refused, "Connection refused"},
+    {std::errc::filename_too_long, "Name too long"},
+    {std::errc::host_unreachable, "Host is unreachable"},
+    {std::errc::operation_canceled, "Operation cancelled"},
+};
+
+constexpr const char* text_of(std::errc condition) noexcept {
+    const auto* text = std::ranges::find(texts, condition, &std::pair<std::errc, const char*>::first);
+    return text != std::end(texts) ? text->second : nullptr;
+}
+
 // POSIX lets these pairs be one code, which they are on most systems: whoever compares with one means the other, too.
 constexpr bool are_one_elsewhere(std::errc a, std::errc b) noexcept {
     const auto are = [a, b](std::errc one, std::errc other) {
@@ -200,9 +243,9 @@ class OsCategory final : public std::error_category {
         std::wstring_view text(buffer, length);
         text = text.substr(0, text.find_last_not_of(L"\r\n. ") + 1);
         if (!text.empty()) return to_utf8(text);
-        // Wine has no texts for the codes of Winsock.
         const auto* meaning = meaning_of(static_cast<unsigned long>(value));
-        if (meaning != nullptr) return std::make_error_code(meaning->condition).message();
+        const auto* known = meaning != nullptr ? text_of(meaning->condition) : nullptr;
+        if (known != nullptr) return known;
         return "Windows error " + std::to_string(value);
     }
 

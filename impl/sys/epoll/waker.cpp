@@ -13,6 +13,7 @@ import mio.core.error;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.os.wakeup;
+import mio.sys.epoll_calls;
 import mio.sys.wakers;
 
 namespace mio::sys::epoll {
@@ -34,7 +35,9 @@ Result<> Waker::wake() noexcept {
 }
 
 Result<> Waker::tell() noexcept {
-    auto signalled = os::signal(eventfd_, {});
+    if (add_one(eventfd_.get()) > 0) [[likely]]
+        return {};
+    auto signalled = os::signal(eventfd_, {}); // which can do something about a counter that is full
     if (!signalled) fail();
     return signalled;
 }

@@ -4,6 +4,7 @@
 module;
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -32,6 +33,16 @@ export inline int control(RawHandle epoll, int operation, RawHandle handle, ::ep
     if constexpr (!is_direct) return ::epoll_ctl(epoll, operation, handle, record) == -1 ? -errno : 0;
     return static_cast<int>(
         system_call(number_of_epoll_ctl, epoll, operation, handle, reinterpret_cast<std::intptr_t>(record)));
+}
+
+/// Adds one to an eventfd. What was written, or an error's code, negative. @see eventfd(2)
+export inline std::int64_t add_one(RawHandle eventfd) noexcept {
+    const std::uint64_t one = 1;
+    if constexpr (!is_direct) {
+        const auto written = ::write(eventfd, &one, sizeof one);
+        return written == -1 ? -errno : written;
+    }
+    return system_call(number_of_write, eventfd, reinterpret_cast<std::intptr_t>(&one), sizeof one, 0);
 }
 
 } // namespace mio::sys::epoll

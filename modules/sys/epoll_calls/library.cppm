@@ -4,6 +4,7 @@
 module;
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -25,6 +26,13 @@ export inline std::int64_t wait(RawHandle epoll, ::epoll_event* records, std::si
 /// 0, or an error's code, negative. @see epoll_ctl(2)
 export inline int control(RawHandle epoll, int operation, RawHandle handle, ::epoll_event* record) noexcept {
     return ::epoll_ctl(epoll, operation, handle, record) == -1 ? -errno : 0;
+}
+
+/// Adds one to an eventfd. What was written, or an error's code, negative. @see eventfd(2)
+export inline std::int64_t add_one(RawHandle eventfd) noexcept {
+    const std::uint64_t one = 1;
+    const auto written = ::write(eventfd, &one, sizeof one);
+    return written == -1 ? -errno : written;
 }
 
 } // namespace mio::sys::epoll

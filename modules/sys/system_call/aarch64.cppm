@@ -22,6 +22,7 @@ constexpr bool is_watched = false;
 export inline constexpr bool is_direct = !is_watched;
 
 /// The kernel's numbers. There is no epoll_wait: epoll_pwait without a signal mask is the same. @see syscall(2)
+export inline constexpr long number_of_write = 64;
 export inline constexpr long number_of_sendto = 206;
 export inline constexpr long number_of_recvfrom = 207;
 export inline constexpr long number_of_epoll_wait = 22;

@@ -23,6 +23,7 @@ constexpr bool is_watched = false;
 export inline constexpr bool is_direct = !is_watched;
 
 /// The kernel's numbers. @see syscall(2)
+export inline constexpr long number_of_write = 1;
 export inline constexpr long number_of_sendto = 44;
 export inline constexpr long number_of_recvfrom = 45;
 export inline constexpr long number_of_epoll_wait = 232;

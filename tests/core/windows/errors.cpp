@@ -47,6 +47,8 @@ TEST(Errors, OfTheOsCompareWithErrcAndHaveATextOfTheirOwn) {
     for (const auto& [code, condition] : mappings) {
         EXPECT_EQ(os(code), condition) << code << ": " << os(code).message();
         EXPECT_FALSE(os(code).message().empty()) << code;
+        EXPECT_EQ(os(code).message().find("rror"), std::string::npos)
+            << os(code).message() << " says nothing";
         EXPECT_FALSE(mio::would_block(os(code))) << code;
         EXPECT_FALSE(mio::in_progress(os(code))) << code;
     }

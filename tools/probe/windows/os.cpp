@@ -117,11 +117,14 @@ mio::Result<std::optional<mio::OwnedHandle>> open_fifo(const std::string&) {
 
 mio::Result<> await(mio::RawHandle handle, State state) {
     const auto [asked, shown] = poll_flags(state);
-    const auto deadline = Clock::now() + 2s;
-    while (Clock::now() < deadline) {
+    const auto start = Clock::now();
+    while (Clock::now() - start < 2s) {
         const auto seen = holding(handle, asked, 10ms);
         if (!seen) return std::unexpected(seen.error());
         if ((*seen & shown) != 0) return {};
+        // Wine does not tell of an end before what came first is read, nor ever that a datagram was refused.
+        const bool may_be_hidden = *seen == POLLRDNORM || state == State::failed;
+        if (may_be_hidden && Clock::now() - start > 100ms) return {};
     }
     return std::unexpected(make_error_code(std::errc::timed_out));
 }

@@ -1,6 +1,5 @@
 #include <array>
 #include <atomic>
-#include <barrier>
 #include <cstddef>
 #include <set>
 #include <span>
@@ -124,7 +123,7 @@ TEST(Poll, ReportsWhatOtherThreadsRegister) {
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
     const auto address = must(listener.local_address());
     const auto registry = must(loop.registry().try_clone());
-    std::barrier step(3);
+    Barrier step(3);
     std::thread one([&] {
         EXPECT_TRUE(ok(registry.add(listener, Token{0}, Interest::readable)));
         step.arrive_and_wait();
@@ -148,7 +147,7 @@ TEST(Poll, SeesTheLastOfWhatThreadsDidToTheirSources) {
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
     const auto address = must(listener.local_address());
     Pair pair;
-    std::barrier step(4);
+    Barrier step(4);
     const auto& registry = loop.registry();
     const auto operate = [&](auto& source, Token token, Interest initial, Interest final) {
         EXPECT_TRUE(ok(registry.add(source, token, initial)));
@@ -220,7 +219,7 @@ TEST(Poll, GoesOnAfterARegistrationWasChangedUnderIt) {
     ASSERT_TRUE(ok(registry.add(listener, id1, Interest::readable)));
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
     ASSERT_TRUE(ok(registry.modify(listener, id2, Interest::readable)));
-    std::barrier step(2);
+    Barrier step(2);
     std::thread client([&] {
         auto stream = must(mio::net::TcpStream::connect(address));
         step.arrive_and_wait();

@@ -1,5 +1,4 @@
 #include <array>
-#include <barrier>
 #include <cstddef>
 #include <optional>
 #include <set>
@@ -104,7 +103,7 @@ TEST_F(Waker, WakesAPollThatIsUnderWay) {
 
 TEST_F(Waker, WakesOnceForEachOfTwoThreadsThatTakeTurns) {
     const auto waker = make();
-    std::barrier turn(2);
+    Barrier turn(2);
     std::thread first([&] { EXPECT_TRUE(ok(waker.wake())); });
     std::thread second([&] {
         turn.arrive_and_wait();

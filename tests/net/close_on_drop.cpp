@@ -55,7 +55,8 @@ TEST(CloseOnDrop, AStreamThatIsAssignedToClosesWhatItHeld) {
 }
 
 TEST(CloseOnDrop, ADestroyedListenerRefusesThoseWhoWait) {
-    if (is_wine()) GTEST_SKIP() << "Wine answers the end of the stream instead of a reset";
+    if (is_wine())
+        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
     SocketAddress address;
     plain::Socket waiting;
     {

@@ -224,7 +224,8 @@ TEST(Tcp, WritesWithoutPollingWhileThereIsRoom) {
 }
 
 TEST(Tcp, ReportsAResetToAStreamThatIsAddedAfterwards) {
-    if (is_wine()) GTEST_SKIP() << "Wine takes the error of a connection for itself when it is waited for";
+    if (is_wine())
+        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable)));

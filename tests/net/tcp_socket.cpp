@@ -153,7 +153,8 @@ TEST(TcpSocket, DoesNotLingerUntilToldTo) {
 }
 
 TEST(TcpSocket, ThatLingersForNoTimeResetsTheConnection) {
-    if (is_wine()) GTEST_SKIP() << "Wine takes the error of a connection for itself when it is waited for";
+    if (is_wine())
+        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
     const auto listener = plain::listen(local_v4());
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_linger(0ms)));

@@ -179,7 +179,8 @@ TEST(TcpStream, StaysFailedAfterTakeErrorTookTheError) {
 }
 
 TEST(TcpStream, StaysFailedAfterReadTookTheError) {
-    if (is_wine()) GTEST_SKIP() << "Wine takes the error of a connection for itself when it is waited for";
+    if (is_wine())
+        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
     const auto nobody = refusing_port();
     const auto stream = refused_stream(nobody);
     std::array<std::byte, 1> buffer;
@@ -195,7 +196,8 @@ TEST(TcpStream, ThatNeverBeganToConnectIsNotConnecting) {
 }
 
 TEST(TcpStream, ThatWasResetFailsToFinish) {
-    if (is_wine()) GTEST_SKIP() << "Wine takes the error of a connection for itself when it is waited for";
+    if (is_wine())
+        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
     auto [stream, peer] = plain_pair();
     set_linger_zero(peer.fd());
     peer.close();

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -119,6 +121,29 @@ class DescriptorGuard {
 
   private:
     OpenHandles before_ = open_handles();
+};
+
+/// Where as many threads wait for each other as it is made for, again and again. MinGW-w64's `std::barrier` loses wake-ups.
+class Barrier {
+  public:
+    explicit Barrier(int threads) : threads_(threads) {}
+    void arrive_and_wait() {
+        std::unique_lock lock(mutex_);
+        const auto round = round_;
+        if (++arrived_ == threads_) {
+            arrived_ = 0;
+            ++round_;
+            next_round_.notify_all();
+        }
+        next_round_.wait(lock, [&] { return round_ != round; });
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable next_round_;
+    const int threads_;
+    int arrived_ = 0;
+    int round_ = 0;
 };
 
 /// The processor time that this thread has used.

@@ -160,8 +160,8 @@ export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) no
     return started;
 }
 
-/// True once an attempt to connect is over, with success or without. WSAPoll would not tell of a failure before Windows 10,
-/// 2004; and where the error was taken already, only that the socket is writable tells.
+/// True once an attempt to connect is over, with success or without. By `select`, since WSAPoll does not tell of a
+/// failure before Windows 10, version 2004.
 /// @see select
 export inline bool connect_has_ended(RawHandle handle) noexcept {
     ::fd_set connected{};

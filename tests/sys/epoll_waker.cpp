@@ -75,7 +75,7 @@ struct EpollWaker : testing::Test {
     }
 
     Selector selector{must(Selector::open())};
-    mio::Events events{16, mio::sys::epoll::Selector::record_size};
+    mio::Events events{16, Selector::record_size};
 };
 
 } // namespace
@@ -124,7 +124,7 @@ TEST_F(EpollWaker, WritesAtMostOncePerReport) {
 TEST_F(EpollWaker, MakesNoSystemCallWhileItsEventWaitsBehindOthers) {
     // Room for one event, and three wakers: those that were not reported yet stay pending, and cost nothing.
     Waker wakers[] = {{selector, id1}, {selector, id2}, {selector, id3}};
-    mio::Events one(1, mio::sys::epoll::Selector::record_size);
+    mio::Events one(1, Selector::record_size);
     for (std::uint64_t round = 1; round <= 3; ++round) {
         for (auto& waker : wakers) ASSERT_TRUE(ok(waker.wake()));
         std::multiset<Token> seen;
@@ -148,7 +148,7 @@ TEST_F(EpollWaker, IsNotSettledByASelectThatReportsSomethingElse) {
     Waker waker(selector, id1);
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id2, Interest::writable, Trigger::level));
-    mio::Events one(1, mio::sys::epoll::Selector::record_size);
+    mio::Events one(1, Selector::record_size);
     // The source comes first: it was ready before the wake.
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_EQ(select_into(one), std::multiset{id2});
@@ -166,7 +166,7 @@ TEST_F(EpollWaker, IsNotSettledByAnEventOfTheSameTokenThatIsNoWake) {
     Waker waker(selector, id1);
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id1, Interest::writable, Trigger::level));
-    mio::Events one(1, mio::sys::epoll::Selector::record_size);
+    mio::Events one(1, Selector::record_size);
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_EQ(select_into(one), std::multiset{id1});
     ASSERT_TRUE(one[0].is_writable()) << "the source's";
@@ -182,7 +182,7 @@ TEST_F(EpollWaker, IsNotLostWhenASourceIsTakenForIt) {
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id1, Interest::readable, Trigger::level));
     plain::write_all(there, "x");
-    mio::Events one(1, mio::sys::epoll::Selector::record_size);
+    mio::Events one(1, Selector::record_size);
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_EQ(select_into(one), std::multiset{id1}); // one of the two
     ASSERT_TRUE(ok(waker.wake()));

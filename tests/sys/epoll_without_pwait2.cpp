@@ -38,7 +38,7 @@ int pwait2_errno() {
 
 struct EpollLoop {
     Selector selector{must(Selector::open())};
-    mio::Events events{16, mio::sys::epoll::Selector::record_size};
+    mio::Events events{16, Selector::record_size};
 
     mio::Result<> select(std::optional<std::chrono::nanoseconds> timeout) {
         return selector.select(events, timeout);

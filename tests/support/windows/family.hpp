@@ -14,7 +14,8 @@ inline constexpr auto no_such_handle = std::errc::not_a_socket;
 /// Whether "localhost" can be resolved.
 inline bool knows_localhost() { return true; }
 
-/// Whether the sender of a datagram is told that nobody listens where it went. Wine keeps that to itself.
+/// Whether the sender of a datagram is told that nobody listens where it went. Wine keeps the first
+/// refusal to itself, and does not say why what comes later is an error.
 bool tells_of_refused_datagrams();
 
 /// Whether this is Wine, which does some things otherwise than Windows.

@@ -122,7 +122,7 @@ mio::Result<> await(mio::RawHandle handle, State state) {
         const auto seen = holding(handle, asked, 10ms);
         if (!seen) return std::unexpected(seen.error());
         if ((*seen & shown) != 0) return {};
-        // Wine does not tell of an end before what came first is read, nor ever that a datagram was refused.
+        // Wine does not show an end before what came first is read, nor the first datagram that was refused.
         const bool may_be_hidden = *seen == POLLRDNORM || state == State::failed;
         if (may_be_hidden && Clock::now() - start > 100ms) return {};
     }

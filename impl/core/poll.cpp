@@ -85,29 +85,23 @@ Result<> select_spinning(sys::native& selector, Events& events,
 
 } // namespace
 
-// Owned by the Poll, every clone of its registry and every waker.
-struct SharedSelector {
-    explicit SharedSelector(sys::native::Parts&& parts) noexcept : selector(std::move(parts)) {}
-
-    sys::native selector;
-    std::atomic<std::size_t> owners = 1;
+struct SharedSelector final : sys::native {
+    explicit SharedSelector(sys::native::Parts&& parts) noexcept : sys::native(std::move(parts)) {}
 };
 
 SelectorOwner::SelectorOwner(const SelectorOwner& other) noexcept : selector_(other.selector_) {
-    selector_->owners.fetch_add(1, std::memory_order_relaxed);
+    selector_->retain();
 }
 
 SelectorOwner::~SelectorOwner() {
-    // The last owner must see all that the others did before it destroys what they used.
-    if (selector_ != nullptr && selector_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1)
-        delete selector_;
+    if (selector_ != nullptr) selector_->release();
 }
 
 Result<Registry> Registry::try_clone() const { return Registry(selector_); }
 
-int Registry::raw_fd() const noexcept { return selector_->selector.raw_fd(); }
+int Registry::raw_fd() const noexcept { return selector_->raw_fd(); }
 
-void* Registry::native() const noexcept { return &selector_->selector; }
+void* Registry::native() const noexcept { return static_cast<sys::native*>(&*selector_); }
 
 Result<Poll> Poll::create() {
     auto parts = sys::native::open();
@@ -117,7 +111,7 @@ Result<Poll> Poll::create() {
     return Poll(Registry(SelectorOwner(selector)));
 }
 
-Outcome wait(SharedSelector& shared, Events& events) noexcept { return wait_in(shared.selector, events); }
+Outcome wait(SharedSelector& shared, Events& events) noexcept { return wait_in(shared, events); }
 
 std::error_code error_of(Outcome outcome, const Events& events) noexcept {
     if (events.capacity() == 0) return make_error_code(Errc::no_capacity);
@@ -127,20 +121,24 @@ std::error_code error_of(Outcome outcome, const Events& events) noexcept {
 
 Outcome Poll::wait_for(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     if (events.capacity() == 0) return outcome_of(events, fail(Errc::no_capacity));
-    auto& selector = registry_.selector_->selector;
+    auto& selector = *registry_.selector_;
     const bool only_looks = timeout && *timeout <= none;
     return outcome_of(events, spin_ == none || only_looks
                                   ? selector.select(events, timeout)
                                   : select_spinning(selector, events, timeout, spin_));
 }
 
+void Poll::retire() noexcept {
+    if (registry_.selector_) registry_.selector_->retire();
+}
+
 void Poll::set_spin(std::chrono::nanoseconds limit) noexcept { spin_ = std::max(limit, none); }
 
 Result<> Poll::set_busy_poll(const BusyPoll& how) noexcept {
-    return registry_.selector_->selector.set_busy_poll(how);
+    return registry_.selector_->set_busy_poll(how);
 }
 
-Result<BusyPoll> Poll::busy_poll() const noexcept { return registry_.selector_->selector.busy_poll(); }
+Result<BusyPoll> Poll::busy_poll() const noexcept { return registry_.selector_->busy_poll(); }
 
 Result<> Poll::poll_until(Events& events, std::chrono::steady_clock::time_point deadline) {
     while (true) {
@@ -152,28 +150,40 @@ Result<> Poll::poll_until(Events& events, std::chrono::steady_clock::time_point 
 
 Result<> Registration::add(const Registry& registry, RawHandle handle, Token token, Interest interest,
                            Trigger trigger) noexcept {
-    if (state_ != 0) return fail(Errc::already_registered);
-    auto state = registry.selector_->selector.add(handle, token, interest, trigger);
+    if (state_ != 0) {
+        if (!sys::native::selector_of(state_).is_retired()) return fail(Errc::already_registered);
+        forget();
+    }
+    auto& selector = *registry.selector_;
+    auto state = selector.add(handle, token, interest, trigger);
     if (!state) return std::unexpected(state.error());
+    selector.retain();
     state_ = *state;
     return {};
 }
 
+// Without its `Poll` a selector is of no use, but a clone of the registry goes on working.
+Result<> Registration::check_belongs_to(const Registry& registry) const noexcept {
+    if (state_ == 0) return fail(Errc::not_registered);
+    const auto& selector = sys::native::selector_of(state_);
+    if (&selector == &*registry.selector_) return {};
+    return fail(selector.is_retired() ? Errc::not_registered : Errc::other_registry);
+}
+
 Result<> Registration::modify(const Registry& registry, RawHandle handle, Token token, Interest interest,
                               Trigger trigger) noexcept {
-    auto& selector = registry.selector_->selector;
-    if (state_ == 0) return fail(Errc::not_registered);
-    if (!selector.owns(state_)) return fail(Errc::other_registry);
-    return selector.modify(handle, state_, token, interest, trigger);
+    if (auto checked = check_belongs_to(registry); !checked) return checked;
+    return registry.selector_->modify(handle, state_, token, interest, trigger);
 }
 
 Result<> Registration::remove(const Registry& registry, RawHandle handle) noexcept {
-    auto& selector = registry.selector_->selector;
-    if (state_ == 0) return fail(Errc::not_registered);
-    if (!selector.owns(state_)) return fail(Errc::other_registry);
+    if (auto checked = check_belongs_to(registry); !checked) return checked;
+    auto& selector = *registry.selector_;
     auto removed = selector.remove(handle, state_);
-    if (removed) state_ = 0;
-    return removed;
+    if (!removed) return removed;
+    state_ = 0;
+    selector.release(); // the registry is an owner still
+    return {};
 }
 
 Result<> Registration::note_failure(Interest direction, const std::error_code& error) const noexcept {
@@ -183,18 +193,22 @@ Result<> Registration::note_failure(Interest direction, const std::error_code& e
     return {};
 }
 
-void Registration::forget() noexcept { sys::native::forget(std::exchange(state_, 0)); }
+void Registration::forget() noexcept {
+    auto& selector = sys::native::selector_of(state_);
+    sys::native::forget(std::exchange(state_, 0));
+    selector.release();
+}
 
 struct Waker::Body {
     Body(SelectorOwner owner, Token token, sys::native::Waker::Parts&& parts) noexcept
-        : selector(std::move(owner)), mechanism(selector->selector, token, std::move(parts)) {}
+        : selector(std::move(owner)), mechanism(*selector, token, std::move(parts)) {}
 
     SelectorOwner selector; // outlives the mechanism, which points at it
     sys::native::Waker mechanism;
 };
 
 Result<Waker> Waker::create(const Registry& registry, Token token) {
-    auto parts = sys::native::Waker::open(registry.selector_->selector, token);
+    auto parts = sys::native::Waker::open(*registry.selector_, token);
     if (!parts) return std::unexpected(parts.error());
     auto* body = new (std::nothrow) Body(registry.selector_, token, std::move(*parts));
     if (body == nullptr) return out_of_memory();

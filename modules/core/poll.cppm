@@ -66,13 +66,16 @@ class SelectorOwner {
 
     [[nodiscard]] inline SharedSelector& operator*() const noexcept { return *selector_; }
     [[nodiscard]] inline SharedSelector* operator->() const noexcept { return selector_; }
+    [[nodiscard]] inline explicit operator bool() const noexcept { return selector_ != nullptr; }
 
   private:
     SharedSelector* selector_;
 };
 
-/// What a `Poll` waits for. Every member may be called by any thread, also while another one polls; one
-/// source is for one thread at a time.
+/// What a `Poll` waits for. Every member may be called by any thread, also while another one polls.
+///
+/// For one source, `add` and `remove` must not overlap with anything else that is done with it: I/O, `modify`, or moving,
+/// releasing or destroying it. `modify` may overlap with I/O on the source, but not with another `modify`.
 export class Registry {
   public:
     Registry(Registry&&) noexcept = default; // not copied: `try_clone` says what it does
@@ -82,7 +85,7 @@ export class Registry {
     /// `interest` is reported with `token`. A condition that holds already is reported too.
     ///
     /// Errors, each of which leaves the source as it was:
-    /// - `Errc::already_registered`: it is registered, with this `Poll` or another;
+    /// - `Errc::already_registered`: it is registered, with this `Poll` or another that still lives;
     /// - `Errc::unsupported`: this backend cannot watch for that interest;
     /// - the OS's own: the handle is not open, is of a kind that cannot be watched (a regular file), or is
     ///   watched already through another source; too many watches; out of memory.
@@ -95,21 +98,23 @@ export class Registry {
 
     /// Replaces token, interest and trigger of a registered source. A condition that holds is reported again.
     ///
-    /// Errors, each of which leaves the source as it was: `Errc::not_registered`; `Errc::other_registry` if
-    /// it is registered with another `Poll`; `Errc::unsupported`; the OS's own.
+    /// Errors, each of which leaves the source as it was: `Errc::not_registered`, also if the handle was closed and
+    /// another source was added with its number; `Errc::other_registry` if it is registered with another `Poll`;
+    /// `Errc::unsupported`; the OS's own, such as for a handle that was closed.
     template <Source S>
     [[nodiscard]] Result<> modify(S& source, Token token, Interest interest,
                                   Trigger trigger = Trigger::edge) const {
         return source.modify_in(*this, token, interest, trigger);
     }
 
-    /// Stops watching. No poll that starts afterwards reports this registration, whatever was ready before.
+    /// Stops watching. No poll that starts afterwards reports this registration, whatever was ready before. Succeeds
+    /// too if the kernel has dropped the registration since the handle was closed.
     ///
     /// Errors: `Errc::not_registered`; `Errc::other_registry`; the OS's own.
     template <Source S> [[nodiscard]] Result<> remove(S& source) const { return source.remove_from(*this); }
 
     /// Another handle to the same `Poll`, for another thread to keep. It stays valid, if useless, after the
-    /// `Poll`.
+    /// `Poll`: nothing reports what is added through it.
     [[nodiscard]] Result<Registry> try_clone() const;
 
     /// The selector's own descriptor, for foreign code that arms things itself; `invalid_handle` where the
@@ -131,13 +136,25 @@ export class Registry {
 
 /// Waits for readiness. One thread polls at a time; everything else goes through `registry()`.
 ///
-/// Keep it alive as long as its sources are used. A moved-from `Poll` can only be destroyed or assigned to.
+/// Sources may outlive it: once it is gone they count as not registered, and can be added to another `Poll`. The selector's
+/// descriptor stays open until those sources, the clones of the registry and the wakers are gone, too. A moved-from `Poll`
+/// can only be destroyed or assigned to.
 export class Poll {
   public:
     /// A new selector with nothing to wait for. Errors: the OS's own, when it is out of descriptors or
     /// memory.
     /// @see epoll_create1(2), kqueue(2)
     [[nodiscard]] static Result<Poll> create();
+
+    Poll(Poll&&) noexcept = default;
+    inline Poll& operator=(Poll&& other) noexcept {
+        Poll taken(std::move(other));
+        std::swap(registry_, taken.registry_);
+        std::swap(spin_, taken.spin_);
+        return *this;
+    }
+    /// Its sources count as not registered from now on.
+    inline ~Poll() { retire(); }
 
     /// Waits until at least one event can be reported, at the longest for `timeout`, or for ever without one.
     ///
@@ -197,15 +214,18 @@ export class Poll {
   private:
     explicit Poll(Registry registry) noexcept : registry_(std::move(registry)) {}
 
+    void retire() noexcept;
     [[nodiscard]] Outcome wait_for(Events&, std::optional<std::chrono::nanoseconds> timeout) noexcept;
 
     Registry registry_;
     std::chrono::nanoseconds spin_{0};
 };
 
-/// What a source remembers of being registered: which selector it belongs to. One word, whatever the backend.
+/// The registration of a source. One word, whatever the backend.
 ///
-/// For writers of sources: hold one beside the handle, and destroy it before the handle is closed.
+/// For writers of sources: hold one beside the handle, and end or destroy it before the handle is closed. Destroying,
+/// replacing or ending it ends the registration in the kernel, whatever duplicates of the handle exist. `run` may be called
+/// by several threads at once, also during `modify`; nothing else may overlap.
 export class Registration {
   public:
     Registration() noexcept = default;
@@ -222,7 +242,7 @@ export class Registration {
     [[nodiscard]] Result<> modify(const Registry&, RawHandle handle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove(const Registry&, RawHandle handle) noexcept;
 
-    /// Forgets the registration, on the way to closing the handle or giving it up.
+    /// Ends the registration, before the handle is closed or given up. Does nothing if there is none.
     inline void end() noexcept {
         if (state_ != 0) forget();
     }
@@ -242,6 +262,7 @@ export class Registration {
     }
 
   private:
+    [[nodiscard]] Result<> check_belongs_to(const Registry&) const noexcept;
     [[nodiscard]] Result<> note_failure(Interest direction, const std::error_code&) const noexcept;
     void forget() noexcept;
 

@@ -10,6 +10,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.sys.epoll_calls;
+import mio.sys.selector;
 import mio.sys.wakers;
 
 namespace mio::sys::epoll {
@@ -89,9 +91,10 @@ inline constexpr auto readiness_table = [] {
 
 export class Waker;
 
-/// One epoll instance. It keeps no state per source: the kernel does.
+/// One epoll instance. The kernel keeps interests and readiness. The selector knows which source was added last with a
+/// descriptor's number, since the kernel identifies a registration by that number.
 /// @see epoll(7)
-export class Selector {
+export class Selector : public SharedSelectorBase {
   public:
     using Waker = epoll::Waker;
 
@@ -100,11 +103,10 @@ export class Selector {
 
     struct Parts {
         OwnedHandle epoll;
+        NumberedSources sources;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
     explicit Selector(Parts&& parts) noexcept;
-    Selector(const Selector&) = delete;
-    Selector& operator=(const Selector&) = delete;
 
     [[nodiscard]] inline Result<> select(Events& events,
                                          std::optional<std::chrono::nanoseconds> timeout) noexcept {
@@ -125,26 +127,14 @@ export class Selector {
         return take(events, records, count);
     }
 
-    [[nodiscard]] inline Result<std::uint64_t> add(RawHandle handle, Token token, Interest interest,
-                                                   Trigger trigger) noexcept {
-        if (auto added = arm(EPOLL_CTL_ADD, handle, token, interest, trigger); !added) [[unlikely]]
-            return std::unexpected(added.error());
-        return id_;
-    }
-    [[nodiscard]] inline Result<> modify(RawHandle handle, std::uint64_t, Token token, Interest interest,
-                                         Trigger trigger) noexcept {
-        return arm(EPOLL_CTL_MOD, handle, token, interest, trigger);
-    }
-    [[nodiscard]] inline Result<> remove(RawHandle handle, std::uint64_t) noexcept {
-        if (const int code = control(epoll_.get(), EPOLL_CTL_DEL, handle, nullptr); code != 0) [[unlikely]]
-            return failure(code);
-        return {};
-    }
-    [[nodiscard]] inline bool owns(std::uint64_t state) const noexcept { return state == id_; }
+    [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
+    [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
 
     [[nodiscard]] inline static Result<> rearm(std::uint64_t, Interest) noexcept { return {}; }
     inline static void error_taken(std::uint64_t) noexcept {}
-    inline static void forget(std::uint64_t) noexcept {}
+    static void forget(std::uint64_t state) noexcept;
 
     inline void begin_spin() noexcept { wakers_.begin_spin(); }
     [[nodiscard]] inline bool has_wake_pending() const noexcept { return wakers_.is_woken(); }
@@ -183,27 +173,13 @@ export class Selector {
         return count;
     }
 
-    [[nodiscard]] inline Result<> arm(int operation, RawHandle handle, Token token, Interest interest,
-                                      Trigger trigger) noexcept {
-        if (interest.is_aio() || interest.is_lio()) [[unlikely]]
-            return std::unexpected(make_error_code(Errc::unsupported));
-        std::uint32_t flags = 0;
-        if (interest.is_readable()) flags |= EPOLLIN | EPOLLRDHUP;
-        if (interest.is_writable()) flags |= EPOLLOUT;
-        if (interest.is_priority()) flags |= EPOLLPRI;
-        if (trigger == Trigger::edge) flags |= EPOLLET;
-        if (trigger == Trigger::oneshot) flags |= EPOLLONESHOT;
-        Record record{};
-        record.events = flags;
-        record.data.u64 = token.value;
-        if (const int code = control(epoll_.get(), operation, handle, &record); code != 0) [[unlikely]]
-            return failure(code);
-        return {};
-    }
+    [[nodiscard]] Result<> add_waker(RawHandle eventfd, Token) noexcept;
+    [[nodiscard]] Result<> arm(int operation, RawHandle, Token, Interest, Trigger) noexcept;
 
     const OwnedHandle epoll_;
-    const std::uint64_t id_; // what sources remember; never given twice in a process
     Wakers wakers_;
+    std::mutex sources_mutex_; // held across the system call that belongs to a change
+    NumberedSources sources_;
 };
 
 /// An eventfd in an epoll instance. Each write is an edge, so that it need not be read.

@@ -27,6 +27,7 @@ import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
+import mio.sys.selector;
 
 namespace mio::sys::iocp {
 
@@ -114,13 +115,7 @@ export struct Operation {
     Completed completed;
 };
 
-class Port;
-struct PortRelease {
-    void operator()(Port*) const noexcept;
-};
-/// One of the owners of a port. The last one to go waits for what the OS has still in hand, and destroys it.
-using PortOwner = std::unique_ptr<Port, PortRelease>;
-
+export class Selector;
 export class Channel;
 export class Waker;
 
@@ -155,19 +150,19 @@ struct Source;
 /// The sources that one handle of the AFD device serves.
 struct Group;
 
-/// A completion port, the sockets that are watched through it, and the wakers and channels that use it. Owned by the
-/// selector and by each of its sources and channels, any of which may be the last to go.
+/// A completion port, the sockets that are watched through it, and the wakers and channels that use it. When it is
+/// destroyed it waits for the operations that the OS still has in hand.
 class Port {
   public:
-    [[nodiscard]] static Result<PortOwner> create() noexcept;
+    [[nodiscard]] static Result<std::unique_ptr<Port>> create() noexcept;
+    ~Port();
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
 
     [[nodiscard]] Result<> select(Events&, std::optional<std::chrono::nanoseconds> timeout) noexcept;
 
-    [[nodiscard]] Result<Source*> add(RawHandle, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<Source*> add(Selector&, RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(Source&, Token, Interest, Trigger) noexcept;
-    [[nodiscard]] Result<> remove(Source&) noexcept;
     [[nodiscard]] Result<> rearm(Source&, Interest blocked) noexcept;
     void error_taken(Source&) noexcept;
     void forget(Source&) noexcept;
@@ -175,14 +170,10 @@ class Port {
     void complete(Source&) noexcept;
 
   private:
-    friend struct PortRelease;
     friend class Channel;
     friend class Waker;
 
     explicit Port(void* handle) noexcept : handle_(handle) {}
-    ~Port();
-
-    [[nodiscard]] PortOwner share() noexcept;
 
     // All of these with the mutex held.
     [[nodiscard]] Result<Source*> take_source() noexcept;
@@ -210,7 +201,6 @@ class Port {
     void drain() noexcept;
 
     void* const handle_;
-    std::atomic<std::size_t> owners_ = 1;
     std::atomic<std::size_t> in_flight_ = 0; // operations that the OS has in hand
 
     std::atomic<Waker*> woken_ = nullptr; // wakers that are to come into the ring, the last one first
@@ -234,7 +224,7 @@ class Port {
 /// `Registration::run`); new data behind data left unread is not reported. A second source for a handle replaces
 /// the first one.
 /// @see CreateIoCompletionPort, GetQueuedCompletionStatusEx
-export class Selector {
+export class Selector : public SharedSelectorBase {
   public:
     using Waker = iocp::Waker;
 
@@ -242,12 +232,10 @@ export class Selector {
     static constexpr std::size_t record_size = sizeof(Record);
 
     struct Parts {
-        PortOwner port;
+        std::unique_ptr<Port> port;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
     inline explicit Selector(Parts&& parts) noexcept : port_(std::move(parts.port)) {}
-    Selector(const Selector&) = delete;
-    Selector& operator=(const Selector&) = delete;
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
         return port_->select(events, timeout);
@@ -256,7 +244,7 @@ export class Selector {
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
-    [[nodiscard]] bool owns(std::uint64_t state) const noexcept;
+    [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
 
     [[nodiscard]] static Result<> rearm(std::uint64_t state, Interest blocked) noexcept;
     static void error_taken(std::uint64_t state) noexcept;
@@ -281,7 +269,7 @@ export class Selector {
     friend class iocp::Waker;
     friend class Channel;
 
-    const PortOwner port_;
+    const std::unique_ptr<Port> port_;
 };
 
 /// A place in the ring of those with news, and a packet in the port's queue if a thread waits.
@@ -330,7 +318,7 @@ export class Channel : Node {
     ~Channel() = default; // after `close`
 
     /// As in `Registry`. Errors: `Errc::already_registered`; `Errc::other_registry` if it is tied to another port
-    /// already; the OS's own. What holds is reported.
+    /// already, even if the `Poll` of that port is gone; the OS's own. What holds is reported.
     [[nodiscard]] Result<> add(Selector&, RawHandle handle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(Selector&, Token, Interest, Trigger) noexcept;
     /// When it has returned nothing more is reported, whatever was ready before.
@@ -354,12 +342,13 @@ export class Channel : Node {
   private:
     friend class Port;
 
+    [[nodiscard]] Result<> check_belongs_to(const Selector&) const noexcept;
     [[nodiscard]] Result<> watch(Port&, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Readiness to_report() const noexcept;
     [[nodiscard]] Event report() noexcept;
 
-    PortOwner owner_;
-    Port* port_ = nullptr; // valid while it is tied, and in completions
+    Selector* selector_ = nullptr; // owned once, while the handle is tied to its port
+    Port* port_ = nullptr;         // valid while it is tied, and in completions
     Token token_;
     Interest interest_ = Interest::readable;
     Trigger trigger_ = Trigger::edge;

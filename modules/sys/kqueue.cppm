@@ -26,6 +26,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
+import mio.sys.selector;
 import mio.sys.wakers;
 
 namespace mio::sys::kqueue {
@@ -124,16 +125,16 @@ class Oneshots {
     std::mutex mutex; // for all calls, and for the system call that goes with them
 
   private:
-    std::unique_ptr<Entry[]> by_handle_;
-    std::size_t size_ = 0;
+    ByHandle<Entry> by_handle_;
     static constexpr std::size_t first_registration =
         SIZE_MAX / 3 * 2; // numbers that nobody would use as tokens
     std::size_t last_registration_ = first_registration;
 };
 
-/// One kqueue. It keeps no state per source, except for one-shots: the kernel does.
+/// One kqueue. The kernel keeps interests and readiness. The selector keeps one-shots, and knows which source was added last
+/// with a descriptor's number, since the kernel identifies a registration by that number.
 /// @see kqueue(2)
-export class Selector {
+export class Selector : public SharedSelectorBase {
   public:
     using Waker = kqueue::Waker;
 
@@ -142,22 +143,21 @@ export class Selector {
 
     struct Parts {
         OwnedHandle kqueue;
+        NumberedSources sources;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
     explicit Selector(Parts&& parts) noexcept;
-    Selector(const Selector&) = delete;
-    Selector& operator=(const Selector&) = delete;
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept;
 
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
-    [[nodiscard]] inline bool owns(std::uint64_t state) const noexcept { return state == id_; }
+    [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
 
     [[nodiscard]] inline static Result<> rearm(std::uint64_t, Interest) noexcept { return {}; }
     inline static void error_taken(std::uint64_t) noexcept {}
-    inline static void forget(std::uint64_t) noexcept {}
+    static void forget(std::uint64_t state) noexcept;
 
     inline void begin_spin() noexcept { wakers_.begin_spin(); }
     [[nodiscard]] inline bool has_wake_pending() const noexcept { return wakers_.is_woken(); }
@@ -176,13 +176,16 @@ export class Selector {
   private:
     friend class kqueue::Waker;
 
+    [[nodiscard]] Result<> add_waker(RawHandle receiver, Token) noexcept;
+    // These two with the mutex of `oneshots_` held.
     [[nodiscard]] Result<> arm(RawHandle, Token, Interest, Trigger, bool replaces) noexcept;
+    [[nodiscard]] Result<> disarm(RawHandle) noexcept;
     void report_oneshot(const Record&, Events&) noexcept;
 
     const OwnedHandle kqueue_;
-    const std::uint64_t id_; // what sources remember; never given twice in a process
     Wakers wakers_;
-    Oneshots oneshots_;
+    Oneshots oneshots_; // its mutex guards the sources, too
+    NumberedSources sources_;
     std::size_t batch_ = 0; // the number of the last one
 };
 

@@ -26,6 +26,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
+import mio.sys.selector;
 
 namespace mio::sys::poll {
 
@@ -107,29 +108,20 @@ struct Node {
 /// A registered handle: the state behind a `Registration`, and what makes edges out of poll's levels.
 struct Source;
 
-class Table;
-struct TableRelease {
-    void operator()(Table*) const noexcept;
-};
-/// One of the owners of a table; the last one to go destroys it.
-using TableOwner = std::unique_ptr<Table, TableRelease>;
-
-/// Everything that is registered, and the waiting for it. Owned by the selector and by each of its sources, any
-/// of which may be the last to go.
+/// Everything that is registered, and the waiting for it.
 ///
 /// Changes never wait for the thread that waits: each wait has a list of its own, made under the mutex, and a
 /// change that matters to it interrupts it, so that it begins again with a new list.
 class Table {
   public:
-    [[nodiscard]] static Result<TableOwner> create() noexcept;
+    [[nodiscard]] static Result<std::unique_ptr<Table>> create() noexcept;
     Table(const Table&) = delete;
     Table& operator=(const Table&) = delete;
 
     [[nodiscard]] Result<> select(Events&, std::optional<std::chrono::nanoseconds> timeout) noexcept;
 
-    [[nodiscard]] Result<Source*> add(RawHandle, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<Source*> add(Selector&, RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(Source&, Token, Interest, Trigger) noexcept;
-    [[nodiscard]] Result<> remove(Source&) noexcept;
     [[nodiscard]] Result<> rearm(Source&, Interest blocked) noexcept;
     void error_taken(Source&) noexcept;
     void forget(Source&) noexcept;
@@ -141,12 +133,9 @@ class Table {
     [[nodiscard]] inline bool is_woken() const noexcept { return woken_.load(std::memory_order_relaxed); }
 
   private:
-    friend struct TableRelease;
-
     Table(OwnedHandle receiver, OwnedHandle sender) noexcept
         : receiver_(std::move(receiver)), sender_(std::move(sender)) {}
 
-    [[nodiscard]] TableOwner share() noexcept;
     [[nodiscard]] bool make_room_for(RawHandle) noexcept;
     void detach(Source&) noexcept;
     Result<> interrupt() noexcept;
@@ -156,13 +145,10 @@ class Table {
     void collect(Events&) noexcept;
     bool report(Source&, Events&) noexcept;
 
-    std::atomic<std::size_t> owners_ = 1;
-
-    std::mutex mutex_; // guards everything down to `count_`
+    std::mutex mutex_; // guards everything down to `capacity_`
     Node ring_{{},
                false}; // the node before the first: those reported last come last, so that all get their turn
-    std::unique_ptr<Source*[]> by_handle_; // the sources, by their handles
-    std::size_t by_handle_size_ = 0;
+    ByHandle<Source*> by_handle_;            // the attached sources
     std::size_t count_ = 0;                  // of the sources
     std::unique_ptr<Record[]> next_records_; // larger ones for the next wait, or none
     std::size_t capacity_ = 0;               // of `next_records_`, or else of `records_`
@@ -182,7 +168,7 @@ class Table {
 /// `Registration::run`); new data behind data left unread is not reported. A hang-up or an error is reported
 /// once, and again only if an operation failed or it was gone at the start of a wait.
 /// @see poll(2), ppoll(2)
-export class Selector {
+export class Selector : public SharedSelectorBase {
   public:
     using Waker = poll::Waker;
 
@@ -190,12 +176,10 @@ export class Selector {
     static constexpr std::size_t record_size = 0; // the kernel's records are the table's
 
     struct Parts {
-        TableOwner table;
+        std::unique_ptr<Table> table;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
     inline explicit Selector(Parts&& parts) noexcept : table_(std::move(parts.table)) {}
-    Selector(const Selector&) = delete;
-    Selector& operator=(const Selector&) = delete;
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
         return table_->select(events, timeout);
@@ -204,7 +188,7 @@ export class Selector {
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
-    [[nodiscard]] bool owns(std::uint64_t state) const noexcept;
+    [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
 
     [[nodiscard]] static Result<> rearm(std::uint64_t state, Interest blocked) noexcept;
     static void error_taken(std::uint64_t state) noexcept;
@@ -228,7 +212,7 @@ export class Selector {
   private:
     friend class poll::Waker;
 
-    const TableOwner table_;
+    const std::unique_ptr<Table> table_;
 };
 
 /// A flag that `select` looks at before it waits, and an interruption if it waits already.

@@ -426,16 +426,105 @@ TEST(RegistryMistake, ChangingWhatBelongsToAnotherPoll) {
     EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
 }
 
-TEST(RegistryMistake, ThePollThatASourceBelongedToIsNotConfusedWithALaterOne) {
+// --- Sources that outlive their `Poll`.
+
+TEST(RegistryLife, ASourceWhosePollIsGoneCountsAsNotRegistered) {
     Pair pair;
+    auto listener = must(mio::net::TcpListener::bind(local_v4()));
     auto first = std::optional(must(mio::Poll::create()));
     ASSERT_TRUE(ok(first->registry().add(pair.source, id1, Interest::readable)));
+    ASSERT_TRUE(ok(first->registry().add(listener, id2, Interest::readable)));
     first.reset();
     // Most likely at the same address, and with the same descriptor.
-    const auto second = must(mio::Poll::create());
-    EXPECT_TRUE(
-        fails_with(second.registry().modify(pair.source, id1, Interest::readable), Errc::other_registry));
-    EXPECT_TRUE(fails_with(second.registry().remove(pair.source), Errc::other_registry));
+    Loop second;
+    const auto expect_not_registered = [&](auto& source) {
+        EXPECT_TRUE(
+            fails_with(second.registry().modify(source, id1, Interest::readable), Errc::not_registered));
+        EXPECT_TRUE(fails_with(second.registry().remove(source), Errc::not_registered));
+        ASSERT_TRUE(ok(second.registry().add(source, id3, Interest::readable)));
+    };
+    expect_not_registered(pair.source);
+    expect_not_registered(listener);
+    pair.speak();
+    const auto client = plain::connect(must(listener.local_address()));
+    second.expect({{id3, Interest::readable}, {id3, Interest::readable}});
+    EXPECT_TRUE(ok(second.registry().remove(pair.source)));
+    EXPECT_TRUE(ok(second.registry().remove(listener)));
+}
+
+TEST(RegistryLife, APollIsGoneAlthoughARegistryOrAWakerOfItIsLeft) {
+    Loop other;
+    Pair pair;
+    auto first = std::optional(must(mio::Poll::create()));
+    const auto clone = must(first->registry().try_clone());
+    const auto waker = must(mio::Waker::create(clone, id2));
+    ASSERT_TRUE(ok(clone.add(pair.source, id1, Interest::readable)));
+    first.reset();
+    EXPECT_TRUE(fails_with(other.registry().remove(pair.source), Errc::not_registered));
+    EXPECT_TRUE(ok(waker.wake()));
+    pair.speak();
+    ASSERT_TRUE(ok(other.registry().add(pair.source, id3, Interest::readable)));
+    other.expect({{id3, Interest::readable}});
+}
+
+TEST(RegistryLife, APollThatIsAssignedToEndsTheOldRegistrationsAndKeepsTheNewOnes) {
+    Pair of_old;
+    Pair of_new;
+    auto poll = must(mio::Poll::create());
+    auto next = must(mio::Poll::create());
+    ASSERT_TRUE(ok(poll.registry().add(of_old.source, id1, Interest::readable)));
+    ASSERT_TRUE(ok(next.registry().add(of_new.source, id2, Interest::readable)));
+    poll = std::move(next);
+    EXPECT_TRUE(fails_with(poll.registry().remove(of_old.source), Errc::not_registered));
+    EXPECT_TRUE(ok(poll.registry().modify(of_new.source, id3, Interest::readable)));
+    EXPECT_TRUE(ok(poll.registry().add(of_old.source, id1, Interest::readable)));
+    of_old.speak();
+    of_new.speak();
+    mio::Events events(8);
+    expect_events(poll, events, {{id1, Interest::readable}, {id3, Interest::readable}});
+}
+
+TEST(RegistryLife, SourcesThatOutliveTheirPollLeaveNothingBehind) {
+    const DescriptorGuard guard;
+    Pair pair;
+    auto stream = must(mio::net::TcpListener::bind(local_v4()));
+    for (int i = 0; i < 3; ++i) {
+        Loop loop;
+        ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+        ASSERT_TRUE(ok(loop.registry().add(stream, id1, Interest::readable)));
+    }
+}
+
+TEST(Registry, SourcesEndTheirRegistrationWhenReleased) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    auto stream = mio::net::TcpStream::from_raw(here.release());
+    ASSERT_TRUE(ok(loop.registry().add(stream, id1, Interest::readable, Trigger::level)));
+    const plain::Socket released(stream.release());
+    plain::write_all(there, "x");
+    loop.expect_none();
+    mio::RawSource source(released.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, id2, Interest::readable)));
+    loop.expect({{id2, Interest::readable}});
+}
+
+TEST(Registry, RawSourcesEndTheirRegistrationWhenDestroyedOrReplaced) {
+    Loop loop;
+    for (const bool is_replaced : {false, true}) {
+        Pair pair;
+        {
+            mio::RawSource source(pair.here.fd());
+            ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable, Trigger::level)));
+            pair.speak();
+            if (is_replaced) {
+                source = mio::RawSource(pair.there.fd());
+                loop.expect_none();
+            }
+        }
+        loop.expect_none();
+        ASSERT_TRUE(ok(loop.registry().add(pair.source, id2, Interest::readable)));
+        loop.expect({{id2, Interest::readable}});
+    }
 }
 
 // --- What the OS refuses.

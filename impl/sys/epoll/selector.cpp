@@ -1,5 +1,6 @@
 module;
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -27,7 +28,7 @@ import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
 import mio.sys.epoll_calls;
-import mio.sys.selector_id;
+import mio.sys.selector;
 import mio.sys.wakers;
 
 namespace mio::sys::epoll {
@@ -87,18 +88,116 @@ Result<> check_parameters(int answer) noexcept {
     return os::check(answer);
 }
 
+bool is_watchable(Interest interest) noexcept { return !interest.is_aio() && !interest.is_lio(); }
+
+std::unexpected<std::error_code> out_of_memory() noexcept {
+    return std::unexpected(std::error_code(ENOMEM, std::system_category()));
+}
+
+std::uint64_t state_of(NumberedSource& source) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&source);
+}
+NumberedSource& source_of(std::uint64_t state) noexcept {
+    return *reinterpret_cast<NumberedSource*>(static_cast<std::uintptr_t>(state));
+}
+
+// Whether EPOLL_CTL_DEL failed because the kernel has no such registration any more: the descriptor was closed (EBADF),
+// or its number belongs to a file that is not registered (ENOENT), cannot be (EPERM), or is the epoll instance (EINVAL).
+// @see epoll_ctl(2)
+bool is_gone(int code) noexcept {
+    return code == -EBADF || code == -ENOENT || code == -EPERM || code == -EINVAL;
+}
+
 } // namespace
 
 Result<Selector::Parts> Selector::open() noexcept {
     auto epoll = os::check_handle(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll) return std::unexpected(epoll.error());
-    return Parts{std::move(*epoll)};
+    NumberedSources sources;
+    // The first sources then take no memory.
+    if (!sources.make_room_for(epoll->get())) return out_of_memory();
+    return Parts{.epoll = std::move(*epoll), .sources = std::move(sources)};
 }
 
-Selector::Selector(Parts&& parts) noexcept : epoll_(std::move(parts.epoll)), id_(next_selector_id()) {}
+Selector::Selector(Parts&& parts) noexcept
+    : epoll_(std::move(parts.epoll)), sources_(std::move(parts.sources)) {}
 
 std::unexpected<std::error_code> Selector::failure(int code) noexcept {
     return std::unexpected(std::error_code(-code, std::system_category()));
+}
+
+Result<> Selector::arm(int operation, RawHandle handle, Token token, Interest interest,
+                       Trigger trigger) noexcept {
+    std::uint32_t flags = 0;
+    if (interest.is_readable()) flags |= EPOLLIN | EPOLLRDHUP;
+    if (interest.is_writable()) flags |= EPOLLOUT;
+    if (interest.is_priority()) flags |= EPOLLPRI;
+    if (trigger == Trigger::edge) flags |= EPOLLET;
+    if (trigger == Trigger::oneshot) flags |= EPOLLONESHOT;
+    Record record{};
+    record.events = flags;
+    record.data.u64 = token.value;
+    if (const int code = control(epoll_.get(), operation, handle, &record); code != 0) [[unlikely]]
+        return failure(code);
+    return {};
+}
+
+Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
+                                    Trigger trigger) noexcept {
+    if (!is_watchable(interest)) [[unlikely]]
+        return std::unexpected(make_error_code(Errc::unsupported));
+    const std::scoped_lock lock(sources_mutex_);
+    // Room is for numbers of open descriptors only: any other one may be as large as can be.
+    if (handle < 0 || (!sources_.has_room_for(handle) && ::fcntl(handle, F_GETFD) == -1)) [[unlikely]]
+        return failure(-EBADF);
+    if (!sources_.make_room_for(handle)) [[unlikely]]
+        return out_of_memory();
+    if (auto added = arm(EPOLL_CTL_ADD, handle, token, interest, trigger); !added) [[unlikely]]
+        return std::unexpected(added.error());
+    return state_of(sources_.attach(*this, handle));
+}
+
+Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest interest,
+                          Trigger trigger) noexcept {
+    if (!is_watchable(interest)) [[unlikely]]
+        return std::unexpected(make_error_code(Errc::unsupported));
+    const std::scoped_lock lock(sources_mutex_);
+    const auto& source = source_of(state);
+    if (!source.is_attached) [[unlikely]]
+        return std::unexpected(make_error_code(Errc::not_registered));
+    return arm(EPOLL_CTL_MOD, source.handle, token, interest, trigger);
+}
+
+Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
+    const std::scoped_lock lock(sources_mutex_);
+    auto& source = source_of(state);
+    if (source.is_attached) [[likely]] {
+        const int code = control(epoll_.get(), EPOLL_CTL_DEL, source.handle, nullptr);
+        if (code != 0 && !is_gone(code)) [[unlikely]]
+            return failure(code);
+    }
+    sources_.drop(source);
+    return {};
+}
+
+Selector& Selector::selector_of(std::uint64_t state) noexcept {
+    return static_cast<Selector&>(*source_of(state).selector);
+}
+
+void Selector::forget(std::uint64_t state) noexcept {
+    auto& source = source_of(state);
+    auto& selector = selector_of(state);
+    const std::scoped_lock lock(selector.sources_mutex_);
+    if (source.is_attached) control(selector.epoll_.get(), EPOLL_CTL_DEL, source.handle, nullptr);
+    selector.sources_.drop(source);
+}
+
+// A waker's eventfd is closed by the waker alone, so that its number needs no state.
+Result<> Selector::add_waker(RawHandle eventfd, Token token) noexcept {
+    const std::scoped_lock lock(sources_mutex_);
+    auto added = arm(EPOLL_CTL_ADD, eventfd, token, Interest::readable, Trigger::edge);
+    if (added) sources_.displace(eventfd);
+    return added;
 }
 
 Result<> Selector::select_for(Events& events, std::chrono::nanoseconds timeout) noexcept {

@@ -21,7 +21,7 @@ namespace mio::sys::epoll {
 Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
     auto wakeup = os::open_wakeup();
     if (!wakeup) return std::unexpected(wakeup.error());
-    auto added = selector.add(wakeup->receiver.get(), token, Interest::readable, Trigger::edge);
+    auto added = selector.add_waker(wakeup->receiver.get(), token);
     if (!added) return std::unexpected(added.error());
     return Parts{std::move(wakeup->receiver)};
 }

@@ -16,6 +16,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
 import mio.os;
+import mio.sys.selector;
 
 namespace mio::sys::iocp {
 namespace {
@@ -50,7 +51,7 @@ constexpr Readiness without(Readiness readiness, Readiness some) noexcept {
 Result<> Channel::add(Selector& selector, RawHandle handle, Token token, Interest interest,
                       Trigger trigger) noexcept {
     auto& port = *selector.port_;
-    if (is_registered_) return fail(Errc::already_registered);
+    if (is_registered_ && !selector_->is_retired()) return fail(Errc::already_registered);
     if (port_ != nullptr && port_ != &port) return fail(Errc::other_registry);
     if (interest.is_priority() || interest.is_aio() || interest.is_lio()) return fail(Errc::unsupported);
     if (port_ == nullptr) {
@@ -59,15 +60,21 @@ Result<> Channel::add(Selector& selector, RawHandle handle, Token token, Interes
             return std::unexpected(os::last_error());
         // Nobody waits for the handle itself. Where that cannot be set it is only slower.
         ::SetFileCompletionNotificationModes(file, FILE_SKIP_SET_EVENT_ON_HANDLE);
-        owner_ = port.share();
+        selector.retain();
+        selector_ = &selector;
         port_ = &port;
     }
     return watch(port, token, interest, trigger);
 }
 
-Result<> Channel::modify(Selector& selector, Token token, Interest interest, Trigger trigger) noexcept {
+Result<> Channel::check_belongs_to(const Selector& selector) const noexcept {
     if (!is_registered_) return fail(Errc::not_registered);
-    if (port_ != selector.port_.get()) return fail(Errc::other_registry);
+    if (selector_ == &selector) return {};
+    return fail(selector_->is_retired() ? Errc::not_registered : Errc::other_registry);
+}
+
+Result<> Channel::modify(Selector& selector, Token token, Interest interest, Trigger trigger) noexcept {
+    if (auto checked = check_belongs_to(selector); !checked) return checked;
     if (interest.is_priority() || interest.is_aio() || interest.is_lio()) return fail(Errc::unsupported);
     return watch(*port_, token, interest, trigger);
 }
@@ -90,8 +97,7 @@ Result<> Channel::watch(Port& port, Token token, Interest interest, Trigger trig
 }
 
 Result<> Channel::remove(Selector& selector) noexcept {
-    if (!is_registered_) return fail(Errc::not_registered);
-    if (port_ != selector.port_.get()) return fail(Errc::other_registry);
+    if (auto checked = check_belongs_to(selector); !checked) return checked;
     const std::scoped_lock lock(port_->mutex_);
     is_registered_ = false;
     unlink();
@@ -99,13 +105,13 @@ Result<> Channel::remove(Selector& selector) noexcept {
 }
 
 void Channel::close() noexcept {
-    if (port_ == nullptr) return;
+    if (selector_ == nullptr) return;
     {
         const std::scoped_lock lock(port_->mutex_);
         is_registered_ = false;
         unlink();
     }
-    owner_.reset();
+    std::exchange(selector_, nullptr)->release();
 }
 
 void Channel::begin() noexcept { port_->in_flight_.fetch_add(1, std::memory_order_relaxed); }

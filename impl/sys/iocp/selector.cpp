@@ -30,6 +30,7 @@ import mio.os;
 import mio.os.kernel_handle;
 import mio.os.winsock;
 import mio.sys.iocp.afd;
+import mio.sys.selector;
 
 namespace mio::sys::iocp {
 
@@ -91,6 +92,7 @@ struct Source : Operation {
     static constexpr std::uint32_t always = afd_abort | afd_connect_fail; // the connection has ended
 
     Port* port = nullptr;
+    Selector* selector = nullptr;
     Group* group = nullptr;
     RawHandle socket = invalid_handle; // of the driver; the user's may be above it
     Token token;
@@ -163,24 +165,14 @@ std::optional<Clock::time_point> deadline_after(std::optional<std::chrono::nanos
 
 } // namespace
 
-void PortRelease::operator()(Port* port) const noexcept {
-    // The last owner must see all that the others did before it destroys what they used.
-    if (port->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete port;
-}
-
-Result<PortOwner> Port::create() noexcept {
+Result<std::unique_ptr<Port>> Port::create() noexcept {
     if (auto started = os::start_winsock(); !started) return std::unexpected(started.error());
     os::KernelHandle handle(::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 0));
     if (!handle) return std::unexpected(os::last_error());
-    PortOwner port(new (std::nothrow) Port(handle.get()));
+    std::unique_ptr<Port> port(new (std::nothrow) Port(handle.get()));
     if (port == nullptr) return fail(ERROR_NOT_ENOUGH_MEMORY);
     static_cast<void>(handle.take());
     return port;
-}
-
-PortOwner Port::share() noexcept {
-    owners_.fetch_add(1, std::memory_order_relaxed);
-    return PortOwner(this);
 }
 
 Port::~Port() {
@@ -317,7 +309,8 @@ Result<> Port::interrupt() noexcept {
     return posted;
 }
 
-Result<Source*> Port::add(RawHandle handle, Token token, Interest interest, Trigger trigger) noexcept {
+Result<Source*> Port::add(Selector& selector, RawHandle handle, Token token, Interest interest,
+                          Trigger trigger) noexcept {
     if (!is_watchable(interest)) return unsupported();
     const auto socket = afd::base_of(handle);
     if (!socket) return std::unexpected(socket.error());
@@ -326,6 +319,7 @@ Result<Source*> Port::add(RawHandle handle, Token token, Interest interest, Trig
     const auto taken = take_source();
     if (!taken) return taken;
     auto& source = **taken;
+    source.selector = &selector;
     source.socket = *socket;
     source.watch(token, interest, trigger);
     if (auto updated = update(source); !updated) {
@@ -336,14 +330,13 @@ Result<Source*> Port::add(RawHandle handle, Token token, Interest interest, Trig
     // given away.
     if (auto* other = find(*socket); other != nullptr) detach(*other);
     attach(source);
-    owners_.fetch_add(1, std::memory_order_relaxed); // for the source
     return &source;
 }
 
 Result<> Port::modify(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
     if (!is_watchable(interest)) return unsupported();
     const std::scoped_lock lock(mutex_);
-    if (!source.is_attached) return fail(ERROR_NOT_FOUND);
+    if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
     auto parts = std::tie(source.token, source.interest, source.trigger, source.armed, source.is_stale);
     const std::tuple before(source.token, source.interest, source.trigger, source.armed, source.is_stale);
     source.watch(token, interest, trigger);
@@ -352,22 +345,10 @@ Result<> Port::modify(Source& source, Token token, Interest interest, Trigger tr
     return updated;
 }
 
-Result<> Port::remove(Source& source) noexcept {
-    PortOwner owner; // released after the mutex
-    const std::scoped_lock lock(mutex_);
-    if (!source.is_attached) return fail(ERROR_NOT_FOUND);
-    detach(source);
-    release(source);
-    owner.reset(this);
-    return {};
-}
-
 void Port::forget(Source& source) noexcept {
-    PortOwner owner; // released after the mutex
     const std::scoped_lock lock(mutex_);
     if (source.is_attached) detach(source);
     release(source);
-    owner.reset(this);
 }
 
 Result<> Port::rearm(Source& source, Interest blocked) noexcept {
@@ -602,7 +583,7 @@ Result<Selector::Parts> Selector::open() noexcept {
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
                                     Trigger trigger) noexcept {
-    const auto source = port_->add(handle, token, interest, trigger);
+    const auto source = port_->add(*this, handle, token, interest, trigger);
     if (!source) return std::unexpected(source.error());
     return state_of(**source);
 }
@@ -612,11 +593,12 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
     return port_->modify(source_of(state), token, interest, trigger);
 }
 
-Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept { return port_->remove(source_of(state)); }
-
-bool Selector::owns(std::uint64_t state) const noexcept {
-    return state != 0 && source_of(state).port == port_.get();
+Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
+    forget(state);
+    return {};
 }
+
+Selector& Selector::selector_of(std::uint64_t state) noexcept { return *source_of(state).selector; }
 
 Result<> Selector::rearm(std::uint64_t state, Interest blocked) noexcept {
     auto& source = source_of(state);

@@ -30,7 +30,7 @@ import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
 import mio.sys.kqueue.changes;
-import mio.sys.selector_id;
+import mio.sys.selector;
 import mio.sys.wakers;
 
 namespace mio::sys::kqueue {
@@ -72,6 +72,17 @@ Event event_of(const Record& record, Token token) noexcept {
                  static_cast<std::int8_t>(record.filter));
 }
 
+std::unexpected<std::error_code> fail(int code) noexcept {
+    return std::unexpected(std::error_code(code, std::system_category()));
+}
+
+std::uint64_t state_of(NumberedSource& source) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&source);
+}
+NumberedSource& source_of(std::uint64_t state) noexcept {
+    return *reinterpret_cast<NumberedSource*>(static_cast<std::uintptr_t>(state));
+}
+
 } // namespace
 
 Result<Selector::Parts> Selector::open() noexcept {
@@ -79,10 +90,14 @@ Result<Selector::Parts> Selector::open() noexcept {
     if (!kqueue) return std::unexpected(kqueue.error());
     auto marked = os::check(::fcntl(kqueue->get(), F_SETFD, FD_CLOEXEC));
     if (!marked) return std::unexpected(marked.error());
-    return Parts{std::move(*kqueue)};
+    NumberedSources sources;
+    // The first sources then take no memory.
+    if (!sources.make_room_for(kqueue->get())) return fail(ENOMEM);
+    return Parts{.kqueue = std::move(*kqueue), .sources = std::move(sources)};
 }
 
-Selector::Selector(Parts&& parts) noexcept : kqueue_(std::move(parts.kqueue)), id_(next_selector_id()) {}
+Selector::Selector(Parts&& parts) noexcept
+    : kqueue_(std::move(parts.kqueue)), sources_(std::move(parts.sources)) {}
 
 Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
@@ -157,28 +172,34 @@ void Selector::end_spin(Events& events) noexcept {
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
                                     Trigger trigger) noexcept {
-    auto armed = arm(handle, token, interest, trigger, false);
-    if (armed) return id_;
-    // One filter may have been added before the other one failed.
-    static_cast<void>(remove(handle, id_));
-    return std::unexpected(armed.error());
+    if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
+    const std::scoped_lock lock(oneshots_.mutex);
+    // Room is for numbers of open descriptors only: any other one may be as large as can be.
+    if (handle < 0 || (!sources_.has_room_for(handle) && ::fcntl(handle, F_GETFD) == -1)) return fail(EBADF);
+    if (!sources_.make_room_for(handle)) return fail(ENOMEM);
+    if (auto armed = arm(handle, token, interest, trigger, false); !armed) {
+        // One filter may have been added before the other one failed.
+        static_cast<void>(disarm(handle));
+        return std::unexpected(armed.error());
+    }
+    return state_of(sources_.attach(*this, handle));
 }
 
-Result<> Selector::modify(RawHandle handle, std::uint64_t, Token token, Interest interest,
+Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest interest,
                           Trigger trigger) noexcept {
-    return arm(handle, token, interest, trigger, true);
+    if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
+    const std::scoped_lock lock(oneshots_.mutex);
+    const auto& source = source_of(state);
+    if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
+    return arm(source.handle, token, interest, trigger, true);
 }
 
 // A filter that is replaced is dropped before it is added: it would keep the trigger that it was added with.
 Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger trigger,
                        bool replaces) noexcept {
-    if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
-    if (handle < 0) return std::unexpected(std::error_code(EBADF, std::system_category()));
-    const std::scoped_lock lock(oneshots_.mutex);
     oneshots_.end(handle);
     if (trigger == Trigger::oneshot) {
-        if (!oneshots_.make_room_for(handle))
-            return std::unexpected(std::error_code(ENOMEM, std::system_category()));
+        if (!oneshots_.make_room_for(handle)) return fail(ENOMEM);
         token = oneshots_.begin(handle, token, interest);
     }
     const auto ident = static_cast<std::uintmax_t>(handle);
@@ -192,14 +213,43 @@ Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger
     return changes.submit(kqueue_.get());
 }
 
-Result<> Selector::remove(RawHandle handle, std::uint64_t) noexcept {
-    const std::scoped_lock lock(oneshots_.mutex);
+Result<> Selector::disarm(RawHandle handle) noexcept {
     oneshots_.end(handle);
     const auto ident = static_cast<std::uintmax_t>(handle);
     Changes changes;
     changes.drop(ident, EVFILT_WRITE);
     changes.drop(ident, EVFILT_READ);
     return changes.submit(kqueue_.get());
+}
+
+Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
+    const std::scoped_lock lock(oneshots_.mutex);
+    auto& source = source_of(state);
+    if (source.is_attached) {
+        if (auto disarmed = disarm(source.handle); !disarmed) return disarmed;
+    }
+    sources_.drop(source);
+    return {};
+}
+
+Selector& Selector::selector_of(std::uint64_t state) noexcept {
+    return static_cast<Selector&>(*source_of(state).selector);
+}
+
+void Selector::forget(std::uint64_t state) noexcept {
+    auto& source = source_of(state);
+    auto& selector = selector_of(state);
+    const std::scoped_lock lock(selector.oneshots_.mutex);
+    if (source.is_attached) static_cast<void>(selector.disarm(source.handle));
+    selector.sources_.drop(source);
+}
+
+// A waker's pipe is closed by the waker alone, so that its number needs no state.
+Result<> Selector::add_waker(RawHandle receiver, Token token) noexcept {
+    const std::scoped_lock lock(oneshots_.mutex);
+    auto added = arm(receiver, token, Interest::readable, Trigger::edge, false);
+    if (added) sources_.displace(receiver);
+    return added;
 }
 
 } // namespace mio::sys::kqueue

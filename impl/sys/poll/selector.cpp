@@ -27,18 +27,19 @@ import mio.core.types;
 import mio.os;
 import mio.os.wakeup;
 import mio.sys.poll.wait;
+import mio.sys.selector;
 
 namespace mio::sys::poll {
 
 using Clock = std::chrono::steady_clock;
 
-/// The life of a source: in the table from `add` until `remove` or `forget` or, should its handle be closed
-/// while it is registered, until the kernel or the next owner of the handle's number tells. It lives on as long
-/// as a `Registration` points at it.
+/// The life of a source: it is in the table from `add` until `remove` or `forget` or, if its handle is closed while it is
+/// registered, until the kernel reports that or another source is added with the handle's number. It lives on as long as
+/// a `Registration` points at it.
 struct Source : Node {
-    Source(TableOwner owner, RawHandle watched, const struct ::stat& file, Token reported_with,
+    Source(Selector& owner, RawHandle watched, const struct ::stat& file, Token reported_with,
            Interest wanted, Trigger how) noexcept
-        : Node(reported_with, false), table(std::move(owner)), handle(watched), device(file.st_dev),
+        : Node(reported_with, false), selector(owner), handle(watched), device(file.st_dev),
           inode(file.st_ino), interest(wanted), trigger(how) {
         watch(reported_with, wanted, how);
     }
@@ -65,9 +66,9 @@ struct Source : Node {
         return device == file.st_dev && inode == file.st_ino;
     }
 
-    const TableOwner table;
+    Selector& selector;
     const RawHandle handle;
-    const ::dev_t device; // these two tell whether a handle's number was given to another file
+    const ::dev_t device; // these two differ if the handle's number was given to another file; see `has_own_inode`
     const ::ino_t inode;
     Interest interest;
     Trigger trigger;
@@ -100,6 +101,12 @@ std::unexpected<std::error_code> unsupported() noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
 }
 
+// Whether device and inode identify the file. All Linux files without a name or a type (eventfd, timerfd, signalfd, epoll,
+// inotify) share one inode; some systems have none for sockets. @see anon_inode_getfd, eventfd(2)
+bool has_own_inode(const struct ::stat& file) noexcept {
+    return (file.st_mode & S_IFMT) != 0 && file.st_ino != 0;
+}
+
 bool is_urgent(RawHandle handle) noexcept {
     Record record{.fd = handle, .events = POLLPRI, .revents = 0};
     return ::poll(&record, 1, 0) == 1 && (record.revents & POLLPRI) != 0;
@@ -115,22 +122,12 @@ std::optional<Clock::time_point> deadline_after(std::optional<std::chrono::nanos
 
 } // namespace
 
-void TableRelease::operator()(Table* table) const noexcept {
-    // The last owner must see all that the others did before it destroys what they used.
-    if (table->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete table;
-}
-
-Result<TableOwner> Table::create() noexcept {
+Result<std::unique_ptr<Table>> Table::create() noexcept {
     auto wakeup = os::open_wakeup();
     if (!wakeup) return std::unexpected(wakeup.error());
-    TableOwner table(new (std::nothrow) Table(std::move(wakeup->receiver), std::move(wakeup->sender)));
+    std::unique_ptr<Table> table(new (std::nothrow) Table(std::move(wakeup->receiver), std::move(wakeup->sender)));
     if (table == nullptr || !table->make_room_for(0)) return fail(ENOMEM);
     return table;
-}
-
-TableOwner Table::share() noexcept {
-    owners_.fetch_add(1, std::memory_order_relaxed);
-    return TableOwner(this);
 }
 
 Result<> Table::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
@@ -256,7 +253,8 @@ Result<> Table::interrupt() noexcept {
     return signalled;
 }
 
-Result<Source*> Table::add(RawHandle handle, Token token, Interest interest, Trigger trigger) noexcept {
+Result<Source*> Table::add(Selector& selector, RawHandle handle, Token token, Interest interest,
+                           Trigger trigger) noexcept {
     if (!is_watchable(interest)) return unsupported();
     struct ::stat file{};
     if (::fstat(handle, &file) == -1) return std::unexpected(os::last_error());
@@ -264,12 +262,14 @@ Result<Source*> Table::add(RawHandle handle, Token token, Interest interest, Tri
 
     const std::scoped_lock lock(mutex_);
     if (!make_room_for(handle)) return fail(ENOMEM);
-    auto*& place = by_handle_[static_cast<std::size_t>(handle)];
+    auto*& place = *by_handle_.find(handle);
     if (place != nullptr) {
-        if (place->is_of(file)) return fail(EEXIST);
-        detach(*place); // it was closed, and its number given away
+        // Otherwise it was closed, and its number given away. Of files that share an inode it is assumed: the newer source
+        // replaces the older one.
+        if (place->is_of(file) && has_own_inode(file)) return fail(EEXIST);
+        detach(*place);
     }
-    auto* source = new (std::nothrow) Source(share(), handle, file, token, interest, trigger);
+    auto* source = new (std::nothrow) Source(selector, handle, file, token, interest, trigger);
     if (source == nullptr) return fail(ENOMEM);
     if (auto interrupted = interrupt(); !interrupted) {
         delete source;
@@ -283,15 +283,7 @@ Result<Source*> Table::add(RawHandle handle, Token token, Interest interest, Tri
 
 // Room for one source more. With the mutex held; a wait that is under way keeps its list.
 bool Table::make_room_for(RawHandle handle) noexcept {
-    const auto index = static_cast<std::size_t>(handle);
-    if (index >= by_handle_size_) {
-        const auto size = std::max(index + 1, by_handle_size_ * 2);
-        std::unique_ptr<Source*[]> larger(new (std::nothrow) Source* [size] {});
-        if (!larger) return false;
-        std::copy_n(by_handle_.get(), by_handle_size_, larger.get());
-        by_handle_ = std::move(larger);
-        by_handle_size_ = size;
-    }
+    if (!by_handle_.make_room_for(handle)) return false;
     const auto needed = count_ + 2; // the receiver, and the one more
     if (needed > capacity_) {
         const auto size = std::max<std::size_t>(needed, capacity_ * 2);
@@ -306,20 +298,10 @@ bool Table::make_room_for(RawHandle handle) noexcept {
 Result<> Table::modify(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
     if (!is_watchable(interest)) return unsupported();
     const std::scoped_lock lock(mutex_);
-    if (!source.is_attached) return fail(ENOENT);
+    if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
     if (auto interrupted = interrupt(); !interrupted) return interrupted;
     source.watch(token, interest, trigger);
     source.record = 0; // what the wait under way finds was asked for by the registration that this replaces
-    return {};
-}
-
-Result<> Table::remove(Source& source) noexcept {
-    {
-        const std::scoped_lock lock(mutex_);
-        if (!source.is_attached) return fail(ENOENT);
-        detach(source);
-    }
-    delete &source;
     return {};
 }
 
@@ -335,7 +317,7 @@ void Table::forget(Source& source) noexcept {
 void Table::detach(Source& source) noexcept {
     source.unlink();
     source.is_attached = false;
-    by_handle_[static_cast<std::size_t>(source.handle)] = nullptr;
+    *by_handle_.find(source.handle) = nullptr;
     --count_;
     // A wait holds on to the handle: as long as it does, closing the handle does not close the connection.
     static_cast<void>(interrupt());
@@ -395,7 +377,7 @@ Result<Selector::Parts> Selector::open() noexcept {
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
                                     Trigger trigger) noexcept {
-    const auto source = table_->add(handle, token, interest, trigger);
+    const auto source = table_->add(*this, handle, token, interest, trigger);
     if (!source) return std::unexpected(source.error());
     return state_of(*source);
 }
@@ -406,26 +388,20 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
 }
 
 Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
-    return table_->remove(source_of(state));
+    forget(state);
+    return {};
 }
 
-bool Selector::owns(std::uint64_t state) const noexcept {
-    return state != 0 && source_of(state).table == table_;
-}
+Selector& Selector::selector_of(std::uint64_t state) noexcept { return source_of(state).selector; }
 
 Result<> Selector::rearm(std::uint64_t state, Interest blocked) noexcept {
-    auto& source = source_of(state);
-    return source.table->rearm(source, blocked);
+    return selector_of(state).table_->rearm(source_of(state), blocked);
 }
 
 void Selector::error_taken(std::uint64_t state) noexcept {
-    auto& source = source_of(state);
-    source.table->error_taken(source);
+    selector_of(state).table_->error_taken(source_of(state));
 }
 
-void Selector::forget(std::uint64_t state) noexcept {
-    auto& source = source_of(state);
-    source.table->forget(source);
-}
+void Selector::forget(std::uint64_t state) noexcept { selector_of(state).table_->forget(source_of(state)); }
 
 } // namespace mio::sys::poll

@@ -37,7 +37,7 @@ struct Connection {
     plain::Socket there;
 };
 
-/// Keeps, in the place of sources, what the selector gave them to remember.
+/// Keeps the states of sources, in their place, and ends them before the selector is destroyed.
 class Contract : public testing::Test {
   protected:
     ~Contract() override {
@@ -76,19 +76,19 @@ class Contract : public testing::Test {
         take(state);
         Backend::forget(state);
     }
+    /// The selector has taken the state back.
+    void take(std::uint64_t state) {
+        const std::scoped_lock lock(mutex_);
+        states_.erase(state);
+    }
     void expect_nothing() { EXPECT_EQ(select(20ms), std::multiset<Token>{}); }
 
     Backend selector{must(Backend::open())};
     mio::Events events{16, Backend::record_size};
 
   private:
-    void take(std::uint64_t state) {
-        const std::scoped_lock lock(mutex_);
-        states_.erase(states_.find(state));
-    }
-
     std::mutex mutex_;
-    std::multiset<std::uint64_t> states_; // some backends give all sources the same
+    std::set<std::uint64_t> states_;
 };
 
 } // namespace test

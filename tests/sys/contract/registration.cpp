@@ -19,14 +19,15 @@ TEST_F(Contract, IsModelled) {
     static_assert(!Backend::name.empty());
 }
 
-TEST_F(Contract, AddGivesAStateThatItOwnsAndOthersDoNot) {
+TEST_F(Contract, AStateKnowsItsSelector) {
     Backend other(must(Backend::open()));
     const Connection c;
     const auto state = add(c, id1, Interest::readable);
     EXPECT_NE(state, 0u);
-    EXPECT_TRUE(selector.owns(state));
-    EXPECT_FALSE(other.owns(state));
-    EXPECT_FALSE(selector.owns(0));
+    EXPECT_EQ(&Backend::selector_of(state), &selector);
+    const auto elsewhere = must(other.add(c.here.fd(), id1, read_write, Trigger::oneshot));
+    EXPECT_EQ(&Backend::selector_of(elsewhere), &other);
+    Backend::forget(elsewhere);
     EXPECT_TRUE(ok(remove(c, state)));
 }
 

@@ -107,27 +107,6 @@ TEST_F(Contract, AOneshotIsHandledByOneThreadAtATime) {
     for (auto& handler : handlers) handler.join();
 }
 
-TEST(ContractLife, WhatASourceRemembersMayOutliveTheSelector) {
-    const DescriptorGuard guard;
-    const Connection c;
-    std::uint64_t states[2];
-    {
-        Backend selector(must(Backend::open()));
-        states[0] = must(selector.add(c.here.fd(), id1, read_write, Trigger::edge));
-    }
-    {
-        Backend selector(must(Backend::open()));
-        states[1] = must(selector.add(c.here.fd(), id1, read_write, Trigger::oneshot));
-        EXPECT_FALSE(selector.owns(states[0]));
-        EXPECT_TRUE(selector.owns(states[1]));
-    }
-    for (const auto state : states) {
-        EXPECT_TRUE(ok(Backend::rearm(state, read_write)));
-        Backend::error_taken(state);
-        Backend::forget(state);
-    }
-}
-
 TEST(ContractLife, SelectorsThatComeAndGoLeaveNothingBehind) {
     const DescriptorGuard guard;
     const Connection c;

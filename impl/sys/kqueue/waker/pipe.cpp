@@ -25,7 +25,7 @@ Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
     auto wakeup = os::open_wakeup();
     if (!wakeup) return std::unexpected(wakeup.error());
     const auto handle = wakeup->receiver.get();
-    auto added = selector.add(handle, token, Interest::readable, Trigger::edge);
+    auto added = selector.add_waker(handle, token);
     if (!added) return std::unexpected(added.error());
     return Parts{.ident = static_cast<std::uint64_t>(handle),
                  .receiver = std::move(wakeup->receiver),

@@ -4,6 +4,7 @@ module;
 
 #include <sys/event.h>
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <system_error>
@@ -15,7 +16,6 @@ import mio.core.error;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.sys.kqueue.changes;
-import mio.sys.selector_id;
 import mio.sys.wakers;
 
 namespace mio::sys::kqueue {
@@ -24,7 +24,8 @@ constinit const Filter Waker::filter = EVFILT_USER;
 
 Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
     // Any number that no other waker has, and far from those that a program would choose for events of its own.
-    const std::uint64_t ident = UINT32_MAX - next_selector_id();
+    static std::atomic<std::uint64_t> last = 0;
+    const std::uint64_t ident = UINT32_MAX - (last.fetch_add(1, std::memory_order_relaxed) + 1);
     Changes changes;
     changes.add(ident, filter, EV_ADD | EV_CLEAR, token);
     if (auto added = changes.submit(selector.kqueue_.get()); !added) return std::unexpected(added.error());

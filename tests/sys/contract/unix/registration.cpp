@@ -5,10 +5,24 @@
 #include <memory>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "contract.hpp"
 
 using namespace test;
+
+namespace {
+
+/// Ends `old` and gives its number to `next`.
+plain::Socket give_number(plain::Socket& old, plain::Socket next) {
+    const int number = old.fd();
+    old.close();
+    if (next.fd() == number) return next;
+    EXPECT_EQ(::dup2(next.fd(), number), number);
+    return plain::Socket(number);
+}
+
+} // namespace
 
 TEST_F(Contract, WhatIsAlwaysReadyIsRefusedUnlessItIsDocumentedOtherwise) {
     if (!backend_differences.refuses_files) GTEST_SKIP() << "it takes files";
@@ -53,4 +67,82 @@ TEST_F(Contract, AHandleThatIsReusedBeforeAnySelectStartsAnew) {
     EXPECT_EQ(select(), std::multiset{id2});
     forget(stale);
     expect_nothing();
+}
+
+TEST_F(Contract, AForgottenSourceIsNotReportedAlthoughItsHandleHasADuplicate) {
+    for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
+        Connection c;
+        const auto state = add(c, id1, read_write, trigger);
+        const plain::Socket duplicate(::dup(c.here.fd()));
+        ASSERT_NE(duplicate.fd(), -1);
+        forget(state);
+        c.here.close();
+        c.speak();
+        expect_nothing();
+    }
+}
+
+TEST_F(Contract, RemovingASourceWhoseHandleWasClosedSucceeds) {
+    for (const bool selects_between : {false, true}) {
+        Connection c;
+        const auto state = add(c, id1, read_write);
+        c.here.close();
+        if (selects_between) expect_nothing();
+        EXPECT_TRUE(ok(remove(c, state)));
+        expect_nothing();
+    }
+}
+
+TEST_F(Contract, RemovingASourceWhoseHandleWasClosedSucceedsWhateverItsNumberIsNow) {
+    for (const bool is_file : {false, true}) {
+        Connection c;
+        const Connection other;
+        const int number = c.here.fd();
+        const auto state = add(c, id1, read_write);
+        c.here.close();
+        const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), &std::fclose);
+        const int reusing = is_file ? ::fileno(file.get()) : other.here.fd();
+        if (reusing != number) {
+            ASSERT_EQ(::dup2(reusing, number), number);
+        }
+        EXPECT_TRUE(ok(selector.remove(number, state)));
+        take(state);
+        if (reusing != number) ::close(number);
+    }
+    expect_nothing();
+}
+
+TEST_F(Contract, EndingASourceWhoseNumberWasReusedLeavesTheOtherSourceRegistered) {
+    for (const bool removes : {false, true}) {
+        for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
+            Connection old;
+            Connection c;
+            const auto stale = add(old, id1, read_write);
+            c.here = give_number(old.here, std::move(c.here));
+            const auto state = add(c, id2, Interest::readable, trigger);
+            EXPECT_TRUE(fails_with(selector.modify(c.here.fd(), stale, id3, read_write, Trigger::level),
+                                   Errc::not_registered));
+            if (removes) {
+                EXPECT_TRUE(ok(selector.remove(c.here.fd(), stale)));
+                take(stale);
+            } else {
+                forget(stale);
+            }
+            expect_nothing();
+            c.speak();
+            EXPECT_EQ(select(), std::multiset{id2});
+            ASSERT_TRUE(ok(remove(c, state)));
+        }
+    }
+}
+
+TEST_F(Contract, EndingASourceWhoseNumberAWakerUsesLeavesTheWakerRegistered) {
+    Connection old;
+    const auto stale = add(old, id1, read_write);
+    old.here.close();
+    // Takes the lowest number, if it has one.
+    Waker waker(selector, id2, must(Waker::open(selector, id2)));
+    forget(stale);
+    ASSERT_TRUE(ok(waker.wake()));
+    EXPECT_EQ(select(), std::multiset{id2});
 }

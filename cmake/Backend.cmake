@@ -9,7 +9,7 @@
 # and, for what some systems do in one way and others in another, the body that is compiled:
 #
 #       MIO_OPEN          impl/os/unix/open/          how descriptors become non-blocking and close-on-exec
-#       MIO_CALLS         impl/os/unix/calls/         whether the most frequent calls go through the C library
+#       MIO_CALLS         modules/sys/calls/          whether the most frequent calls go through the C library
 #       MIO_SIGPIPE       impl/os/unix/sigpipe/       how a pending SIGPIPE is taken back
 #       MIO_WAKEUP        impl/os/unix/wakeup/        what ends another thread's wait
 #       MIO_QUIET_WRITE   impl/net/unix/quiet_write/  how a pipe is written to without SIGPIPE
@@ -80,18 +80,30 @@ else()
 endif()
 
 option(MIO_DIRECT_SYSTEM_CALLS
-    "Call the kernel without the C library between, where mio knows how (Linux on x86-64 and 64-bit ARM)" ON)
-set(MIO_ARCHITECTURE)
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND MIO_DIRECT_SYSTEM_CALLS)
-    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
-        set(MIO_ARCHITECTURE x86_64)
-    elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
-        set(MIO_ARCHITECTURE aarch64)
-    endif()
-endif()
+    "Make the most frequent system calls without the C library, where mio knows how (Linux on x86-64 and 64-bit ARM)" ON)
 set(MIO_CALLS library)
-if(MIO_ARCHITECTURE)
-    set(MIO_CALLS direct)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND MIO_DIRECT_SYSTEM_CALLS
+        AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64|aarch64|arm64)$")
+    # A sanitizer intercepts the C library's functions: what the kernel writes without them, it does not see. Chosen here
+    # and not in the sources, so that the library and who imports it compile the same definitions.
+    include(CheckCXXSourceCompiles)
+    set(CMAKE_TRY_COMPILE_CONFIGURATION ${CMAKE_BUILD_TYPE}) # a preset's sanitizer is among the flags of its configuration
+    unset(MIO_WITHOUT_SANITIZER CACHE)                       # the flags may have changed
+    check_cxx_source_compiles([[
+        #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_HWADDRESS__) || defined(__SANITIZE_THREAD__)
+        #error "a sanitizer of GCC"
+        #elif defined(__has_feature)
+        #if __has_feature(address_sanitizer) || __has_feature(hwaddress_sanitizer) || __has_feature(memory_sanitizer) \
+            || __has_feature(thread_sanitizer) || __has_feature(dataflow_sanitizer)
+        #error "a sanitizer of Clang"
+        #endif
+        #endif
+        int main() {}
+        ]] MIO_WITHOUT_SANITIZER)
+    unset(CMAKE_TRY_COMPILE_CONFIGURATION)
+    if(MIO_WITHOUT_SANITIZER)
+        set(MIO_CALLS direct)
+    endif()
 endif()
 
 set(MIO_BACKEND auto CACHE STRING "The backend that Poll uses: auto, or one of ${MIO_BACKENDS}")

@@ -1,6 +1,7 @@
 module;
 
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,12 +15,25 @@ namespace mio {
 
 static_assert(sizeof(Event) == 16, "an event is two words, so that a batch of them stays in the cache");
 
+namespace {
+
+// The size of `count` records, saturated: allocating that much fails. A record can be larger than an event, so that
+// on a 32-bit system the events may fit where the records do not.
+constexpr std::size_t bytes_of(std::size_t count, std::size_t record_size) noexcept {
+    constexpr auto most = std::numeric_limits<std::size_t>::max();
+    return record_size != 0 && count > most / record_size ? most : count * record_size;
+}
+static_assert(bytes_of(4, 64) == 256 && bytes_of(4, 0) == 0);
+static_assert(bytes_of(std::numeric_limits<std::size_t>::max() / 32, 64) == std::numeric_limits<std::size_t>::max());
+
+} // namespace
+
 Events::Events(std::size_t capacity) : Events(capacity, sys::native::record_size) {}
 
-// The product cannot overflow: a capacity for which it would has failed to allocate the events before.
 Events::Events(std::size_t capacity, std::size_t record_size)
     : events_(std::make_unique<Event[]>(capacity)),
-      records_(std::make_unique_for_overwrite<std::byte[]>(capacity * record_size)), capacity_(capacity) {}
+      records_(std::make_unique_for_overwrite<std::byte[]>(bytes_of(capacity, record_size))),
+      capacity_(capacity) {}
 
 Events::Events(Events&& other) noexcept
     : events_(std::move(other.events_)), records_(std::move(other.records_)),

@@ -33,55 +33,7 @@ std::unexpected<std::error_code> out_of_memory() noexcept {
     return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
 }
 
-Outcome outcome_of(const Events& events, const Result<>& result) noexcept {
-    if (result) return static_cast<Outcome>(events.size());
-    const auto& error = result.error();
-    return (error.category() == error_category() ? of_library : 0) - error.value();
-}
-
-// Waits for ever. A backend may have a way that is faster than `select`, and leaves the capacity to `error_of`.
-template <class Selector> inline Outcome wait_in(Selector& selector, Events& events) noexcept {
-    if constexpr (requires { selector.wait_for_ever(events); }) {
-        return selector.wait_for_ever(events);
-    } else {
-        if (events.capacity() == 0) return outcome_of(events, fail(Errc::no_capacity));
-        return outcome_of(events, selector.select(events, std::nullopt));
-    }
-}
-
 constexpr std::chrono::nanoseconds none{0};
-
-// How often a spin looks at the kernel. A look takes a quarter of that, so that what arrives there waits no longer than
-// for a thread that is awake; a wake is seen at once.
-constexpr std::chrono::microseconds look_interval{1};
-
-// Looks, for as long as `spin`, before it waits for what is left of the timeout. Reading the clock is all the pause
-// between two looks at the wakes.
-Result<> select_spinning(sys::native& selector, Events& events,
-                         std::optional<std::chrono::nanoseconds> timeout,
-                         std::chrono::nanoseconds spin) noexcept {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
-    const auto limit = timeout ? std::min(spin, *timeout) : spin;
-    // Also a poll that a wake ends has looked at the kernel, so that no flood of wakes keeps anything else away.
-    if (auto looked = selector.select(events, none); !looked || !events.empty()) return looked;
-    selector.begin_spin();
-    std::chrono::nanoseconds elapsed = Clock::now() - start;
-    for (auto next_look = elapsed + look_interval; elapsed < limit && !selector.has_wake_pending();
-         elapsed = Clock::now() - start) {
-        if (elapsed < next_look) continue;
-        auto looked = selector.select(events, none);
-        if (!looked || !events.empty()) {
-            selector.end_spin(events);
-            return events.empty() ? looked : Result<>();
-        }
-        next_look = Clock::now() - start + look_interval;
-    }
-    selector.end_spin(events);
-    if (!events.empty()) return {};
-    if (timeout) timeout = std::max(none, *timeout - elapsed);
-    return selector.select(events, timeout);
-}
 
 } // namespace
 
@@ -111,21 +63,28 @@ Result<Poll> Poll::create() {
     return Poll(Registry(SelectorOwner(selector)));
 }
 
-Outcome wait(SharedSelector& shared, Events& events) noexcept { return wait_in(shared, events); }
-
-std::error_code error_of(Outcome outcome, const Events& events) noexcept {
-    if (events.capacity() == 0) return make_error_code(Errc::no_capacity);
-    if (outcome <= of_library) return make_error_code(static_cast<Errc>(of_library - outcome));
-    return {static_cast<int>(-outcome), os_category()};
+Result<> Poll::poll(Events& events, std::optional<std::chrono::nanoseconds> timeout) {
+    if (spin_ != none) [[unlikely]]
+        return poll_spinning(events, timeout);
+    return registry_.selector_->select(events, timeout);
 }
 
-Outcome Poll::wait_for(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
-    if (events.capacity() == 0) return outcome_of(events, fail(Errc::no_capacity));
+// Not inline, so that a poll that does not spin saves no registers for it.
+[[gnu::noinline]] Result<> Poll::poll_spinning(Events& events,
+                                               std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    using Clock = std::chrono::steady_clock;
     auto& selector = *registry_.selector_;
-    const bool only_looks = timeout && *timeout <= none;
-    return outcome_of(events, spin_ == none || only_looks
-                                  ? selector.select(events, timeout)
-                                  : select_spinning(selector, events, timeout, spin_));
+    const auto start = Clock::now();
+    const auto limit = timeout ? std::min(spin_, *timeout) : spin_;
+    std::chrono::nanoseconds elapsed;
+    do {
+        auto looked = selector.select(events, none);
+        if (!looked || !events.empty()) return looked;
+        elapsed = Clock::now() - start;
+    } while (elapsed < limit);
+    if (!timeout) return selector.select(events, std::nullopt);
+    if (elapsed >= *timeout) return {};
+    return selector.select(events, *timeout - elapsed);
 }
 
 void Poll::retire() noexcept {
@@ -133,12 +92,6 @@ void Poll::retire() noexcept {
 }
 
 void Poll::set_spin(std::chrono::nanoseconds limit) noexcept { spin_ = std::max(limit, none); }
-
-Result<> Poll::set_busy_poll(const BusyPoll& how) noexcept {
-    return registry_.selector_->set_busy_poll(how);
-}
-
-Result<BusyPoll> Poll::busy_poll() const noexcept { return registry_.selector_->busy_poll(); }
 
 Result<> Poll::poll_until(Events& events, std::chrono::steady_clock::time_point deadline) {
     while (true) {

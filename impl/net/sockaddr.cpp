@@ -15,6 +15,7 @@ module;
 module mio.net.sockaddr;
 
 import mio.core.error;
+import mio.core.event;
 import mio.core.handle;
 import mio.net.address;
 import mio.net.local;
@@ -103,7 +104,8 @@ UnixAddress unix_from_os(const OsAddress& address) noexcept {
     // sun_path and has no NUL is reported by Linux as one byte longer than the structure.
     const std::size_t end = std::min(address.size(), sizeof(::sockaddr_un));
     if (end <= begin || address.storage.ss_family != AF_UNIX) return UnixAddress::unnamed();
-    return UnixAddress::from_kernel({reinterpret_cast<const char*>(&address.storage) + begin, end - begin});
+    const std::string_view sun_path(reinterpret_cast<const char*>(&address.storage) + begin, end - begin);
+    return sys::BackendAccess::from_kernel<UnixAddress>(sun_path);
 }
 
 int family_of(const SocketAddress& address) noexcept { return address.ip().is_v4() ? AF_INET : AF_INET6; }

@@ -25,7 +25,7 @@ Result<std::error_code> Socket::take_error() const noexcept {
     return taken;
 }
 
-std::error_code Socket::failed(Interest direction, sys::Moved code) const noexcept {
+std::error_code Socket::failed(Interest direction, sys::Count code) const noexcept {
     const auto operation = [code]() -> Result<> {
         return std::unexpected(std::error_code(static_cast<int>(-code), os_category()));
     };

@@ -1,5 +1,5 @@
 /// @file
-/// What a poll brings back.
+/// Events, and the buffer that `Poll::poll` fills.
 
 module;
 
@@ -14,7 +14,7 @@ import mio.core.types;
 
 namespace mio {
 
-/// What a backend concluded from an OS record, one bit for each predicate of `Event`.
+/// The predicates of an `Event` as a set of bits, decoded from an OS record.
 export enum class Readiness : std::uint8_t {
     none = 0x00,
     readable = 0x01,
@@ -35,28 +35,26 @@ export constexpr Readiness operator&(Readiness a, Readiness b) noexcept {
 }
 export constexpr Readiness& operator|=(Readiness& a, Readiness b) noexcept { return a = a | b; }
 
-/// One thing that the kernel reported about one source: a hint that an operation is worth trying.
+namespace sys {
+export class BackendAccess;
+}
+
+/// A readiness event: a hint that an operation on one source is worth trying.
 ///
 /// Only `is_readable` and `is_writable` mean the same everywhere. The others save a system call where they
-/// are true; false says nothing. An event may be spurious: the operation may still answer that it would
-/// block. Which OS flag each predicate reads is tabulated beside each backend's decoder.
+/// are true; false says nothing. An event may be spurious: the operation may still fail with would-block.
+/// Each backend's decoder has a table of the OS flags that each predicate reads.
 export class Event {
   public:
     constexpr Event() noexcept = default;
 
-    /// For backends: `flags`, `detail` and `filter` are the OS record's own words, kept for `describe`.
+    /// An event as a backend makes it: `flags`, `detail` and `filter` are the OS record's own words, kept for
+    /// `describe`.
     constexpr Event(Token token, Readiness readiness, std::uint32_t flags, std::uint16_t detail = 0,
                     std::int8_t filter = 0) noexcept
         : token_(token), flags_(flags),
           rest_(static_cast<std::uint32_t>(readiness) | std::uint32_t{static_cast<std::uint8_t>(filter)} << 8
                 | std::uint32_t{detail} << 16) {}
-
-    /// For backends, where each instruction counts: the parts in turn, which together are as the constructor.
-    inline void fill(std::uint32_t flags, Readiness readiness) noexcept {
-        flags_ = flags;
-        rest_ = static_cast<std::uint32_t>(readiness);
-    }
-    inline void name(Token token) noexcept { token_ = token; }
 
     /// The token that the source was registered with.
     [[nodiscard]] constexpr Token token() const noexcept { return token_; }
@@ -100,8 +98,7 @@ export class Event {
 
     Token token_;
     std::uint32_t flags_ = 0;
-    std::uint32_t rest_ =
-        0; // from the lowest bit: readiness, filter, detail; one word, so that one store fills it
+    std::uint32_t rest_ = 0; // readiness, filter and detail, from the lowest bit: one store fills it
 };
 
 /// The token and the predicates that hold, for example "Token(7) READABLE | READ_CLOSED".
@@ -111,8 +108,8 @@ export std::string to_string(const Event&);
 /// may change.
 export std::string describe(const Event&);
 
-/// Room for what one `poll` brings back. The room is made once and never grows; what does not fit is reported
-/// by the next poll, and the kernel sees to it that every source gets its turn.
+/// The buffer that `Poll::poll` fills. Its capacity is fixed: events that do not fit are reported by the next
+/// poll, and no source is starved by others.
 export class Events {
   public:
     using value_type = Event;
@@ -120,22 +117,22 @@ export class Events {
     using const_iterator = const Event*;
     using iterator = const_iterator;
 
-    /// Room for `capacity` events. The only allocation of polling; throws `std::bad_alloc` when it fails, and
-    /// `std::bad_array_new_length` when `capacity` is more than the address space could hold.
+    /// Allocates room for `capacity` events, the only allocation of polling. Throws `std::bad_alloc` if that
+    /// fails and `std::bad_array_new_length` if `capacity` exceeds the address space.
     explicit Events(std::size_t capacity);
 
-    /// For a backend other than the one behind `Poll`, whose OS records are `record_size` bytes long.
+    /// As above, for a `Selector` that is used without `Poll`: `record_size` is its `record_size`.
     Events(std::size_t capacity, std::size_t record_size);
 
     Events(Events&& other) noexcept;
     Events& operator=(Events&& other) noexcept;
 
-    /// How many events one poll can bring.
+    /// The most events that one poll can report.
     [[nodiscard]] inline std::size_t capacity() const noexcept { return capacity_; }
-    /// How many events the last poll brought.
+    /// The number of events that the last poll reported.
     [[nodiscard]] inline std::size_t size() const noexcept { return size_; }
     [[nodiscard]] inline bool empty() const noexcept { return size_ == 0; }
-    /// Forgets all events. `poll` does so itself.
+    /// Removes all events. `poll` does so itself.
     inline void clear() noexcept { size_ = 0; }
 
     /// The event at `index`, which is below `size()`.
@@ -143,21 +140,41 @@ export class Events {
     [[nodiscard]] inline const Event* begin() const noexcept { return events_.get(); }
     [[nodiscard]] inline const Event* end() const noexcept { return events_.get() + size_; }
 
-    /// For backends: where the kernel writes its records: room for `capacity()`, aligned for any of them.
-    [[nodiscard]] inline std::byte* records() noexcept { return records_.get(); }
-    /// For backends: where the events of a batch go, and, afterwards, how many they are.
-    [[nodiscard]] inline Event* slots() noexcept { return events_.get(); }
-    inline void resize(std::size_t size) noexcept { size_ = size; }
-    /// For backends: appends an event; there is room for it.
-    inline void push(const Event& event) noexcept { events_[size_++] = event; }
-    /// For backends: puts another event in the place of one that was pushed.
-    inline void replace(std::size_t index, const Event& event) noexcept { events_[index] = event; }
-
   private:
+    friend class sys::BackendAccess;
+
     std::unique_ptr<Event[]> events_;
-    std::unique_ptr<std::byte[]> records_;
+    std::unique_ptr<std::byte[]> records_; // what the kernel writes, before it is decoded
     std::size_t capacity_ = 0;
     std::size_t size_ = 0;
 };
+
+namespace sys {
+
+/// The access that backends have to the classes of `mio.core` and `mio.net`, and that programs have no use for:
+/// it can break what these classes promise.
+export class BackendAccess {
+  public:
+    /// Where the kernel writes its records: room for `capacity()` of them, aligned for any.
+    [[nodiscard]] inline static std::byte* records(Events& events) noexcept { return events.records_.get(); }
+    /// Where the events of a batch go; `resize` then sets how many there are.
+    [[nodiscard]] inline static Event* slots(Events& events) noexcept { return events.events_.get(); }
+    inline static void resize(Events& events, std::size_t size) noexcept { events.size_ = size; }
+    /// Appends an event; there is room for it.
+    inline static void push(Events& events, const Event& event) noexcept {
+        events.events_[events.size_++] = event;
+    }
+    /// The selector behind a `Registry`: a `mio::sys::native`.
+    template <class Registry> [[nodiscard]] static void* selector(const Registry& registry) noexcept {
+        return registry.native();
+    }
+    /// A Unix address from a `sun_path` that the kernel filled in.
+    template <class UnixAddress, class Text>
+    [[nodiscard]] static UnixAddress from_kernel(Text sun_path) noexcept {
+        return UnixAddress::from_kernel(sun_path);
+    }
+};
+
+} // namespace sys
 
 } // namespace mio

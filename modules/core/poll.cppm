@@ -40,16 +40,6 @@ concept Source = requires(S& s, const Registry& registry, Token token, Interest 
 /// The selector behind a `Poll` and all that share it. Defined with the bodies, where the backend is known.
 struct SharedSelector;
 
-/// What a wait ended with: how many events there are, or an error's code, negative, to which an `Errc` adds
-/// `of_library`. A number, since that is returned in a register.
-using Outcome = std::int64_t;
-constexpr Outcome of_library = -(Outcome{1} << 32);
-
-/// Waits for ever, or until there are events.
-Outcome wait(SharedSelector&, Events&) noexcept;
-/// The error of an outcome that is one.
-std::error_code error_of(Outcome, const Events&) noexcept;
-
 /// One of the owners of a selector; the last one to go closes it.
 class SelectorOwner {
   public:
@@ -121,15 +111,14 @@ export class Registry {
     /// backend has none. The registry keeps owning it.
     [[nodiscard]] int raw_fd() const noexcept;
 
-    /// The backend itself, a `mio::sys::native`, for bodies of sources that need more of one backend than watching
-    /// a handle.
-    [[nodiscard]] void* native() const noexcept;
-
   private:
+    friend class sys::BackendAccess;
     friend class Poll;
     friend class Registration;
     friend class Waker;
     explicit Registry(SelectorOwner selector) noexcept : selector_(std::move(selector)) {}
+
+    [[nodiscard]] void* native() const noexcept; // the `sys::native` behind it
 
     SelectorOwner selector_;
 };
@@ -168,41 +157,22 @@ export class Poll {
     /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. Never retried here; see
     ///   `poll_until`.
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
-    [[nodiscard]] inline Result<> poll(Events& events,
-                                       std::optional<std::chrono::nanoseconds> timeout = std::nullopt) {
-        const auto outcome =
-            timeout || spin_.count() != 0 ? wait_for(events, timeout) : wait(*registry_.selector_, events);
-        if (outcome < 0) [[unlikely]]
-            return std::unexpected(error_of(outcome, events));
-        events.resize(static_cast<std::size_t>(outcome));
-        return {};
-    }
+    [[nodiscard]] Result<> poll(Events& events,
+                                std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
 
     /// As `poll`, until a moment instead of for a time, and a signal does not end it.
     [[nodiscard]] Result<> poll_until(Events& events, std::chrono::steady_clock::time_point deadline);
 
-    /// Lets each later poll, before it sleeps, look again and again for as long as `limit`. Off (0) at first, and
-    /// when negative. Not to be called while another thread polls.
+    /// Makes each later poll spin before it sleeps: it polls without waiting, again and again, for up to `limit`.
+    /// 0, the initial value, turns spinning off; a negative `limit` is 0. Do not call it while another thread polls.
     ///
-    /// What arrives meanwhile is reported without the delay of putting a thread to sleep and waking it, which is tens
-    /// of microseconds between two processors; a wake that meets such a poll makes no system call. The price is a
-    /// processor that is busy while there is nothing to do: where threads share one, it makes everything slower. Each
-    /// poll that has nothing to report at once makes a system call for each microsecond of the spin.
+    /// An event that arrives during the spin is reported without the delay of putting a thread to sleep and waking it,
+    /// which is tens of microseconds between two processors. The price is a processor that is busy while nothing
+    /// happens: where threads share one, everything becomes slower.
     ///
-    /// Timeouts stay exact, and the spin is part of them. A signal during the spin does not end the poll.
+    /// The spin is part of the timeout, which stays exact. A signal does not end a spin.
     void set_spin(std::chrono::nanoseconds limit) noexcept;
     [[nodiscard]] inline std::chrono::nanoseconds spin() const noexcept { return spin_; }
-
-    /// Lets the kernel busy-poll the network devices that the registered sockets receive from, before a poll
-    /// sleeps. It needs a device whose driver can do that. Off at first.
-    ///
-    /// Errors: `Errc::unsupported` where there is no such thing: it takes the epoll backend and Linux 6.9 or newer,
-    /// built with it; `invalid_argument` when the time is negative or more than the OS can count;
-    /// `operation_not_permitted` for a budget above 64 without privileges.
-    /// @see ioctl_eventpoll(2), EPIOCSPARAMS
-    [[nodiscard]] Result<> set_busy_poll(const BusyPoll&) noexcept;
-    /// @see ioctl_eventpoll(2), EPIOCGPARAMS
-    [[nodiscard]] Result<BusyPoll> busy_poll() const noexcept;
 
     /// Where sources are added, modified and removed. Valid as long as this `Poll`.
     [[nodiscard]] inline const Registry& registry() const noexcept { return registry_; }
@@ -215,7 +185,7 @@ export class Poll {
     explicit Poll(Registry registry) noexcept : registry_(std::move(registry)) {}
 
     void retire() noexcept;
-    [[nodiscard]] Outcome wait_for(Events&, std::optional<std::chrono::nanoseconds> timeout) noexcept;
+    [[nodiscard]] Result<> poll_spinning(Events&, std::optional<std::chrono::nanoseconds> timeout) noexcept;
 
     Registry registry_;
     std::chrono::nanoseconds spin_{0};

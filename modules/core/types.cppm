@@ -3,7 +3,6 @@
 
 module;
 
-#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -87,15 +86,6 @@ export enum class Trigger : std::uint8_t {
     edge,    ///< when the condition comes to hold, and at each `add` and `modify` while it holds
     level,   ///< at every poll while the condition holds
     oneshot, ///< once; then nothing until `modify`
-};
-
-/// How the kernel is to busy-poll the network's hardware queues before a poll sleeps; see `Poll::set_busy_poll`.
-export struct BusyPoll {
-    std::chrono::microseconds time{0}; ///< for how long at the most; 0 turns it off
-    std::uint16_t budget = 8;          ///< packets taken from a queue at once; more than 64 needs privileges
-    bool prefers_polling = false;      ///< whether interrupts are put off as long as somebody polls
-
-    constexpr bool operator==(const BusyPoll&) const noexcept = default;
 };
 
 } // namespace mio

@@ -16,6 +16,7 @@ module;
 export module mio.net.local;
 
 import mio.core.error;
+import mio.core.event;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.source;
@@ -40,10 +41,6 @@ export class UnixAddress {
     /// The address of a socket that was never bound.
     [[nodiscard]] static constexpr UnixAddress unnamed() noexcept { return {}; }
 
-    /// For bodies of sockets: what the kernel reported in `sun_path`, as far as it is filled in. A trailing NUL is
-    /// dropped; nothing, or only NULs where there are no abstract names, is unnamed.
-    [[nodiscard]] static UnixAddress from_kernel(std::string_view sun_path) noexcept;
-
     /// The path, or nothing if the address is not one. Valid as long as this object.
     [[nodiscard]] constexpr std::optional<std::string_view> path() const noexcept {
         return kind_ == Kind::path ? std::optional(text()) : std::nullopt;
@@ -60,6 +57,12 @@ export class UnixAddress {
     constexpr auto operator<=>(const UnixAddress&) const noexcept = default;
 
   private:
+    friend class sys::BackendAccess;
+
+    // From a `sun_path` as far as the kernel filled it in. A trailing NUL is dropped; an empty text, or only NULs
+    // where there are no abstract names, is unnamed.
+    [[nodiscard]] static UnixAddress from_kernel(std::string_view sun_path) noexcept;
+
     enum class Kind : std::uint8_t { unnamed, path, abstract_name };
 
     constexpr UnixAddress() noexcept = default;

@@ -88,7 +88,7 @@ export class Socket : public IoSource {
 
   private:
     // Would-block, or a failure: in `try_io`, as every operation.
-    [[nodiscard]] std::error_code failed(Interest direction, sys::Moved code) const noexcept;
+    [[nodiscard]] std::error_code failed(Interest direction, sys::Count code) const noexcept;
 };
 
 } // namespace mio::net

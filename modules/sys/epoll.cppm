@@ -23,7 +23,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
-import mio.sys.epoll_calls;
+import mio.sys.calls;
 import mio.sys.selector;
 import mio.sys.wakers;
 
@@ -111,20 +111,8 @@ export class Selector : public SharedSelectorBase {
     [[nodiscard]] inline Result<> select(Events& events,
                                          std::optional<std::chrono::nanoseconds> timeout) noexcept {
         if (timeout) return select_for(events, *timeout);
-        const auto count = wait_for_ever(events);
-        if (count < 0) [[unlikely]]
-            return failure(static_cast<int>(count));
-        events.resize(static_cast<std::size_t>(count));
-        return {};
-    }
-    /// As `select` without a timeout; answers how many events there are, which the caller has to tell `events`, or an
-    /// error's code, negative.
-    [[nodiscard]] inline std::int64_t wait_for_ever(Events& events) noexcept {
-        auto* const records = records_of(events);
-        const auto count = wait(epoll_.get(), records, events.capacity(), -1);
-        if (count <= 0) [[unlikely]]
-            return wait_on(events, count);
-        return take(events, records, count);
+        Record* const records = records_of(events);
+        return take(events, records, wait_epoll(epoll_.get(), records, events.capacity(), -1));
     }
 
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
@@ -136,14 +124,6 @@ export class Selector : public SharedSelectorBase {
     inline static void error_taken(std::uint64_t) noexcept {}
     static void forget(std::uint64_t state) noexcept;
 
-    inline void begin_spin() noexcept { wakers_.begin_spin(); }
-    [[nodiscard]] inline bool has_wake_pending() const noexcept { return wakers_.is_woken(); }
-    void end_spin(Events&) noexcept;
-
-    /// @see ioctl_eventpoll(2)
-    [[nodiscard]] Result<> set_busy_poll(const BusyPoll&) noexcept;
-    [[nodiscard]] Result<BusyPoll> busy_poll() const noexcept;
-
     [[nodiscard]] inline int raw_fd() const noexcept { return epoll_.get(); }
     [[nodiscard]] static std::string describe(const Event&);
 
@@ -151,27 +131,29 @@ export class Selector : public SharedSelectorBase {
     friend class epoll::Waker;
 
     [[nodiscard]] inline static Record* records_of(Events& events) noexcept {
-        return reinterpret_cast<Record*>(events.records());
+        return reinterpret_cast<Record*>(BackendAccess::records(events));
     }
-    [[nodiscard]] static std::unexpected<std::error_code> failure(int code) noexcept;
-    [[nodiscard]] Result<> select_for(Events&, std::chrono::nanoseconds timeout) noexcept;
-    [[nodiscard]] std::int64_t wait_on(Events&, std::int64_t answer) noexcept;
-    [[nodiscard]] std::int64_t settle(Events&, std::int64_t count) noexcept;
-
-    // The records of a wait, of which there is at least one, become events. Answers how many.
-    [[nodiscard]] inline std::int64_t take(Events& events, const Record* record,
-                                           std::int64_t count) noexcept {
-        const Record* const end = record + count;
-        auto* event = events.slots();
+    // Decodes the records of a wait that returned `count`.
+    [[nodiscard]] inline Result<> take(Events& events, const Record* record, Count count) noexcept {
+        if (count <= 0) [[unlikely]]
+            return take_none(events, count);
+        BackendAccess::resize(events, static_cast<std::size_t>(count));
+        auto* event = BackendAccess::slots(events);
         do {
-            event->fill(record->events, readiness_table[table_index(record->events)]);
-            event->name(Token{static_cast<std::size_t>(record->data.u64)});
-            ++event;
-        } while (++record != end);
+            *event++ = Event(Token{static_cast<std::size_t>(record->data.u64)},
+                             readiness_table[table_index(record->events)], record->events);
+            ++record;
+        } while (--count != 0);
         if (wakers_.is_any_pending()) [[unlikely]]
-            return settle(events, count);
-        return count;
+            return settle(events);
+        return {};
     }
+
+    // These are not inline, so that a wait without a timeout and without an error saves no registers for them.
+    [[nodiscard]] Result<> select_for(Events&, std::chrono::nanoseconds timeout) noexcept;
+    [[nodiscard]] Result<> take_none(Events&, Count) noexcept;
+    [[nodiscard]] Result<> settle(const Events&) noexcept;
+    [[nodiscard]] static std::unexpected<std::error_code> failure(Count code) noexcept;
 
     [[nodiscard]] Result<> add_waker(RawHandle eventfd, Token) noexcept;
     [[nodiscard]] Result<> arm(int operation, RawHandle, Token, Interest, Trigger) noexcept;
@@ -182,9 +164,9 @@ export class Selector : public SharedSelectorBase {
     NumberedSources sources_;
 };
 
-/// An eventfd in an epoll instance. Each write is an edge, so that it need not be read.
+/// An eventfd in an epoll instance. Each write is an edge, so it is never read.
 /// @see eventfd(2)
-export class Waker : PendingWake {
+export class Waker {
   public:
     /// The eventfd, already added to the epoll instance.
     struct Parts {
@@ -192,15 +174,34 @@ export class Waker : PendingWake {
     };
     [[nodiscard]] static Result<Parts> open(Selector&, Token) noexcept;
     Waker(Selector&, Token, Parts&&) noexcept;
+    ~Waker();
 
     [[nodiscard]] Result<> wake() noexcept;
 
   private:
-    friend class Selector;
-
-    [[nodiscard]] Result<> tell() noexcept;
-
+    Selector& selector_; // outlives its wakers
     const OwnedHandle eventfd_;
+    PendingWake pending_; // last, so that it leaves the selector's list before the eventfd is closed
 };
+
+/// Busy polling of the network devices that the registered sockets receive from, before a wait sleeps. It needs a
+/// device whose driver can do that. Off at first.
+export struct BusyPoll {
+    std::chrono::microseconds time{0}; ///< the longest time of one busy poll; 0 turns it off
+    std::uint16_t budget = 8;          ///< packets taken from a queue at once; more than 64 needs privileges
+    bool prefers_polling = false;      ///< whether interrupts are put off while a thread polls
+
+    constexpr bool operator==(const BusyPoll&) const noexcept = default;
+};
+
+/// Sets how the epoll instance `epoll`, for example that of `Poll::raw_fd`, busy-polls.
+///
+/// Errors: `Errc::unsupported` before Linux 6.9 or where the kernel is built without busy polling;
+/// `invalid_argument` if the time is negative or above 2,147,483,647 microseconds; `operation_not_permitted` for a budget
+/// above 64 without privileges; `bad_file_descriptor` if `epoll` is not open.
+/// @see ioctl_eventpoll(2), EPIOCSPARAMS
+export [[nodiscard]] Result<> set_busy_poll(RawHandle epoll, const BusyPoll&) noexcept;
+/// @see ioctl_eventpoll(2), EPIOCGPARAMS
+export [[nodiscard]] Result<BusyPoll> busy_poll(RawHandle epoll) noexcept;
 
 } // namespace mio::sys::epoll

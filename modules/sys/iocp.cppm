@@ -28,6 +28,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
 import mio.sys.selector;
+import mio.sys.wakers;
 
 namespace mio::sys::iocp {
 
@@ -205,7 +206,7 @@ class Port {
 
     std::atomic<Waker*> woken_ = nullptr; // wakers that are to come into the ring, the last one first
     std::atomic<bool> is_waiting_ = false;
-    std::atomic<bool> is_interrupted_ = false; // what ends a wait is in the port's queue, or about to be
+    Coalescer interruption_; // the packet that ends a wait
 
     std::mutex mutex_; // guards everything below
     Node ring_{false}; // the node before the first: those reported last come last, so that all get their turn
@@ -250,18 +251,6 @@ export class Selector : public SharedSelectorBase {
     static void error_taken(std::uint64_t state) noexcept;
     static void forget(std::uint64_t state) noexcept;
 
-    // A wake is a packet, which a look at the port finds.
-    inline void begin_spin() noexcept {}
-    [[nodiscard]] inline bool has_wake_pending() const noexcept { return false; }
-    inline void end_spin(Events&) noexcept {}
-
-    [[nodiscard]] inline Result<> set_busy_poll(const BusyPoll&) noexcept {
-        return std::unexpected(make_error_code(Errc::unsupported));
-    }
-    [[nodiscard]] inline Result<BusyPoll> busy_poll() const noexcept {
-        return std::unexpected(make_error_code(Errc::unsupported));
-    }
-
     [[nodiscard]] inline int raw_fd() const noexcept { return -1; }
     [[nodiscard]] static std::string describe(const Event&);
 
@@ -285,7 +274,8 @@ export class Waker : Node {
   private:
     friend class Port;
 
-    std::atomic<bool> pending_ = false; // a wake was sent that no `select` has reported
+    Coalescer pending_;
+    std::atomic<bool> is_queued_ = false; // in the port's list of woken wakers, or in its ring
     Waker* next_woken_ = nullptr;
     Port& port_; // the selector outlives its wakers
     const Token token_;
@@ -298,7 +288,7 @@ export class Waker : Node {
 /// - Keep it in a part of the source that lives on the heap together with the source's `Operation`s. That part has an
 ///   owner more for each operation under way, which `Operation::completed` gives back.
 /// - `add_to`, `modify_in` and `remove_from` of the source call `add`, `modify` and `remove`, with
-///   `*static_cast<Selector*>(registry.native())`. The first `add` ties the handle to the port for life, since
+///   `*static_cast<Selector*>(BackendAccess::selector(registry))`. The first `add` ties the handle to the port for life, since
 ///   Windows does not know how to untie it; from then on operations may be started.
 /// - Before an operation is started, call `begin`: once it is started its completion may run in another thread. If it
 ///   failed to start, so that no completion will come, take that back by `abandon`. (A call that succeeds at once

@@ -159,17 +159,6 @@ export class Selector : public SharedSelectorBase {
     inline static void error_taken(std::uint64_t) noexcept {}
     static void forget(std::uint64_t state) noexcept;
 
-    inline void begin_spin() noexcept { wakers_.begin_spin(); }
-    [[nodiscard]] inline bool has_wake_pending() const noexcept { return wakers_.is_woken(); }
-    void end_spin(Events&) noexcept;
-
-    [[nodiscard]] inline Result<> set_busy_poll(const BusyPoll&) noexcept {
-        return std::unexpected(make_error_code(Errc::unsupported));
-    }
-    [[nodiscard]] inline Result<BusyPoll> busy_poll() const noexcept {
-        return std::unexpected(make_error_code(Errc::unsupported));
-    }
-
     [[nodiscard]] inline int raw_fd() const noexcept { return kqueue_.get(); }
     [[nodiscard]] static std::string describe(const Event&);
 
@@ -189,8 +178,8 @@ export class Selector : public SharedSelectorBase {
     std::size_t batch_ = 0; // the number of the last one
 };
 
-/// An event of the kqueue's own where it has EVFILT_USER, and the reading end of a pipe elsewhere.
-export class Waker : PendingWake {
+/// An event of the kqueue itself (EVFILT_USER) where the system has them, and elsewhere the reading end of a pipe.
+export class Waker {
   public:
     struct Parts {
         std::uint64_t ident = 0;
@@ -206,15 +195,16 @@ export class Waker : PendingWake {
   private:
     friend class Selector;
 
-    [[nodiscard]] Result<> tell() noexcept;
+    [[nodiscard]] Result<> trigger() noexcept;
 
-    static const Filter filter; // which, together with the ident, tells the waker's events
+    static const Filter filter; // together with the ident, identifies the waker's events
 
     Selector& selector_;
     const Token token_;
     const std::uint64_t ident_;
     const OwnedHandle receiver_; // the pipe; none with EVFILT_USER
     const OwnedHandle sender_;
+    PendingWake pending_; // last, so that it leaves the selector's list before the pipe is closed
 };
 
 } // namespace mio::sys::kqueue

@@ -27,6 +27,7 @@ import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.sys.selector;
+import mio.sys.wakers;
 
 namespace mio::sys::poll {
 
@@ -130,7 +131,6 @@ class Table {
     void unlink(Waker&) noexcept;
     /// A waker has become pending.
     [[nodiscard]] Result<> wake() noexcept;
-    [[nodiscard]] inline bool is_woken() const noexcept { return woken_.load(std::memory_order_relaxed); }
 
   private:
     Table(OwnedHandle receiver, OwnedHandle sender) noexcept
@@ -158,7 +158,7 @@ class Table {
     const OwnedHandle receiver_; // readable when the wait is to be interrupted
     const OwnedHandle sender_;   // makes it so, where the receiver cannot be written to
     std::atomic<bool> is_waiting_ = false;
-    std::atomic<bool> is_interrupted_ = false; // the receiver is readable, or about to be
+    Coalescer interruption_;           // what makes the receiver readable
     std::atomic<bool> woken_ = false;          // some waker may be pending
 };
 
@@ -194,18 +194,6 @@ export class Selector : public SharedSelectorBase {
     static void error_taken(std::uint64_t state) noexcept;
     static void forget(std::uint64_t state) noexcept;
 
-    // No wake makes a system call as long as nobody waits, and each `select` looks for it.
-    inline void begin_spin() noexcept {}
-    [[nodiscard]] inline bool has_wake_pending() const noexcept { return table_->is_woken(); }
-    inline void end_spin(Events&) noexcept {}
-
-    [[nodiscard]] inline Result<> set_busy_poll(const BusyPoll&) noexcept {
-        return std::unexpected(make_error_code(Errc::unsupported));
-    }
-    [[nodiscard]] inline Result<BusyPoll> busy_poll() const noexcept {
-        return std::unexpected(make_error_code(Errc::unsupported));
-    }
-
     [[nodiscard]] inline int raw_fd() const noexcept { return invalid_handle; }
     [[nodiscard]] static std::string describe(const Event&);
 
@@ -228,14 +216,8 @@ export class Waker : Node {
   private:
     friend class Table;
 
-    /// True if it was pending; it no longer is.
-    inline bool take() noexcept {
-        return pending_.load(std::memory_order_relaxed)
-               && pending_.exchange(false, std::memory_order_acquire);
-    }
-
-    std::atomic<bool> pending_ = false; // a wake was sent that no `select` has reported
-    Table& table_;                      // the selector outlives its wakers
+    Coalescer pending_;
+    Table& table_; // the selector outlives its wakers
 };
 
 } // namespace mio::sys::poll

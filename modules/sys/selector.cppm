@@ -186,14 +186,6 @@ export class NumberedSources {
 /// any thread, makes `select` report one readable event with the token however often it was called before,
 /// makes no system call while one is pending, and synchronises with the `select` that reports it. Creating,
 /// waking and destroying wakers may overlap with everything else.
-///
-/// **Spins.** Instead of letting `select` sleep, `Poll` may look at a selector again and again: between `begin_spin` and
-/// `end_spin`, both in the thread that selects, it calls `select` with no time and watches `has_wake_pending`. Meanwhile
-/// `wake` may leave out the system call if `has_wake_pending` turns true instead. `end_spin` appends an event for each of
-/// those wakes to `events`, or sees to it that the next `select` reports them, in particular those that find no room. A
-/// backend without such a way does nothing in either, and always answers false.
-///
-/// **set_busy_poll, busy_poll** are as in `Poll`.
 template <class S>
 concept Selecting =
     requires(S& s, const S& cs, Events& events, std::optional<std::chrono::nanoseconds> timeout) {
@@ -204,15 +196,6 @@ concept Selecting =
         { s.select(events, timeout) } noexcept -> std::same_as<Result<>>;
         { cs.raw_fd() } noexcept -> std::same_as<int>;
     };
-
-template <class S>
-concept Spinning = requires(S& s, const S& cs, Events& events, const BusyPoll& busy_poll) {
-    { s.begin_spin() } noexcept -> std::same_as<void>;
-    { cs.has_wake_pending() } noexcept -> std::same_as<bool>;
-    { s.end_spin(events) } noexcept -> std::same_as<void>;
-    { s.set_busy_poll(busy_poll) } noexcept -> std::same_as<Result<>>;
-    { cs.busy_poll() } noexcept -> std::same_as<Result<BusyPoll>>;
-};
 
 template <class S>
 concept Registering = requires(S& s, RawHandle handle, std::uint64_t state, Token token,
@@ -241,6 +224,6 @@ concept Describing = requires(const Event& event) {
 };
 
 export template <class S>
-concept SelectorBackend = Selecting<S> && Spinning<S> && Registering<S> && Waking<S> && Describing<S>;
+concept SelectorBackend = Selecting<S> && Registering<S> && Waking<S> && Describing<S>;
 
 } // namespace mio::sys

@@ -1,5 +1,5 @@
 /// @file
-/// How wakes become one event, for backends whose kernel object is told of a wake by a system call.
+/// Coalescing of wake-ups, for backends whose waker makes a system call.
 
 module;
 
@@ -12,126 +12,118 @@ export module mio.sys.wakers;
 
 namespace mio::sys {
 
+/// Coalesces notifications from any number of threads to one receiver: after one has been sent, further ones
+/// need no system call until the receiver takes it.
+///
+/// A sender calls `begin`. If that returns a ticket, the sender makes the system call and, if the call
+/// succeeds, passes the ticket to `sent`. If the call fails there is nothing to undo: the phase stays
+/// `sending`, so the next sender makes the call again.
+///
+/// No notification is lost. A sender that makes no system call has found the phase `sent`, so another
+/// sender's call has succeeded and is not yet taken. A sender that finds `sending` makes the call itself,
+/// because the call under way may still fail. The generation keeps a late `sent` from confirming a newer
+/// notification than its own.
+///
+/// Every operation on the state is a read-modify-write, including one that changes nothing. All of them
+/// therefore have one order, and `take` acquires what every earlier sender released. A sender that only read
+/// `sent` would order nothing: what it wrote for the receiver could still be on its way to memory when the
+/// receiver has already looked.
+export class Coalescer {
+  public:
+    /// Returns 0 if a notification is sent and not yet taken; otherwise a ticket for `sent`.
+    [[nodiscard]] inline std::uint32_t begin() noexcept {
+        auto seen = state_.load(std::memory_order_relaxed);
+        while (true) {
+            const auto phase = seen & phases;
+            const auto next = phase == idle ? seen + generation + sending : seen;
+            if (state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel,
+                                             std::memory_order_relaxed)) {
+                return phase == is_sent ? 0 : next;
+            }
+        }
+    }
+    /// The system call for `ticket` succeeded.
+    inline void sent(std::uint32_t ticket) noexcept {
+        state_.compare_exchange_strong(ticket, ticket - sending + is_sent, std::memory_order_acq_rel,
+                                       std::memory_order_relaxed);
+    }
+
+    /// Whether a notification was begun and not yet taken.
+    [[nodiscard]] inline bool is_pending() const noexcept {
+        return (state_.load(std::memory_order_relaxed) & phases) != idle;
+    }
+    /// The receiver has the notification. Returns false if there was none.
+    inline bool take() noexcept {
+        return (state_.fetch_and(~phases, std::memory_order_acq_rel) & phases) != idle;
+    }
+
+  private:
+    static constexpr std::uint32_t idle = 0, sending = 1, is_sent = 2;
+    static constexpr std::uint32_t phases = 3;     // the bits of a phase
+    static constexpr std::uint32_t generation = 4; // the step of the bits above
+
+    std::atomic<std::uint32_t> state_ = idle;
+};
+
 export class Wakers;
 
-/// A waker's half: whether a wake was sent that no `select` has reported.
+/// The part of a waker that its selector knows: a `Coalescer` in the selector's list.
 export class PendingWake {
   public:
-    /// `key` tells the selector which event is this waker's.
+    /// `key` identifies the waker's events among those that the kernel reports.
     PendingWake(Wakers&, std::uint64_t key) noexcept;
     PendingWake(const PendingWake&) = delete;
     PendingWake& operator=(const PendingWake&) = delete;
     ~PendingWake();
 
-    /// True if the kernel is to be told: false if that was done and not reported yet.
-    [[nodiscard]] inline bool begin() noexcept;
-    [[nodiscard]] inline std::uint64_t key() const noexcept { return key_; }
-    /// The kernel could not be told: the next wake is to try again.
-    inline void fail() noexcept { is_pending_.store(false, std::memory_order_release); }
+    /// As in `Coalescer`.
+    [[nodiscard]] inline std::uint32_t begin() noexcept;
+    inline void sent(std::uint32_t ticket) noexcept { pending_.sent(ticket); }
 
   private:
     friend class Wakers;
 
-    std::atomic<bool> is_pending_ = false;
-    std::atomic<bool> is_unsent_ = false; // pending, and left to a `select` that spins
+    Coalescer pending_;
     Wakers& wakers_;
     const std::uint64_t key_;
     PendingWake* next_ = nullptr;
 };
 
-/// The selector's half.
+/// The wakers of a selector.
 ///
-/// Why no wake is lost: only the thread that turns `is_pending_` from false to true tells the kernel, and each
-/// time it does is an edge that some later wait reports. A thread that finds the flag set relies on that report
-/// being still to come; `settle` clears the flag only after the wait has returned the event, and before `select`
-/// returns. So either this exchange comes first in the flag's order, and the `select` that clears it acquires
-/// what this thread wrote and has the event in hand; or it comes second, finds false, and tells the kernel anew.
+/// `settle` takes a wake only after the kernel has returned its event, and before `select` returns. A later
+/// wake therefore makes a system call of its own, and its event is still to come.
 ///
-/// Why each wake exchanges the flag, also one that finds it set, though reading it first would be faster: a thread that
-/// had only read `true` would have nothing ordered. Its write of what it wakes for may still be on the way to memory
-/// while it reads the flag, and the `select` that clears the flag may look for what was written before it arrives: each
-/// side writes one place and reads the other, which nothing short of a full fence on both sides keeps in order. On the
-/// waker's side that fence costs as much as the exchange. With it, all exchanges of the flag stand in one order, and the
-/// clearing one acquires what all before it released.
-///
-/// `is_any_pending_` is set between the two, so that the thread that receives the event knows that there is a
-/// flag to clear: the kernel orders what it is told before the wait that reports it.
-///
-/// **Spins.** Between `begin_spin` and `end_spin` a wake need not tell the kernel: it marks itself unsent and then turns
-/// `spin_` to `woken`. `end_spin` turns `spin_` to `none` and, if it was `woken`, takes every mark that it finds. Of a
-/// waker's step and of `end_spin`'s, both read-modify-writes of `spin_`, one comes first: if it is the waker's, its mark
-/// is seen; if it is `end_spin`'s, the waker finds `none`, and takes its mark back and tells the kernel. If its mark is gone by
-/// then, it was taken on account of another waker, and is reported.
+/// `is_any_pending_` is set before the system call, and the kernel orders that call before the wait that
+/// reports it: the thread that receives the event sees that there is a wake to take.
 export class Wakers {
   public:
     Wakers() noexcept = default;
     Wakers(const Wakers&) = delete;
     Wakers& operator=(const Wakers&) = delete;
 
-    /// Lets the wakers that a batch of events reports tell the kernel again. The others stay pending: their event
-    /// is still in the kernel's queue, or about to be put there.
-    ///
-    /// `is_reported` is asked with the key of each waker that is pending. If it takes something else for a waker's event, that
-    /// waker makes one system call that it could have saved.
+    /// Takes the wakes whose events are in a batch. `is_reported(key)` tells whether the event with `key` is in
+    /// it; a false positive costs that waker one system call it could have saved.
     template <class F> inline void settle(F&& is_reported) noexcept {
         if (is_any_pending()) settle_pending(is_reported);
     }
-    /// Whether `settle` has something to do.
+    /// Whether `settle` has anything to do.
     [[nodiscard]] inline bool is_any_pending() const noexcept {
         return is_any_pending_.load(std::memory_order_relaxed);
-    }
-
-    /// From now on wakes may be left to whoever watches `is_woken`, until `end_spin`.
-    inline void begin_spin() noexcept { spin_.store(Spin::quiet, std::memory_order_release); }
-    /// During a spin: whether a wake was left.
-    [[nodiscard]] inline bool is_woken() const noexcept {
-        return spin_.load(std::memory_order_relaxed) == Spin::woken;
-    }
-    /// `report` is called with each wake that was left, and answers whether it had room for it. If not, `tell` is to tell
-    /// the kernel.
-    template <class Report, class Tell> void end_spin(Report&& report, Tell&& tell) noexcept {
-        if (spin_.exchange(Spin::none, std::memory_order_acq_rel) != Spin::woken) return;
-        const std::scoped_lock lock(mutex_);
-        for (auto* wake = first_; wake != nullptr; wake = wake->next_) {
-            if (!wake->is_unsent_.exchange(false, std::memory_order_acq_rel)) continue;
-            if (report(*wake)) {
-                // As in `settle_pending`.
-                wake->is_pending_.exchange(false, std::memory_order_acquire);
-            } else {
-                is_any_pending_.store(true, std::memory_order_release);
-                tell(*wake);
-            }
-        }
     }
 
   private:
     friend class PendingWake;
 
-    enum class Spin : std::uint8_t { none, quiet, woken };
-
-    // True if the wake is left to a spin.
-    [[nodiscard]] bool leave(PendingWake& wake) noexcept {
-        wake.is_unsent_.store(true, std::memory_order_release);
-        // Always an exchange, also of `woken` for itself: see above.
-        for (auto seen = spin_.load(std::memory_order_relaxed); seen != Spin::none;) {
-            if (spin_.compare_exchange_weak(seen, Spin::woken, std::memory_order_acq_rel,
-                                            std::memory_order_relaxed)) {
-                return true;
-            }
-        }
-        return !wake.is_unsent_.exchange(false, std::memory_order_acq_rel);
-    }
-
     template <class F> void settle_pending(F& is_reported) noexcept {
         const std::scoped_lock lock(mutex_);
-        // An exchange, since it cannot be overtaken by the loads below: a wake whose flag it wipes out is seen
-        // there.
-        is_any_pending_.exchange(false, std::memory_order_acquire);
+        // An exchange, because the loads below must not overtake it: if it overwrites a waker's `true`, they see
+        // that waker's wake.
+        is_any_pending_.exchange(false, std::memory_order_acq_rel);
         for (auto* wake = first_; wake != nullptr; wake = wake->next_) {
-            if (!wake->is_pending_.load(std::memory_order_relaxed)) continue;
+            if (!wake->pending_.is_pending()) continue;
             if (is_reported(wake->key_)) {
-                // Takes over what the wakers wrote, also those that found the flag set.
-                wake->is_pending_.exchange(false, std::memory_order_acquire);
+                wake->pending_.take();
             } else {
                 is_any_pending_.store(true, std::memory_order_relaxed);
             }
@@ -139,8 +131,7 @@ export class Wakers {
     }
 
     std::atomic<bool> is_any_pending_ = false; // some waker may be pending
-    std::atomic<Spin> spin_ = Spin::none;
-    std::mutex mutex_; // guards the list below
+    std::mutex mutex_;                         // guards the list
     PendingWake* first_ = nullptr;
 };
 
@@ -156,12 +147,11 @@ inline PendingWake::~PendingWake() {
     *link = next_;
 }
 
-inline bool PendingWake::begin() noexcept {
-    if (is_pending_.exchange(true, std::memory_order_acq_rel)) return false;
-    if (wakers_.spin_.load(std::memory_order_relaxed) != Wakers::Spin::none && wakers_.leave(*this))
-        return false;
-    wakers_.is_any_pending_.store(true, std::memory_order_release);
-    return true;
+inline std::uint32_t PendingWake::begin() noexcept {
+    const auto ticket = pending_.begin();
+    // A read-modify-write: a plain store would end the release sequence of another waker's.
+    if (ticket != 0) wakers_.is_any_pending_.exchange(true, std::memory_order_acq_rel);
+    return ticket;
 }
 
 } // namespace mio::sys

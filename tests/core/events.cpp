@@ -13,6 +13,7 @@
 using namespace test;
 using mio::Event;
 using mio::Events;
+using mio::sys::BackendAccess;
 
 static_assert(std::ranges::random_access_range<const Events> && std::ranges::contiguous_range<const Events>
               && std::ranges::sized_range<const Events>);
@@ -25,7 +26,8 @@ namespace {
 
 Events filled(std::size_t count, std::size_t capacity = 8) {
     Events events(capacity);
-    for (std::size_t i = 0; i < count; ++i) events.push(Event(Token{i}, Readiness::readable, 0));
+    for (std::size_t i = 0; i < count; ++i) 
+        BackendAccess::push(events, Event(Token{i}, Readiness::readable, 0));
     return events;
 }
 
@@ -105,12 +107,12 @@ TEST(Events, HaveRoomForTheRecordsOfTheKernelAlignedForAny) {
         return reinterpret_cast<std::uintptr_t>(records) % alignof(std::max_align_t) == 0;
     };
     Events native(4);
-    EXPECT_TRUE(is_aligned(native.records()));
+    EXPECT_TRUE(is_aligned(BackendAccess::records(native)));
     Events other(4, 40);
     EXPECT_EQ(other.capacity(), 4u);
-    EXPECT_TRUE(is_aligned(other.records()));
+    EXPECT_TRUE(is_aligned(BackendAccess::records(other)));
     // All of it can be written to, as a sanitizer would tell.
-    std::fill_n(other.records(), 4 * 40, std::byte{0xff});
+    std::fill_n(BackendAccess::records(other), 4 * 40, std::byte{0xff});
     EXPECT_TRUE(other.empty());
 }
 

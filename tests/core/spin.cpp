@@ -1,5 +1,7 @@
-// `Poll::set_spin` and `Poll::set_busy_poll`.
+// `Poll::set_spin`.
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -93,20 +95,26 @@ TEST_F(Spin, KeepsTheErrorOfNoCapacity) {
     EXPECT_EQ(poll.poll(none).error(), mio::Errc::no_capacity);
 }
 
-TEST_F(Spin, BusyPollIsSetOrClearlyUnsupported) {
-    const mio::BusyPoll how{.time = std::chrono::microseconds(64), .budget = 8, .prefers_polling = true};
-    const auto set = poll.set_busy_poll(how);
-    const auto got = poll.busy_poll();
-    if (mio::backend() != "epoll") {
-        EXPECT_EQ(set.error(), mio::Errc::unsupported);
-        EXPECT_EQ(got.error(), mio::Errc::unsupported);
-    } else if (set) {
-        EXPECT_EQ(must(got), how);
-        EXPECT_EQ(poll.set_busy_poll({.time = std::chrono::microseconds(-1)}).error(),
-                  std::errc::invalid_argument);
-        EXPECT_EQ(must(poll.busy_poll()), how);
-        EXPECT_TRUE(ok(poll.set_busy_poll({})));
-    } else {
-        EXPECT_EQ(set.error(), mio::Errc::unsupported);
+TEST_F(Spin, LosesNoWakeAtItsEnd) {
+    constexpr std::size_t rounds = 20'000;
+    const auto waker = must(mio::Waker::create(poll.registry(), Token{1}));
+    std::atomic<std::size_t> asked = 0;
+    std::atomic<bool> is_over = false;
+    std::thread other([&] {
+        for (std::size_t woken = 0; !is_over;) {
+            if (asked.load() == woken) continue;
+            ++woken;
+            EXPECT_TRUE(ok(waker.wake()));
+        }
+    });
+    for (std::size_t round = 0; round < rounds; ++round) {
+        poll.set_spin(std::chrono::nanoseconds(round % 64 * 100 + 1));
+        asked.fetch_add(1);
+        ASSERT_TRUE(ok(poll.poll(events, generous_margin)));
+        ASSERT_EQ(events.size(), 1u) << "in round " << round;
     }
+    is_over = true;
+    other.join();
+    EXPECT_TRUE(ok(poll.poll(events, 0ns)));
+    EXPECT_TRUE(events.empty());
 }

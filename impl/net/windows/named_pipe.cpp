@@ -52,7 +52,7 @@ std::unexpected<std::error_code> would_block_error() noexcept { return fail(WSAE
 bool is_end(::DWORD code) noexcept { return code == ERROR_BROKEN_PIPE || code == ERROR_PIPE_NOT_CONNECTED; }
 
 sys::native& selector_of(const Registry& registry) noexcept {
-    return *static_cast<sys::native*>(registry.native());
+    return *static_cast<sys::native*>(sys::BackendAccess::selector(registry));
 }
 
 /// The name as Windows takes it.

@@ -2,11 +2,11 @@ module;
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -14,7 +14,6 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -27,7 +26,7 @@ import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
-import mio.sys.epoll_calls;
+import mio.sys.calls;
 import mio.sys.selector;
 import mio.sys.wakers;
 
@@ -43,7 +42,7 @@ int to_milliseconds(std::chrono::nanoseconds timeout) noexcept {
 std::atomic<bool> has_pwait2 = true;
 
 // The C library has no wrapper everywhere; the kernel's own time structure has 64-bit members everywhere.
-int wait_precisely(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
+int wait_precisely(RawHandle epoll, Record* records, std::size_t capacity,
                    std::chrono::nanoseconds timeout) noexcept {
     struct {
         std::int64_t seconds;
@@ -53,45 +52,26 @@ int wait_precisely(RawHandle epoll, ::epoll_event* records, std::size_t capacity
                                       nullptr, std::size_t{0}));
 }
 
-std::int64_t wait_for(RawHandle epoll, ::epoll_event* records, std::size_t capacity,
+Count wait_for(RawHandle epoll, Record* records, std::size_t capacity,
                       std::chrono::nanoseconds timeout) noexcept {
-    if (timeout.count() <= 0) return wait(epoll, records, capacity, 0);
+    if (timeout.count() <= 0) return wait_epoll(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const int count = wait_precisely(epoll, records, capacity, timeout);
-        // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox from before it.
+        // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox older than the call.
         if (count != -1) return count;
         if (errno != ENOSYS && errno != EPERM) return -errno;
         has_pwait2.store(false, std::memory_order_relaxed);
     }
-    return wait(epoll, records, capacity, to_milliseconds(timeout));
+    return wait_epoll(epoll, records, capacity, to_milliseconds(timeout));
 }
 
 // The kernel's EP_MAX_EVENTS.
-constexpr std::size_t most_records = INT_MAX / sizeof(::epoll_event);
-
-std::size_t capacity_of(const Events& events) noexcept { return std::min(events.capacity(), most_records); }
-
-// Linux 6.9's, younger than most headers. @see ioctl_eventpoll(2)
-struct BusyPollParameters {
-    std::uint32_t microseconds;
-    std::uint16_t budget;
-    std::uint8_t prefers_polling;
-    std::uint8_t padding;
-};
-constexpr unsigned long set_parameters = _IOW(0x8a, 0x01, BusyPollParameters);
-constexpr unsigned long get_parameters = _IOR(0x8a, 0x02, BusyPollParameters);
-
-Result<> check_parameters(int answer) noexcept {
-    // ENOTTY: Linux before 6.9. EOPNOTSUPP: built without busy polling.
-    if (answer == -1 && (errno == ENOTTY || errno == EOPNOTSUPP))
-        return std::unexpected(make_error_code(Errc::unsupported));
-    return os::check(answer);
-}
+constexpr std::size_t most_records = INT_MAX / sizeof(Record);
 
 bool is_watchable(Interest interest) noexcept { return !interest.is_aio() && !interest.is_lio(); }
 
 std::unexpected<std::error_code> out_of_memory() noexcept {
-    return std::unexpected(std::error_code(ENOMEM, std::system_category()));
+    return std::unexpected(std::error_code(ENOMEM, os_category()));
 }
 
 std::uint64_t state_of(NumberedSource& source) noexcept {
@@ -104,7 +84,7 @@ NumberedSource& source_of(std::uint64_t state) noexcept {
 // Whether EPOLL_CTL_DEL failed because the kernel has no such registration any more: the descriptor was closed (EBADF),
 // or its number belongs to a file that is not registered (ENOENT), cannot be (EPERM), or is the epoll instance (EINVAL).
 // @see epoll_ctl(2)
-bool is_gone(int code) noexcept {
+bool is_gone(Count code) noexcept {
     return code == -EBADF || code == -ENOENT || code == -EPERM || code == -EINVAL;
 }
 
@@ -122,8 +102,8 @@ Result<Selector::Parts> Selector::open() noexcept {
 Selector::Selector(Parts&& parts) noexcept
     : epoll_(std::move(parts.epoll)), sources_(std::move(parts.sources)) {}
 
-std::unexpected<std::error_code> Selector::failure(int code) noexcept {
-    return std::unexpected(std::error_code(-code, std::system_category()));
+std::unexpected<std::error_code> Selector::failure(Count code) noexcept {
+    return std::unexpected(std::error_code(static_cast<int>(-code), os_category()));
 }
 
 Result<> Selector::arm(int operation, RawHandle handle, Token token, Interest interest,
@@ -137,7 +117,7 @@ Result<> Selector::arm(int operation, RawHandle handle, Token token, Interest in
     Record record{};
     record.events = flags;
     record.data.u64 = token.value;
-    if (const int code = control(epoll_.get(), operation, handle, &record); code != 0) [[unlikely]]
+    if (const auto code = control_epoll(epoll_.get(), operation, handle, &record); code != 0) [[unlikely]]
         return failure(code);
     return {};
 }
@@ -172,7 +152,7 @@ Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
     const std::scoped_lock lock(sources_mutex_);
     auto& source = source_of(state);
     if (source.is_attached) [[likely]] {
-        const int code = control(epoll_.get(), EPOLL_CTL_DEL, source.handle, nullptr);
+        const auto code = control_epoll(epoll_.get(), EPOLL_CTL_DEL, source.handle, nullptr);
         if (code != 0 && !is_gone(code)) [[unlikely]]
             return failure(code);
     }
@@ -188,7 +168,7 @@ void Selector::forget(std::uint64_t state) noexcept {
     auto& source = source_of(state);
     auto& selector = selector_of(state);
     const std::scoped_lock lock(selector.sources_mutex_);
-    if (source.is_attached) control(selector.epoll_.get(), EPOLL_CTL_DEL, source.handle, nullptr);
+    if (source.is_attached) control_epoll(selector.epoll_.get(), EPOLL_CTL_DEL, source.handle, nullptr);
     selector.sources_.drop(source);
 }
 
@@ -201,61 +181,31 @@ Result<> Selector::add_waker(RawHandle eventfd, Token token) noexcept {
 }
 
 Result<> Selector::select_for(Events& events, std::chrono::nanoseconds timeout) noexcept {
-    const auto count = wait_for(epoll_.get(), records_of(events), capacity_of(events), timeout);
-    if (count <= 0) {
-        events.clear();
-        return count == 0 ? Result<>() : failure(static_cast<int>(count));
-    }
-    events.resize(static_cast<std::size_t>(take(events, records_of(events), count)));
-    return {};
+    const auto capacity = std::min(events.capacity(), most_records);
+    auto* const records = records_of(events);
+    return take(events, records, wait_for(epoll_.get(), records, capacity, timeout));
 }
 
-// A wait without a timeout hands on the capacity as it is: more than the kernel takes is seen by its answer.
-std::int64_t Selector::wait_on(Events& events, std::int64_t answer) noexcept {
-    if (answer == -EINVAL && events.capacity() > most_records)
-        answer = wait(epoll_.get(), records_of(events), most_records, -1);
+// `select` leaves it to the kernel to check the capacity: more than it takes is an error that only this function sees.
+Result<> Selector::take_none(Events& events, Count count) noexcept {
     events.clear();
-    return answer > 0 ? take(events, records_of(events), answer) : answer;
+    if (count == 0) return {};
+    if (events.capacity() == 0) return std::unexpected(make_error_code(Errc::no_capacity));
+    if (count == -EINVAL && events.capacity() > most_records) {
+        auto* const records = records_of(events);
+        return take(events, records, wait_epoll(epoll_.get(), records, most_records, -1));
+    }
+    return failure(count);
 }
 
-std::int64_t Selector::settle(Events& events, std::int64_t count) noexcept {
-    events.resize(static_cast<std::size_t>(count));
-    // A user's source may share a waker's token and be taken for it.
+Result<> Selector::settle(const Events& events) noexcept {
+    // A source that shares a waker's token may be taken for it.
     wakers_.settle([&events](std::uint64_t token) {
         return std::ranges::any_of(events, [token](const Event& event) {
             return event.token().value == token && event.raw_flags() == EPOLLIN;
         });
     });
-    return count;
-}
-
-void Selector::end_spin(Events& events) noexcept {
-    wakers_.end_spin(
-        [&events](const PendingWake& wake) {
-            if (events.size() == events.capacity()) return false;
-            events.push(Event(Token{static_cast<std::size_t>(wake.key())}, Readiness::readable, EPOLLIN));
-            return true;
-        },
-        [](PendingWake& wake) { static_cast<void>(static_cast<Waker&>(wake).tell()); });
-}
-
-Result<> Selector::set_busy_poll(const BusyPoll& how) noexcept {
-    if (how.time.count() < 0 || how.time.count() > INT32_MAX)
-        return std::unexpected(std::make_error_code(std::errc::invalid_argument));
-    const BusyPollParameters parameters{.microseconds = static_cast<std::uint32_t>(how.time.count()),
-                                        .budget = how.budget,
-                                        .prefers_polling = how.prefers_polling,
-                                        .padding = 0};
-    return check_parameters(::ioctl(epoll_.get(), set_parameters, &parameters));
-}
-
-Result<BusyPoll> Selector::busy_poll() const noexcept {
-    BusyPollParameters parameters{};
-    if (auto got = check_parameters(::ioctl(epoll_.get(), get_parameters, &parameters)); !got)
-        return std::unexpected(got.error());
-    return BusyPoll{.time = std::chrono::microseconds(parameters.microseconds),
-                    .budget = parameters.budget,
-                    .prefers_polling = parameters.prefers_polling != 0};
+    return {};
 }
 
 } // namespace mio::sys::epoll

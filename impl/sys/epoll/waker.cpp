@@ -1,5 +1,7 @@
 module;
 
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <cstdint>
 #include <expected>
@@ -13,7 +15,7 @@ import mio.core.error;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.os.wakeup;
-import mio.sys.epoll_calls;
+import mio.sys.calls;
 import mio.sys.wakers;
 
 namespace mio::sys::epoll {
@@ -27,19 +29,20 @@ Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
 }
 
 Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
-    : PendingWake(selector.wakers_, token.value), eventfd_(std::move(parts.eventfd)) {}
+    : selector_(selector), eventfd_(std::move(parts.eventfd)), pending_(selector.wakers_, token.value) {}
+
+// Closing the eventfd alone would leave it registered as long as a child process has a copy of it.
+Waker::~Waker() { control_epoll(selector_.epoll_.get(), EPOLL_CTL_DEL, eventfd_.get(), nullptr); }
 
 Result<> Waker::wake() noexcept {
-    if (!begin()) return {};
-    return tell();
-}
-
-Result<> Waker::tell() noexcept {
-    if (add_one(eventfd_.get()) > 0) [[likely]]
-        return {};
-    auto signalled = os::signal(eventfd_, {}); // which can do something about a counter that is full
-    if (!signalled) fail();
-    return signalled;
+    const auto ticket = pending_.begin();
+    if (ticket == 0) return {};
+    if (add_eventfd(eventfd_.get(), 1) < 0) [[unlikely]] {
+        // The counter may be full, which `signal` can mend.
+        if (auto signalled = os::signal(eventfd_, {}); !signalled) return signalled;
+    }
+    pending_.sent(ticket);
+    return {};
 }
 
 } // namespace mio::sys::epoll

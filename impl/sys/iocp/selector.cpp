@@ -31,6 +31,7 @@ import mio.os.kernel_handle;
 import mio.os.winsock;
 import mio.sys.iocp.afd;
 import mio.sys.selector;
+import mio.sys.wakers;
 
 namespace mio::sys::iocp {
 
@@ -203,8 +204,7 @@ void Port::drain() noexcept {
 
 void Port::dispatch(const Record& record) noexcept {
     if (record.operation == nullptr) { // see `interrupt`
-        // An exchange: what was done before the interruption is seen by what follows.
-        is_interrupted_.exchange(false, std::memory_order_acq_rel);
+        interruption_.take(); // what was done before the interruption is seen by what follows
         return;
     }
     in_flight_.fetch_sub(1, std::memory_order_acq_rel);
@@ -215,7 +215,7 @@ void Port::dispatch(const Record& record) noexcept {
 Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
     const auto deadline = deadline_after(timeout);
-    auto* const records = reinterpret_cast<Record*>(events.records());
+    auto* const records = reinterpret_cast<Record*>(BackendAccess::records(events));
 
     // Turns without an event: those in which only questions came back that are asked anew, or that the OS ended
     // before their time. What is asked anew may have happened, so that it has its turn after the deadline too; but not
@@ -287,12 +287,13 @@ void Port::collect(Events& events) noexcept {
         node->unlink();
         if (node->is_waker) {
             auto& waker = static_cast<Waker&>(*node);
-            events.push(Event(waker.token_, Readiness::readable, afd_receive));
-            // Takes over what the wakers wrote, also those that found the flag set.
-            waker.pending_.exchange(false, std::memory_order_acq_rel);
+            BackendAccess::push(events, Event(waker.token_, Readiness::readable, afd_receive));
+            // In this order: a thread that begins a new wake finds the waker out of the list.
+            waker.is_queued_.store(false, std::memory_order_relaxed);
+            waker.pending_.take();
         } else {
             auto& channel = static_cast<Channel&>(*node);
-            if (channel.to_report() != Readiness::none) events.push(channel.report());
+            if (channel.to_report() != Readiness::none) BackendAccess::push(events, channel.report());
             if (channel.to_report() != Readiness::none) channel.link_before(ring_);
         }
         if (is_last) return;
@@ -303,9 +304,10 @@ void Port::collect(Events& events) noexcept {
 // Ends a wait under way. What has news was, or is, put where the waiting thread finds it.
 Result<> Port::interrupt() noexcept {
     if (!is_waiting_.load(std::memory_order_seq_cst)) return {};
-    if (is_interrupted_.exchange(true, std::memory_order_acq_rel)) return {};
+    const auto ticket = interruption_.begin();
+    if (ticket == 0) return {};
     auto posted = os::check_bool(::PostQueuedCompletionStatus(handle_, 0, 0, nullptr));
-    if (!posted) is_interrupted_.store(false, std::memory_order_release);
+    if (posted) interruption_.sent(ticket);
     return posted;
 }
 
@@ -556,7 +558,7 @@ void Port::complete(Source& source) noexcept {
 }
 
 void Port::report(Source& source, std::uint32_t happened) noexcept {
-    sink_->push(Event(source.token, decode(happened, source.interest), happened));
+    BackendAccess::push(*sink_, Event(source.token, decode(happened, source.interest), happened));
     switch (source.trigger) {
     case Trigger::edge: source.armed &= ~happened; break; // until an operation would block
     case Trigger::level: break;

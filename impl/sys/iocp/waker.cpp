@@ -9,6 +9,7 @@ module mio.sys.iocp;
 
 import mio.core.error;
 import mio.core.types;
+import mio.sys.wakers;
 
 namespace mio::sys::iocp {
 
@@ -21,22 +22,19 @@ Waker::~Waker() {
     unlink();
 }
 
-// Only the thread that turns `pending_` from false to true has more to do. The others rely on its work, and on
-// `pending_` being cleared only together with an event: see `Port::collect`.
+// A thread that finds another one's wake under way only ends the wait: the waker is in the list, or about to be. If the
+// packet cannot be posted, the waker stays in the list, and the next poll reports it all the same.
 Result<> Waker::wake() noexcept {
-    if (pending_.exchange(true, std::memory_order_acq_rel)) return {};
-    next_woken_ = port_.woken_.load(std::memory_order_relaxed);
-    while (!port_.woken_.compare_exchange_weak(next_woken_, this, std::memory_order_seq_cst,
-                                               std::memory_order_relaxed)) {
+    const auto ticket = pending_.begin();
+    if (ticket == 0) return {};
+    if (!is_queued_.exchange(true, std::memory_order_acq_rel)) {
+        next_woken_ = port_.woken_.load(std::memory_order_relaxed);
+        while (!port_.woken_.compare_exchange_weak(next_woken_, this, std::memory_order_seq_cst,
+                                                   std::memory_order_relaxed)) {
+        }
     }
     auto interrupted = port_.interrupt();
-    if (!interrupted) {
-        // The next wake is to try again.
-        const std::scoped_lock lock(port_.mutex_);
-        port_.take_woken();
-        unlink();
-        pending_.store(false, std::memory_order_release);
-    }
+    if (interrupted) pending_.sent(ticket);
     return interrupted;
 }
 

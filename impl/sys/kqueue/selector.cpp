@@ -101,7 +101,7 @@ Selector::Selector(Parts&& parts) noexcept
 
 Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
-    auto* const records = reinterpret_cast<Record*>(events.records());
+    auto* const records = reinterpret_cast<Record*>(BackendAccess::records(events));
     const auto capacity = static_cast<Count>(std::min<std::size_t>(events.capacity(), INT_MAX));
     auto left = timeout;
     const bool has_deadline = timeout && timeout->count() > 0 && *timeout < longest_wait;
@@ -116,7 +116,7 @@ Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds
             if ((record.flags & EV_ONESHOT) != 0) {
                 report_oneshot(record, events);
             } else {
-                events.push(event_of(record, Token{std::bit_cast<std::size_t>(record.udata)}));
+                BackendAccess::push(events, event_of(record, Token{std::bit_cast<std::size_t>(record.udata)}));
             }
         }
         wakers_.settle([batch](std::uint64_t ident) {
@@ -135,7 +135,7 @@ void Selector::report_oneshot(const Record& record, Events& events) noexcept {
     const auto handle = static_cast<RawHandle>(record.ident);
     const auto number = std::bit_cast<std::size_t>(record.udata);
     if (!oneshots_.gave(number)) { // the kernel's own flag
-        events.push(event_of(record, Token{number}));
+        BackendAccess::push(events, event_of(record, Token{number}));
         return;
     }
     auto* const entry = oneshots_.find(handle);
@@ -143,31 +143,19 @@ void Selector::report_oneshot(const Record& record, Events& events) noexcept {
     const auto event = event_of(record, entry->token);
     if (entry->batch == batch_) {
         const auto& first = events[entry->event];
-        events.replace(
-            entry->event,
+        BackendAccess::slots(events)[entry->event] =
             Event(entry->token, first.readiness() | event.readiness(), first.raw_flags() | event.raw_flags(),
-                  static_cast<std::uint16_t>(first.raw_detail() | event.raw_detail()), first.raw_filter()));
+                  static_cast<std::uint16_t>(first.raw_detail() | event.raw_detail()), first.raw_filter());
         return;
     }
     entry->batch = batch_;
     entry->event = events.size();
-    events.push(event);
+    BackendAccess::push(events, event);
     if (!entry->has_two_filters) return;
     Changes changes;
     changes.drop(record.ident, record.filter == EVFILT_READ ? EVFILT_WRITE : EVFILT_READ);
     // It can only fail if the handle was closed meanwhile, and the filter with it.
     static_cast<void>(changes.submit(kqueue_.get()));
-}
-
-void Selector::end_spin(Events& events) noexcept {
-    wakers_.end_spin(
-        [&events](PendingWake& wake) {
-            if (events.size() == events.capacity()) return false;
-            events.push(Event(static_cast<Waker&>(wake).token_, Readiness::readable, 0, EV_CLEAR,
-                              static_cast<std::int8_t>(Waker::filter)));
-            return true;
-        },
-        [](PendingWake& wake) { static_cast<void>(static_cast<Waker&>(wake).tell()); });
 }
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,

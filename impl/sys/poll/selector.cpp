@@ -28,6 +28,7 @@ import mio.os;
 import mio.os.wakeup;
 import mio.sys.poll.wait;
 import mio.sys.selector;
+import mio.sys.wakers;
 
 namespace mio::sys::poll {
 
@@ -193,10 +194,10 @@ void Table::look_at_the_told() noexcept {
 void Table::end_wait() noexcept {
     is_waiting_.store(false, std::memory_order_relaxed);
     if (records_[0].revents == 0) return;
-    // In this order: who finds the flag set after the descriptor was drained has been heard, since what it did
-    // before is seen by `collect` and by the next wait.
+    // In this order: a thread that finds the interruption sent after the descriptor was drained is heard, because
+    // `collect` and the next wait see what it did before.
     os::drain(receiver_);
-    is_interrupted_.exchange(false, std::memory_order_acq_rel);
+    interruption_.take();
 }
 
 // Everything reported moves to the end of the ring, so that what finds no room comes first the next time.
@@ -213,8 +214,8 @@ void Table::collect(Events& events) noexcept {
         bool is_reported = false;
         if (!node->is_waker) {
             is_reported = report(static_cast<Source&>(*node), events);
-        } else if (is_woken && static_cast<Waker&>(*node).take()) {
-            events.push(Event(node->token, Readiness::readable, POLLIN));
+        } else if (is_woken && static_cast<Waker&>(*node).pending_.take()) {
+            BackendAccess::push(events, Event(node->token, Readiness::readable, POLLIN));
             is_reported = true;
         }
         if (is_reported) {
@@ -236,7 +237,7 @@ bool Table::report(Source& source, Events& events) noexcept {
         detach(source);
         return false;
     }
-    events.push(Event(source.token, decode(flags, source.interest), static_cast<std::uint16_t>(flags)));
+    BackendAccess::push(events, Event(source.token, decode(flags, source.interest), static_cast<std::uint16_t>(flags)));
     if (source.trigger == Trigger::level) return true;
     source.is_spent = source.trigger == Trigger::oneshot;
     source.armed = static_cast<short>(source.armed & ~flags);
@@ -247,9 +248,10 @@ bool Table::report(Source& source, Events& events) noexcept {
 // For changes, with the mutex held or after it was: see `begin_wait`.
 Result<> Table::interrupt() noexcept {
     if (!is_waiting_.load(std::memory_order_seq_cst)) return {};
-    if (is_interrupted_.exchange(true, std::memory_order_acq_rel)) return {};
+    const auto ticket = interruption_.begin();
+    if (ticket == 0) return {};
     auto signalled = os::signal(receiver_, sender_);
-    if (!signalled) is_interrupted_.store(false, std::memory_order_release);
+    if (signalled) interruption_.sent(ticket);
     return signalled;
 }
 
@@ -351,12 +353,12 @@ void Table::unlink(Waker& waker) noexcept {
     waker.unlink();
 }
 
-// Why no wake is lost, though it makes no system call unless somebody waits: the waker sets `woken_` and then
-// looks at `is_waiting_`; `select` sets `is_waiting_` and then looks at `woken_`. In the one order of these four
-// at least one of the two sees the other. And why it is not lost in an interruption that was meant for another:
-// see `end_wait`.
+// No wake is lost, although it makes no system call unless a thread waits: the waker sets `woken_`, then reads
+// `is_waiting_`; `select` sets `is_waiting_`, then reads `woken_`. In the single order of these four at least one of
+// the two sees the other. `end_wait` says why a wake is not lost in an interruption that was meant for another.
 Result<> Table::wake() noexcept {
-    woken_.store(true, std::memory_order_seq_cst);
+    // An exchange: a plain store would end the release sequence of another waker's.
+    woken_.exchange(true, std::memory_order_seq_cst);
     return interrupt();
 }
 

@@ -8,6 +8,7 @@ module mio.sys.poll;
 
 import mio.core.error;
 import mio.core.types;
+import mio.sys.wakers;
 
 namespace mio::sys::poll {
 
@@ -18,12 +19,11 @@ Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
 
 Waker::~Waker() { table_.unlink(*this); }
 
-// Only the thread that turns `pending_` from false to true has more to do. The others rely on its work, and on
-// `pending_` being cleared only together with an event: see `Table::collect`.
 Result<> Waker::wake() noexcept {
-    if (pending_.exchange(true, std::memory_order_acq_rel)) return {};
+    const auto ticket = pending_.begin();
+    if (ticket == 0) return {};
     auto woken = table_.wake();
-    if (!woken) pending_.store(false, std::memory_order_release);
+    if (woken) pending_.sent(ticket);
     return woken;
 }
 

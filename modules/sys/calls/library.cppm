@@ -1,9 +1,10 @@
 /// @file
-/// The calls that move bytes, through the operating system's library; `direct.cppm` beside this file does without it.
+/// The most frequent system calls, made through the C library or Winsock; `direct.cppm` beside this file does without.
 
 module;
 
 #include <cstddef>
+#include <cstdint>
 
 export module mio.sys.calls;
 
@@ -11,13 +12,24 @@ import mio.core.handle;
 
 namespace mio::sys {
 
-/// What a call that moves bytes answers: how many, or an error's code in `os_category()`, negative.
-export using Moved = std::ptrdiff_t;
+/// The result of a call: a count, or a negated error code of `os_category()`.
+export using Count = std::ptrdiff_t;
 
 /// Receives from a socket, without flags. @see recv(2)
-export Moved receive(RawHandle, std::byte* buffer, std::size_t size) noexcept;
+export Count receive(RawHandle, std::byte* buffer, std::size_t size) noexcept;
 
 /// Sends to a socket, without SIGPIPE. @see send(2)
-export Moved send(RawHandle, const std::byte* bytes, std::size_t size) noexcept;
+export Count send(RawHandle, const std::byte* bytes, std::size_t size) noexcept;
+
+// The rest is defined where the epoll backend is built.
+
+/// Waits for up to `capacity` records of type `epoll_event`, which is at most INT_MAX. @see epoll_wait(2)
+export Count wait_epoll(RawHandle epoll, void* records, std::size_t capacity, int milliseconds) noexcept;
+
+/// `record` is an `epoll_event`. @see epoll_ctl(2)
+export Count control_epoll(RawHandle epoll, int operation, RawHandle handle, const void* record) noexcept;
+
+/// Adds to the counter of an eventfd. @see eventfd(2)
+export Count add_eventfd(RawHandle eventfd, std::uint64_t value) noexcept;
 
 } // namespace mio::sys

@@ -33,20 +33,22 @@ Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
 }
 
 Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
-    : PendingWake(selector.wakers_, parts.ident), selector_(selector), token_(token), ident_(parts.ident),
-      receiver_(std::move(parts.receiver)), sender_(std::move(parts.sender)) {}
+    : selector_(selector), token_(token), ident_(parts.ident), receiver_(std::move(parts.receiver)),
+      sender_(std::move(parts.sender)), pending_(selector.wakers_, parts.ident) {}
 
-Waker::~Waker() = default; // closing the pipe ends its registration
+// Closing the pipe alone would leave it registered as long as a child process has a copy of it.
+Waker::~Waker() { static_cast<void>(selector_.remove(receiver_.get(), selector_.id_)); }
 
 Result<> Waker::wake() noexcept {
-    if (!begin()) return {};
-    return tell();
+    const auto ticket = pending_.begin();
+    if (ticket == 0) return {};
+    auto triggered = trigger();
+    if (triggered) pending_.sent(ticket);
+    return triggered;
 }
 
-Result<> Waker::tell() noexcept {
-    auto signalled = os::signal(receiver_, sender_);
-    if (!signalled) fail();
-    return signalled;
+Result<> Waker::trigger() noexcept {
+    return os::signal(receiver_, sender_);
 }
 
 } // namespace mio::sys::kqueue

@@ -33,7 +33,7 @@ Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
 }
 
 Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
-    : PendingWake(selector.wakers_, parts.ident), selector_(selector), token_(token), ident_(parts.ident) {}
+    : selector_(selector), token_(token), ident_(parts.ident), pending_(selector.wakers_, parts.ident) {}
 
 Waker::~Waker() {
     Changes changes;
@@ -42,16 +42,17 @@ Waker::~Waker() {
 }
 
 Result<> Waker::wake() noexcept {
-    if (!begin()) return {};
-    return tell();
+    const auto ticket = pending_.begin();
+    if (ticket == 0) return {};
+    auto triggered = trigger();
+    if (triggered) pending_.sent(ticket);
+    return triggered;
 }
 
-Result<> Waker::tell() noexcept {
+Result<> Waker::trigger() noexcept {
     Changes changes;
     changes.add(ident_, filter, 0, token_, NOTE_TRIGGER);
-    auto triggered = changes.submit(selector_.kqueue_.get());
-    if (!triggered) fail();
-    return triggered;
+    return changes.submit(selector_.kqueue_.get());
 }
 
 } // namespace mio::sys::kqueue

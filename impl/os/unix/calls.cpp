@@ -22,12 +22,12 @@ constexpr int no_signal = 0;
 
 } // namespace
 
-Moved receive(RawHandle handle, std::byte* buffer, std::size_t size) noexcept {
+Count receive(RawHandle handle, std::byte* buffer, std::size_t size) noexcept {
     const ::ssize_t count = ::recv(handle, buffer, size, 0);
     return count == -1 ? -errno : count;
 }
 
-Moved send(RawHandle handle, const std::byte* bytes, std::size_t size) noexcept {
+Count send(RawHandle handle, const std::byte* bytes, std::size_t size) noexcept {
     const ::ssize_t count = ::send(handle, bytes, size, no_signal);
     return count == -1 ? -errno : count;
 }

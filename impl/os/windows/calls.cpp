@@ -26,10 +26,10 @@ bool is_stream(RawHandle handle) noexcept {
 }
 
 // What other systems say when Winsock has said `code`.
-Moved received_instead(RawHandle handle, std::size_t size, int code) noexcept {
+Count received_instead(RawHandle handle, std::size_t size, int code) noexcept {
     switch (code) {
     case WSAEMSGSIZE:
-        return static_cast<Moved>(size); // a datagram that was cut; the buffer is filled all the same
+        return static_cast<Count>(size); // a datagram that was cut; the buffer is filled all the same
     case WSAESHUTDOWN: return 0;
     case WSAEWOULDBLOCK: return size == 0 && is_stream(handle) ? 0 : -WSAEWOULDBLOCK;
     case WSAECONNRESET:
@@ -40,12 +40,12 @@ Moved received_instead(RawHandle handle, std::size_t size, int code) noexcept {
 
 } // namespace
 
-Moved receive(RawHandle handle, std::byte* buffer, std::size_t size) noexcept {
+Count receive(RawHandle handle, std::byte* buffer, std::size_t size) noexcept {
     const int count = ::recv(handle, reinterpret_cast<char*>(buffer), clamp(size), 0);
     return count == SOCKET_ERROR ? received_instead(handle, size, ::WSAGetLastError()) : count;
 }
 
-Moved send(RawHandle handle, const std::byte* bytes, std::size_t size) noexcept {
+Count send(RawHandle handle, const std::byte* bytes, std::size_t size) noexcept {
     const int count = ::send(handle, reinterpret_cast<const char*>(bytes), clamp(size), 0);
     return count == SOCKET_ERROR ? -::WSAGetLastError() : count;
 }

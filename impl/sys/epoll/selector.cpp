@@ -14,6 +14,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <mutex>
 #include <optional>
 #include <system_error>
 #include <utility>

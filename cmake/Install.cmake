@@ -12,7 +12,7 @@ include(CMakePackageConfigHelpers)
 
 set(mio_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/metal-io)
 
-install(TARGETS mio EXPORT metal-io
+install(TARGETS metal-io-mio EXPORT metal-io
     FILE_SET modules DESTINATION ${CMAKE_INSTALL_DATADIR}/metal-io/modules)
 
 # CXX_MODULES_DIRECTORY: CMake gives the files in it the same names for every export set (CMake issue 25609), so that

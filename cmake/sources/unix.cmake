@@ -1,5 +1,5 @@
 # What the library consists of on Unix, besides what it has everywhere.
-target_sources(mio
+target_sources(metal-io-mio
     PUBLIC FILE_SET modules FILES
         modules/net/pipe.cppm
         modules/net/transfer.cppm

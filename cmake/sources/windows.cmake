@@ -1,5 +1,5 @@
 # What the library consists of on Windows, besides what it has everywhere.
-target_sources(mio
+target_sources(metal-io-mio
     PUBLIC FILE_SET modules FILES
         modules/net/named_pipe.cppm
     PRIVATE FILE_SET internal_modules FILES
@@ -15,5 +15,5 @@ target_sources(mio
         impl/os/windows/winsock.cpp)
 
 # Lean: without the first Winsock, which the second one, wanted here, collides with. No macros named min and max.
-target_compile_definitions(mio PRIVATE WIN32_LEAN_AND_MEAN NOMINMAX)
-target_link_libraries(mio PUBLIC ws2_32 iphlpapi ntdll)
+target_compile_definitions(metal-io-mio PRIVATE WIN32_LEAN_AND_MEAN NOMINMAX)
+target_link_libraries(metal-io-mio PUBLIC ws2_32 iphlpapi ntdll)

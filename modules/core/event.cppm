@@ -60,14 +60,29 @@ export class Event {
     [[nodiscard]] constexpr Token token() const noexcept { return token_; }
 
     /// Reading, accepting or receiving is worth trying: it gives data, end of stream or an error.
+    ///
+    /// An error or a hang-up makes a source ready in each direction that it was registered for, on every backend, so that
+    /// a program that looks at `is_readable` and `is_writable` alone notices it. The other direction may be reported, too.
     [[nodiscard]] constexpr bool is_readable() const noexcept { return has(Readiness::readable); }
     /// Writing is worth trying, or a connection attempt has ended: well or badly.
     [[nodiscard]] constexpr bool is_writable() const noexcept { return has(Readiness::writable); }
     /// An error is pending on the source; `take_error` tells which.
     [[nodiscard]] constexpr bool is_error() const noexcept { return has(Readiness::error); }
-    /// Nothing more will arrive after what is buffered: the peer closed or shut down its writing side.
+    /// Nothing more will arrive after what is buffered: the peer closed or shut down its writing side, the connection is
+    /// gone, or this side shut down reading. On epoll and poll also for a stream socket that was never connected.
     [[nodiscard]] constexpr bool is_read_closed() const noexcept { return has(Readiness::read_closed); }
-    /// Nothing more can be sent.
+    /// The source cannot be written to any more:
+    /// - TCP and Unix streams: the connection is gone in both directions. The peer reset it or, for a Unix stream, closed
+    ///   its socket, connecting failed, or both sides shut down writing; on epoll and poll also a socket that was never
+    ///   connected. On kqueue also after the peer shut down reading (a Unix stream), and after `shutdown(write)`
+    ///   of this side. The end of the peer's writing is no such end: see `is_read_closed`.
+    /// - The sending end of a pipe: the receiving end is closed. On epoll and poll it is true for the receiving end, too,
+    ///   when the sending end is closed.
+    /// - UDP: it does not say that the socket is closed. On epoll and poll it is true together with `is_error` when an
+    ///   error is pending, such as an ICMP error after a datagram that was refused. The socket goes on working once the
+    ///   error is taken, by the next operation or by `take_error`.
+    ///
+    /// Writing is therefore the only proof: it fails with `std::errc::broken_pipe` or the connection's error.
     [[nodiscard]] constexpr bool is_write_closed() const noexcept { return has(Readiness::write_closed); }
     /// Out-of-band data arrived. Linux and Android, for sources registered with `Interest::priority`.
     [[nodiscard]] constexpr bool is_priority() const noexcept { return has(Readiness::priority); }

@@ -37,22 +37,24 @@ export using Record = ::epoll_event;
 ///
 /// | predicate    | flags                                                                    |
 /// |--------------|--------------------------------------------------------------------------|
-/// | readable     | EPOLLIN or EPOLLPRI                                                      |
-/// | writable     | EPOLLOUT                                                                 |
+/// | readable     | EPOLLIN, EPOLLPRI, EPOLLRDHUP, EPOLLHUP or EPOLLERR                      |
+/// | writable     | EPOLLOUT, EPOLLHUP or EPOLLERR                                           |
 /// | priority     | EPOLLPRI                                                                 |
 /// | error        | EPOLLERR                                                                 |
-/// | read_closed  | EPOLLHUP, or EPOLLIN with EPOLLRDHUP                                     |
+/// | read_closed  | EPOLLHUP or EPOLLRDHUP                                                   |
 /// | write_closed | EPOLLHUP, or EPOLLOUT with EPOLLERR, or EPOLLERR and nothing else        |
 ///
 /// aio and lio are never reported. A closed writing side is not reported for a local `shutdown(SHUT_WR)`.
+///
+/// A hang-up or an error makes the source worth trying in every direction. A record does not carry the interest, so a
+/// source that waits for one direction may be reported ready in the other one, too.
 export constexpr Readiness decode(std::uint32_t events) noexcept {
     auto readiness = Readiness::none;
-    if (events & (EPOLLIN | EPOLLPRI)) readiness |= Readiness::readable;
-    if (events & EPOLLOUT) readiness |= Readiness::writable;
+    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readiness |= Readiness::readable;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) readiness |= Readiness::writable;
     if (events & EPOLLPRI) readiness |= Readiness::priority;
     if (events & EPOLLERR) readiness |= Readiness::error;
-    if ((events & EPOLLHUP) || ((events & EPOLLIN) && (events & EPOLLRDHUP)))
-        readiness |= Readiness::read_closed;
+    if (events & (EPOLLHUP | EPOLLRDHUP)) readiness |= Readiness::read_closed;
     if ((events & EPOLLHUP) || ((events & EPOLLOUT) && (events & EPOLLERR)) || events == EPOLLERR) {
         readiness |= Readiness::write_closed;
     }
@@ -62,16 +64,20 @@ export constexpr Readiness decode(std::uint32_t events) noexcept {
 static_assert(decode(EPOLLIN) == Readiness::readable);
 static_assert(decode(EPOLLOUT) == Readiness::writable);
 static_assert(decode(EPOLLPRI) == (Readiness::readable | Readiness::priority));
-static_assert(decode(EPOLLRDHUP) == Readiness::none);
+static_assert(decode(EPOLLRDHUP) == (Readiness::readable | Readiness::read_closed));
 static_assert(decode(EPOLLIN | EPOLLRDHUP) == (Readiness::readable | Readiness::read_closed));
-static_assert(decode(EPOLLHUP) == (Readiness::read_closed | Readiness::write_closed));
-static_assert(decode(EPOLLERR) == (Readiness::error | Readiness::write_closed));
-static_assert(decode(EPOLLIN | EPOLLERR) == (Readiness::readable | Readiness::error));
+static_assert(decode(EPOLLHUP)
+              == (Readiness::readable | Readiness::writable | Readiness::read_closed
+                  | Readiness::write_closed));
+static_assert(decode(EPOLLERR)
+              == (Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed));
+static_assert(decode(EPOLLIN | EPOLLERR)
+              == (Readiness::readable | Readiness::writable | Readiness::error));
 static_assert(decode(EPOLLOUT | EPOLLERR)
-              == (Readiness::writable | Readiness::error | Readiness::write_closed));
+              == (Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed));
 
-// `decode` for every combination of the flags that it reads, so that an event costs a look-up and no branches. A product
-// brings EPOLLRDHUP beside the five low flags.
+// `decode` for every combination of the flags that it reads, so that an event costs one look-up and no branches. The
+// multiplication moves EPOLLRDHUP next to the five low flags.
 constexpr std::uint32_t decoded_flags = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP;
 constexpr std::size_t table_index(std::uint32_t events) noexcept {
     constexpr std::uint32_t low_flags_to_26 = 1u << 26;

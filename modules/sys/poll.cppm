@@ -46,22 +46,22 @@ export constexpr short read_hang_up = 0;
 ///
 /// | predicate    | flags                                                                          |
 /// |--------------|--------------------------------------------------------------------------------|
-/// | readable     | POLLIN, POLLPRI or POLLRDHUP; with that interest also POLLHUP or POLLERR       |
-/// | writable     | POLLOUT; with that interest also POLLHUP or POLLERR                            |
+/// | readable     | POLLIN, POLLPRI, POLLRDHUP; POLLHUP or POLLERR if reading or priority is asked |
+/// | writable     | POLLOUT; POLLHUP or POLLERR if writing is asked for                            |
 /// | priority     | POLLPRI                                                                        |
 /// | error        | POLLERR                                                                        |
 /// | read_closed  | POLLHUP or POLLRDHUP                                                           |
 /// | write_closed | POLLHUP, or POLLOUT with POLLERR, or POLLERR and nothing else                  |
 ///
-/// aio and lio are never reported. A hang-up or an error makes the source worth trying in every direction that
-/// is watched: poll leaves out the flags of a direction that was reported before, and would otherwise leave
-/// nothing to act upon.
+/// aio and lio are never reported. A hang-up or an error makes the source worth trying in each direction that was asked
+/// for, also where the record lacks the direction's own flag: a direction that was reported before is not polled for.
 export constexpr Readiness decode(short revents, Interest interest) noexcept {
     const auto has = [revents](int flags) { return (revents & flags) != 0; };
     auto readiness = Readiness::none;
-    if (has(POLLIN | POLLPRI | read_hang_up) || (has(POLLHUP | POLLERR) && interest.is_readable()))
-        readiness |= Readiness::readable;
-    if (has(POLLOUT) || (has(POLLHUP | POLLERR) && interest.is_writable())) readiness |= Readiness::writable;
+    const bool has_failed = has(POLLHUP | POLLERR);
+    const bool reads = interest.is_readable() || interest.is_priority();
+    if (has(POLLIN | POLLPRI | read_hang_up) || (has_failed && reads)) readiness |= Readiness::readable;
+    if (has(POLLOUT) || (has_failed && interest.is_writable())) readiness |= Readiness::writable;
     if (has(POLLPRI)) readiness |= Readiness::priority;
     if (has(POLLERR)) readiness |= Readiness::error;
     if (has(POLLHUP | read_hang_up)) readiness |= Readiness::read_closed;
@@ -77,7 +77,8 @@ static_assert(decode(POLLHUP, Interest::readable)
               == (Readiness::readable | Readiness::read_closed | Readiness::write_closed));
 static_assert(decode(POLLERR, Interest::writable)
               == (Readiness::writable | Readiness::error | Readiness::write_closed));
-static_assert(decode(POLLHUP, Interest::priority) == (Readiness::read_closed | Readiness::write_closed));
+static_assert(decode(POLLHUP, Interest::priority)
+              == (Readiness::readable | Readiness::read_closed | Readiness::write_closed));
 
 export class Selector;
 export class Waker;

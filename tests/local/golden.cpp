@@ -65,7 +65,7 @@ const Row rows[] = {
      close_peer, in | out | hup | rdhup, R | W | RC | WC},
     {"StreamPeerGoneOurDataUnread", Watched::stream, [](Scene& s) { must(s.stream.write(bytes_of(data1))); },
      close_peer, in | out | error | hup | rdhup, R | W | E | RC | WC},
-    {"StreamNeverConnected", Watched::lone_stream, nullptr, nothing, out | hup, W | RC | WC},
+    {"StreamNeverConnected", Watched::lone_stream, nullptr, nothing, out | hup, R | W | RC | WC},
     {"DatagramIdle", Watched::datagram, nullptr, nothing, out, W},
     {"DatagramData", Watched::datagram, nothing,
      [](Scene& s) { must(s.datagram_peer.send(bytes_of(data1))); }, in | out, R | W},

@@ -15,7 +15,10 @@ namespace {
 constexpr Token receiver_id{0};
 constexpr Token sender_id{1};
 
-constexpr Readiness golden_closed = Readiness::read_closed | Readiness::write_closed;
+constexpr Readiness golden_hang_up =
+    Readiness::readable | Readiness::writable | Readiness::read_closed | Readiness::write_closed;
+constexpr Readiness golden_error =
+    Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed;
 
 void write_data(const PipeSender& sender) { ASSERT_EQ(must(sender.write(bytes_of(data))), data.size()); }
 
@@ -379,25 +382,24 @@ TEST_F(GoldenPipe, SenderClosedDataLeft) {
     write_data(sender_);
     expect(receiver_, receiver_id, EPOLLIN, Readiness::readable);
     close_sender();
-    expect(receiver_, receiver_id, EPOLLIN | EPOLLHUP, Readiness::readable | golden_closed);
+    expect(receiver_, receiver_id, EPOLLIN | EPOLLHUP, golden_hang_up);
 }
 
 TEST_F(GoldenPipe, SenderClosedEmpty) {
     watch_receiver();
     close_sender();
-    expect(receiver_, receiver_id, EPOLLHUP, golden_closed);
+    expect(receiver_, receiver_id, EPOLLHUP, golden_hang_up);
 }
 
 TEST_F(GoldenPipe, ReceiverClosedRoomLeft) {
     watch_sender();
     close_receiver();
-    expect(sender_, sender_id, EPOLLOUT | EPOLLERR,
-           Readiness::writable | Readiness::error | Readiness::write_closed);
+    expect(sender_, sender_id, EPOLLOUT | EPOLLERR, golden_error);
 }
 
 TEST_F(GoldenPipe, ReceiverClosedPipeFull) {
     watch_sender();
     fill(sender_);
     close_receiver();
-    expect(sender_, sender_id, EPOLLERR, Readiness::error | Readiness::write_closed);
+    expect(sender_, sender_id, EPOLLERR, golden_error);
 }

@@ -36,9 +36,10 @@ constexpr std::uint32_t in = EPOLLIN, out = EPOLLOUT, pri = EPOLLPRI, err = EPOL
 constexpr bool is_decoded_as_tabulated(std::uint32_t e) {
     const auto has = [e](Readiness bit) { return (decode(e) & bit) != Readiness::none; };
     const auto set = [e](std::uint32_t flags) { return (e & flags) == flags; };
-    return has(Readiness::readable) == (set(in) || set(pri)) && has(Readiness::writable) == set(out)
+    return has(Readiness::readable) == (set(in) || set(pri) || set(rdhup) || set(err) || set(hup))
+           && has(Readiness::writable) == (set(out) || set(err) || set(hup))
            && has(Readiness::priority) == set(pri) && has(Readiness::error) == set(err)
-           && has(Readiness::read_closed) == (set(hup) || set(in | rdhup))
+           && has(Readiness::read_closed) == (set(hup) || set(rdhup))
            && has(Readiness::write_closed) == (set(hup) || set(out | err) || e == err) && !has(Readiness::aio)
            && !has(Readiness::lio);
 }
@@ -243,11 +244,11 @@ const Situation situations[] = {
      },
      all, pri | out, R | W | P},
     {"TcpRefused", refused_tcp, read_write, in | out | err | hup | rdhup, R | W | E | RC | WC},
-    {"TcpRefusedForAWriter", refused_tcp, Interest::writable, out | err | hup, W | E | RC | WC},
-    {"TcpRefusedForAReader", refused_tcp, Interest::readable, in | err | hup | rdhup, R | E | RC | WC},
+    {"TcpRefusedForAWriter", refused_tcp, Interest::writable, out | err | hup, R | W | E | RC | WC},
+    {"TcpRefusedForAReader", refused_tcp, Interest::readable, in | err | hup | rdhup, R | W | E | RC | WC},
     {"TcpNeverConnected",
      [] { return scene(plain::Socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))); }, all, out | hup,
-     W | RC | WC},
+     R | W | RC | WC},
     {"TcpListenerWithAConnection",
      [] {
          auto listener = plain::listen(local_v4());
@@ -277,21 +278,21 @@ const Situation situations[] = {
          ends.second.close();
          return with(std::move(ends));
      },
-     Interest::readable, in | hup, R | RC | WC},
+     Interest::readable, in | hup, R | W | RC | WC},
     {"PipeWhoseWriterIsGone",
      [] {
          auto ends = plain::pipe();
          ends.second.close();
          return with(std::move(ends));
      },
-     Interest::readable, hup, RC | WC},
+     Interest::readable, hup, R | W | RC | WC},
     {"PipeWhoseReaderIsGone",
      [] {
          auto [reader, writer] = plain::pipe();
          reader.close();
          return with({std::move(writer), std::move(reader)});
      },
-     Interest::writable, out | err, W | E | WC},
+     Interest::writable, out | err, R | W | E | WC},
     {"FullPipeWhoseReaderIsGone",
      [] {
          auto [reader, writer] = plain::pipe();
@@ -302,7 +303,7 @@ const Situation situations[] = {
          reader.close();
          return with({std::move(writer), std::move(reader)});
      },
-     Interest::writable, err, E | WC},
+     Interest::writable, err, R | W | E | WC},
     {"LocalIdle", [] { return with(plain::socket_pair()); }, read_write, out, W},
     {"LocalShutDownReading",
      [] {
@@ -334,7 +335,7 @@ const Situation situations[] = {
      read_write, in | out | hup | rdhup, R | W | RC | WC},
     {"UdpFresh", [] { return scene(plain::Socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))); },
      read_write, out, W},
-    {"UdpRefused", refused_udp, read_write, out | err, W | E | WC},
+    {"UdpRefused", refused_udp, read_write, out | err, R | W | E | WC},
     {"Eventfd", [] { return scene(plain::Socket(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK))); },
      Interest::readable, in, R},
 };

@@ -30,7 +30,7 @@ constexpr bool is_decoded_as_tabulated(int flags, Interest interest) {
     const bool failed = set(POLLHUP) || set(POLLERR);
     return has(Readiness::readable)
                == (set(POLLIN) || set(POLLPRI) || (rdhup != 0 && set(rdhup))
-                   || (failed && interest.is_readable()))
+                   || (failed && (interest.is_readable() || interest.is_priority())))
            && has(Readiness::writable) == (set(POLLOUT) || (failed && interest.is_writable()))
            && has(Readiness::priority) == set(POLLPRI) && has(Readiness::error) == set(POLLERR)
            && has(Readiness::read_closed) == (set(POLLHUP) || (rdhup != 0 && set(rdhup)))

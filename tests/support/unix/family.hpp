@@ -22,6 +22,9 @@ inline bool is_wine() { return false; }
 /// Whether the sender of a datagram is told that nobody listens where it went.
 inline bool tells_of_refused_datagrams() { return true; }
 
+/// Whether a refused datagram makes sending fail too, not receiving alone.
+inline constexpr bool refusal_fails_sending = true;
+
 /// What sending without a peer fails with.
 inline bool says_no_peer(const std::error_code& code) {
     return code == std::errc::destination_address_required;

@@ -18,6 +18,9 @@ inline bool knows_localhost() { return true; }
 /// refusal to itself, and does not say why what comes later is an error.
 bool tells_of_refused_datagrams();
 
+/// Whether a refused datagram makes sending fail too, not receiving alone.
+inline constexpr bool refusal_fails_sending = false;
+
 /// Whether this is Wine, which does some things otherwise than Windows.
 bool is_wine();
 

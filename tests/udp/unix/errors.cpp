@@ -73,7 +73,8 @@ TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
     tell(socket);
     const auto event = only_event(loop);
     EXPECT_EQ(event.raw_flags(), out_error) << describe(event);
-    EXPECT_EQ(event.readiness(), Readiness::writable | Readiness::error | Readiness::write_closed)
+    EXPECT_EQ(event.readiness(),
+              Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed)
         << to_string(event);
     EXPECT_EQ(must(socket.take_error()), refused);
     loop.expect_none();

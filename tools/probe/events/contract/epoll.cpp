@@ -3,7 +3,8 @@
 //
 // Connections, datagram sockets and pairs are watched for reading and writing unless the scenario says otherwise;
 // listeners, wakers and most of the trigger scenarios for reading alone. An edge carries all that holds of the interest,
-// also what was reported before: hence EPOLLOUT beside EPOLLIN.
+// also what was reported before: hence EPOLLOUT beside EPOLLIN. EPOLLERR and EPOLLHUP make a source readable and
+// writable, whatever its interest.
 
 module;
 
@@ -26,9 +27,9 @@ constexpr Row rows[] = {
     {"tcp-connected-idle",                "registered",                      at_least_once, "EPOLLOUT",                                         "W"},
     {"tcp-connect-accepted",              "connected",                       at_least_once, "EPOLLOUT",                                         "W"},
     {"tcp-connect-refused-read-write",    "refused",                         at_least_once, "EPOLLIN|EPOLLOUT|EPOLLERR|EPOLLHUP|EPOLLRDHUP",    "R W E RC WC"},
-    {"tcp-connect-refused-write",         "refused",                         at_least_once, "EPOLLOUT|EPOLLERR|EPOLLHUP",                       "W E RC WC"},
-    {"tcp-connect-refused-read",          "refused",                         at_least_once, "EPOLLIN|EPOLLERR|EPOLLHUP|EPOLLRDHUP",             "R E RC WC"},
-    {"tcp-never-connected",               "registered",                      at_least_once, "EPOLLOUT|EPOLLHUP",                                "W RC WC"},
+    {"tcp-connect-refused-write",         "refused",                         at_least_once, "EPOLLOUT|EPOLLERR|EPOLLHUP",                       "R W E RC WC"},
+    {"tcp-connect-refused-read",          "refused",                         at_least_once, "EPOLLIN|EPOLLERR|EPOLLHUP|EPOLLRDHUP",             "R W E RC WC"},
+    {"tcp-never-connected",               "registered",                      at_least_once, "EPOLLOUT|EPOLLHUP",                                "R W RC WC"},
     {"tcp-peer-sends-data",               "data arrived",                    at_least_once, "EPOLLIN|EPOLLOUT",                                 "R W"},
     {"tcp-peer-half-close",               "peer shut down writing",          at_least_once, "EPOLLIN|EPOLLOUT|EPOLLRDHUP",                      "R W RC"},
     {"tcp-peer-close",                    "peer closed",                     at_least_once, "EPOLLIN|EPOLLOUT|EPOLLRDHUP",                      "R W RC"},
@@ -54,7 +55,7 @@ constexpr Row rows[] = {
     {"udp-second-datagram",               "datagram arrived",                once,          "EPOLLIN",                                          "R"},
     {"udp-second-datagram",               "left unread",                     never,         "",                                                 ""},
     {"udp-second-datagram",               "another one arrived",             once,          "EPOLLIN",                                          "R"},
-    {"udp-refused",                       "refused",                         at_least_once, "EPOLLOUT|EPOLLERR",                                "W E WC"},
+    {"udp-refused",                       "refused",                         at_least_once, "EPOLLOUT|EPOLLERR",                                "R W E WC"},
 
     {"unix-stream-idle",                  "registered",                      once,          "EPOLLOUT",                                         "W"},
     {"unix-stream-data",                  "data arrived",                    once,          "EPOLLIN|EPOLLOUT",                                 "R W"},
@@ -78,15 +79,15 @@ constexpr Row rows[] = {
     {"pipe-sender-fresh",                 "registered",                      once,          "EPOLLOUT",                                         "W"},
     {"pipe-sender-full",                  "full",                            never,         "",                                                 ""},
     {"pipe-sender-full",                  "emptied",                         at_least_once, "EPOLLOUT",                                         "W"},
-    {"pipe-receiver-closed",              "receiver closed",                 once,          "EPOLLOUT|EPOLLERR",                                "W E WC"},
-    {"pipe-receiver-closed-full",         "receiver closed",                 once,          "EPOLLERR",                                         "E WC"},
+    {"pipe-receiver-closed",              "receiver closed",                 once,          "EPOLLOUT|EPOLLERR",                                "R W E WC"},
+    {"pipe-receiver-closed-full",         "receiver closed",                 once,          "EPOLLERR",                                         "R W E WC"},
     {"pipe-receiver-fresh",               "registered",                      never,         "",                                                 ""},
     {"pipe-data",                         "data arrived",                    once,          "EPOLLIN",                                          "R"},
     {"pipe-data",                         "left unread",                     never,         "",                                                 ""},
-    {"pipe-sender-closed",                "sender closed",                   once,          "EPOLLHUP",                                         "RC WC"},
+    {"pipe-sender-closed",                "sender closed",                   once,          "EPOLLHUP",                                         "R W RC WC"},
     {"pipe-sender-closed",                "reported already",                never,         "",                                                 ""},
     {"pipe-sender-closed-data-left",      "data arrived",                    once,          "EPOLLIN",                                          "R"},
-    {"pipe-sender-closed-data-left",      "sender closed",                   once,          "EPOLLIN|EPOLLHUP",                                 "R RC WC"},
+    {"pipe-sender-closed-data-left",      "sender closed",                   once,          "EPOLLIN|EPOLLHUP",                                 "R W RC WC"},
 
     {"waker-once",                        "not woken",                       never,         "",                                                 ""},
     {"waker-once",                        "woken",                           once,          "EPOLLIN",                                          "R"},

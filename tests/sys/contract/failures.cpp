@@ -1,0 +1,57 @@
+// Sockets whose connection or whose datagram failed.
+#include <vector>
+
+#include "failures.hpp"
+
+using namespace test;
+
+namespace {
+
+Pair connected() {
+    Connection connection;
+    return {std::move(connection.here), std::move(connection.there)};
+}
+
+void reset(Pair& pair) {
+    set_linger_zero(pair.there.fd());
+    pair.there.close();
+    plain::await_end(pair.here.fd());
+}
+
+// A datagram socket whose peer is a port that hears only itself: what comes there from others is refused.
+Pair connected_to_a_closed_port() {
+    auto here = plain::datagram_socket();
+    auto closed = plain::datagram_socket();
+    plain::connect(closed, plain::address_of(closed));
+    plain::connect(here, plain::address_of(closed));
+    here.set_non_blocking();
+    return {std::move(here), std::move(closed)};
+}
+
+void send_a_datagram(Pair& pair) { EXPECT_TRUE(ok(plain::send(pair.here.fd(), "x", 1))); }
+
+const std::vector<Interest> either_and_both{Interest::readable, Interest::writable, read_write};
+
+} // namespace
+
+TEST_F(ContractFailures, AResetMakesAConnectionReadyInEachDirectionThatWasAskedFor) {
+    expect_that_each_direction_is_reported({{"ResetConnection", connected, reset, either_and_both}});
+}
+
+TEST_F(ContractFailures, ARefusedDatagramMakesASocketReadyInEachDirectionThatWasAskedFor) {
+    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "nothing is told of refused datagrams";
+    const auto interests =
+        refusal_fails_sending ? either_and_both : std::vector<Interest>{Interest::readable, read_write};
+    expect_that_each_direction_is_reported(
+        {{"RefusedDatagram", connected_to_a_closed_port, send_a_datagram, interests}});
+}
+
+TEST_F(ContractFailures, AResetMakesASourceReadableThatWaitsForUrgentDataAlone) {
+    if (!backend_differences.has_priority) GTEST_SKIP() << "no such interest";
+    expect_that_each_direction_is_reported({{"ResetConnection", connected, reset, {Interest::priority}}});
+}
+
+TEST_F(ContractFailures, AnEndMakesAReaderReady) {
+    expect_that_each_direction_is_reported(
+        {{"EndOfStream", connected, [](Pair& pair) { pair.there.close(); }, {Interest::readable}}});
+}

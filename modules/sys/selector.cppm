@@ -162,9 +162,9 @@ export class NumberedSources {
 /// the last waker and the last source state.
 ///
 /// **select(events, timeout)** clears `events`, waits for at least one event, for the timeout to pass (never
-/// early, rounded up to what the OS can count, clamped, negative as zero) or for a signal, which is an error.
-/// The capacity of `events` is respected, and what does not fit comes next time, so that every source gets
-/// its turn. One thread at a time. No allocation.
+/// early, rounded up to what the OS can count, clamped, negative as zero) or for a signal, which is an error. A
+/// capacity of 0 is `Errc::no_capacity`; events that do not fit are reported by the next call, so that no source is
+/// starved. One thread at a time. No allocation.
 ///
 /// **add, modify, remove** may run in any thread, also during `select`, and take effect in it. `add` returns
 /// the state that the source keeps, never 0; the other two receive it. `selector_of` is the selector that a state came

@@ -214,6 +214,7 @@ void Port::dispatch(const Record& record) noexcept {
 
 Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
+    if (events.capacity() == 0) return std::unexpected(make_error_code(Errc::no_capacity));
     const auto deadline = deadline_after(timeout);
     auto* const records = reinterpret_cast<Record*>(BackendAccess::records(events));
 

@@ -101,6 +101,7 @@ Selector::Selector(Parts&& parts) noexcept
 
 Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
+    if (events.capacity() == 0) return std::unexpected(make_error_code(Errc::no_capacity));
     auto* const records = reinterpret_cast<Record*>(BackendAccess::records(events));
     const auto capacity = static_cast<Count>(std::min<std::size_t>(events.capacity(), INT_MAX));
     auto left = timeout;

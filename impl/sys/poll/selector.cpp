@@ -133,6 +133,7 @@ Result<std::unique_ptr<Table>> Table::create() noexcept {
 
 Result<> Table::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
+    if (events.capacity() == 0) return std::unexpected(make_error_code(Errc::no_capacity));
     constexpr std::chrono::nanoseconds none{0};
     if (timeout && *timeout < none) timeout = none;
     auto left = timeout;

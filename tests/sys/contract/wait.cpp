@@ -28,6 +28,15 @@ TEST_F(Contract, SelectForgetsEarlierEvents) {
     EXPECT_EQ(select(0ns), std::multiset<Token>{});
 }
 
+TEST_F(Contract, SelectRefusesACapacityOfZero) {
+    Waker waker(selector, id1, must(Waker::open(selector, id1)));
+    ASSERT_TRUE(ok(waker.wake()));
+    mio::Events none(0, Backend::record_size);
+    EXPECT_TRUE(fails_with(selector.select(none, 0ns), mio::Errc::no_capacity));
+    EXPECT_TRUE(fails_with(selector.select(none, std::nullopt), mio::Errc::no_capacity));
+    EXPECT_EQ(select(), std::multiset{id1});
+}
+
 TEST_F(Contract, SelectRespectsTheCapacityAndGivesEverySourceItsTurn) {
     const std::vector<Connection> connections(3);
     for (std::size_t i = 0; i < 3; ++i) {

@@ -33,15 +33,17 @@ struct Differences {
     bool reports_lasting_errors;
     /// `shutdown(write)` of this side is reported as write_closed.
     bool reports_local_shutdown_of_writing;
+    /// The sending end of a pipe whose receiving end is gone cannot be registered (`broken_pipe`).
+    bool refuses_a_broken_pipe;
 };
 
 // clang-format off
 inline constexpr Differences all_differences[] = {
-    // backend desc.  behind one    files  second prio.  aio    waker  memory errors shutdown
-    {"epoll",  true,  true,  true,  true,  true,  true,  false, true,  false, true,  false},
-    {"poll",   false, false, true,  true,  true,  true,  false, false, true,  true,  false},
-    {"kqueue", true,  true,  false, false, false, false, true,  false, true,  false, true},
-    {"iocp",   false, false, true,  true,  false, false, false, false, true,  false, false},
+    // backend desc.  behind one    files  second prio.  aio    waker  memory errors shutdown broken
+    {"epoll",  true,  true,  true,  true,  true,  true,  false, true,  false, true,  false, false},
+    {"poll",   false, false, true,  true,  true,  true,  false, false, true,  true,  false, false},
+    {"kqueue", true,  true,  false, false, false, false, true,  false, true,  false, true,  true},
+    {"iocp",   false, false, true,  true,  false, false, false, false, true,  false, false, false},
 };
 // clang-format on
 

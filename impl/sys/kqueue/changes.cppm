@@ -50,8 +50,9 @@ export class Changes {
     void drop(std::uintmax_t ident, Filter filter) noexcept { add(ident, filter, EV_DELETE, {}); }
 
     /// Makes all changes, also those after one that fails. The error is that of the first one that failed and
-    /// matters. ENOENT and EBADF do not for a filter to drop, which is gone already, nor does EPIPE, which some systems
-    /// report for a pipe that they watch all the same.
+    /// matters. ENOENT and EBADF do not for a filter to drop, which is gone already, nor does EPIPE for EVFILT_READ, which
+    /// some systems report for a pipe that they watch all the same. EPIPE for EVFILT_WRITE does: the kernel refuses to watch
+    /// the sending end of a pipe whose receiving end is gone, and would never report it.
     [[nodiscard]] Result<> submit(RawHandle kqueue) const noexcept {
         if (count_ == 0) return {};
         std::array<struct ::kevent, most> receipts{};
@@ -65,7 +66,8 @@ export class Changes {
             const auto code = static_cast<int>(receipt.data);
             const bool drops = (list_[static_cast<std::size_t>(i)].flags & EV_DELETE) != 0;
             if ((receipt.flags & EV_ERROR) == 0 || code == 0) continue;
-            if (drops ? code == ENOENT || code == EBADF : code == EPIPE) continue;
+            const bool reads = list_[static_cast<std::size_t>(i)].filter == EVFILT_READ;
+            if (drops ? code == ENOENT || code == EBADF : code == EPIPE && reads) continue;
             return std::unexpected(std::error_code(code, std::system_category()));
         }
         return {};

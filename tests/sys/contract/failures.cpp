@@ -1,4 +1,6 @@
 // Sockets whose connection or whose datagram failed.
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "failures.hpp"
@@ -49,6 +51,17 @@ TEST_F(ContractFailures, ARefusedDatagramMakesASocketReadyInEachDirectionThatWas
 TEST_F(ContractFailures, AResetMakesASourceReadableThatWaitsForUrgentDataAlone) {
     if (!backend_differences.has_priority) GTEST_SKIP() << "no such interest";
     expect_that_each_direction_is_reported({{"ResetConnection", connected, reset, {Interest::priority}}});
+}
+
+// A one-shot is spent by the event that finds room.
+TEST_F(ContractFailures, AResetSpendsAOneshotWithBothDirectionsInOneEvent) {
+    auto pair = connected();
+    reset(pair);
+    add(pair.here.fd(), id1, read_write, Trigger::oneshot);
+    mio::Events one(1, Backend::record_size);
+    ASSERT_EQ(select_into(one), std::multiset{id1});
+    EXPECT_TRUE(one[0].is_readable() && one[0].is_writable()) << Backend::describe(one[0]);
+    EXPECT_EQ(select_into(one, 20ms), std::multiset<Token>{});
 }
 
 TEST_F(ContractFailures, AnEndMakesAReaderReady) {

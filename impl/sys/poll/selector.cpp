@@ -1,6 +1,9 @@
 module;
 
 #include <poll.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -111,6 +114,34 @@ bool has_own_inode(const struct ::stat& file) noexcept {
 bool is_urgent(RawHandle handle) noexcept {
     Record record{.fd = handle, .events = POLLPRI, .revents = 0};
     return ::poll(&record, 1, 0) == 1 && (record.revents & POLLPRI) != 0;
+}
+
+// Fails with EPERM, as epoll does, for a file that cannot be polled: poll(2) reports it as always ready.
+Result<> check_pollable(RawHandle handle, const struct ::stat& file) noexcept {
+    if (S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode)) return {};
+#ifdef __linux__
+    // Whether a device or a file of /proc or /sys can be polled depends on its driver. poll(2) does not distinguish a file
+    // that cannot from one that is ready at the moment; an epoll instance does.
+    // @see epoll_ctl(2)
+    const auto probe = os::check_handle(::epoll_create1(EPOLL_CLOEXEC));
+    if (probe) {
+        ::epoll_event event{};
+        const int added = ::epoll_ctl(probe->get(), EPOLL_CTL_ADD, handle, &event);
+        // EBADF: a descriptor that was opened with O_PATH. Other errors are about epoll, not about the file.
+        if (added == -1 && (errno == EPERM || errno == EBADF)) return fail(errno);
+        return {};
+    }
+    // A kernel or a sandbox without epoll.
+    const bool has_no_epoll =
+        probe.error() == std::errc::function_not_supported || probe.error() == std::errc::operation_not_permitted;
+    if (!has_no_epoll) return std::unexpected(probe.error());
+#endif
+    if (S_ISREG(file.st_mode) || S_ISDIR(file.st_mode) || S_ISBLK(file.st_mode)) return fail(EPERM);
+    // Apple's systems refuse devices, terminals included on some of them.
+    // @see poll(2)
+    Record record{.fd = handle, .events = 0, .revents = 0};
+    if (::poll(&record, 1, 0) == 1 && (record.revents & POLLNVAL) != 0) return fail(EPERM);
+    return {};
 }
 
 // None if there is none, or if it is too far away to be counted: then it is as good as none.
@@ -261,7 +292,7 @@ Result<Source*> Table::add(Selector& selector, RawHandle handle, Token token, In
     if (!is_watchable(interest)) return unsupported();
     struct ::stat file{};
     if (::fstat(handle, &file) == -1) return std::unexpected(os::last_error());
-    if (S_ISREG(file.st_mode) || S_ISDIR(file.st_mode)) return fail(EPERM); // as epoll: they are always ready
+    if (auto pollable = check_pollable(handle, file); !pollable) return std::unexpected(pollable.error());
 
     const std::scoped_lock lock(mutex_);
     if (!make_room_for(handle)) return fail(ENOMEM);

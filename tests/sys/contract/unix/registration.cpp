@@ -1,4 +1,4 @@
-// What may be registered, and numbers that come back.
+// Numbers of handles that are used again.
 #include <unistd.h>
 
 #include <cstdio>
@@ -23,14 +23,6 @@ plain::Socket give_number(plain::Socket& old, plain::Socket next) {
 }
 
 } // namespace
-
-TEST_F(Contract, WhatIsAlwaysReadyIsRefusedUnlessItIsDocumentedOtherwise) {
-    if (!backend_differences.refuses_files) GTEST_SKIP() << "it takes files";
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), &std::fclose);
-    ASSERT_NE(file, nullptr);
-    EXPECT_TRUE(fails_with(selector.add(::fileno(file.get()), id1, Interest::readable, Trigger::edge),
-                           std::errc::operation_not_permitted));
-}
 
 TEST_F(Contract, AHandleThatWasClosedIsForgottenAndItsNumberStartsAnew) {
     const Connection c;

@@ -77,8 +77,9 @@ export class Registry {
     /// Errors, each of which leaves the source as it was:
     /// - `Errc::already_registered`: it is registered, with this `Poll` or another that still lives;
     /// - `Errc::unsupported`: this backend cannot watch for that interest;
-    /// - the OS's own: the handle is not open, is of a kind that cannot be watched (a regular file), or is
-    ///   watched already through another source; too many watches; out of memory.
+    /// - the OS's own: the handle is not open, is of a kind that cannot be watched (a regular file: see "Kinds
+    ///   of files" in `docs/backends.md`), or is watched already through another source; too many watches; out of
+    ///   memory.
     /// @see epoll_ctl(2), kevent(2)
     template <Source S>
     [[nodiscard]] Result<> add(S& source, Token token, Interest interest,
@@ -145,12 +146,11 @@ export class Poll {
     /// Its sources count as not registered from now on.
     inline ~Poll() { retire(); }
 
-    /// Waits until at least one event can be reported, at the longest for `timeout`, or for ever without one.
+    /// Waits until at least one event can be reported, at most for `timeout`, or for ever without one.
     ///
-    /// With zero it only looks. The wait is never shorter than `timeout`, is precise to the nanosecond where
-    /// the kernel can (to the millisecond, rounded up, elsewhere), may overrun by scheduling delay, and is as
-    /// long as the kernel can at the most. When it ends with no event, `events` is empty. It does not
-    /// allocate.
+    /// With zero it only looks. The wait does not end without an event before `timeout` has passed, however long that is;
+    /// it is precise to the nanosecond where the kernel can (to the millisecond, rounded up, elsewhere) and may overrun by
+    /// scheduling delay. When it ends with no event, `events` is empty. It does not allocate.
     ///
     /// Errors, after each of which `events` is empty:
     /// - `Errc::no_capacity`: `events` has no room;

@@ -162,7 +162,7 @@ export class NumberedSources {
 /// the last waker and the last source state.
 ///
 /// **select(events, timeout)** clears `events`, waits for at least one event, for the timeout to pass (never
-/// early, rounded up to what the OS can count, clamped, negative as zero) or for a signal, which is an error. A
+/// early, however long it is; rounded up to what the OS can count; negative as zero) or for a signal, which is an error. A
 /// capacity of 0 is `Errc::no_capacity`; events that do not fit are reported by the next call, so that no source is
 /// starved. One thread at a time. No allocation.
 ///

@@ -34,10 +34,9 @@ import mio.sys.wakers;
 namespace mio::sys::epoll {
 namespace {
 
-// Whole milliseconds, rounded up, for a kernel that cannot count finer.
+// Whole milliseconds, rounded up, for a kernel that cannot count finer. The timeout is at most INT_MAX milliseconds.
 int to_milliseconds(std::chrono::nanoseconds timeout) noexcept {
-    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-    return static_cast<int>(std::min<std::int64_t>(milliseconds, INT_MAX));
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(timeout).count());
 }
 
 std::atomic<bool> has_pwait2 = true;
@@ -62,6 +61,11 @@ Count wait_for(RawHandle epoll, Record* records, std::size_t capacity,
         if (count != -1) return count;
         if (errno != ENOSYS && errno != EPERM) return -errno;
         has_pwait2.store(false, std::memory_order_relaxed);
+    }
+    // In turns of the most that epoll_wait can count: 24 days.
+    constexpr std::chrono::milliseconds most{INT_MAX};
+    for (; timeout > most; timeout -= most) {
+        if (const auto count = wait_epoll(epoll, records, capacity, INT_MAX); count != 0) return count;
     }
     return wait_epoll(epoll, records, capacity, to_milliseconds(timeout));
 }

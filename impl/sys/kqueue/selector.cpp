@@ -53,17 +53,20 @@ unsigned flags_of(Trigger trigger) noexcept {
     return 0;
 }
 
-// Some kernels refuse more seconds than this, and none of them fits into a 32-bit time_t.
+// Some kernels refuse more seconds than this, which also fits into a 32-bit time_t.
 constexpr std::chrono::seconds longest_wait{100'000'000};
 
 int wait(RawHandle kqueue, Record* records, Count capacity,
          std::optional<std::chrono::nanoseconds> timeout) noexcept {
     if (!timeout) return ::kevent(kqueue, nullptr, 0, records, capacity, nullptr);
-    const auto limited = std::clamp<std::chrono::nanoseconds>(*timeout, {}, longest_wait);
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(limited);
-    const ::timespec limit{.tv_sec = static_cast<std::time_t>(seconds.count()),
-                           .tv_nsec = static_cast<long>((limited - seconds).count())};
-    return ::kevent(kqueue, nullptr, 0, records, capacity, &limit);
+    for (auto left = *timeout;; left -= longest_wait) {
+        const auto turn = std::clamp<std::chrono::nanoseconds>(left, {}, longest_wait);
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(turn);
+        const ::timespec limit{.tv_sec = static_cast<std::time_t>(seconds.count()),
+                               .tv_nsec = static_cast<long>((turn - seconds).count())};
+        const int count = ::kevent(kqueue, nullptr, 0, records, capacity, &limit);
+        if (count != 0 || left <= longest_wait) return count;
+    }
 }
 
 Event event_of(const Record& record, Token token) noexcept {
@@ -151,8 +154,11 @@ void Selector::report_oneshot(const Record& record, Events& events) noexcept {
     }
     entry->batch = batch_;
     entry->event = events.size();
-    BackendAccess::push(events, event);
-    if (!entry->has_two_filters) return;
+    if (!entry->has_two_filters) return BackendAccess::push(events, event);
+    // The event spends both filters, so that it reports an error for both directions.
+    const auto both = event.is_error() ? Readiness::readable | Readiness::writable : Readiness::none;
+    BackendAccess::push(events, Event(entry->token, event.readiness() | both, event.raw_flags(),
+                                      event.raw_detail(), event.raw_filter()));
     Changes changes;
     changes.drop(record.ident, record.filter == EVFILT_READ ? EVFILT_WRITE : EVFILT_READ);
     // It can only fail if the handle was closed meanwhile, and the filter with it.

@@ -13,8 +13,8 @@ export module mio.sys.poll.wait;
 
 namespace mio::sys::poll {
 
-/// Waits until one of `count` records is ready, at the longest for `timeout` (not negative; for ever without
-/// one): as precisely as the system can, and never shorter. Answers as poll(2) does.
+/// Waits until one of `count` records is ready, at most for `timeout` (not negative; without one, for ever), however
+/// long it is: as precisely as the system can, and never shorter. Returns what poll(2) returns.
 export int wait(::pollfd* records, std::size_t count,
                 std::optional<std::chrono::nanoseconds> timeout) noexcept;
 

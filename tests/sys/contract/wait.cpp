@@ -120,6 +120,56 @@ TEST_F(Contract, ATimeoutIsNotStretchedByWhatIsRegisteredMeanwhile) {
     EXPECT_LT(took, generous_margin);
 }
 
+TEST_F(Contract, ATimeoutIsNotCutShortByReadySourcesThatComeAndGo) {
+    const Connection c;
+    std::atomic<bool> is_over = false;
+    std::thread busy([&] {
+        for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
+            for (int i = 0; i < 500; ++i) {
+                const auto state = add(c, id1, read_write, trigger);
+                EXPECT_TRUE(ok(selector.modify(c.here.fd(), state, id2, Interest::writable, trigger)));
+                EXPECT_TRUE(ok(remove(c, state)));
+            }
+        }
+        is_over = true;
+    });
+    while (!is_over) {
+        const auto took = time_of([&] { select(20ms); });
+        if (events.empty()) {
+            EXPECT_GE(took, 20ms) << "it came back early and empty";
+        }
+    }
+    busy.join();
+}
+
+TEST_F(Contract, ATimeoutIsNotCutShortByWakersThatComeAndGo) {
+    std::atomic<bool> is_over = false;
+    std::thread busy([&] {
+        for (int i = 0; i < 500; ++i) {
+            Waker waker(selector, id1, must(Waker::open(selector, id1)));
+            EXPECT_TRUE(ok(waker.wake()));
+        }
+        is_over = true;
+    });
+    while (!is_over) {
+        const auto took = time_of([&] { select(20ms); });
+        if (events.empty()) {
+            EXPECT_GE(took, 20ms) << "it came back early and empty";
+        }
+    }
+    busy.join();
+}
+
+TEST_F(Contract, ATimeoutIsNotCutShortByASourceThatWasClosed) {
+    for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
+        Connection c;
+        const auto state = add(c, id1, read_write, trigger);
+        c.here.close();
+        EXPECT_GE(time_of([&] { EXPECT_EQ(select(20ms), std::multiset<Token>{}); }), 20ms);
+        forget(state);
+    }
+}
+
 // In what follows nothing is to be reported, and so the wait is to sleep.
 class ContractSleep : public Contract {
   protected:

@@ -15,13 +15,18 @@ namespace mio::sys::poll {
 
 /// @see ppoll(2)
 int wait(::pollfd* records, std::size_t count, std::optional<std::chrono::nanoseconds> timeout) noexcept {
-    if (!timeout) return ::ppoll(records, static_cast<::nfds_t>(count), nullptr, nullptr);
-    // Not longer than a 32-bit time_t can count.
-    const auto limited = std::min<std::chrono::nanoseconds>(*timeout, std::chrono::seconds(INT32_MAX));
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(limited);
-    const ::timespec limit{.tv_sec = static_cast<std::time_t>(seconds.count()),
-                           .tv_nsec = static_cast<long>((limited - seconds).count())};
-    return ::ppoll(records, static_cast<::nfds_t>(count), &limit, nullptr);
+    const auto size = static_cast<::nfds_t>(count);
+    if (!timeout) return ::ppoll(records, size, nullptr, nullptr);
+    // In turns of the most that a 32-bit time_t can count: 68 years.
+    constexpr std::chrono::seconds most{INT32_MAX};
+    for (auto left = *timeout;; left -= most) {
+        const auto turn = std::min<std::chrono::nanoseconds>(left, most);
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(turn);
+        const ::timespec limit{.tv_sec = static_cast<std::time_t>(seconds.count()),
+                               .tv_nsec = static_cast<long>((turn - seconds).count())};
+        const int answer = ::ppoll(records, size, &limit, nullptr);
+        if (answer != 0 || left <= most) return answer;
+    }
 }
 
 } // namespace mio::sys::poll

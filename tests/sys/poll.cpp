@@ -1,4 +1,5 @@
 // The poll(2) backend: what it makes of the flags that come back, and what a wake costs.
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
 
@@ -82,6 +83,26 @@ TEST(PollSelector, IsWokenWithoutASystemCallWhileNobodyWaits) {
             EXPECT_EQ(events.size(), 1u);
         }
     }));
+}
+
+TEST(PollSelector, GoesByTheKindOfAFileWhereThereIsNoEpoll) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+    for (const int error : {ENOSYS, EPERM}) {
+        EXPECT_TRUE(holds_in_child([error] {
+            ASSERT_TRUE(forbid_system_call(SYS_epoll_create1, error));
+            Selector selector(must(Selector::open()));
+            const auto add = [&selector](const char* path) {
+                const plain::Socket file(::open(path, O_RDONLY | O_CLOEXEC));
+                const auto added = selector.add(file.fd(), Token{1}, Interest::readable, mio::Trigger::edge);
+                if (!added) return added.error();
+                Selector::forget(*added);
+                return std::error_code();
+            };
+            EXPECT_EQ(add("/proc/self/mounts"), std::errc::operation_not_permitted);
+            EXPECT_EQ(add("/"), std::errc::operation_not_permitted);
+            EXPECT_EQ(add("/dev/null"), std::error_code()); // poll(2) cannot say that it is always ready
+        }));
+    }
 }
 
 TEST(PollSelector, TellsWhenItCannotBeInterrupted) {

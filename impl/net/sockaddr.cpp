@@ -19,6 +19,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.net.address;
 import mio.net.local;
+import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
 
@@ -180,6 +181,15 @@ Result<std::uint32_t> get_hops(RawHandle handle) noexcept {
     if (!hops) return std::unexpected(hops.error());
     // BSD and Apple answer -1 as long as nobody has set it.
     return *hops < 0 ? usual : static_cast<std::uint32_t>(*hops);
+}
+
+std::size_t size_of(std::span<const IoSlice> buffers) noexcept {
+    std::size_t total = 0;
+    for (const auto& buffer : buffers) {
+        const auto size = buffer.bytes().size();
+        total = size > SIZE_MAX - total ? SIZE_MAX : total + size;
+    }
+    return total;
 }
 
 } // namespace mio::net

@@ -8,6 +8,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <span>
 #include <system_error>
 #include <type_traits>
 
@@ -17,6 +18,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.net.address;
 import mio.net.local;
+import mio.net.socket;
 import mio.os;
 
 namespace mio::net {
@@ -84,5 +86,8 @@ export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) no
 /// `std::errc::invalid_argument` unless from 1 to 255; the OS's own.
 export Result<> set_hops(RawHandle, std::uint32_t hops) noexcept;
 export Result<std::uint32_t> get_hops(RawHandle) noexcept;
+
+/// How many bytes there are to write. Saturates.
+export std::size_t size_of(std::span<const IoSlice>) noexcept;
 
 } // namespace mio::net

@@ -32,4 +32,6 @@ std::error_code Socket::failed(Interest direction, sys::Count code) const noexce
     return try_io(direction, operation).error();
 }
 
+void Socket::ran_out_of_room() const noexcept { exhausted(Interest::writable); }
+
 } // namespace mio::net

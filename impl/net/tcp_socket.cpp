@@ -14,6 +14,7 @@ module;
 module mio.net.tcp;
 
 import mio.core.error;
+import mio.core.types;
 import mio.core.owned_handle;
 import mio.net.address;
 import mio.net.sockaddr;
@@ -97,12 +98,18 @@ Result<SocketAddress> TcpSocket::local_address() const noexcept { return local_a
 Result<TcpListener> TcpSocket::listen(int backlog) && {
     if (auto listening = os::check(::listen(raw(), backlog)); !listening)
         return std::unexpected(listening.error());
+    // What was reported of the socket before says nothing of the listener.
+    exhausted(Interest::readable | Interest::writable);
     return TcpListener(std::move(*this));
 }
 
 Result<TcpStream> TcpSocket::connect(const SocketAddress& peer) && {
     const OsAddress native = to_os(peer);
-    if (auto started = start_connect(raw(), native); !started) return std::unexpected(started.error());
+    constexpr auto both = Interest::readable | Interest::writable;
+    if (auto started = try_io(both, [&] { return start_connect(raw(), native); }); !started)
+        return std::unexpected(started.error());
+    // What was reported of the socket before says nothing of the connection.
+    exhausted(both);
     return TcpStream(std::move(*this));
 }
 

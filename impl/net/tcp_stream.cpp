@@ -34,7 +34,10 @@ Result<bool> TcpStream::finish_connect() const noexcept {
     const auto peer = peer_address();
     if (peer) return true;
     // Not connected: not yet, or not any more because somebody took the error already.
-    if (peer.error() == std::errc::not_connected && !connect_has_ended(raw())) return false;
+    if (peer.error() == std::errc::not_connected && !connect_has_ended(raw())) {
+        exhausted(Interest::writable);
+        return false;
+    }
     if (peer_address()) return true; // it succeeded between the two questions
     return std::unexpected(peer.error());
 }
@@ -48,7 +51,9 @@ Result<std::size_t> TcpStream::peek(std::span<std::byte> buffer) const noexcept 
 }
 
 Result<std::size_t> TcpStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {
-    return try_io(Interest::writable, [&] { return send_vectored(raw(), buffers); });
+    const auto written = try_io(Interest::writable, [&] { return send_vectored(raw(), buffers); });
+    if (written && *written < size_of(buffers)) exhausted(Interest::writable);
+    return written;
 }
 
 Result<> TcpStream::shutdown(Shutdown how) const noexcept { return shut_down(raw(), how); }

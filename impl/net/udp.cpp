@@ -83,7 +83,7 @@ Result<> UdpSocket::bind_to(const SocketAddress& address) const noexcept {
 }
 
 Result<> UdpSocket::connect(const SocketAddress& peer) const noexcept {
-    return connect_datagrams(raw(), to_os(peer));
+    return try_io(Interest::writable, [&] { return connect_datagrams(raw(), to_os(peer)); });
 }
 
 Result<std::size_t> UdpSocket::send_to(std::span<const std::byte> bytes,

@@ -63,7 +63,8 @@ Result<std::pair<UnixDatagram, UnixDatagram>> UnixDatagram::pair() {
 
 Result<> UnixDatagram::connect(const UnixAddress& peer) const noexcept {
     const OsAddress native = to_os(peer);
-    return os::check(::connect(raw(), native.get(), native.length));
+    return try_io(Interest::writable,
+                  [&] { return os::check(::connect(raw(), native.get(), native.length)); });
 }
 
 Result<> UnixDatagram::connect(std::string_view path) const noexcept {

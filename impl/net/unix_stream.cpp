@@ -54,7 +54,9 @@ Result<std::size_t> UnixStream::peek(std::span<std::byte> buffer) const noexcept
 }
 
 Result<std::size_t> UnixStream::write_vectored(std::span<const IoSlice> buffers) const noexcept {
-    return try_io(Interest::writable, [&] { return send_vectored(raw(), buffers); });
+    const auto written = try_io(Interest::writable, [&] { return send_vectored(raw(), buffers); });
+    if (written && *written < size_of(buffers)) exhausted(Interest::writable);
+    return written;
 }
 
 Result<> UnixStream::shutdown(Shutdown how) const noexcept { return shut_down(raw(), how); }
@@ -64,7 +66,9 @@ Result<std::size_t> UnixStream::send_with_fds(std::span<const std::byte> bytes,
     // In a stream descriptors travel with a byte; without one they would be dropped in silence.
     if (bytes.empty() && !fds.empty())
         return std::unexpected(std::make_error_code(std::errc::invalid_argument));
-    return try_io(Interest::writable, [&] { return send_fds(raw(), bytes, fds); });
+    const auto sent = try_io(Interest::writable, [&] { return send_fds(raw(), bytes, fds); });
+    if (sent && *sent < bytes.size()) exhausted(Interest::writable);
+    return sent;
 }
 
 Result<ReceivedWithFds> UnixStream::receive_with_fds(std::span<std::byte> buffer,

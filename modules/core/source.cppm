@@ -18,9 +18,16 @@ namespace mio {
 
 /// Watches a handle that it does not own: any that the OS can watch.
 ///
-/// It has to outlive its registration, and is to be removed before the handle is closed. Errors of the
-/// registry are those of every source; registering one handle through two sources is the OS's to refuse
-/// (`std::errc::file_exists`).
+/// Destroying or replacing it ends its registration. Remove or destroy it before the handle is closed. Afterwards both
+/// succeed too, without an effect on another source that was given the handle's number, but until then epoll goes on
+/// watching if a duplicate of the handle lives, and poll(2) watches whatever file the number stands for.
+///
+/// `try_io` and `exhausted` may run in several threads at once, also while the source is modified and polled; nothing else
+/// may overlap for one source.
+///
+/// Errors of the registry are those of every source; registering one handle through two sources is the OS's to refuse
+/// (`std::errc::file_exists`), and replaces the first source where the backend cannot tell: on kqueue and iocp, and on
+/// poll(2) for files that share an inode, such as eventfd.
 export class RawSource {
   public:
     inline explicit RawSource(RawHandle handle) noexcept : handle_(handle) {}
@@ -64,9 +71,9 @@ export class RawSource {
 
 /// Owns a handle and closes it: what every socket and pipe of `mio::net` is built on.
 ///
-/// Destroying it ends its registration. On Unix that holds as long as the descriptor was not duplicated (by
-/// `dup`, or by `fork` without `exec`): the kernel goes on watching until the last duplicate is closed, so
-/// remove it first. A moved-from source holds `invalid_handle`.
+/// Destroying, releasing or replacing it ends its registration, whatever duplicates of the handle exist. A child of `fork`
+/// shares the parent's epoll instance: it must not destroy sources that the parent has registered. A moved-from source
+/// holds `invalid_handle`.
 /// @see close(2), epoll(7)
 export class IoSource : private RawSource {
   public:
@@ -88,8 +95,7 @@ export class IoSource : private RawSource {
     using RawSource::raw;
     using RawSource::try_io;
 
-    /// Gives up ownership of the handle. Remove it first: what becomes of its registration depends on the
-    /// backend.
+    /// Gives up ownership of the handle, and ends its registration.
     [[nodiscard]] inline RawHandle release() noexcept {
         registration_.end();
         return std::exchange(handle_, invalid_handle);

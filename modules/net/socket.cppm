@@ -59,8 +59,11 @@ static_assert(sizeof(IoSlice) == sizeof(RawBuffer) && sizeof(IoSliceMut) == size
 
 /// The base of every socket type: a handle, closed on destruction, that can be registered.
 ///
-/// Sockets made by this library are non-blocking and are not inherited by child processes. All I/O may be
-/// done by several threads at once, as far as the OS allows; registering is for one thread at a time.
+/// Sockets made by this library are non-blocking and are not inherited by child processes.
+///
+/// **Threads.** Several threads may do I/O on one socket at once, as far as the OS allows, also while it is modified and
+/// polled. `Registry::add` and `remove`, moving, `release` and destruction must not overlap with any other use of the same
+/// socket: some backends free the registration's state then, which I/O uses.
 export class Socket : public IoSource {
   public:
     /// Takes the error that is pending on the socket, if any: the reason of a failed connection attempt, or
@@ -83,12 +86,16 @@ export class Socket : public IoSource {
         const auto moved = sys::send(raw(), bytes.data(), bytes.size());
         if (moved < 0) [[unlikely]]
             return std::unexpected(failed(Interest::writable, moved));
+        if (static_cast<std::size_t>(moved) < bytes.size()) [[unlikely]]
+            ran_out_of_room();
         return static_cast<std::size_t>(moved);
     }
 
   private:
     // Would-block, or a failure: in `try_io`, as every operation.
     [[nodiscard]] std::error_code failed(Interest direction, sys::Count code) const noexcept;
+    // A write was short: more would block.
+    void ran_out_of_room() const noexcept;
 };
 
 } // namespace mio::net

@@ -206,8 +206,8 @@ TEST(Allocation, IsNotNeededToWake) {
     }));
 }
 
-TEST(Allocation, IsNotNeededToRegisterOnBackendsWithoutState) {
-    if (differences.keeps_state_of_sources) GTEST_SKIP() << "it keeps state for each source";
+TEST(Allocation, IsNotNeededToRegisterWhereStatesAreKeptForTheNextSource) {
+    if (differences.keeps_state_of_sources) GTEST_SKIP() << "it makes a state for each source";
     Loop loop;
     Loop elsewhere;
     Stream stream;

@@ -305,6 +305,41 @@ TEST(TcpSocket, HandsItsRegistrationToTheListenerThatItBecomes) {
     ASSERT_TRUE(ok(loop.registry().remove(listener)));
 }
 
+// Before it connects, a registered socket may be reported as hung up and writable.
+TEST(TcpSocket, ReportsItsConnectionIfItIsRegisteredBefore) {
+    const auto listener = plain::listen(local_v4());
+    for (const auto interest : {Interest::writable, read_write}) {
+        Loop loop;
+        auto socket = must(TcpSocket::v4());
+        ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, interest)));
+        ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
+        const auto stream = must(std::move(socket).connect(plain::address_of(listener)));
+        loop.expect({{Token{1}, Interest::writable}});
+        EXPECT_TRUE(must(stream.finish_connect()));
+        const auto peer = plain::accept(listener);
+        plain::write_all(peer, "x");
+        if (interest == read_write) loop.expect({{Token{1}, Interest::readable}});
+    }
+}
+
+TEST(TcpSocket, ReportsARefusedConnectionIfItIsRegisteredBefore) {
+    Loop loop;
+    auto closed = plain::listen(local_v4());
+    const auto address = plain::address_of(closed);
+    closed.close();
+    auto socket = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, Interest::writable)));
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
+    const auto stream = must(std::move(socket).connect(address));
+    mio::Result<bool> finished = false;
+    for (int i = 0; i < 3 && finished && !*finished; ++i) {
+        ASSERT_TRUE(ok(loop.poll.poll(loop.events, 5s)));
+        ASSERT_FALSE(loop.events.empty());
+        finished = stream.finish_connect();
+    }
+    EXPECT_TRUE(fails_with(finished, std::errc::connection_refused));
+}
+
 TEST(TcpSocket, StaysRegisteredWhenItCouldNotConnect) {
     Loop loop;
     auto socket = must(TcpSocket::v4());

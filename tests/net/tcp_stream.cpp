@@ -10,6 +10,7 @@
 #include <cstring>
 #include <expected>
 #include <limits>
+#include <span>
 #include <system_error>
 #include <thread>
 #include <type_traits>
@@ -734,6 +735,26 @@ TEST(TcpStream, ByLevelReportsUntilEverythingIsRead) {
     loop.expect_none();
 }
 
+TEST(TcpStream, IsReportedAfterAShortWriteWhenThereIsRoomAgain) {
+    for (const bool is_vectored : {false, true}) {
+        Loop loop;
+        auto pair = tcp_pair();
+        ASSERT_TRUE(ok(loop.registry().add(pair.client, first, Interest::writable)));
+        loop.expect({{first, Interest::writable}});
+        const std::vector<std::byte> much(64 * 1024 * 1024);
+        const std::array slices{mio::net::IoSlice(much)};
+        const auto written =
+            must(is_vectored ? pair.client.write_vectored(slices) : pair.client.write(much));
+        if (written == much.size()) GTEST_SKIP() << "the system took all of it";
+        std::size_t received = 0;
+        while (received < written) {
+            received += drain(pair.server).size();
+            if (received < written) plain::await(pair.server.raw(), POLLIN);
+        }
+        loop.expect({{first, Interest::writable}});
+    }
+}
+
 // Several threads.
 
 TEST(TcpStream, IsReadAndWrittenByTwoThreadsAtOnce) {
@@ -762,6 +783,63 @@ TEST(TcpStream, IsReadAndWrittenByTwoThreadsAtOnce) {
     const std::jthread two(send, std::cref(pair.server));
     const std::jthread three(receive, std::cref(pair.client));
     receive(pair.server);
+}
+
+// What may overlap for one registered socket: I/O of several threads, `modify`, and polls. For the thread sanitizer.
+TEST(TcpStream, IsUsedByThreadsWhileItIsModifiedAndPolled) {
+    Loop loop;
+    auto pair = tcp_pair();
+    auto& stream = pair.client;
+    ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));
+    constexpr std::size_t amount = 2 * 1024 * 1024;
+    std::atomic<std::size_t> received = 0;
+    std::atomic<bool> is_over = false;
+    const auto write = [&](const TcpStream& to, std::size_t size) {
+        const std::vector<std::byte> chunk(10'000, std::byte{'w'});
+        for (std::size_t sent = 0; sent < size;) {
+            const auto written = to.write(std::span(chunk).first(std::min(chunk.size(), size - sent)));
+            if (written)
+                sent += *written;
+            else
+                plain::await(to.raw(), POLLOUT);
+        }
+    };
+    const auto read = [](const TcpStream& from, std::size_t size, std::atomic<std::size_t>& total) {
+        std::array<std::byte, 5'000> buffer;
+        while (total < size) {
+            const auto count = from.read(buffer);
+            if (count)
+                total += *count;
+            else
+                std::this_thread::yield();
+        }
+    };
+    {
+        std::jthread poller([&] {
+            while (!is_over) EXPECT_TRUE(ok(loop.poll.poll(loop.events, 1ms)));
+        });
+        std::jthread modifier([&] {
+            for (std::size_t i = 0; !is_over; ++i) {
+                EXPECT_TRUE(ok(loop.registry().modify(
+                    stream, Token{i % 7}, i % 2 == 0 ? read_write : Interest::readable,
+                    i % 3 == 0 ? mio::Trigger::level : mio::Trigger::edge)));
+                std::this_thread::yield();
+            }
+        });
+        std::atomic<std::size_t> received_by_peer = 0;
+        {
+            const std::jthread one([&] { write(stream, amount); });
+            const std::jthread two([&] { write(stream, amount); });
+            const std::jthread three([&] { read(stream, amount, received); });
+            const std::jthread four([&] { read(stream, amount, received); });
+            const std::jthread five([&] { write(pair.server, amount); });
+            read(pair.server, 2 * amount, received_by_peer);
+        }
+        is_over = true;
+        EXPECT_EQ(received_by_peer, 2 * amount);
+    }
+    EXPECT_EQ(received, amount);
+    EXPECT_TRUE(ok(loop.registry().remove(stream)));
 }
 
 } // namespace

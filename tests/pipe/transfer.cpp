@@ -320,3 +320,37 @@ TEST(Splice, ForwardsALongStreamDrivenByEvents) {
     }
     EXPECT_TRUE(received == text);
 }
+
+// --- Operations that do less than they were asked for. After them a source is reported when there is more to be done.
+
+TEST(SendFile, IsFollowedByAnEventWhenItSentAPart) {
+    const auto file = file_with(std::string(1u << 22, 'f'));
+    Loop loop;
+    auto [to, peer] = must(UnixStream::pair());
+    must(loop.registry().add(to, Token{1}, Interest::writable));
+    loop.expect({{Token{1}, Interest::writable}});
+    ASSERT_LT(must(send_file(to, file.fd(), 0, 1u << 22)), 1u << 22);
+    loop.expect_none();
+    drain(peer);
+    loop.expect({{Token{1}, Interest::writable}});
+}
+
+TEST(Splice, ThatWouldBlockWaitsForTheSideThatIsNotReady) {
+    Loop loop;
+    auto [sender, receiver] = must(make_pipe());
+    auto [to, peer] = must(UnixStream::pair());
+    must(loop.registry().add(receiver, Token{1}, Interest::readable));
+    must(loop.registry().add(to, Token{2}, Interest::writable));
+    must(sender.write(bytes_of(data)));
+    loop.expect({{Token{1}, Interest::readable}, {Token{2}, Interest::writable}});
+    fill_up(to);
+    ASSERT_TRUE(blocks(splice(receiver, to, much)));
+    // The pipe is as ready as it was, and is not reported again and again.
+    loop.expect_none();
+    drain(peer);
+    loop.expect({{Token{2}, Interest::writable}});
+    ASSERT_EQ(must(splice(receiver, to, much)), data.size());
+    // Less than was asked for: now the pipe is empty.
+    must(sender.write(bytes_of(data)));
+    loop.expect({{Token{1}, Interest::readable}});
+}

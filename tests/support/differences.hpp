@@ -27,7 +27,7 @@ struct Differences {
     bool has_aio;
     /// A waker has a descriptor of its own.
     bool has_descriptors_for_wakers;
-    /// Registering may take memory.
+    /// Registering may take memory even if as many sources were registered before.
     bool keeps_state_of_sources;
     /// A pending error that does not end the connection, as of a datagram that was refused, is reported as such.
     bool reports_lasting_errors;

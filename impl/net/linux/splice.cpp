@@ -1,8 +1,11 @@
 module;
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include <cstddef>
+#include <expected>
+#include <system_error>
 
 module mio.net.transfer;
 
@@ -14,16 +17,37 @@ import mio.os.sigpipe;
 
 namespace mio::net {
 
+namespace {
+
+// The call does not say which side it would wait for. Only that one may be watched again: a source that is ready would be
+// reported by every poll until the other side is ready, too.
+void watch_what_is_not_ready(const IoSource& from, const IoSource& to) noexcept {
+    ::pollfd sides[] = {{.fd = from.raw(), .events = POLLIN, .revents = 0},
+                        {.fd = to.raw(), .events = POLLOUT, .revents = 0}};
+    const bool is_known = ::poll(sides, 2, 0) != -1;
+    const bool waits_for_from = is_known && sides[0].revents == 0;
+    const bool waits_for_to = is_known && sides[1].revents == 0;
+    // Both are ready, perhaps since a moment ago: then both are to be reported.
+    const bool is_neither = !waits_for_from && !waits_for_to;
+    if (waits_for_from || is_neither) from.exhausted(Interest::readable);
+    if (waits_for_to || is_neither) to.exhausted(Interest::writable);
+}
+
+} // namespace
+
 Result<std::size_t> splice(const IoSource& from, const IoSource& to, std::size_t count) noexcept {
-    // Which side it would have to wait for, the call does not tell.
-    return from.try_io(Interest::readable, [&] {
-        return to.try_io(Interest::writable, [&] {
-            os::SigpipeSwallower swallower; // the call has no flag against SIGPIPE
-            const auto moved =
-                ::splice(from.raw(), nullptr, to.raw(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-            return swallower.watch(os::check_count(moved), count);
-        });
-    });
+    const auto moved = [&] {
+        os::SigpipeSwallower swallower; // the call has no flag against SIGPIPE
+        const auto bytes =
+            ::splice(from.raw(), nullptr, to.raw(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        return swallower.watch(os::check_count(bytes), count);
+    }();
+    if (moved ? *moved != 0 && *moved < count : would_block(moved.error())) {
+        watch_what_is_not_ready(from, to);
+    } else if (!moved) {
+        return from.try_io(Interest::readable, [&] { return to.try_io(Interest::writable, [&] { return moved; }); });
+    }
+    return moved;
 }
 
 } // namespace mio::net

@@ -17,6 +17,7 @@ import mio.core.handle;
 import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.quiet_write;
+import mio.net.sockaddr;
 import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
@@ -47,7 +48,10 @@ Result<std::size_t> PipeSender::write(std::span<const std::byte> bytes) const no
 }
 
 Result<std::size_t> PipeSender::write_vectored(std::span<const IoSlice> buffers) const noexcept {
-    return try_io(Interest::writable, [&] { return write_quietly(raw(), vectors_of(buffers)); });
+    const auto written =
+        try_io(Interest::writable, [&] { return write_quietly(raw(), vectors_of(buffers)); });
+    if (written && *written < size_of(buffers)) exhausted(Interest::writable);
+    return written;
 }
 
 Result<> PipeSender::set_nonblocking(bool on) const noexcept { return set_nonblocking_of(raw(), on); }

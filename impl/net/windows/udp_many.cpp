@@ -50,19 +50,16 @@ Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcep
 } // namespace
 
 Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
-    const auto count = try_io(Interest::writable, [&] {
-        return one_by_one(datagrams, [this](const auto& datagram) { return send_one(raw(), datagram); });
+    // Each datagram is an operation of its own, so that an error that ends the count is noted, too.
+    return one_by_one(datagrams, [this](const auto& datagram) {
+        return try_io(Interest::writable, [&] { return send_one(raw(), datagram); });
     });
-    if (count && *count < datagrams.size()) exhausted(Interest::writable);
-    return count;
 }
 
 Result<std::size_t> UdpSocket::receive_many(std::span<IncomingDatagram> datagrams) const noexcept {
-    const auto count = try_io(Interest::readable, [&] {
-        return one_by_one(datagrams, [this](auto& datagram) { return receive_into(raw(), datagram); });
+    return one_by_one(datagrams, [this](auto& datagram) {
+        return try_io(Interest::readable, [&] { return receive_into(raw(), datagram); });
     });
-    if (count && *count < datagrams.size()) exhausted(Interest::readable);
-    return count;
 }
 
 } // namespace mio::net

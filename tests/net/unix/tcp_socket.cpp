@@ -3,12 +3,16 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <arpa/inet.h>
+
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <climits>
 #include <cstddef>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -248,6 +252,45 @@ TEST(TcpSocket, LeavesThePortToIpv4IfItIsForIpv6Only) {
         ASSERT_TRUE(fails_with(bound, std::errc::address_in_use));
     }
     FAIL() << "no port was free for both";
+}
+
+// A listener whose queue is full lets a connection attempt wait, until the client repeats its request after a second.
+TEST(TcpSocket, ReportsAConnectionThatFinishConnectFoundUnfinished) {
+    auto listening = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(listening.bind(local_v4())));
+    const auto listener = must(std::move(listening).listen(0));
+    const auto address = must(listener.local_address());
+    std::vector<TcpStream> waiting;
+    const auto is_full = [&] {
+        if (waiting.empty()) return false;
+        ::pollfd record{.fd = waiting.back().raw(), .events = POLLOUT, .revents = 0};
+        return ::poll(&record, 1, 50) == 0;
+    };
+    while (waiting.size() < 8 && !is_full()) waiting.push_back(must(TcpStream::connect(address)));
+    if (!is_full()) GTEST_SKIP() << "the system queues more connections than were asked for";
+
+    Loop loop;
+    auto stream = TcpStream::from_raw(must(TcpSocket::v4()).release());
+    ASSERT_TRUE(ok(loop.registry().add(stream, Token{1}, Interest::writable)));
+    // Reported as hung up, more often than not, and then connected by other means.
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
+    ::sockaddr_in native{};
+    native.sin_family = AF_INET;
+    native.sin_port = htons(address.port());
+    native.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(::connect(stream.raw(), reinterpret_cast<::sockaddr*>(&native), sizeof native), -1);
+    ASSERT_EQ(errno, EINPROGRESS);
+    ASSERT_FALSE(must(stream.finish_connect()));
+    while (listener.accept()) {
+    }
+    std::jthread accepting([&](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+            if (!listener.accept()) std::this_thread::sleep_for(1ms);
+        }
+    });
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 30s)));
+    ASSERT_FALSE(loop.events.empty());
+    EXPECT_TRUE(must(stream.finish_connect()));
 }
 
 } // namespace

@@ -28,7 +28,7 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
     constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<::off_t>::max());
     if (offset > most) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
     if (count == 0) return 0; // to the call, 0 means all that the file has
-    return to.try_io(Interest::writable, [&]() -> Result<std::size_t> {
+    const auto written = to.try_io(Interest::writable, [&]() -> Result<std::size_t> {
         // The call has no flag against SIGPIPE, and a socket from elsewhere may not have the option yet. Setting it
         // fails when the connection is gone, and then there is nothing more to be done.
         [[maybe_unused]] const auto ignored = set_flag(to.raw(), SOL_SOCKET, SO_NOSIGPIPE, true);
@@ -40,6 +40,9 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
         if (answer == -1 && !is_part) return std::unexpected(os::last_error());
         return static_cast<std::size_t>(length);
     });
+    // At the file's end, too: then the source is reported once more.
+    if (written && *written != 0 && *written < count) to.exhausted(Interest::writable);
+    return written;
 }
 
 } // namespace mio::net

@@ -30,7 +30,7 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
         return std::unexpected(std::make_error_code(std::errc::invalid_argument));
     }
     if (count == 0) return 0; // to the call, 0 means all that the file has
-    return to.try_io(Interest::writable, [&]() -> Result<std::size_t> {
+    const auto written = to.try_io(Interest::writable, [&]() -> Result<std::size_t> {
         ::off_t sent = 0;
         os::SigpipeSwallower swallower;
         const int answer = ::sendfile(file, to.raw(), static_cast<::off_t>(offset), count, nullptr, &sent, 0);
@@ -39,6 +39,9 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
         if (answer == -1 && !is_part) return swallower.watch(std::unexpected(os::last_error()), count);
         return swallower.watch(static_cast<std::size_t>(sent), count);
     });
+    // At the file's end, too: then the source is reported once more.
+    if (written && *written != 0 && *written < count) to.exhausted(Interest::writable);
+    return written;
 }
 
 } // namespace mio::net

@@ -25,11 +25,14 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
     if (offset > static_cast<std::uint64_t>(std::numeric_limits<::off_t>::max())) {
         return std::unexpected(std::make_error_code(std::errc::invalid_argument));
     }
-    return to.try_io(Interest::writable, [&] {
+    const auto written = to.try_io(Interest::writable, [&] {
         auto position = static_cast<::off_t>(offset);
         os::SigpipeSwallower swallower; // the call has no flag against SIGPIPE
         return swallower.watch(os::check_count(::sendfile(to.raw(), file, &position, count)), count);
     });
+    // At the file's end, too: then the source is reported once more.
+    if (written && *written != 0 && *written < count) to.exhausted(Interest::writable);
+    return written;
 }
 
 } // namespace mio::net

@@ -104,16 +104,18 @@ Result<std::size_t> in_batches(std::span<Datagram> datagrams, Batch&& batch) noe
 } // namespace
 
 Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
-    const auto count = try_io(Interest::writable, [&] {
-        return in_batches(datagrams, [this](auto chunk) { return send_batch(raw(), chunk); });
+    // Each batch is an operation of its own, so that an error that ends the count is noted, too.
+    const auto count = in_batches(datagrams, [this](auto chunk) {
+        return try_io(Interest::writable, [&] { return send_batch(raw(), chunk); });
     });
     if (count && *count < datagrams.size()) exhausted(Interest::writable);
     return count;
 }
 
 Result<std::size_t> UdpSocket::receive_many(std::span<IncomingDatagram> datagrams) const noexcept {
-    const auto count = try_io(Interest::readable, [&] {
-        return in_batches(datagrams, [this](auto chunk) { return receive_batch(raw(), chunk); });
+    // Each batch is an operation of its own, so that an error that ends the count is noted, too.
+    const auto count = in_batches(datagrams, [this](auto chunk) {
+        return try_io(Interest::readable, [&] { return receive_batch(raw(), chunk); });
     });
     if (count && *count < datagrams.size()) exhausted(Interest::readable);
     return count;

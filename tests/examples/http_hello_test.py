@@ -34,17 +34,6 @@ def answers(data):
     return result
 
 
-def unread(port):
-    """The ports of the clients that have sent something to the server at `port` which it has not read yet."""
-    result = set()
-    with open("/proc/net/tcp") as table:
-        for line in list(table)[1:]:
-            _, local, remote, _, queues, *_ = line.split()
-            if int(local.split(":")[1], 16) == port and int(queues.split(":")[1], 16) > 0:
-                result.add(int(remote.split(":")[1], 16))
-    return result
-
-
 class Raw(unittest.TestCase):
     """Requests as they are on the wire."""
 
@@ -157,7 +146,7 @@ class Raw(unittest.TestCase):
         for client, (first, _) in zip(clients, splits):
             client.sendall(first)
         ports = {client.getsockname()[1] for client in clients}
-        eventually(lambda: not ports & unread(server.port), "the first pieces are read")
+        eventually(lambda: not ports & support.unread(server.port), "the first pieces are read")
         results = []
         for client, (_, second) in zip(clients, splits):
             client.sendall(second)

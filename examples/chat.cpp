@@ -2,6 +2,8 @@
 //
 //     chat /tmp/room & socat - UNIX-CONNECT:/tmp/room        (or nc -U /tmp/room; as many as you like)
 //
+// What could play tricks on the terminals of others reaches them as escapes, such as \x1b.
+//
 // Shows many clients that depend on each other. One that does not read stops nobody: what it has not taken is kept for
 // it, up to a limit; then it misses what is said until it has caught up, and is told how much that was. One that ends
 // its side (`echo bye | nc -NU /tmp/room`) still gets what was said before. And the name of the room: one that a crash
@@ -26,6 +28,8 @@
 #include <system_error>
 #include <utility>
 
+#include "printable.hpp"
+
 import mio;
 
 namespace net = mio::net;
@@ -39,7 +43,7 @@ constexpr mio::Token stop_token{SIZE_MAX - 1};
 
 constexpr auto both_ways = mio::Interest::readable | mio::Interest::writable;
 
-constexpr std::size_t longest_line = 1000;     // a longer one becomes several
+constexpr std::size_t longest_line = 1000;     // in bytes; a longer one becomes several
 constexpr std::size_t most_kept = 1024 * 1024; // for each client
 
 class Client {
@@ -104,17 +108,21 @@ class Client {
 
   private:
     void take_lines(std::string& lines) {
-        // With control characters one could play tricks on the terminals of others.
-        std::erase_if(heard_,
-                      [](unsigned char c) { return (c < ' ' && c != '\n' && c != '\t') || c == 0x7f; });
-
         std::string_view rest = heard_;
         while (!rest.empty()) {
-            const auto line = rest.substr(0, std::min(rest.find('\n'), longest_line));
-            if (line.size() == rest.size() && !has_ended_) break; // the end of it is still to come
-            rest.remove_prefix(line.size());
-            if (rest.starts_with('\n')) rest.remove_prefix(1);
-            lines.append(name_).append(line).append("\n");
+            const auto feed = rest.find('\n');
+            const bool is_whole = feed != std::string_view::npos;
+            if (!is_whole && !has_ended_ && rest.size() <= longest_line + 1) break; // its end is to come
+            auto line = rest.substr(0, feed);
+            if (is_whole && line.ends_with('\r')) line.remove_suffix(1); // as Telnet ends lines
+            if (line.size() > longest_line) {
+                line = line.substr(0, longest_line);
+                line.remove_suffix(size_of_unfinished(line)); // is not cut within a character
+                rest.remove_prefix(line.size());
+            } else {
+                rest.remove_prefix(is_whole ? feed + 1 : rest.size());
+            }
+            lines.append(name_).append(printable(line, "\t")).append("\n");
         }
         heard_.erase(0, heard_.size() - rest.size());
     }

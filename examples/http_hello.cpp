@@ -52,10 +52,12 @@ struct Request {
 /// A request that cannot be understood; as nobody knows where the next one would begin, there is none.
 Request refused(std::string_view status) { return {.status = status, .keep_alive = false}; }
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 /// The characters of methods and field names. Not std::isalnum: that depends on the locale.
 constexpr bool is_token(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c)
                || std::string_view("!#$%&'*+-.^_`|~").contains(c);
     });
 }
@@ -86,6 +88,14 @@ constexpr std::string_view cut(std::string_view& text, std::string_view separato
     return piece;
 }
 
+/// Whether there is a line feed that no carriage return precedes.
+constexpr bool has_bare_line_feed(std::string_view text) {
+    for (auto feed = text.find('\n'); feed != std::string_view::npos; feed = text.find('\n', feed + 1)) {
+        if (feed == 0 || text[feed - 1] != '\r') return true;
+    }
+    return false;
+}
+
 /// Reads a head: the request line and the header fields, each with its CRLF, without the empty line that ends it.
 Request parse(std::string_view head) {
     Request request;
@@ -95,7 +105,8 @@ Request parse(std::string_view head) {
     const auto target = cut(line, " ");
     const auto version = line;
     if (!is_token(method) || target.empty() || !is_text(target, false)) return refused("400 Bad Request");
-    if (!version.starts_with("HTTP/") || version.size() != 8 || version[6] != '.')
+    if (!version.starts_with("HTTP/") || version.size() != 8 || !is_digit(version[5]) || version[6] != '.'
+        || !is_digit(version[7]))
         return refused("400 Bad Request");
     if (version[5] != '1') return refused("505 HTTP Version Not Supported");
     request.is_http_1_0 = version[7] == '0';
@@ -234,16 +245,18 @@ class Conversation {
         while (input.text().starts_with("\r\n")) input.take(2);
 
         const auto text = input.text();
-        if (const auto end = text.find("\r\n\r\n"); end != std::string_view::npos) {
+        const auto end = text.find("\r\n\r\n");
+        if (has_bare_line_feed(text.substr(0, end))) {
+            // Not HTTP: do not wait for an end that may never come. Looked for first, so that the answer is the same when the
+            // end is already here: it must not depend on how the network has cut the request into pieces.
+            request_ = refused("400 Bad Request");
+        } else if (end != std::string_view::npos) {
             request_ = parse(text.substr(0, end + 2));
             input.take(end + 4);
             // The client holds the body back until it is asked for it.
             if (request_->expects_continue && request_->body_size > 0 && !request_->is_http_1_0) {
                 output.append("HTTP/1.1 100 Continue\r\n\r\n");
             }
-        } else if (const auto line = text.find('\n');
-                   line != std::string_view::npos && (line == 0 || text[line - 1] != '\r')) {
-            request_ = refused("400 Bad Request"); // not HTTP: do not wait for an end that will not come
         } else if (input.full()) {
             request_ = refused("431 Request Header Fields Too Large");
         }

@@ -3,6 +3,8 @@
 //     tcp_client 127.0.0.1:9000 'Hello!'
 //     tcp_client [::1]:9000 < file > copy
 //
+// A terminal is shown what could control it as escapes, such as \x1b; a file or a pipe gets every byte as it came.
+//
 // Shows how a non-blocking connection is made, used in both directions at once, and ended: when all is sent the
 // client shuts down its own direction, and the server's end of stream ends the program.
 //
@@ -19,6 +21,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include "printable.hpp"
 
 import mio;
 
@@ -49,16 +53,45 @@ mio::Result<> send(const net::TcpStream& stream, std::span<const std::byte>& uns
     return {};
 }
 
+/// Standard output, for what was received.
+class Output {
+  public:
+    mio::Result<> write(std::string_view bytes) {
+        if (!is_terminal_) return put(bytes);
+        // A character may be cut in two. Its first part waits for the second.
+        unfinished_ += bytes;
+        const std::string_view text = unfinished_;
+        const auto whole = text.substr(0, text.size() - size_of_unfinished(text));
+        const auto done = put(printable(whole, "\n\t"));
+        unfinished_.erase(0, whole.size());
+        return done;
+    }
+
+    mio::Result<> finish() {
+        if (const auto done = put(printable(unfinished_)); !done) return done;
+        return std::fflush(stdout) == 0 ? mio::Result<>() : failure();
+    }
+
+  private:
+    static mio::Result<> put(std::string_view bytes) {
+        const auto written = std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+        return written == bytes.size() ? mio::Result<>() : failure();
+    }
+    static mio::Result<> failure() { return std::unexpected(std::make_error_code(std::errc::io_error)); }
+
+    bool is_terminal_ = is_terminal(stdout);
+    std::string unfinished_;
+};
+
 // Reads and prints until nothing is left for now (false) or for ever (true).
-mio::Result<bool> receive(const net::TcpStream& stream) {
-    std::array<std::byte, 64 * 1024> buffer;
+mio::Result<bool> receive(const net::TcpStream& stream, Output& output) {
+    std::array<char, 64 * 1024> buffer;
     while (true) {
-        const auto read = stream.read(buffer);
+        const auto read = stream.read(std::as_writable_bytes(std::span(buffer)));
         if (read) {
             if (*read == 0) return true;
-            if (std::fwrite(buffer.data(), 1, *read, stdout) != *read) {
-                return std::unexpected(std::make_error_code(std::errc::io_error));
-            }
+            if (const auto written = output.write({buffer.data(), *read}); !written)
+                return std::unexpected(written.error());
         } else if (mio::would_block(read.error())) {
             return false;
         } else if (!mio::interrupted(read.error())) {
@@ -98,6 +131,7 @@ int main(int argc, char** argv) {
     auto added = poll->registry().add(*stream, server, mio::Interest::readable | mio::Interest::writable);
     if (!added) return fail("cannot watch the connection", added.error());
 
+    Output output;
     mio::Events events(16);
     bool connected = false;
     bool shut_down = false;
@@ -127,7 +161,7 @@ int main(int argc, char** argv) {
 
         // Receiving goes on while sending does. A client that sent everything first would never get to the end of it
         // with a server that stops reading while its answers are not taken.
-        const auto ended = receive(*stream);
+        const auto ended = receive(*stream, output);
         if (!ended) return fail(name, ended.error());
         if (*ended) break;
     }
@@ -137,6 +171,6 @@ int main(int argc, char** argv) {
                   << " bytes still to be sent\n";
         return EXIT_FAILURE;
     }
-    if (std::fflush(stdout) != 0) return fail("standard output", std::make_error_code(std::errc::io_error));
+    if (const auto finished = output.finish(); !finished) return fail("standard output", finished.error());
     return EXIT_SUCCESS;
 }

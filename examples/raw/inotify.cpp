@@ -11,7 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <expected>
+#include <string>
 #include <system_error>
+
+#include "../printable.hpp"
 
 import mio;
 
@@ -49,7 +52,9 @@ int main(int argc, char** argv) {
             for (std::size_t i = 0; i < *size;) {
                 ::inotify_event record;
                 std::memcpy(&record, buffer.data() + i, sizeof record);
-                const char* name = record.len > 0 ? buffer.data() + i + sizeof record : "";
+                // Others choose the names: one may contain what controls a terminal, or a line feed.
+                const std::string shown = printable(record.len > 0 ? buffer.data() + i + sizeof record : "");
+                const char* name = shown.c_str();
                 if (record.mask & IN_CREATE) std::printf("created %s\n", name);
                 if (record.mask & IN_CLOSE_WRITE) std::printf("written %s\n", name);
                 if (record.mask & (IN_DELETE | IN_MOVED_FROM)) std::printf("gone %s\n", name);

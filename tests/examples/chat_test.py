@@ -1,5 +1,6 @@
 import collections
 import contextlib
+import fcntl
 import os
 import selectors
 import signal
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -54,6 +56,18 @@ def expect(client, text):
     received = receive_exactly(client, len(text.encode())).decode()
     if received != text:
         raise AssertionError(f"{received!r} instead of {text!r}")
+
+
+def receive_line(client):
+    line = b""
+    while not line.endswith(b"\n"):
+        line += receive_exactly(client, 1)
+    return line
+
+
+def unread(client):
+    """How many bytes the peer of `client` has not read yet."""
+    return int.from_bytes(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def expect_end(client):
@@ -122,11 +136,36 @@ class Talk(unittest.TestCase):
                 expect(two, f"1: {'x' * 1000}\n")
             self.assertLess(room.resident_bytes() - before, 8 << 20)
 
-    def test_control_characters_are_left_out(self):
+    def test_what_could_control_a_terminal_is_escaped(self):
         with Room() as room:
             one, two = room.join_many(2)
-            one.sendall(b"\x1b[2Ja\tb\x07\x00\x7f c\r\n")
-            expect(two, "1: [2Ja\tb c\n")
+            for said, shown in support.HOSTILE.items():
+                with self.subTest(said):
+                    one.sendall(b"a\t" + said + b"\n")
+                    self.assertEqual(receive_line(two), b"1: a\t" + shown + b"\n")
+            # Also when it comes in pieces.
+            for byte in "\x9b ü\n".encode():
+                one.sendall(bytes([byte]))
+                eventually(lambda: not unread(one), "the byte is read")
+            self.assertEqual(receive_line(two), rb"1: \xc2\x9b " + "ü\n".encode())
+            # And in the last line, which has no end.
+            one.sendall(b"bye \xc2")
+            one.close()
+            self.assertEqual(receive_line(two), rb"1: bye \xc2" + b"\n")
+
+    def test_lines_may_end_as_in_telnet(self):
+        with Room() as room:
+            one, two = room.join_many(2)
+            one.sendall(b"hello\r\n" + b"x" * 1000 + b"\r")
+            expect(two, "1: hello\n")
+            one.sendall(b"\n\r\nend\n")
+            expect(two, f"1: {'x' * 1000}\n1: \n1: end\n")
+
+    def test_long_lines_are_not_cut_within_a_character(self):
+        with Room() as room:
+            one, two = room.join_many(2)
+            one.sendall(("a" + "😀" * 500 + "\n").encode())
+            expect(two, "1: a" + "😀" * 249 + "\n1: " + "😀" * 250 + "\n1: 😀\n")
 
     def test_a_hundred_talk_at_once(self):
         count, lines = 100, 30

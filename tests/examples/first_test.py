@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import unittest
 
 import support
@@ -26,6 +27,29 @@ class First(unittest.TestCase):
                 os.kill(server.pid, signal.SIGCONT)
             with server.connect() as client:
                 self.assertEqual(support.receive_all(client), b"Hello from mio\n")
+
+    def test_what_is_no_address_is_refused_in_a_sentence(self):
+        for name in "99999", "127.0.0.1", "127.0.0.1:99999", "localhost:9000", "":
+            with self.subTest(name):
+                result = self.run_first(name)
+                self.assertEqual(
+                    result.stderr, f"first: '{name}' is not an address with a port, such as 127.0.0.1:9000\n"
+                )
+                self.assertEqual((result.returncode, result.stdout), (1, ""))
+
+    def test_an_address_that_cannot_be_used_is_reported_in_a_sentence(self):
+        with support.Server() as server:
+            for name, message in (
+                (f"127.0.0.1:{server.port}", "Address already in use"),
+                ("192.0.2.1:9000", "Cannot assign requested address"),  # an address for documentation, nobody's
+            ):
+                with self.subTest(name):
+                    result = self.run_first(name)
+                    self.assertEqual(result.stderr, f"first: {name}: {message}\n")
+                    self.assertEqual((result.returncode, result.stdout), (1, ""))
+
+    def run_first(self, name):
+        return subprocess.run([support.PROGRAMS[0], name], capture_output=True, text=True, timeout=support.PATIENCE)
 
 
 support.main()

@@ -96,6 +96,66 @@ class Raw(unittest.TestCase):
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(len(answers(receive_all(client))), 1)
 
+    def test_answer_does_not_depend_on_how_a_request_is_split(self):
+        field = b"GET / HTTP/1.1\r\nHost: test\r\n%b\r\n\r\n"
+        inputs = [
+            LAST,
+            GET + LAST,
+            b"\r\n\r\n" + LAST,
+            b"GET / HTTP/1.0\r\n\r\n",
+            b"GET / HTTP/1.x\r\nHost: test\r\n\r\n",
+            b"GET / HTTP/1.\n\r\nHost: test\r\n\r\n",
+            b"GET / HTTP/1.\r\r\nHost: test\r\n\r\n",
+            b"GET / HTTP/x.1\r\nHost: test\r\n\r\n",
+            b"GET / HTTP/2.0\r\nHost: test\r\nName: a\nb\r\n\r\n",
+            b"GET / HTTP/2.0\r\n\nHost: test\r\n\r\n",
+            b"GET / HTTP/1.1\nHost: test\r\n\r\n",
+            b"GET / HTTP/1.1\nHost: test\n\n",
+            b"GET / HTTP/1.1\r\nHost: test\n\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: test\r\n\n" + LAST,
+            b"\n\r\n\r\n",
+            b"\r\n\n\r\n\r\n",
+            b"\r\r\n\r\n",
+            b"garbage\r\n\r\n",
+            b"garbage\n\r\n\r\n",
+            field % b"Transfer-Encoding: chunked\r\nName: a\nb",
+            field % b"Content-Length: 99999999999999999999\r\nName: a\nb",
+            field % b"Content-Length: 3" + b"\n\r\n" + LAST,
+            field % b"Content-Length: 3\r\nExpect: 100-continue" + b"abc" + LAST,
+            field % b"Name: a\rb",
+            LAST[:-2],
+        ]
+        with Server() as server:
+            for text in inputs:
+                splits = [(text, b""), *((text[:at], text[at:]) for at in range(1, len(text)))]
+                whole, *others = self.ask_in_two(server, splits)
+                for (first, second), answer in zip(splits[1:], others):
+                    with self.subTest(first=first, second=second):
+                        self.assertEqual(answer, whole)
+            # A request line that is none is refused, whatever follows.
+            for line in b"GET / HTTP/1.x", b"GET / HTTP/1.\n", b"GET / HTTP/x.1", b"GET / HTTP/1.:":
+                with self.subTest(line):
+                    self.assertEqual(
+                        [status for status, _, _ in self.ask(server, line + b"\r\nHost: test\r\n\r\n")], [400]
+                    )
+            self.assertEqual(server.stop(), (0, ""))
+
+    def ask_in_two(self, server, splits):
+        """Sends two pieces on a connection each, the second when the server has read the first; returns the answers, undated."""
+        clients = [server.connect() for _ in splits]
+        for client, (first, _) in zip(clients, splits):
+            client.sendall(first)
+        ports = {client.getsockname()[1] for client in clients}
+        eventually(lambda: not ports & support.unread(server.port), "the first pieces are read")
+        results = []
+        for client, (_, second) in zip(clients, splits):
+            client.sendall(second)
+            client.shutdown(socket.SHUT_WR)
+        for client in clients:
+            with client:
+                results.append(re.sub(rb"\r\nDate: [^\r]+", b"", receive_all(client)))
+        return results
+
     def test_incomplete_request_is_not_answered(self):
         with Server() as server, server.connect() as client:
             client.sendall(GET[:-2])

@@ -36,6 +36,19 @@ class RawInotify(unittest.TestCase):
             for name in names:
                 self.assertEqual(program.next_line(), f"created {name}")
 
+    def test_names_that_could_control_a_terminal_are_escaped(self):
+        names = {
+            said: shown.decode()
+            for said, shown in {**support.HOSTILE, b"two\nlines\ttab": rb"two\x0alines\x09tab"}.items()
+            if b"\0" not in said
+        }
+        with tempfile.TemporaryDirectory() as folder, support.Program(folder) as program:
+            program.next_line()
+            for name, shown in names.items():
+                with self.subTest(name):
+                    os.mkdir(os.path.join(os.fsencode(folder), name))
+                    self.assertEqual(program.next_line(), f"created {shown}")
+
     def test_refuses_what_is_no_folder(self):
         for path in __file__, __file__ + ".none":
             run = subprocess.run([*support.PROGRAMS, path], capture_output=True, text=True, timeout=support.PATIENCE)

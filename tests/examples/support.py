@@ -19,6 +19,26 @@ PATIENCE = 30
 
 PROGRAMS = []
 
+# What plays tricks on terminals and their readers, and what becomes of it.
+HOSTILE = {
+    b"\x1b[2J": rb"\x1b[2J",  # C0
+    b"\x00\x07\x08": rb"\x00\x07\x08",
+    b"over\rwritten": rb"over\x0dwritten",
+    b"\x7f": rb"\x7f",  # DEL
+    b"\x9b2J\x9d": rb"\x9b2J\x9d",  # C1, for a terminal that is not set to UTF-8
+    b"\xc2\x9b2J\xc2\x9d": rb"\xc2\x9b2J\xc2\x9d",  # C1
+    "\x80\x9f".encode(): rb"\xc2\x80\xc2\x9f",
+    "\u061c\u200e\u200f".encode(): rb"\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f",  # marks of direction
+    "\u2028\u2029".encode(): rb"\xe2\x80\xa8\xe2\x80\xa9",  # separators
+    "\u202a\u202b\u202c\u202d\u202e".encode(): rb"\xe2\x80\xaa\xe2\x80\xab\xe2\x80\xac\xe2\x80\xad\xe2\x80\xae",  # embeddings, overrides
+    "\u2066\u2067\u2068\u2069".encode(): rb"\xe2\x81\xa6\xe2\x81\xa7\xe2\x81\xa8\xe2\x81\xa9",  # isolates
+    b"\xff\xfe\x80": rb"\xff\xfe\x80",  # not UTF-8
+    b"\xc0\x9b \xe0\x82\x9b": rb"\xc0\x9b \xe0\x82\x9b",  # overlong
+    b"\xed\xa0\x80 \xf4\x90\x80\x80": rb"\xed\xa0\x80 \xf4\x90\x80\x80",  # a surrogate; beyond Unicode
+    b"\xe2\x80 \xf0\x9f\x98": rb"\xe2\x80 \xf0\x9f\x98",  # cut off
+    "grüß dich, 世界 😀 \u00a0\u200d \\x1b".encode(): "grüß dich, 世界 😀 \u00a0\u200d \\x1b".encode(),  # text
+}
+
 
 def main():
     """Takes the programs' paths off the command line and runs the test cases. Answers 77 if some were skipped."""
@@ -154,6 +174,17 @@ def eventually(condition, what):
         if time.monotonic() > end:
             raise AssertionError(f"not within {PATIENCE} s: {what}")
         time.sleep(0.01)
+
+
+def unread(port):
+    """The ports of the peers of this machine's sockets at `port` that have sent something which is not read yet."""
+    result = set()
+    with open("/proc/net/tcp") as table:
+        for line in list(table)[1:]:
+            _, local, remote, _, queues, *_ = line.split()
+            if int(local.split(":")[1], 16) == port and int(queues.split(":")[1], 16) > 0:
+                result.add(int(remote.split(":")[1], 16))
+    return result
 
 
 def receive_exactly(connection, size):

@@ -1,6 +1,7 @@
 import os
 import socket
 import subprocess
+import termios
 import threading
 import unittest
 
@@ -47,6 +48,49 @@ class TcpClient(unittest.TestCase):
         with OneConnection(lambda c: c.sendall(support.receive_all(c).upper())) as server:
             result = run(server.name, "some text")
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"SOME TEXT", b""))
+
+    def on_a_terminal(self, *pieces):
+        """What a terminal is shown of an answer in pieces, each of which the client has read before the next is sent."""
+
+        def serve(connection):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for piece in pieces:
+                connection.sendall(piece)
+                support.eventually(lambda: not support.unread(connection.getpeername()[1]), "the piece is read")
+
+        master, slave = os.openpty()
+        # Line feeds stay what they are, and nothing is echoed.
+        settings = termios.tcgetattr(slave)
+        settings[1] &= ~termios.OPOST
+        termios.tcsetattr(slave, termios.TCSANOW, settings)
+        with OneConnection(serve) as server:
+            client = subprocess.Popen([*support.PROGRAMS, server.name, ""], stdin=subprocess.DEVNULL, stdout=slave)
+            os.close(slave)
+            shown = b""
+            try:
+                while piece := os.read(master, 1 << 16):
+                    shown += piece
+            except OSError:
+                pass  # EIO: the client has ended
+            self.assertEqual(client.wait(support.PATIENCE), 0)
+        os.close(master)
+        return shown
+
+    def test_a_terminal_is_shown_escapes(self):
+        for said, shown in support.HOSTILE.items():
+            with self.subTest(said):
+                self.assertEqual(self.on_a_terminal(said + b"\n\tend"), shown + b"\n\tend")
+
+    def test_a_terminal_is_shown_characters_that_come_in_pieces(self):
+        self.assertEqual(
+            self.on_a_terminal(*(bytes([byte]) for byte in "\x9bü😀\n".encode() + b"\xe2\x80")),
+            rb"\xc2\x9b" + "ü😀\n".encode() + rb"\xe2\x80",
+        )
+
+    def test_a_pipe_gets_what_a_terminal_is_not_shown(self):
+        for said in support.HOSTILE:
+            with self.subTest(said), OneConnection(lambda c: c.sendall(said)) as server:
+                self.assertEqual(run(server.name, "").stdout, said)
 
     def test_sends_standard_input_while_the_answer_arrives(self):
         def echo(connection):

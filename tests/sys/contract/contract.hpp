@@ -8,9 +8,11 @@
 #include <optional>
 #include <set>
 
-#include "backend.hpp"
 #include "differences.hpp"
 #include "support.hpp"
+
+// Last, since it is an import alone: GCC takes no standard header after one.
+#include "backend.hpp"
 
 namespace test {
 

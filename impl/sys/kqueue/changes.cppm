@@ -66,7 +66,7 @@ export class Changes {
             const bool drops = (list_[static_cast<std::size_t>(i)].flags & EV_DELETE) != 0;
             if ((receipt.flags & EV_ERROR) == 0 || code == 0) continue;
             if (drops ? code == ENOENT || code == EBADF : code == EPIPE) continue;
-            return std::unexpected(std::error_code(code, std::system_category()));
+            return std::unexpected(std::error_code(code, os_category()));
         }
         return {};
     }

@@ -3,6 +3,7 @@ module;
 #include <fcntl.h>
 
 #include <cstddef>
+#include <expected>
 
 module mio.net.transfer;
 
@@ -16,12 +17,14 @@ namespace mio::net {
 
 Result<std::size_t> splice(const IoSource& from, const IoSource& to, std::size_t count) noexcept {
     // Which side it would have to wait for, the call does not tell.
+    const auto wanted = os::clamp(count);
     return from.try_io(Interest::readable, [&] {
-        return to.try_io(Interest::writable, [&] {
+        return to.try_io(Interest::writable, [&]() -> Result<std::size_t> {
             os::SigpipeSwallower swallower; // the call has no flag against SIGPIPE
+            if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
             const auto moved =
-                ::splice(from.raw(), nullptr, to.raw(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-            return swallower.watch(os::check_count(moved), count);
+                ::splice(from.raw(), nullptr, to.raw(), nullptr, wanted, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+            return swallower.watch(os::check_count(moved), wanted);
         });
     });
 }

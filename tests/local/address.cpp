@@ -143,8 +143,8 @@ TEST_F(UnixAddressOf108Bytes, IsASender) {
     const auto sender = plain::unix_bound(SOCK_DGRAM, name_);
     ASSERT_EQ(::sendto(sender.fd(), "x", 1, 0, to.get(), to.length), 1);
     std::array<std::byte, 8> buffer;
-    EXPECT_EQ(must(receiver.peek_from(buffer)).second.path(), path_);
-    EXPECT_EQ(must(receiver.receive_from(buffer)).second.path(), path_);
+    EXPECT_EQ(path_of(must(receiver.peek_from(buffer)).second), path_);
+    EXPECT_EQ(path_of(must(receiver.receive_from(buffer)).second), path_);
 }
 
 TEST_F(UnixAddressOf108Bytes, IsAClientAndAPeer) {

@@ -215,7 +215,7 @@ TEST_F(UnixDatagramTest, HasAnAbstractName) {
     const auto sender = must(UnixDatagram::bind(abstract(unique_name("sender"))));
     ASSERT_TRUE(ok(sender.send_to(bytes_of(data1), abstract(unique_name("datagram")))));
     std::array<std::byte, 64> buffer;
-    EXPECT_EQ(must(receiver.receive_from(buffer)).second.abstract_name(), unique_name("sender"));
+    EXPECT_EQ(abstract_name_of(must(receiver.receive_from(buffer)).second), unique_name("sender"));
 }
 
 TEST_F(UnixDatagramTest, HasNoPeerBeforeItIsConnected) {

@@ -30,10 +30,26 @@ namespace {
 std::unexpected<std::error_code> fail(Errc code) noexcept { return std::unexpected(make_error_code(code)); }
 
 std::unexpected<std::error_code> out_of_memory() noexcept {
-    return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
+    return std::unexpected(os_error(std::errc::not_enough_memory));
 }
 
 constexpr std::chrono::nanoseconds none{0};
+
+// From `now` to `deadline`, which may be as far away as can be counted, also where the clock began below zero.
+constexpr std::chrono::nanoseconds time_left(std::chrono::steady_clock::time_point now,
+                                             std::chrono::steady_clock::time_point deadline) noexcept {
+    if (deadline <= now) return none;
+    constexpr auto zero = std::chrono::steady_clock::time_point();
+    constexpr auto last = std::chrono::steady_clock::time_point::max();
+    if (now < zero && deadline > last + now.time_since_epoch()) return std::chrono::nanoseconds::max();
+    return saturated<std::chrono::nanoseconds>(deadline - now);
+}
+static_assert(time_left(std::chrono::steady_clock::time_point::min(),
+                        std::chrono::steady_clock::time_point::max())
+              == std::chrono::nanoseconds::max());
+static_assert(time_left(std::chrono::steady_clock::time_point::max(),
+                        std::chrono::steady_clock::time_point::min())
+              == none);
 
 } // namespace
 
@@ -63,7 +79,7 @@ Result<Poll> Poll::create() {
     return Poll(Registry(SelectorOwner(selector)));
 }
 
-Result<> Poll::poll(Events& events, std::optional<std::chrono::nanoseconds> timeout) {
+Result<> Poll::poll(Events& events, std::optional<Saturating<std::chrono::nanoseconds>> timeout) {
     if (spin_ != none) [[unlikely]]
         return poll_spinning(events, timeout);
     return registry_.selector_->select(events, timeout);
@@ -91,12 +107,14 @@ void Poll::retire() noexcept {
     if (registry_.selector_) registry_.selector_->retire();
 }
 
-void Poll::set_spin(std::chrono::nanoseconds limit) noexcept { spin_ = std::max(limit, none); }
+void Poll::set_spin(Saturating<std::chrono::nanoseconds> limit) noexcept {
+    spin_ = std::max<std::chrono::nanoseconds>(limit, none);
+}
 
 Result<> Poll::poll_until(Events& events, std::chrono::steady_clock::time_point deadline) {
     while (true) {
         const auto now = std::chrono::steady_clock::now();
-        auto polled = poll(events, deadline > now ? deadline - now : std::chrono::nanoseconds::zero());
+        auto polled = poll(events, time_left(now, deadline));
         if (polled || !interrupted(polled.error())) return polled;
     }
 }

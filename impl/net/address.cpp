@@ -53,6 +53,8 @@ template <class T> std::optional<T> parse_number(std::string_view digits) noexce
 // The number of an interface, or its name.
 std::optional<std::uint32_t> parse_scope(std::string_view text) noexcept {
     if (const auto number = parse_number<std::uint32_t>(text)) return number;
+    // The C library may cut a longer name, and the kernel what follows a colon (the name of an alias).
+    if (text.size() >= IF_NAMESIZE || text.contains(':')) return std::nullopt;
     const auto name = CString::from(text);
     const unsigned index = name ? ::if_nametoindex(name->get()) : 0;
     return index == 0 ? std::nullopt : std::optional<std::uint32_t>(index);

@@ -150,8 +150,18 @@ Result<bool> get_flag(RawHandle handle, int level, int name) noexcept {
 }
 
 Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept {
-    if (count > INT_MAX) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (count > INT_MAX) return std::unexpected(os_error(std::errc::invalid_argument));
     return set_option<int>(handle, level, name, static_cast<int>(count));
+}
+
+Result<> set_buffer_size(RawHandle handle, int name, std::uint64_t bytes) noexcept {
+    // Linux and Windows take the most that they allow instead of more. BSD and Apple refuse it, and 0 too.
+    auto size = static_cast<int>(std::clamp<std::uint64_t>(bytes, least_buffer_size, INT_MAX));
+    while (true) {
+        auto set = set_option<int>(handle, SOL_SOCKET, name, size);
+        if (set || size < 2 || set.error() != std::errc::no_buffer_space) return set;
+        size /= 2;
+    }
 }
 
 Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept {
@@ -164,7 +174,7 @@ Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
     const auto address = local_name_of(handle);
     if (!address) return std::unexpected(address.error());
     // Linux would take 0 for IPv6, and Windows for both: with that no packet gets anywhere.
-    if (hops == 0 || hops > 255) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (hops == 0 || hops > 255) return std::unexpected(os_error(std::errc::invalid_argument));
     if (address->storage.ss_family != AF_INET6) return set_count(handle, IPPROTO_IP, IP_TTL, hops);
     if (auto set = set_count(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops); !set) return set;
     // For the packets to IPv4 peers that an IPv6 socket may have. Not all systems let it have that option.

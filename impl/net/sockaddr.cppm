@@ -82,6 +82,9 @@ export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
 export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
 export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
 
+/// SO_RCVBUF or SO_SNDBUF: as much of `bytes` as the OS allows.
+export Result<> set_buffer_size(RawHandle handle, int name, std::uint64_t bytes) noexcept;
+
 /// How many routers a packet passes at the most, by whatever option the socket's family has for that. Errors:
 /// `std::errc::invalid_argument` unless from 1 to 255; the OS's own.
 export Result<> set_hops(RawHandle, std::uint32_t hops) noexcept;

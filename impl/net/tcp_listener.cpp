@@ -38,7 +38,7 @@ Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept
         auto handle = os::accept_socket(raw(), peer.get(), &peer.length);
         if (!handle) return std::unexpected(handle.error());
         // So BSD and Apple hand out a connection that is gone again.
-        if (peer.length == 0) return std::unexpected(std::make_error_code(std::errc::connection_aborted));
+        if (peer.length == 0) return std::unexpected(os_error(std::errc::connection_aborted));
         auto address = from_os(peer);
         if (!address) return std::unexpected(address.error());
         return std::pair(TcpStream::from_raw(handle->take()), *address);

@@ -2,11 +2,11 @@ module;
 
 #include "sockets.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <limits>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -16,6 +16,7 @@ module mio.net.tcp;
 import mio.core.error;
 import mio.core.types;
 import mio.core.owned_handle;
+import mio.core.types;
 import mio.net.address;
 import mio.net.sockaddr;
 import mio.net.sockio;
@@ -55,13 +56,11 @@ Result<> TcpSocket::set_keepalive(bool on) const noexcept {
 }
 Result<bool> TcpSocket::keepalive() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_KEEPALIVE); }
 
-Result<> TcpSocket::set_linger(std::optional<std::chrono::milliseconds> limit) const noexcept {
+Result<> TcpSocket::set_linger(std::optional<Saturating<std::chrono::milliseconds>> limit) const noexcept {
     ::linger option{};
     if (limit) {
-        const auto seconds = std::chrono::ceil<std::chrono::seconds>(*limit).count();
-        if (limit->count() < 0 || seconds > std::numeric_limits<decltype(option.l_linger)>::max()) {
-            return std::unexpected(std::make_error_code(std::errc::invalid_argument));
-        }
+        const auto wanted = std::chrono::ceil<std::chrono::seconds>(*limit);
+        const auto seconds = std::clamp(wanted, std::chrono::seconds::zero(), longest_linger).count();
         option.l_onoff = 1;
         option.l_linger = static_cast<decltype(option.l_linger)>(seconds);
     }
@@ -76,13 +75,13 @@ Result<std::optional<std::chrono::seconds>> TcpSocket::linger() const noexcept {
 }
 
 Result<> TcpSocket::set_receive_buffer(std::size_t bytes) const noexcept {
-    return set_count(raw(), SOL_SOCKET, SO_RCVBUF, bytes);
+    return set_buffer_size(raw(), SO_RCVBUF, bytes);
 }
 Result<std::size_t> TcpSocket::receive_buffer() const noexcept {
     return get_count(raw(), SOL_SOCKET, SO_RCVBUF);
 }
 Result<> TcpSocket::set_send_buffer(std::size_t bytes) const noexcept {
-    return set_count(raw(), SOL_SOCKET, SO_SNDBUF, bytes);
+    return set_buffer_size(raw(), SO_SNDBUF, bytes);
 }
 Result<std::size_t> TcpSocket::send_buffer() const noexcept {
     return get_count(raw(), SOL_SOCKET, SO_SNDBUF);
@@ -96,7 +95,7 @@ Result<> TcpSocket::bind(const SocketAddress& address) const noexcept {
 Result<SocketAddress> TcpSocket::local_address() const noexcept { return local_address_of(raw()); }
 
 Result<TcpListener> TcpSocket::listen(int backlog) && {
-    if (auto listening = os::check(::listen(raw(), backlog)); !listening)
+    if (auto listening = os::check(::listen(raw(), std::max(backlog, 0))); !listening)
         return std::unexpected(listening.error());
     // What was reported of the socket before says nothing of the listener.
     exhausted(Interest::readable | Interest::writable);

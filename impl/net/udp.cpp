@@ -121,7 +121,7 @@ Result<bool> UdpSocket::multicast_loop_v4() const noexcept {
     return *value != 0;
 }
 Result<> UdpSocket::set_multicast_ttl_v4(std::uint32_t hops) const noexcept {
-    if (hops > 255) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (hops > 255) return std::unexpected(os_error(std::errc::invalid_argument));
     return set_multicast_option(raw(), IP_MULTICAST_TTL, static_cast<std::uint8_t>(hops));
 }
 Result<std::uint32_t> UdpSocket::multicast_ttl_v4() const noexcept {

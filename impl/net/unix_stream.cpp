@@ -65,7 +65,7 @@ Result<std::size_t> UnixStream::send_with_fds(std::span<const std::byte> bytes,
                                               std::span<const RawHandle> fds) const noexcept {
     // In a stream descriptors travel with a byte; without one they would be dropped in silence.
     if (bytes.empty() && !fds.empty())
-        return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+        return std::unexpected(os_error(std::errc::invalid_argument));
     const auto sent = try_io(Interest::writable, [&] { return send_fds(raw(), bytes, fds); });
     if (sent && *sent < bytes.size()) exhausted(Interest::writable);
     return sent;

@@ -39,6 +39,10 @@ export const std::error_category& error_category() noexcept;
 /// same.
 export const std::error_category& os_category() noexcept;
 
+/// The code in `os_category()` that compares equal to `condition`: for what the library finds out itself, but the
+/// operating system would report. Which of several codes of Windows it is, is not specified.
+export std::error_code os_error(std::errc condition) noexcept;
+
 /// Lets an `Errc` turn into a `std::error_code` by itself.
 export std::error_code make_error_code(Errc) noexcept;
 

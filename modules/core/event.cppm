@@ -150,10 +150,13 @@ export class Events {
     /// Removes all events. `poll` does so itself.
     inline void clear() noexcept { size_ = 0; }
 
-    /// The event at `index`, which is below `size()`.
-    [[nodiscard]] inline const Event& operator[](std::size_t index) const noexcept { return events_[index]; }
-    [[nodiscard]] inline const Event* begin() const noexcept { return events_.get(); }
-    [[nodiscard]] inline const Event* end() const noexcept { return events_.get() + size_; }
+    /// The event at `index`, which is below `size()`. Valid as long as this object, which must not be a temporary.
+    [[nodiscard]] inline const Event& operator[](std::size_t index) const& noexcept { return events_[index]; }
+    [[nodiscard]] inline const Event* begin() const& noexcept { return events_.get(); }
+    [[nodiscard]] inline const Event* end() const& noexcept { return events_.get() + size_; }
+    const Event& operator[](std::size_t index) const&& = delete;
+    const Event* begin() const&& = delete;
+    const Event* end() const&& = delete;
 
   private:
     friend class sys::BackendAccess;

@@ -148,9 +148,10 @@ export class Poll {
 
     /// Waits until at least one event can be reported, at most for `timeout`, or for ever without one.
     ///
-    /// With zero it only looks. The wait does not end without an event before `timeout` has passed, however long that is;
-    /// it is precise to the nanosecond where the kernel can (to the millisecond, rounded up, elsewhere) and may overrun by
-    /// scheduling delay. When it ends with no event, `events` is empty. It does not allocate.
+    /// With zero or less it only looks. A duration of any unit and type is taken; one that is too long to be counted in
+    /// nanoseconds is as long as can be counted (292 years). The wait does not end without an event before `timeout` has
+    /// passed; it is precise to the nanosecond where the kernel can (to the millisecond, rounded up, elsewhere) and may
+    /// overrun by scheduling delay. When it ends with no event, `events` is empty. It does not allocate.
     ///
     /// Errors, after each of which `events` is empty:
     /// - `Errc::no_capacity`: `events` has no room;
@@ -158,10 +159,17 @@ export class Poll {
     ///   `poll_until`.
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
     [[nodiscard]] Result<> poll(Events& events,
-                                std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
+                                std::optional<Saturating<std::chrono::nanoseconds>> timeout = std::nullopt);
 
     /// As `poll`, until a moment instead of for a time, and a signal does not end it.
     [[nodiscard]] Result<> poll_until(Events& events, std::chrono::steady_clock::time_point deadline);
+    /// The same for a time point that counts in another unit; saturated as a timeout is.
+    template <class Duration>
+    [[nodiscard]] Result<> poll_until(Events& events,
+                                      std::chrono::time_point<std::chrono::steady_clock, Duration> deadline) {
+        using Deadline = std::chrono::steady_clock::time_point;
+        return poll_until(events, Deadline(saturated<Deadline::duration>(deadline.time_since_epoch())));
+    }
 
     /// Makes each later poll spin before it sleeps: it polls without waiting, again and again, for up to `limit`.
     /// 0, the initial value, turns spinning off; a negative `limit` is 0. Do not call it while another thread polls.
@@ -171,11 +179,12 @@ export class Poll {
     /// happens: where threads share one, everything becomes slower.
     ///
     /// The spin is part of the timeout, which stays exact. A signal does not end a spin.
-    void set_spin(std::chrono::nanoseconds limit) noexcept;
+    void set_spin(Saturating<std::chrono::nanoseconds> limit) noexcept;
     [[nodiscard]] inline std::chrono::nanoseconds spin() const noexcept { return spin_; }
 
     /// Where sources are added, modified and removed. Valid as long as this `Poll`.
-    [[nodiscard]] inline const Registry& registry() const noexcept { return registry_; }
+    [[nodiscard]] inline const Registry& registry() const& noexcept { return registry_; }
+    const Registry& registry() const&& = delete; // it would dangle
 
     /// The selector's own descriptor, which another selector can watch: it is readable while events are
     /// waiting. `invalid_handle` where the backend has none.

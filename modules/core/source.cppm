@@ -48,7 +48,7 @@ export class RawSource {
     /// for instead of answering "would block". Without it some backends stop reporting.
     void exhausted(Interest direction) const noexcept {
         static_cast<void>(registration_.run(direction, []() -> Result<> {
-            return std::unexpected(std::make_error_code(std::errc::operation_would_block));
+            return std::unexpected(os_error(std::errc::operation_would_block));
         }));
     }
 

@@ -3,12 +3,18 @@
 
 module;
 
+#include <chrono>
 #include <compare>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <numeric>
 #include <optional>
+#include <ratio>
 #include <string>
+#include <type_traits>
 
 export module mio.core.types;
 
@@ -87,6 +93,97 @@ export enum class Trigger : std::uint8_t {
     level,   ///< at every poll while the condition holds
     oneshot, ///< once; then nothing until `modify`
 };
+
+// Times `factor`, which is positive; beyond the limits, the limit.
+constexpr std::int64_t multiplied(std::int64_t value, std::int64_t factor) noexcept {
+    using Limits = std::numeric_limits<std::int64_t>;
+    if (value > Limits::max() / factor) return Limits::max();
+    if (value < Limits::min() / factor) return Limits::min();
+    return value * factor;
+}
+
+/// `duration` in the unit of `To`, rounded up. What is too long or too short to be counted there is `To::max()` or
+/// `To::min()`; what is not a number is zero.
+export template <class To, class Rep, class Period>
+    requires std::is_arithmetic_v<Rep> && std::signed_integral<typename To::rep>
+             && (sizeof(typename To::rep) == 8)
+constexpr To saturated(const std::chrono::duration<Rep, Period>& duration) noexcept {
+    using Limits = std::numeric_limits<std::int64_t>;
+    using Unit = typename To::period;
+    constexpr std::intmax_t seconds = std::gcd(Period::num, Unit::num);
+    constexpr std::intmax_t parts = std::gcd(Period::den, Unit::den);
+    const auto count = duration.count();
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (count != count) return To::zero();
+        const long double value = static_cast<long double>(count) * (Period::num / seconds)
+                                  * (Unit::den / parts) / (Period::den / parts) / (Unit::num / seconds);
+        constexpr long double limit = 0x1p63L;
+        if (value >= limit) return To::max();
+        if (value <= -limit) return To::min();
+        const auto whole = static_cast<std::int64_t>(value);
+        return To(static_cast<long double>(whole) < value ? whole + 1 : whole);
+    } else {
+        if constexpr (std::is_unsigned_v<Rep> && sizeof(Rep) >= sizeof(std::int64_t)) {
+            if (count > static_cast<Rep>(Limits::max())) return To::max();
+        }
+        constexpr std::int64_t divisor = (Period::den / parts) * (Unit::num / seconds);
+        const auto value = static_cast<std::int64_t>(count);
+        const auto scale = [](std::int64_t number) {
+            return multiplied(multiplied(number, Period::num / seconds), Unit::den / parts);
+        };
+        if constexpr (divisor == 1) {
+            return To(scale(value));
+        } else {
+            // The whole part and the rest, so that nothing overflows on the way whose result does not.
+            const auto whole = scale(value / divisor);
+            const auto rest = scale(value % divisor);
+            const auto rounded = rest / divisor + (rest % divisor > 0 ? 1 : 0);
+            if (rounded > 0 && whole > Limits::max() - rounded) return To::max();
+            if (rounded < 0 && whole < Limits::min() - rounded) return To::min();
+            return To(whole + rounded);
+        }
+    }
+}
+
+template <class Rep, class Period> void as_duration(const std::chrono::duration<Rep, Period>&);
+template <class T>
+concept AnyDuration = requires(const T& duration) { as_duration(duration); };
+
+/// A `Duration` that every duration turns into, whatever its unit and type: as it is where it fits, and saturated
+/// where a plain conversion would overflow (see `saturated`). It is a `Duration` itself.
+export template <class Duration> class Saturating : public Duration {
+  public:
+    constexpr Saturating() noexcept : Duration(Duration::zero()) {}
+    template <AnyDuration T>
+    constexpr Saturating(const T& duration) noexcept : Duration(saturated<Duration>(duration)) {}
+    template <class T>
+        requires(!AnyDuration<T> && std::convertible_to<const T&, Duration>)
+    constexpr Saturating(const T& value) noexcept : Duration(static_cast<Duration>(value)) {}
+};
+
+namespace checks {
+using namespace std::chrono;
+using Pico = duration<std::int64_t, std::pico>;
+using Third = duration<std::int64_t, std::ratio<1, 3>>;
+static_assert(saturated<nanoseconds>(seconds::max()) == nanoseconds::max());
+static_assert(saturated<nanoseconds>(hours::min()) == nanoseconds::min());
+static_assert(saturated<nanoseconds>(nanoseconds::max()) == nanoseconds::max());
+static_assert(saturated<nanoseconds>(seconds(9'223'372'036)) == seconds(9'223'372'036));
+static_assert(saturated<nanoseconds>(seconds(9'223'372'037)) == nanoseconds::max());
+static_assert(saturated<nanoseconds>(duration<std::uint64_t>::max()) == nanoseconds::max());
+static_assert(saturated<nanoseconds>(duration<std::int64_t, std::exa>(-1)) == nanoseconds::min());
+static_assert(saturated<nanoseconds>(Pico(1)) == nanoseconds(1)
+              && saturated<nanoseconds>(Pico(-1)) == nanoseconds(0));
+static_assert(saturated<nanoseconds>(Pico(1001)) == nanoseconds(2));
+static_assert(saturated<nanoseconds>(Third(1)) == nanoseconds(333'333'334));
+static_assert(saturated<nanoseconds>(duration<double>(0.5)) == nanoseconds(500'000'000));
+static_assert(saturated<nanoseconds>(duration<float>(std::numeric_limits<float>::infinity()))
+              == nanoseconds::max());
+static_assert(saturated<nanoseconds>(duration<double>(-1e300)) == nanoseconds::min());
+static_assert(saturated<nanoseconds>(duration<double>(std::numeric_limits<double>::quiet_NaN()))
+              == nanoseconds(0));
+static_assert(saturated<milliseconds>(hours::max()) == milliseconds::max());
+} // namespace checks
 
 } // namespace mio
 

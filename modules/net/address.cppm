@@ -12,6 +12,7 @@ module;
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <vector>
 
 export module mio.net.address;
@@ -72,10 +73,11 @@ export class IpAddress {
         return *this == (is_v4() ? any_v4() : any_v6());
     }
 
-    /// The address in network order: 4 bytes or 16. Valid as long as this object.
-    [[nodiscard]] constexpr std::span<const std::uint8_t> bytes() const noexcept {
+    /// The address in network order: 4 bytes or 16. Valid as long as this object, which must not be a temporary.
+    [[nodiscard]] constexpr std::span<const std::uint8_t> bytes() const& noexcept {
         return std::span(bytes_).first(is_v6_ ? 16 : 4);
     }
+    std::span<const std::uint8_t> bytes() const&& = delete;
 
     [[nodiscard]] std::string to_string() const;
 
@@ -97,8 +99,8 @@ export class SocketAddress {
                             std::uint32_t scope_id = 0) noexcept
         : ip_(ip), port_(port), flow_info_(flow_info), scope_id_(scope_id) {}
 
-    /// Reads "1.2.3.4:80", "[::1]:80", "[fe80::1%3]:80" or "[fe80::1%eth0]:80". A scope that is a number is taken
-    /// as it is, whether or not there is such an interface; a name is looked up. No white space, no host names
+    /// Reads "1.2.3.4:80", "[::1]:80", "[fe80::1%3]:80" or "[fe80::1%eth0]:80". A scope that is a number, of 32
+    /// bits in decimal, is taken as it is, whether or not there is such an interface; a name is looked up as a whole. No white space, no host names
     /// (`resolve` takes those). Errors: `Errc::invalid_address`, also for a port over 65535 or a name that no
     /// interface of this machine has.
     /// @see inet_pton(3), if_nametoindex(3)
@@ -121,21 +123,47 @@ export class SocketAddress {
     std::uint32_t scope_id_ = 0;
 };
 
+/// Names for the resolver's errors, the same on every system: `code == ResolveErrc::host_not_found`.
+export enum class ResolveErrc {
+    host_not_found =
+        1, ///< there is no such host, it has no address, or the text is neither a name nor an address
+    service_not_found, ///< there is no such service, or the text is neither a port nor a name
+    try_again,         ///< no name server answered; later one may
+    failed,            ///< a name server failed for good
+};
+/// Lets a `ResolveErrc` turn into a `std::error_condition` by itself.
+export std::error_condition make_error_condition(ResolveErrc) noexcept;
+
 /// The addresses of `host` ("localhost", "::1") for `service` ("http", "80"), best first, by way of the
 /// system's resolver. **It blocks**, for seconds if a name server is slow: call it before the event loop or
 /// in another thread.
 ///
-/// An empty `host` gives loopback addresses. Errors: a code of `resolver_category()`; `Errc::interior_nul`;
-/// the OS's own.
+/// `host` is a name or an address as `IpAddress::parse` reads it, which may have a scope ("fe80::1%eth0"). An empty one
+/// gives loopback addresses. The octal, hexadecimal and shortened forms of IPv4 addresses ("127.1", "0x7f000001") are
+/// refused, since not all systems read them alike, and so is a host whose last label is a number. `service` is a port
+/// in decimal, from 0 to 65535, or the name of a service.
+///
+/// Errors: a code of `resolver_category()`, to be compared with `ResolveErrc`; `Errc::interior_nul`;
+/// `std::errc::not_enough_memory`; the OS's own.
 /// @see getaddrinfo(3)
 export [[nodiscard]] Result<std::vector<SocketAddress>> resolve(std::string_view host,
-                                                                std::string_view service);
+                                                                std::string_view service) noexcept;
 
-/// The category of the resolver's own codes (`EAI_NONAME`, …).
+/// The category of the resolver's own codes (`EAI_NONAME`, …), each of which compares equal to the `ResolveErrc` that
+/// means the same, if there is one.
 /// @see gai_strerror(3)
 export const std::error_category& resolver_category() noexcept;
 
+/// For bodies: what the resolver needs before its first call.
+Result<> prepare_resolver() noexcept;
+/// For bodies: the code of the resolver for one of these two: `host_not_found`, `service_not_found`.
+std::error_code resolver_error(ResolveErrc) noexcept;
+/// For bodies: what getaddrinfo returned, as an error.
+std::error_code resolver_failure(int code) noexcept;
+
 } // namespace mio::net
+
+template <> struct std::is_error_condition_enum<mio::net::ResolveErrc> : std::true_type {};
 
 template <> struct std::hash<mio::net::IpAddress> {
     std::size_t operator()(const mio::net::IpAddress& address) const noexcept {

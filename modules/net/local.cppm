@@ -41,14 +41,17 @@ export class UnixAddress {
     /// The address of a socket that was never bound.
     [[nodiscard]] static constexpr UnixAddress unnamed() noexcept { return {}; }
 
-    /// The path, or nothing if the address is not one. Valid as long as this object.
-    [[nodiscard]] constexpr std::optional<std::string_view> path() const noexcept {
+    /// The path, or nothing if the address is not one. Valid as long as this object, which must not be a temporary.
+    [[nodiscard]] constexpr std::optional<std::string_view> path() const& noexcept {
         return kind_ == Kind::path ? std::optional(text()) : std::nullopt;
     }
-    /// The abstract name, without a leading NUL, or nothing if the address is not one. Valid as long as this object.
-    [[nodiscard]] constexpr std::optional<std::string_view> abstract_name() const noexcept {
+    std::optional<std::string_view> path() const&& = delete;
+    /// The abstract name, without a leading NUL, or nothing if the address is not one. Valid as long as this object, which
+    /// must not be a temporary.
+    [[nodiscard]] constexpr std::optional<std::string_view> abstract_name() const& noexcept {
         return kind_ == Kind::abstract_name ? std::optional(text()) : std::nullopt;
     }
+    std::optional<std::string_view> abstract_name() const&& = delete;
     [[nodiscard]] constexpr bool is_unnamed() const noexcept { return kind_ == Kind::unnamed; }
 
     /// For people: the path; "@name", with unprintable bytes as \xNN; or "(unnamed)".
@@ -155,9 +158,13 @@ export class UnixListener : public Socket {
     [[nodiscard]] static Result<UnixListener> bind(const UnixAddress& address);
     /// The same for a path; errors also as `UnixAddress::from_path`.
     [[nodiscard]] static Result<UnixListener> bind(std::string_view path);
-    /// As `bind`, but first removes a socket at `path` that nobody listens at any more. One that answers is left
-    /// alone, and so is anything that is no socket: `address_in_use`. Processes that do this at the same time are
-    /// kept apart by a lock on the folder, for which it has to be readable; so it may wait for a moment.
+    /// As `bind`, but first removes a socket at `path` that has no listener any more. One that has is left alone, and so
+    /// is anything that is no socket: `address_in_use`. A socket of which this cannot be found out is left alone too, and
+    /// the error says why: `permission_denied`, `too_many_files_open` and others of the OS.
+    ///
+    /// Only one process at a time does this for a path; the others do not wait, but fail with `address_in_use`. A lock
+    /// keeps them apart: on Unix a file beside the socket, with `.mio-lock` added to its name, which is removed again; on
+    /// Windows a mutex of the session.
     /// @see flock(2), unlink(2)
     [[nodiscard]] static Result<UnixListener> bind_replacing(std::string_view path);
     /// Takes ownership of a listening handle as it is.

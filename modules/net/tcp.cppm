@@ -98,7 +98,7 @@ export class TcpListener : public Socket {
     /// accepted. Errors: `address_in_use`, `permission_denied` and others of the OS.
     /// @see bind(2), listen(2)
     [[nodiscard]] static Result<TcpListener> bind(const SocketAddress& address);
-    /// The same, with `backlog` connections instead of 128; the OS may cap it.
+    /// The same, with `backlog` connections instead of 128. Less than 0 is 0; the OS may cap it, and raise it.
     [[nodiscard]] static Result<TcpListener> bind(const SocketAddress& address, int backlog);
 
     /// Takes ownership of a listening handle as it is.
@@ -156,12 +156,14 @@ export class TcpSocket : public Socket {
     /// SO_KEEPALIVE: probes an idle connection, by default after two hours.
     [[nodiscard]] Result<> set_keepalive(bool on) const noexcept;
     [[nodiscard]] Result<bool> keepalive() const noexcept;
-    /// SO_LINGER: how long closing may wait for unsent data, in whole seconds, rounded up; zero resets the
-    /// connection instead, nothing (the default) lets the kernel finish in the background. Errors:
-    /// `invalid_argument` when negative or more than the OS can count.
-    [[nodiscard]] Result<> set_linger(std::optional<std::chrono::milliseconds> limit) const noexcept;
+    /// SO_LINGER: how long closing may wait for unsent data, in whole seconds, rounded up; zero or less resets the
+    /// connection instead, nothing (the default) lets the kernel finish in the background. What is longer than the OS
+    /// can count is as long as it can (hours at least; minutes on Apple).
+    [[nodiscard]] Result<>
+    set_linger(std::optional<Saturating<std::chrono::milliseconds>> limit) const noexcept;
     [[nodiscard]] Result<std::optional<std::chrono::seconds>> linger() const noexcept;
-    /// SO_RCVBUF and SO_SNDBUF in bytes, as a wish: Linux doubles it and reports the double.
+    /// SO_RCVBUF and SO_SNDBUF: the requested size in bytes, clamped to what the OS allows; Linux doubles it and
+    /// reports the double.
     [[nodiscard]] Result<> set_receive_buffer(std::size_t bytes) const noexcept;
     [[nodiscard]] Result<std::size_t> receive_buffer() const noexcept;
     [[nodiscard]] Result<> set_send_buffer(std::size_t bytes) const noexcept;
@@ -171,8 +173,8 @@ export class TcpSocket : public Socket {
     [[nodiscard]] Result<> bind(const SocketAddress& address) const noexcept;
     [[nodiscard]] Result<SocketAddress> local_address() const noexcept;
 
-    /// Turns the socket into a listener with at most `backlog` connections waiting to be accepted; the OS may
-    /// cap it. A socket that is registered stays so. After an error it is as it was. @see listen(2)
+    /// Turns the socket into a listener with at most `backlog` connections waiting to be accepted. Less than 0
+    /// is 0; the OS may cap it, and raise it. A socket that is registered stays so. After an error it is as it was. @see listen(2)
     [[nodiscard]] Result<TcpListener> listen(int backlog) &&;
     /// Turns the socket into a stream that is connecting; see `TcpStream::connect`. A socket that is registered
     /// stays so. After an error it is as the OS left it.

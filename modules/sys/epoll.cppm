@@ -193,18 +193,19 @@ export class Waker {
 /// Busy polling of the network devices that the registered sockets receive from, before a wait sleeps. It needs a
 /// device whose driver can do that. Off at first.
 export struct BusyPoll {
-    std::chrono::microseconds time{0}; ///< the longest time of one busy poll; 0 turns it off
-    std::uint16_t budget = 8;          ///< packets taken from a queue at once; more than 64 needs privileges
-    bool prefers_polling = false;      ///< whether interrupts are put off while a thread polls
+    /// The longest time of one busy poll; 0 or less turns it off.
+    Saturating<std::chrono::microseconds> time{};
+    std::uint16_t budget = 8;     ///< packets taken from a queue at once; more than 64 needs privileges
+    bool prefers_polling = false; ///< whether interrupts are put off while a thread polls
 
     constexpr bool operator==(const BusyPoll&) const noexcept = default;
 };
 
-/// Sets how the epoll instance `epoll`, for example that of `Poll::raw_fd`, busy-polls.
+/// Sets how the epoll instance `epoll`, for example that of `Poll::raw_fd`, busy-polls. A time above 2,147,483,647
+/// microseconds, which the kernel cannot count, is that long.
 ///
 /// Errors: `Errc::unsupported` before Linux 6.9 or where the kernel is built without busy polling;
-/// `invalid_argument` if the time is negative or above 2,147,483,647 microseconds; `operation_not_permitted` for a budget
-/// above 64 without privileges; `bad_file_descriptor` if `epoll` is not open.
+/// `operation_not_permitted` for a budget above 64 without privileges; `bad_file_descriptor` if `epoll` is not open.
 /// @see ioctl_eventpoll(2), EPIOCSPARAMS
 export [[nodiscard]] Result<> set_busy_poll(RawHandle epoll, const BusyPoll&) noexcept;
 /// @see ioctl_eventpoll(2), EPIOCGPARAMS

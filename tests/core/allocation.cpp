@@ -293,9 +293,14 @@ TEST(Allocation, ThatFailsIsAnErrorAndLeavesNothingBehind) {
         memory_is_short = true;
         const auto poll = mio::Poll::create();
         const auto waker = mio::Waker::create(loop.registry(), id1);
+        const auto resolved = mio::net::resolve("127.0.0.1", "80");
         memory_is_short = false;
         EXPECT_TRUE(fails_with(poll, std::errc::not_enough_memory));
         EXPECT_TRUE(fails_with(waker, std::errc::not_enough_memory));
+        EXPECT_TRUE(fails_with(resolved, std::errc::not_enough_memory));
+        EXPECT_EQ(&poll.error().category(), &mio::os_category());
+        EXPECT_EQ(&waker.error().category(), &mio::os_category());
+        EXPECT_EQ(&resolved.error().category(), &mio::os_category());
         EXPECT_EQ(open_handles(), before);
         // The poll that was to get the waker is none the worse.
         ASSERT_TRUE(ok(other.wake()));

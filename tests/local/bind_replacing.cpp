@@ -2,17 +2,22 @@
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <system_error>
-#include <thread>
+#include <utility>
 #include <vector>
+
+#include "sandbox.hpp"
 
 #include "local.hpp"
 
@@ -23,6 +28,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr auto in_use = std::errc::address_in_use;
+const std::string lock_suffix = ".mio-lock";
 
 class BindReplacing : public testing::Test {
   protected:
@@ -34,7 +40,7 @@ class BindReplacing : public testing::Test {
         const auto client = UnixStream::connect(path_);
         ASSERT_TRUE(ok(client));
         EXPECT_TRUE(ok(listener.accept()));
-        EXPECT_EQ(must(listener.local_address()).path(), path_);
+        EXPECT_EQ(path_of(must(listener.local_address())), path_);
     }
     static auto inode(const std::string& path) {
         struct ::stat status{};
@@ -184,44 +190,103 @@ TEST_F(BindReplacing, TakesAPathRightBelowTheRoot) {
     EXPECT_TRUE(fs::remove(path));
 }
 
-TEST_F(BindReplacing, HasNoLockLeftOnceItReturns) {
-    const plain::Socket folder(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const auto is_free = [&folder] {
-        const bool answer = ::flock(folder.fd(), LOCK_EX | LOCK_NB) == 0;
-        ::flock(folder.fd(), LOCK_UN);
-        return answer;
+TEST_F(BindReplacing, LeavesNothingElseInTheFolder) {
+    const auto names = [this] {
+        std::set<std::string> found;
+        for (const auto& entry : fs::directory_iterator(folder_.path()))
+            found.insert(entry.path().filename());
+        return found;
     };
+    const std::set<std::string> only_the_socket{"listener"};
     const auto listener = must(UnixListener::bind_replacing(path_));
-    EXPECT_TRUE(is_free());
+    EXPECT_EQ(names(), only_the_socket);
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
-    EXPECT_TRUE(is_free());
+    EXPECT_EQ(names(), only_the_socket);
 }
 
-TEST_F(BindReplacing, WaitsForTheLock) {
-    leave_over(path_);
+// Everybody who may read a folder may lock it.
+TEST_F(BindReplacing, IsNotHeldUpByALockOnTheFolder) {
     const plain::Socket folder(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     ASSERT_EQ(::flock(folder.fd(), LOCK_EX), 0);
-    std::atomic<bool> done = false;
-    std::thread binder([&] {
-        EXPECT_TRUE(ok(UnixListener::bind_replacing(path_)));
-        done = true;
+    in_child([&] {
+        ::alarm(20); // a call that waits is killed
+        expect_served(must(UnixListener::bind_replacing(path_)));
+        expect_served(must(UnixListener::bind_replacing(path_)));
     });
-    // The kernel shows those that wait as "1: -> FLOCK …:inode 0 EOF".
-    const std::string end = ":" + std::to_string(inode(folder_.path())) + " 0 EOF";
-    const auto somebody_waits = [&end] {
-        std::ifstream locks("/proc/locks");
-        for (std::string line; std::getline(locks, line);)
-            if (line.contains("->") && line.ends_with(end)) return true;
-        return false;
-    };
-    while (!done && !somebody_waits()) std::this_thread::yield();
-    EXPECT_FALSE(done);
+}
 
-    // A process forked meanwhile has the folder open too. It does not keep the lock.
+TEST_F(BindReplacing, FailsAtOnceWhileAnotherProcessReplacesTheSamePath) {
+    leave_over(path_);
+    const plain::Socket lock(::open((path_ + lock_suffix).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    ASSERT_EQ(::flock(lock.fd(), LOCK_EX), 0);
+    in_child([&] {
+        ::alarm(20);
+        EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
+        EXPECT_TRUE(ok(UnixListener::bind_replacing(path_ + "2"))) << "another path";
+    });
+    EXPECT_TRUE(fs::is_socket(path_));
+    EXPECT_TRUE(fs::exists(path_ + lock_suffix)) << "it is the other's";
+
+    // A process that is forked meanwhile keeps the descriptor, but not the lock.
     Child child([] { ::pause(); });
-    ASSERT_EQ(::flock(folder.fd(), LOCK_UN), 0);
-    binder.join();
-    EXPECT_EQ(::flock(folder.fd(), LOCK_EX | LOCK_NB), 0) << std::strerror(errno);
+    ASSERT_EQ(::flock(lock.fd(), LOCK_UN), 0);
+    expect_served(must(UnixListener::bind_replacing(path_)));
+}
+
+TEST_F(BindReplacing, TakesOverTheLockOfAProcessThatWasKilled) {
+    leave_over(path_);
+    std::ofstream(path_ + lock_suffix) << "";
+    expect_served(must(UnixListener::bind_replacing(path_)));
+    EXPECT_FALSE(fs::exists(path_ + lock_suffix));
+}
+
+TEST_F(BindReplacing, FollowsNoLinkInPlaceOfItsLock) {
+    std::ofstream(folder_ / "precious") << "precious";
+    fs::create_symlink(folder_ / "precious", path_ + lock_suffix);
+    EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), std::errc::too_many_symbolic_link_levels));
+    EXPECT_TRUE(fs::exists(folder_ / "precious"));
+    EXPECT_TRUE(fs::is_symlink(path_ + lock_suffix));
+}
+
+TEST_F(BindReplacing, ReportsWhyItCouldNotLook) {
+    const std::pair<long, int> cases[] = {
+        {SYS_connect, ENOMEM},    {SYS_connect, EACCES}, {SYS_newfstatat, EIO},
+        {SYS_newfstatat, ENOMEM}, {SYS_flock, ENOLCK},
+#ifdef SYS_unlink
+        {SYS_unlink, EPERM},
+#endif
+    };
+    for (const auto& [call, error] : cases) {
+        in_child([&] {
+            leave_over(path_);
+            ASSERT_TRUE(forbid_system_call(call, error));
+            const auto listener = UnixListener::bind_replacing(path_);
+            EXPECT_TRUE(fails_with(listener, std::error_code(error, mio::os_category())))
+                << call << ": " << std::strerror(error);
+        });
+        EXPECT_TRUE(fs::is_socket(path_)) << "it was left alone";
+        fs::remove(path_);
+        fs::remove(path_ + lock_suffix); // where it could not be unlinked
+    }
+}
+
+TEST_F(BindReplacing, ReportsThatThereAreTooManyOpenFiles) {
+    leave_over(path_);
+    // With room for each number of descriptors more, one further step succeeds.
+    in_child([&] {
+        const int next = ::dup(0);
+        ASSERT_NE(next, -1);
+        ::close(next);
+        for (int room = 0;; ++room) {
+            ASSERT_LT(room, 10);
+            const ::rlimit limit{static_cast<::rlim_t>(next + room), 1024};
+            ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+            const auto listener = UnixListener::bind_replacing(path_);
+            if (listener) break;
+            EXPECT_TRUE(fails_with(listener, std::errc::too_many_files_open)) << room;
+            EXPECT_TRUE(fs::is_socket(path_));
+        }
+    });
 }
 
 TEST_F(BindReplacing, LetsOneWinOfManyProcesses) {

@@ -45,8 +45,8 @@ class UnixDatagramTest : public testing::Test {
     }
 
     void exchange_without_peers(UnixDatagram s1, UnixDatagram s2) {
-        EXPECT_EQ(must(s1.local_address()).path(), path1_);
-        EXPECT_EQ(must(s2.local_address()).path(), path2_);
+        EXPECT_EQ(path_of(must(s1.local_address())), path1_);
+        EXPECT_EQ(path_of(must(s2.local_address())), path2_);
         register_both(s1, s2);
         std::array<std::byte, 64> buffer;
         EXPECT_TRUE(blocks(s1.receive_from(buffer)));
@@ -215,7 +215,7 @@ TEST_F(UnixDatagramTest, HasAnAbstractName) {
     const auto sender = must(UnixDatagram::bind(abstract(unique_name("sender"))));
     ASSERT_TRUE(ok(sender.send_to(bytes_of(data1), abstract(unique_name("datagram")))));
     std::array<std::byte, 64> buffer;
-    EXPECT_EQ(must(receiver.receive_from(buffer)).second.abstract_name(), unique_name("sender"));
+    EXPECT_EQ(abstract_name_of(must(receiver.receive_from(buffer)).second), unique_name("sender"));
 }
 
 TEST_F(UnixDatagramTest, HasNoPeerBeforeItIsConnected) {

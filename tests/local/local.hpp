@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -164,6 +165,15 @@ template <class Socket> bool has_no_error(const Socket& socket) {
 
 inline UnixAddress path_address(std::string_view path) { return must(UnixAddress::from_path(path)); }
 inline UnixAddress abstract(std::string_view name) { return must(UnixAddress::from_abstract(name)); }
+/// Copies, which may be taken of an address that is gone afterwards.
+inline std::optional<std::string> path_of(const UnixAddress& address) {
+    const auto path = address.path();
+    return path ? std::optional<std::string>(*path) : std::nullopt;
+}
+inline std::optional<std::string> abstract_name_of(const UnixAddress& address) {
+    const auto name = address.abstract_name();
+    return name ? std::optional<std::string>(*name) : std::nullopt;
+}
 /// An abstract name of this process that no other test takes.
 inline std::string unique_name(std::string_view what) {
     return "mio-test-" + std::to_string(::getpid()) + "-" + std::string(what);

@@ -142,7 +142,7 @@ TEST_F(UnixStreamTest, ComesInPairs) {
 
 TEST_F(UnixStreamTest, KnowsItsAddressAndItsPeers) {
     const auto [stream, peer] = connected();
-    EXPECT_EQ(must(stream.peer_address()).path(), path_);
+    EXPECT_EQ(path_of(must(stream.peer_address())), path_);
     EXPECT_TRUE(must(stream.local_address()).is_unnamed());
     const auto lone = UnixStream::from_raw(plain::unix_socket(SOCK_STREAM).release());
     EXPECT_TRUE(fails_with(lone.peer_address(), std::errc::not_connected));

@@ -31,10 +31,12 @@ static_assert(IpAddress::any_v4() == IpAddress::v4(0, 0, 0, 0));
 static_assert(IpAddress::loopback_v4() == IpAddress::v4(127, 0, 0, 1));
 static_assert(IpAddress::v4(1, 2, 3, 4).is_v4() && !IpAddress::v4(1, 2, 3, 4).is_v6());
 static_assert(IpAddress::v6(documentation_bytes).is_v6() && !IpAddress::v6(documentation_bytes).is_v4());
-static_assert(IpAddress::v4(1, 2, 3, 4).bytes().size() == 4 && IpAddress::v4(1, 2, 3, 4).bytes()[3] == 4);
-static_assert(IpAddress::v6(documentation_bytes).bytes().size() == 16);
-static_assert(IpAddress::v6(documentation_bytes).bytes()[1] == 0x01);
-static_assert(IpAddress::loopback_v6().bytes()[15] == 1 && IpAddress::loopback_v6().bytes()[0] == 0);
+constexpr auto some_v4 = IpAddress::v4(1, 2, 3, 4);
+constexpr auto some_v6 = IpAddress::v6(documentation_bytes);
+constexpr auto loopback = IpAddress::loopback_v6();
+static_assert(some_v4.bytes().size() == 4 && some_v4.bytes()[3] == 4);
+static_assert(some_v6.bytes().size() == 16 && some_v6.bytes()[1] == 0x01);
+static_assert(loopback.bytes()[15] == 1 && loopback.bytes()[0] == 0);
 
 static_assert(IpAddress::loopback_v4().is_loopback() && IpAddress::loopback_v6().is_loopback());
 static_assert(IpAddress::v4(127, 255, 255, 255).is_loopback());

@@ -1,9 +1,12 @@
 #include "sockets.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "support.hpp"
@@ -12,6 +15,7 @@ using namespace test;
 using namespace std::string_view_literals;
 using mio::net::IpAddress;
 using mio::net::resolve;
+using mio::net::ResolveErrc;
 using mio::net::SocketAddress;
 
 namespace {
@@ -58,8 +62,109 @@ TEST(Resolve, GivesLoopbackForAnEmptyHost) {
     }
 }
 
-TEST(Resolve, GivesPortZeroForAnEmptyService) {
-    EXPECT_EQ(must(resolve("127.0.0.1", "")), std::vector{SocketAddress(IpAddress::loopback_v4(), 0)});
+TEST(Resolve, TakesEachPortInDecimal) {
+    for (const auto& [text, port] :
+         std::initializer_list<std::pair<std::string_view, std::uint16_t>>{{"0", 0},
+                                                                           {"1", 1},
+                                                                           {"80", 80},
+                                                                           {"0080", 80},
+                                                                           {"65534", 65534},
+                                                                           {"65535", 65535},
+                                                                           {"00000065535", 65535}}) {
+        EXPECT_EQ(must(resolve("127.0.0.1", text)),
+                  std::vector{SocketAddress(IpAddress::loopback_v4(), port)})
+            << text;
+        EXPECT_EQ(must(resolve("::1", text)), std::vector{SocketAddress(IpAddress::loopback_v6(), port)})
+            << text;
+    }
+}
+
+TEST(Resolve, RefusesWhatIsNeitherAPortNorTheNameOfAService) {
+    const std::string long_number(100'000, '1'), long_name(100'000, 'x');
+    for (const std::string_view service : {"65536"sv,
+                                           "65537"sv,
+                                           "70000"sv,
+                                           "99999"sv,
+                                           "131152"sv,
+                                           "4294967296"sv,
+                                           "4294967376"sv,
+                                           "18446744073709551616"sv,
+                                           "18446744073709551696"sv,
+                                           "-1"sv,
+                                           "-0"sv,
+                                           "+80"sv,
+                                           "+"sv,
+                                           "-"sv,
+                                           " 80"sv,
+                                           "80 "sv,
+                                           "\t80"sv,
+                                           "\n80"sv,
+                                           "80\n"sv,
+                                           " "sv,
+                                           "0x50"sv,
+                                           "0X50"sv,
+                                           "8 0"sv,
+                                           "80.0"sv,
+                                           "8e1"sv,
+                                           "80,"sv,
+                                           "http "sv,
+                                           " http"sv,
+                                           "ht tp"sv,
+                                           "no-such-service"sv,
+                                           "\xd9\xa8\xd9\xa0"sv,
+                                           ""sv,
+                                           std::string_view(long_number),
+                                           std::string_view(long_name)}) {
+        for (const auto host : {"127.0.0.1"sv, "::1"sv}) {
+            const auto resolved = resolve(host, service);
+            ASSERT_FALSE(resolved) << '"' << service.substr(0, 40) << '"';
+            EXPECT_EQ(&resolved.error().category(), &mio::net::resolver_category()) << service.substr(0, 40);
+            EXPECT_EQ(resolved.error(), ResolveErrc::service_not_found) << service.substr(0, 40);
+            EXPECT_FALSE(resolved.error().message().empty());
+        }
+    }
+}
+
+TEST(Resolve, RefusesNumbersInPlaceOfAnAddressWhichNotAllSystemsReadAlike) {
+    const std::string long_name(100'000, 'x');
+    for (const std::string_view host : {"1"sv,
+                                        "0"sv,
+                                        "127.1"sv,
+                                        "127.0.1"sv,
+                                        "2130706433"sv,
+                                        "0x7f000001"sv,
+                                        "0x7f.1"sv,
+                                        "0x7f.0.0.1"sv,
+                                        "127.0.0.0x1"sv,
+                                        "0177.0.0.1"sv,
+                                        "127.0.0.01"sv,
+                                        "127.0.0.256"sv,
+                                        "1.2.3.4.5"sv,
+                                        "127.0.0.1."sv,
+                                        "127.0.0.1 "sv,
+                                        " 127.0.0.1"sv,
+                                        "127.0.0.1\n"sv,
+                                        "127.0.0.1 x"sv,
+                                        "::1 "sv,
+                                        "[::1]"sv,
+                                        "::1%"sv,
+                                        "::g"sv,
+                                        "1.2.3.4:80"sv,
+                                        "256.256.256.256"sv,
+                                        "4294967296"sv,
+                                        "a b"sv,
+                                        "\t"sv,
+                                        " "sv,
+                                        "."sv,
+                                        "-"sv,
+                                        std::string_view(long_name)}) {
+        const auto resolved = resolve(host, "80");
+        ASSERT_FALSE(resolved) << '"' << host.substr(0, 40) << "\" is " << resolved->front().to_string();
+        EXPECT_EQ(&resolved.error().category(), &mio::net::resolver_category()) << host.substr(0, 40);
+    }
+    for (const std::string_view host :
+         {"1"sv, "0x7f.1"sv, "127.0.0.1 "sv, "[::1]"sv, std::string_view(long_name)})
+        EXPECT_EQ(resolve(host, "80").error(), ResolveErrc::host_not_found) << host.substr(0, 40);
 }
 
 TEST(Resolve, KnowsServicesByName) {
@@ -114,6 +219,21 @@ TEST(Resolve, RefusesANulInsteadOfStoppingAtIt) {
     EXPECT_TRUE(fails_with(resolve("127.0.0.1\0"sv, "80"), mio::Errc::interior_nul));
     EXPECT_TRUE(fails_with(resolve("127.0.0.1", "80\0"sv), mio::Errc::interior_nul));
     EXPECT_TRUE(fails_with(resolve("\0"sv, "80"), mio::Errc::interior_nul));
+}
+
+TEST(Resolve, NamesEachOfItsErrors) {
+    const auto code = [](int value) { return std::error_code(value, mio::net::resolver_category()); };
+    EXPECT_EQ(code(EAI_NONAME), ResolveErrc::host_not_found);
+    EXPECT_EQ(code(EAI_SERVICE), ResolveErrc::service_not_found);
+    EXPECT_EQ(code(EAI_AGAIN), ResolveErrc::try_again);
+    EXPECT_EQ(code(EAI_FAIL), ResolveErrc::failed);
+    EXPECT_NE(code(EAI_NONAME), ResolveErrc::service_not_found);
+    EXPECT_NE(code(EAI_AGAIN), ResolveErrc::failed);
+    EXPECT_NE(std::error_code(), ResolveErrc::host_not_found);
+    EXPECT_NE(std::error_code(EAI_NONAME, mio::os_category()), ResolveErrc::host_not_found);
+    for (const auto name : {ResolveErrc::host_not_found, ResolveErrc::service_not_found,
+                            ResolveErrc::try_again, ResolveErrc::failed})
+        EXPECT_FALSE(make_error_condition(name).message().empty());
 }
 
 TEST(Resolve, HasACategoryOfItsOwn) {

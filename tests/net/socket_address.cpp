@@ -266,7 +266,8 @@ TEST(SocketAddress, SurvivesTheWayThroughTheKernel) {
     ::socklen_t length = sizeof native;
     ASSERT_EQ(::getsockname(listener.raw(), reinterpret_cast<::sockaddr*>(&native), &length), 0);
     EXPECT_EQ(address.port(), ntohs(native.sin6_port));
-    EXPECT_TRUE(std::memcmp(address.ip().bytes().data(), &native.sin6_addr, 16) == 0);
+    const auto ip = address.ip();
+    EXPECT_TRUE(std::memcmp(ip.bytes().data(), &native.sin6_addr, 16) == 0);
 }
 
 } // namespace

@@ -187,15 +187,42 @@ TEST(TcpSocket, HasBuffersWithoutAWish) {
     }
 }
 
-TEST(TcpSocket, RefusesBuffersLargerThanTheSystemCounts) {
-    const auto socket = must(TcpSocket::v4());
-    const auto before = must(socket.receive_buffer());
+TEST(TcpSocket, TakesEverySizeOfBufferAndClampsItToWhatTheSystemAllows) {
     for (const std::size_t size :
-         {std::size_t{INT_MAX} + 1, std::size_t{1} << 32, (std::size_t{1} << 32) + 65536, SIZE_MAX}) {
-        EXPECT_TRUE(fails_with(socket.set_receive_buffer(size), std::errc::invalid_argument)) << size;
-        EXPECT_TRUE(fails_with(socket.set_send_buffer(size), std::errc::invalid_argument)) << size;
+         {std::size_t{0}, std::size_t{1}, std::size_t{INT_MAX} - 1, std::size_t{INT_MAX},
+          std::size_t{INT_MAX} + 1, std::size_t{UINT_MAX}, SIZE_MAX / 2, SIZE_MAX}) {
+        const auto socket = must(TcpSocket::v4());
+        EXPECT_TRUE(ok(socket.set_receive_buffer(size))) << size;
+        EXPECT_TRUE(ok(socket.set_send_buffer(size))) << size;
+        if (size < std::size_t{INT_MAX} - 1) continue;
+        EXPECT_GT(must(socket.receive_buffer()), 0u) << size;
+        EXPECT_GT(must(socket.send_buffer()), 0u) << size;
     }
-    EXPECT_EQ(must(socket.receive_buffer()), before);
+}
+
+TEST(TcpSocket, ListensWithEveryBacklog) {
+    for (const int backlog : {INT_MIN, -1, 0, 1, 128, 65'536, INT_MAX}) {
+        auto socket = must(TcpSocket::v4());
+        ASSERT_TRUE(ok(socket.bind(local_v4())));
+        const auto listener = must(std::move(socket).listen(backlog));
+        const auto peer = plain::connect(must(listener.local_address()));
+        plain::await(listener.raw(), POLLIN);
+        EXPECT_TRUE(ok(listener.accept())) << backlog;
+    }
+}
+
+TEST(TcpSocket, TakesOnlyTimesToLiveFrom1To255) {
+    const auto stream = must(TcpListener::bind(local_v4()));
+    for (const std::uint32_t hops : {1u, 2u, 254u, 255u}) {
+        EXPECT_TRUE(ok(stream.set_ttl(hops))) << hops;
+        EXPECT_EQ(must(stream.ttl()), hops);
+    }
+    for (const std::uint32_t hops : {0u, 256u, 257u, 65'537u, 0x7fff'ffffu, 0x8000'0000u, 0xffff'ffffu}) {
+        const auto set = stream.set_ttl(hops);
+        ASSERT_TRUE(fails_with(set, std::errc::invalid_argument)) << hops;
+        EXPECT_EQ(&set.error().category(), &mio::os_category()) << hops;
+        EXPECT_EQ(must(stream.ttl()), 255u) << hops;
+    }
 }
 
 // Binding, listening, connecting.

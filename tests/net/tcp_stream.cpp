@@ -360,6 +360,27 @@ TEST(TcpStream, SkipsEmptyBuffersAmongOthers) {
     EXPECT_EQ(two[1], std::byte{9});
 }
 
+TEST(TcpStream, PassesAnyNumberOfEmptyBuffersOver) {
+    for (const std::size_t count : {0u, 1u, 1023u, 1024u, 1025u, 5000u}) {
+        auto [stream, peer] = plain_pair();
+        std::vector<IoSlice> slices(count);
+        EXPECT_EQ(must(stream.write_vectored(slices)), 0u) << count;
+        slices.emplace_back(bytes_of("xyz"));
+        EXPECT_EQ(must(stream.write_vectored(slices)), 3u) << count;
+        EXPECT_EQ(plain::read_exactly(peer, 3), "xyz") << count;
+
+        std::array<std::byte, 8> buffer{};
+        std::vector<IoSliceMut> places(count);
+        places.emplace_back(std::span(buffer));
+        EXPECT_TRUE(blocks(stream.read_vectored(places))) << count;
+        plain::write_all(peer, "abc");
+        plain::await(stream.raw(), POLLIN);
+        EXPECT_EQ(must(stream.read_vectored(std::vector<IoSliceMut>(count))), 0u) << count;
+        EXPECT_EQ(must(stream.read_vectored(places)), 3u) << count;
+        EXPECT_EQ(text_of(std::span(buffer).first(3)), "abc") << count;
+    }
+}
+
 TEST(TcpStream, RemembersTheMemoryOfItsSlices) {
     std::array<std::byte, 7> memory{};
     const IoSlice slice{std::span<const std::byte>(memory)};

@@ -9,6 +9,10 @@ namespace mio {
 
 const std::error_category& os_category() noexcept { return std::system_category(); }
 
+std::error_code os_error(std::errc condition) noexcept {
+    return {static_cast<int>(condition), os_category()};
+}
+
 bool would_block(const std::error_code& code) noexcept {
     // Asked after every read that drains a socket: the usual answer must not cost a walk through the
     // categories.

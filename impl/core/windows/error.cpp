@@ -171,6 +171,21 @@ static_assert(meaning_of(ERROR_INVALID_HANDLE)->condition == std::errc::bad_file
 static_assert(meaning_of(WSAECONNREFUSED)->condition == std::errc::connection_refused);
 static_assert(meaning_of(ERROR_SUCCESS) == nullptr && meaning_of(~0ul) == nullptr);
 
+// Winsock's code for a condition, or else Windows' own; the texts of Winsock's are about sockets, as this library is.
+constexpr unsigned long code_of(std::errc condition) noexcept {
+    if (condition == std::errc::not_enough_memory) return ERROR_NOT_ENOUGH_MEMORY;
+    const auto* last = std::end(meanings);
+    const auto* winsock =
+        std::ranges::lower_bound(meanings, static_cast<unsigned long>(WSABASEERR), {}, &Meaning::code);
+    const auto* found = std::ranges::find(winsock, last, condition, &Meaning::condition);
+    if (found == last) found = std::ranges::find(meanings, condition, &Meaning::condition);
+    return found != last ? found->code : ERROR_INVALID_FUNCTION;
+}
+static_assert(code_of(std::errc::invalid_argument) == WSAEINVAL);
+static_assert(code_of(std::errc::not_connected) == WSAENOTCONN);
+static_assert(code_of(std::errc::operation_would_block) == WSAEWOULDBLOCK);
+static_assert(meaning_of(code_of(std::errc::not_enough_memory))->condition == std::errc::not_enough_memory);
+
 // What the codes of Winsock mean, for which Wine has no texts; the C library of MinGW-w64 has none for these either.
 constexpr std::pair<std::errc, const char*> texts[] = {
     {std::errc::interrupted, "Interrupted function call"},
@@ -276,6 +291,10 @@ bool is_windows(const std::error_code& code, int value) noexcept {
 const std::error_category& os_category() noexcept {
     static const OsCategory category;
     return category;
+}
+
+std::error_code os_error(std::errc condition) noexcept {
+    return {static_cast<int>(code_of(condition)), os_category()};
 }
 
 bool would_block(const std::error_code& code) noexcept {

@@ -36,13 +36,15 @@ void watch_what_is_not_ready(const IoSource& from, const IoSource& to) noexcept 
 } // namespace
 
 Result<std::size_t> splice(const IoSource& from, const IoSource& to, std::size_t count) noexcept {
-    const auto moved = [&] {
+    const auto wanted = os::clamp(count);
+    const auto moved = [&]() -> Result<std::size_t> {
         os::SigpipeSwallower swallower; // the call has no flag against SIGPIPE
+        if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
         const auto bytes =
-            ::splice(from.raw(), nullptr, to.raw(), nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-        return swallower.watch(os::check_count(bytes), count);
+            ::splice(from.raw(), nullptr, to.raw(), nullptr, wanted, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        return swallower.watch(os::check_count(bytes), wanted);
     }();
-    if (moved ? *moved != 0 && *moved < count : would_block(moved.error())) {
+    if (moved ? *moved != 0 && *moved < wanted : would_block(moved.error())) {
         watch_what_is_not_ready(from, to);
     } else if (!moved) {
         return from.try_io(Interest::readable, [&] { return to.try_io(Interest::writable, [&] { return moved; }); });

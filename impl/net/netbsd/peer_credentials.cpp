@@ -18,7 +18,7 @@ Result<PeerCredentials> UnixStream::peer_credentials() const noexcept {
     const auto peer = get_option<::unpcbid>(raw(), SOL_LOCAL, LOCAL_PEEREID);
     // What the kernel answers when there is no peer.
     if (!peer && peer.error() == std::errc::invalid_argument)
-        return std::unexpected(std::make_error_code(std::errc::not_connected));
+        return std::unexpected(os_error(std::errc::not_connected));
     if (!peer) return std::unexpected(peer.error());
     return PeerCredentials{.user = peer->unp_euid, .group = peer->unp_egid, .process = peer->unp_pid};
 }

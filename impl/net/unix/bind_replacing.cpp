@@ -5,6 +5,7 @@ module;
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -31,41 +32,85 @@ CPath c_path(std::string_view path) noexcept {
     return copy;
 }
 
-std::string_view folder_of(std::string_view path) noexcept {
-    const auto slash = path.rfind('/');
-    if (slash == std::string_view::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// Holds an exclusive lock on a folder.
-class FolderLock {
+// Keeps other processes and threads away from a path: a lock on a file of its own beside it, which only its owner can
+// open, and which is gone again afterwards.
+class PathLock {
   public:
-    static Result<FolderLock> acquire(std::string_view folder) noexcept {
-        auto handle = os::check_handle(::open(c_path(folder).data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (!handle) return std::unexpected(handle.error());
-        while (::flock(handle->get(), LOCK_EX) == -1) {
-            if (errno != EINTR) return std::unexpected(os::last_error());
+    /// Never waits. Errors: `address_in_use` while another one has it; the OS's own.
+    static Result<PathLock> acquire(std::string_view path) noexcept {
+        // Each attempt that fails has met one that had the lock and has removed its file.
+        constexpr int attempts = 64;
+        PathLock lock(path);
+        for (int i = 0; i < attempts; ++i) {
+            // Non-blocking, since whoever may write to the folder can put a named pipe there.
+            constexpr int how = O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+            auto handle = os::check_handle(::open(lock.name_.data(), how, S_IRUSR | S_IWUSR));
+            if (!handle) return std::unexpected(handle.error());
+            if (::flock(handle->get(), LOCK_EX | LOCK_NB) == -1) {
+                return std::unexpected(errno == EWOULDBLOCK ? os_error(std::errc::address_in_use)
+                                                            : os::last_error());
+            }
+            lock.handle_ = std::move(*handle);
+            const auto is_there = lock.is_at_its_name();
+            if (is_there && *is_there) return lock;
+            lock.unlock();
+            if (!is_there) return std::unexpected(is_there.error());
         }
-        return FolderLock(std::move(*handle));
+        return std::unexpected(os_error(std::errc::address_in_use));
     }
-    FolderLock(FolderLock&&) noexcept = default;
-    // Closing is not enough: a child forked meanwhile by another thread would keep the lock. See flock(2).
-    ~FolderLock() {
-        if (handle_.get() != invalid_handle) ::flock(handle_.get(), LOCK_UN);
+    PathLock(PathLock&&) noexcept = default;
+    ~PathLock() {
+        if (handle_.get() == invalid_handle) return;
+        ::unlink(name_.data()); // before it is unlocked: then it may be another one's
+        unlock();
     }
 
   private:
-    explicit FolderLock(OwnedHandle handle) noexcept : handle_(std::move(handle)) {}
+    static constexpr std::string_view suffix = ".mio-lock";
 
+    explicit PathLock(std::string_view path) noexcept {
+        auto* const end = std::ranges::copy(path, name_.data()).out;
+        std::ranges::copy(suffix, end);
+    }
+
+    // Closing is not enough: a child forked meanwhile by another thread would keep the lock. See flock(2).
+    void unlock() noexcept {
+        ::flock(handle_.get(), LOCK_UN);
+        handle_ = OwnedHandle();
+    }
+
+    [[nodiscard]] Result<bool> is_at_its_name() const noexcept {
+        struct ::stat mine{}, there{};
+        if (::fstat(handle_.get(), &mine) == -1) return std::unexpected(os::last_error());
+        if (::lstat(name_.data(), &there) == -1) {
+            if (errno == ENOENT) return false;
+            return std::unexpected(os::last_error());
+        }
+        return mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+    }
+
+    std::array<char, UnixAddress::max_size + suffix.size() + 1> name_{};
     OwnedHandle handle_;
 };
 
-// A socket that was bound and whose listener is gone.
-bool is_left_over(const UnixAddress& address) noexcept {
+enum class Found { nothing, left_over, in_use };
+
+// What is at the path. A socket that was bound and whose listener is gone is left over. Errors: those of looking, also
+// that this process may not connect to what is there.
+Result<Found> look_at(const UnixAddress& address) noexcept {
     struct ::stat status{};
-    if (::lstat(c_path(*address.path()).data(), &status) == -1 || !S_ISSOCK(status.st_mode)) return false;
-    const auto answer = UnixStream::connect(address);
-    return !answer && answer.error() == std::errc::connection_refused;
+    if (::lstat(c_path(*address.path()).data(), &status) == -1) {
+        if (errno == ENOENT) return Found::nothing;
+        return std::unexpected(os::last_error());
+    }
+    if (!S_ISSOCK(status.st_mode)) return Found::in_use;
+    const auto connected = UnixStream::connect(address);
+    if (connected || would_block(connected.error())) return Found::in_use; // or its queue is full
+    const auto& error = connected.error();
+    if (error == std::errc::connection_refused) return Found::left_over;
+    if (error == std::errc::wrong_protocol_type) return Found::in_use; // of another type, and alive
+    if (error == std::errc::no_such_file_or_directory) return Found::nothing;
+    return std::unexpected(error);
 }
 
 } // namespace
@@ -75,12 +120,17 @@ bool is_left_over(const UnixAddress& address) noexcept {
 Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
     const auto address = UnixAddress::from_path(path);
     if (!address) return std::unexpected(address.error());
-    const auto lock = FolderLock::acquire(folder_of(path));
+    const auto lock = PathLock::acquire(path);
     if (!lock) return std::unexpected(lock.error());
     auto listener = bind(*address);
-    if (listener || listener.error() != std::errc::address_in_use || !is_left_over(*address)) return listener;
-    if (auto unlinked = os::check(::unlink(c_path(path).data())); !unlinked)
-        return std::unexpected(unlinked.error());
+    if (listener || listener.error() != std::errc::address_in_use) return listener;
+    const auto found = look_at(*address);
+    if (!found) return std::unexpected(found.error());
+    if (*found == Found::in_use) return listener;
+    if (*found == Found::left_over) {
+        if (auto unlinked = os::check(::unlink(c_path(path).data())); !unlinked)
+            return std::unexpected(unlinked.error());
+    }
     return bind(*address);
 }
 

@@ -31,7 +31,7 @@ template <std::size_t size> struct Control {
 
 Result<std::size_t> send_fds(RawHandle handle, std::span<const std::byte> bytes,
                              std::span<const RawHandle> fds) noexcept {
-    if (fds.size() > max_fds) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+    if (fds.size() > max_fds) return std::unexpected(os_error(std::errc::invalid_argument));
     ::iovec vector{const_cast<std::byte*>(bytes.data()), bytes.size()}; // only read
     ::msghdr message{};
     message.msg_iov = &vector;

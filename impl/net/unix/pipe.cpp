@@ -43,13 +43,13 @@ Result<std::pair<PipeSender, PipeReceiver>> make_pipe() {
 }
 
 Result<std::size_t> PipeSender::write(std::span<const std::byte> bytes) const noexcept {
-    const IoSlice slice(bytes);
-    return write_vectored({&slice, 1});
+    const ::iovec vector{const_cast<std::byte*>(bytes.data()), os::clamp(bytes.size())}; // only read
+    return try_io(Interest::writable, [&] { return write_quietly(raw(), {&vector, 1}); });
 }
 
 Result<std::size_t> PipeSender::write_vectored(std::span<const IoSlice> buffers) const noexcept {
-    const auto written =
-        try_io(Interest::writable, [&] { return write_quietly(raw(), vectors_of(buffers)); });
+    Vectors vectors(buffers);
+    const auto written = try_io(Interest::writable, [&] { return write_quietly(raw(), vectors.get()); });
     if (written && *written < size_of(buffers)) exhausted(Interest::writable);
     return written;
 }
@@ -58,12 +58,13 @@ Result<> PipeSender::set_nonblocking(bool on) const noexcept { return set_nonblo
 
 Result<std::size_t> PipeReceiver::read(std::span<std::byte> buffer) const noexcept {
     return try_io(Interest::readable,
-                  [&] { return os::check_count(::read(raw(), buffer.data(), buffer.size())); });
+                  [&] { return os::check_count(::read(raw(), buffer.data(), os::clamp(buffer.size()))); });
 }
 
 Result<std::size_t> PipeReceiver::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
+    Vectors copy(buffers);
     return try_io(Interest::readable, [&] {
-        const auto vectors = vectors_of(buffers);
+        const auto vectors = copy.get();
         return os::check_count(::readv(raw(), vectors.data(), static_cast<int>(vectors.size())));
     });
 }

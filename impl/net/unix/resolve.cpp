@@ -1,22 +1,15 @@
+// The resolver's codes on Unix: those of getaddrinfo.
+
 module;
 
 #include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <cstddef>
-#include <cstring>
-#include <expected>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <vector>
 
 module mio.net.address;
 
 import mio.core.error;
-import mio.net.sockaddr;
 import mio.os;
 
 namespace mio::net {
@@ -26,6 +19,24 @@ class ResolverCategory final : public std::error_category {
   public:
     const char* name() const noexcept override { return "resolver"; }
     std::string message(int value) const override { return ::gai_strerror(value); }
+
+    std::error_condition default_error_condition(int value) const noexcept override {
+        switch (value) {
+        case EAI_NONAME: return ResolveErrc::host_not_found;
+#ifdef EAI_NODATA // not in POSIX; where there is none, EAI_NONAME is in its place
+#if EAI_NODATA != EAI_NONAME
+        case EAI_NODATA: return ResolveErrc::host_not_found;
+#endif
+#endif
+#ifdef EAI_ADDRFAMILY
+        case EAI_ADDRFAMILY: return ResolveErrc::host_not_found;
+#endif
+        case EAI_SERVICE: return ResolveErrc::service_not_found;
+        case EAI_AGAIN: return ResolveErrc::try_again;
+        case EAI_FAIL: return ResolveErrc::failed;
+        default: return {value, *this};
+        }
+    }
 };
 
 } // namespace
@@ -35,30 +46,16 @@ const std::error_category& resolver_category() noexcept {
     return category;
 }
 
-Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_view service) {
-    if (host.contains('\0') || service.contains('\0'))
-        return std::unexpected(make_error_code(Errc::interior_nul));
+Result<> prepare_resolver() noexcept { return {}; }
 
-    ::addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM; // each address once, not once for every type of socket
-    ::addrinfo* list = nullptr;
-    const std::string host_text(host);
-    const std::string service_text(service);
-    const int failure = ::getaddrinfo(host_text.empty() ? nullptr : host_text.c_str(),
-                                      service_text.empty() ? nullptr : service_text.c_str(), &hints, &list);
-    if (failure == EAI_SYSTEM) return std::unexpected(os::last_error());
-    if (failure != 0) return std::unexpected(std::error_code(failure, resolver_category()));
-    const std::unique_ptr<::addrinfo, decltype([](::addrinfo* info) { ::freeaddrinfo(info); })> owner(list);
+std::error_code resolver_error(ResolveErrc name) noexcept {
+    return {name == ResolveErrc::service_not_found ? EAI_SERVICE : EAI_NONAME, resolver_category()};
+}
 
-    std::vector<SocketAddress> addresses;
-    for (const auto* info = list; info != nullptr; info = info->ai_next) {
-        OsAddress address;
-        std::memcpy(&address.storage, info->ai_addr, info->ai_addrlen);
-        address.length = info->ai_addrlen;
-        if (const auto converted = from_os(address)) addresses.push_back(*converted);
-    }
-    return addresses;
+std::error_code resolver_failure(int code) noexcept {
+    if (code == EAI_SYSTEM) return os::last_error();
+    if (code == EAI_MEMORY) return os_error(std::errc::not_enough_memory);
+    return {code, resolver_category()};
 }
 
 } // namespace mio::net

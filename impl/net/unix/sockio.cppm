@@ -9,7 +9,9 @@ module;
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -38,12 +40,12 @@ export inline constexpr int no_signal = 0;
 /// @see recv(2)
 export inline Result<std::size_t> receive(RawHandle handle, std::span<std::byte> buffer,
                                           int flags = 0) noexcept {
-    return os::check_count(::recv(handle, buffer.data(), buffer.size(), flags));
+    return os::check_count(::recv(handle, buffer.data(), os::clamp(buffer.size()), flags));
 }
 
 /// Never raises SIGPIPE. @see send(2)
 export inline Result<std::size_t> send(RawHandle handle, std::span<const std::byte> bytes) noexcept {
-    return os::check_count(::send(handle, bytes.data(), bytes.size(), no_signal));
+    return os::check_count(::send(handle, bytes.data(), os::clamp(bytes.size()), no_signal));
 }
 
 /// A datagram longer than the buffer is cut. @see recv(2)
@@ -56,26 +58,47 @@ export inline Result<std::size_t> receive_datagram(RawHandle handle, std::span<s
 export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::byte> buffer, int flags,
                                                OsAddress& sender) noexcept {
     return os::check_count(
-        ::recvfrom(handle, buffer.data(), buffer.size(), flags, sender.get(), &sender.length));
+        ::recvfrom(handle, buffer.data(), os::clamp(buffer.size()), flags, sender.get(), &sender.length));
 }
 
 /// Never raises SIGPIPE. @see sendto(2)
 export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std::byte> bytes,
                                           const OsAddress& peer) noexcept {
-    return os::check_count(::sendto(handle, bytes.data(), bytes.size(), no_signal, peer.get(), peer.length));
+    return os::check_count(
+        ::sendto(handle, bytes.data(), os::clamp(bytes.size()), no_signal, peer.get(), peer.length));
 }
 
-/// The buffers as the OS takes them: no more than it takes in one call.
-export template <class Slice> std::span<::iovec> vectors_of(std::span<const Slice> buffers) noexcept {
-    // RawBuffer, all that a slice holds, has iovec's layout. The kernel does not write to the array.
-    auto* first = reinterpret_cast<::iovec*>(const_cast<Slice*>(buffers.data()));
-    return {first, std::min<std::size_t>(buffers.size(), IOV_MAX)};
-}
+/// The buffers as the OS takes them: those that are not empty, as many as it takes in one call, and of their bytes as many
+/// as it moves in one. There is always one, since not all systems take none.
+///
+/// A copy: the slices are objects of another type, whatever their layout.
+export class Vectors {
+  public:
+    template <class Slice> explicit Vectors(std::span<const Slice> slices) noexcept {
+        auto room = os::most_bytes;
+        for (const auto& slice : slices) {
+            const auto bytes = slice.bytes();
+            if (bytes.empty()) continue;
+            const auto size = std::min(bytes.size(), room);
+            vectors_[count_++] = {const_cast<std::byte*>(bytes.data()), size}; // writing calls only read
+            room -= size;
+            if (room == 0 || count_ == vectors_.size()) return;
+        }
+        if (count_ == 0) vectors_[count_++] = {nullptr, 0};
+    }
+
+    [[nodiscard]] std::span<::iovec> get() noexcept { return std::span(vectors_).first(count_); }
+
+  private:
+    std::array<::iovec, IOV_MAX> vectors_; // filled in as far as it is used
+    std::size_t count_ = 0;
+};
 
 /// @see recvmsg(2)
 export inline Result<std::size_t> receive_vectored(RawHandle handle,
                                                    std::span<const IoSliceMut> buffers) noexcept {
-    const auto vectors = vectors_of(buffers);
+    Vectors copy(buffers);
+    const auto vectors = copy.get();
     ::msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(vectors.size());
@@ -84,7 +107,8 @@ export inline Result<std::size_t> receive_vectored(RawHandle handle,
 
 /// Never raises SIGPIPE, which `writev` would. @see sendmsg(2)
 export inline Result<std::size_t> send_vectored(RawHandle handle, std::span<const IoSlice> buffers) noexcept {
-    const auto vectors = vectors_of(buffers);
+    Vectors copy(buffers);
+    const auto vectors = copy.get();
     ::msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(vectors.size());
@@ -141,12 +165,21 @@ export inline Result<bool> reuse_port(RawHandle handle) noexcept {
     return get_flag(handle, SOL_SOCKET, reuse_port_option);
 }
 
-/// SO_LINGER in seconds, which Apple counts in clock ticks.
-#ifdef SO_LINGER_SEC
+/// SO_LINGER in seconds, and the most that the OS takes. Apple keeps ticks of a hundredth of a second in 16 bits; the BSDs
+/// refuse what their 16 bits cannot count.
+#if defined(SO_LINGER_SEC)
 export inline constexpr int linger_option = SO_LINGER_SEC;
+export inline constexpr std::chrono::seconds longest_linger{SHRT_MAX / 100};
+#elif defined(__linux__)
+export inline constexpr int linger_option = SO_LINGER;
+export inline constexpr std::chrono::seconds longest_linger{INT_MAX};
 #else
 export inline constexpr int linger_option = SO_LINGER;
+export inline constexpr std::chrono::seconds longest_linger{SHRT_MAX};
 #endif
+
+/// The smallest size of a buffer that every system takes.
+export inline constexpr std::uint64_t least_buffer_size = 1;
 
 /// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which the BSDs take as a byte. Linux takes a byte, too.
 export inline Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {

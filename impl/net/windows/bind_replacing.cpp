@@ -2,8 +2,11 @@ module;
 
 #include <windows.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <expected>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -29,39 +32,76 @@ Result<WidePath> wide_path(std::string_view path) noexcept {
     return wide;
 }
 
-// Keeps other processes of this session out.
-class Lock {
+// Keeps other threads and the processes of this session away from a path: a mutex with a name made of it. Two
+// spellings of a path that differ in more than the case of ASCII letters are two paths to it.
+class PathLock {
   public:
-    static Result<Lock> acquire() noexcept {
-        os::KernelHandle mutex(::CreateMutexW(nullptr, FALSE, L"Local\\mio.net.UnixListener.bind_replacing"));
+    /// Never waits. Errors: `address_in_use` while another one has it; the OS's own.
+    static Result<PathLock> acquire(const WidePath& path) noexcept {
+        auto name = name_of(path);
+        if (!name) return std::unexpected(name.error());
+        os::KernelHandle mutex(::CreateMutexW(nullptr, FALSE, name->data()));
         if (!mutex) return std::unexpected(os::last_error());
-        // Abandoned by a process that ended, it is ours as well.
-        if (::WaitForSingleObject(mutex.get(), INFINITE) == WAIT_FAILED)
-            return std::unexpected(os::last_error());
-        return Lock(std::move(mutex));
+        switch (::WaitForSingleObject(mutex.get(), 0)) {
+        case WAIT_OBJECT_0:
+        case WAIT_ABANDONED: return PathLock(std::move(mutex)); // by a process that ended
+        case WAIT_TIMEOUT: return std::unexpected(os_error(std::errc::address_in_use));
+        default: return std::unexpected(os::last_error());
+        }
     }
-    Lock(Lock&&) noexcept = default;
-    ~Lock() {
+    PathLock(PathLock&&) noexcept = default;
+    ~PathLock() {
         if (mutex_) ::ReleaseMutex(mutex_.get());
     }
 
   private:
-    explicit Lock(os::KernelHandle mutex) noexcept : mutex_(std::move(mutex)) {}
+    using Name = std::array<wchar_t, 64>;
+
+    explicit PathLock(os::KernelHandle mutex) noexcept : mutex_(std::move(mutex)) {}
+
+    static Result<Name> name_of(const WidePath& path) noexcept {
+        std::array<wchar_t, 1024> full{};
+        const auto length =
+            ::GetFullPathNameW(path.data(), static_cast<::DWORD>(full.size()), full.data(), nullptr);
+        if (length == 0) return std::unexpected(os::last_error());
+        if (length >= full.size()) return std::unexpected(make_error_code(Errc::path_too_long));
+        // FNV-1a
+        std::uint64_t digest = 0xcbf29ce484222325;
+        for (const wchar_t c : std::span(full).first(length)) {
+            const auto lower = c >= L'A' && c <= L'Z' ? c - L'A' + L'a' : c;
+            digest = (digest ^ static_cast<std::uint64_t>(lower)) * 0x100000001b3;
+        }
+        constexpr std::wstring_view prefix = L"Local\\mio.net.bind_replacing.";
+        Name name{};
+        auto* end = std::ranges::copy(prefix, name.data()).out;
+        for (int shift = 60; shift >= 0; shift -= 4) *end++ = L"0123456789abcdef"[digest >> shift & 0xf];
+        return name;
+    }
 
     os::KernelHandle mutex_;
 };
 
-// A socket that was bound and whose listener is gone.
-bool is_left_over(const UnixAddress& address, const WidePath& path) noexcept {
+enum class Found { nothing, left_over, in_use };
+
+// What is at the path. A socket that was bound and whose listener is gone is left over. Errors: those of looking.
+Result<Found> look_at(const UnixAddress& address, const WidePath& path) noexcept {
     constexpr ::DWORD socket_tag = 0x80000023; // IO_REPARSE_TAG_AF_UNIX, which not all headers have
     ::WIN32_FIND_DATAW entry{};
     const auto search = ::FindFirstFileW(path.data(), &entry);
-    if (search == INVALID_HANDLE_VALUE) return false;
+    if (search == INVALID_HANDLE_VALUE) {
+        if (::GetLastError() == ERROR_FILE_NOT_FOUND) return Found::nothing;
+        return std::unexpected(os::last_error());
+    }
     ::FindClose(search);
     if ((entry.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0 || entry.dwReserved0 != socket_tag)
-        return false;
-    const auto answer = UnixStream::connect(address);
-    return !answer && answer.error() == std::errc::connection_refused;
+        return Found::in_use;
+    const auto connected = UnixStream::connect(address);
+    if (connected || would_block(connected.error())) return Found::in_use;
+    const auto& error = connected.error();
+    if (error == std::errc::connection_refused) return Found::left_over;
+    if (error == std::errc::wrong_protocol_type) return Found::in_use;
+    if (error == std::errc::no_such_file_or_directory) return Found::nothing;
+    return std::unexpected(error);
 }
 
 } // namespace
@@ -73,13 +113,17 @@ Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
     if (!address) return std::unexpected(address.error());
     const auto wide = wide_path(path);
     if (!wide) return std::unexpected(wide.error());
-    const auto lock = Lock::acquire();
+    const auto lock = PathLock::acquire(*wide);
     if (!lock) return std::unexpected(lock.error());
     auto listener = bind(*address);
-    if (listener || listener.error() != std::errc::address_in_use || !is_left_over(*address, *wide))
-        return listener;
-    if (auto removed = os::check_bool(::DeleteFileW(wide->data())); !removed)
-        return std::unexpected(removed.error());
+    if (listener || listener.error() != std::errc::address_in_use) return listener;
+    const auto found = look_at(*address, *wide);
+    if (!found) return std::unexpected(found.error());
+    if (*found == Found::in_use) return listener;
+    if (*found == Found::left_over) {
+        if (auto removed = os::check_bool(::DeleteFileW(wide->data())); !removed)
+            return std::unexpected(removed.error());
+    }
     return bind(*address);
 }
 

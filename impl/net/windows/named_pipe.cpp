@@ -59,9 +59,12 @@ sys::native& selector_of(const Registry& registry) noexcept {
 struct WideName {
     std::array<wchar_t, NamedPipe::max_name_size + 1> text{};
 
+    static constexpr std::string_view prefix = R"(\\.\pipe\)";
+
     [[nodiscard]] static Result<WideName> from(std::string_view name) noexcept {
         if (name.find('\0') != name.npos) return std::unexpected(make_error_code(Errc::interior_nul));
-        if (name.empty()) return fail(ERROR_INVALID_NAME);
+        // CreateFile would open anything else, a file for instance.
+        if (name.size() <= prefix.size() || !name.starts_with(prefix)) return fail(ERROR_INVALID_NAME);
         if (name.size() > 4 * NamedPipe::max_name_size)
             return std::unexpected(make_error_code(Errc::path_too_long));
         WideName wide;
@@ -404,7 +407,7 @@ Result<> NamedPipe::add_to(const Registry& registry, Token token, Interest inter
     std::unique_ptr<State> made; // becomes this object's once the handle is tied to the port
     if (state_ == nullptr) {
         made.reset(new (std::nothrow) State(handle_));
-        if (made == nullptr) return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
+        if (made == nullptr) return std::unexpected(os_error(std::errc::not_enough_memory));
     }
     auto& pipe = made ? *made : *state_;
     const std::scoped_lock lock(pipe.mutex);

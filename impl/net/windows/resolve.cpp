@@ -1,22 +1,17 @@
+// The resolver's codes on Windows: Winsock's.
+
 module;
 
 #include <winsock2.h>
-#include <ws2tcpip.h>
 
-#include <cstddef>
-#include <cstring>
-#include <expected>
-#include <memory>
+#include <windows.h>
+
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <vector>
 
 module mio.net.address;
 
 import mio.core.error;
-import mio.net.sockaddr;
-import mio.os;
 import mio.os.winsock;
 
 namespace mio::net {
@@ -25,8 +20,19 @@ namespace {
 class ResolverCategory final : public std::error_category {
   public:
     const char* name() const noexcept override { return "resolver"; }
-    // The resolver's codes are Winsock's.
     std::string message(int value) const override { return os_category().message(value); }
+
+    std::error_condition default_error_condition(int value) const noexcept override {
+        switch (value) {
+        case WSAHOST_NOT_FOUND:
+        case WSANO_DATA: return ResolveErrc::host_not_found;
+        case WSATYPE_NOT_FOUND:
+        case WSASERVICE_NOT_FOUND: return ResolveErrc::service_not_found;
+        case WSATRY_AGAIN: return ResolveErrc::try_again;
+        case WSANO_RECOVERY: return ResolveErrc::failed;
+        default: return {value, *this};
+        }
+    }
 };
 
 } // namespace
@@ -36,30 +42,16 @@ const std::error_category& resolver_category() noexcept {
     return category;
 }
 
-Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_view service) {
-    if (host.contains('\0') || service.contains('\0'))
-        return std::unexpected(make_error_code(Errc::interior_nul));
-    if (auto started = os::start_winsock(); !started) return std::unexpected(started.error());
+Result<> prepare_resolver() noexcept { return os::start_winsock(); }
 
-    ::addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM; // each address once, not once for every type of socket
-    ::addrinfo* list = nullptr;
-    const std::string host_text(host);
-    const std::string service_text(service);
-    const int failure = ::getaddrinfo(host_text.empty() ? nullptr : host_text.c_str(),
-                                      service_text.empty() ? nullptr : service_text.c_str(), &hints, &list);
-    if (failure != 0) return std::unexpected(std::error_code(failure, resolver_category()));
-    const std::unique_ptr<::addrinfo, decltype([](::addrinfo* info) { ::freeaddrinfo(info); })> owner(list);
+std::error_code resolver_error(ResolveErrc name) noexcept {
+    return {name == ResolveErrc::service_not_found ? WSATYPE_NOT_FOUND : WSAHOST_NOT_FOUND,
+            resolver_category()};
+}
 
-    std::vector<SocketAddress> addresses;
-    for (const auto* info = list; info != nullptr; info = info->ai_next) {
-        OsAddress address;
-        std::memcpy(&address.storage, info->ai_addr, info->ai_addrlen);
-        address.length = static_cast<::socklen_t>(info->ai_addrlen);
-        if (const auto converted = from_os(address)) addresses.push_back(*converted);
-    }
-    return addresses;
+std::error_code resolver_failure(int code) noexcept {
+    if (code == WSA_NOT_ENOUGH_MEMORY) return os_error(std::errc::not_enough_memory);
+    return {code, resolver_category()};
 }
 
 } // namespace mio::net

@@ -7,6 +7,8 @@ module;
 #include <ws2tcpip.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -105,31 +107,49 @@ export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std:
     return os::check_count(::sendto(handle, data_of(bytes), clamp(bytes.size()), 0, peer.get(), peer.length));
 }
 
-/// The buffers as Winsock takes them.
-template <class Slice> std::span<::WSABUF> buffers_of(std::span<const Slice> buffers) noexcept {
-    // RawBuffer, all that a slice holds, has WSABUF's layout. Winsock does not write to the array.
-    return {reinterpret_cast<::WSABUF*>(const_cast<Slice*>(buffers.data())), buffers.size()};
-}
+/// The buffers as Winsock takes them: those that are not empty, at most 1,024 of them, and of their bytes at most as many
+/// as one call takes.
+class Buffers {
+  public:
+    template <class Slice> explicit Buffers(std::span<const Slice> slices) noexcept {
+        auto room = static_cast<std::size_t>(std::numeric_limits<int>::max());
+        for (const auto& slice : slices) {
+            const auto bytes = slice.bytes();
+            if (bytes.empty()) continue;
+            const auto size = std::min(bytes.size(), room);
+            // Winsock's structure knows no const; sending only reads.
+            buffers_[count_++] = {static_cast<::ULONG>(size),
+                                  reinterpret_cast<char*>(const_cast<std::byte*>(bytes.data()))};
+            room -= size;
+            if (room == 0 || count_ == buffers_.size()) return;
+        }
+    }
+
+    [[nodiscard]] ::WSABUF* data() noexcept { return buffers_.data(); }
+    [[nodiscard]] ::DWORD size() const noexcept { return static_cast<::DWORD>(count_); }
+
+  private:
+    std::array<::WSABUF, 1024> buffers_; // filled in as far as it is used
+    std::size_t count_ = 0;
+};
 
 /// @see WSARecv
 export inline Result<std::size_t> receive_vectored(RawHandle handle,
                                                    std::span<const IoSliceMut> buffers) noexcept {
-    const auto native = buffers_of(buffers);
-    if (std::ranges::all_of(native, [](const ::WSABUF& buffer) { return buffer.len == 0; })) return 0;
+    Buffers native(buffers);
+    if (native.size() == 0) return 0; // Winsock would wait for data that it has no room for
     ::DWORD count = 0;
     ::DWORD flags = 0;
-    const int answer = ::WSARecv(handle, native.data(), static_cast<::DWORD>(native.size()), &count, &flags,
-                                 nullptr, nullptr);
+    const int answer = ::WSARecv(handle, native.data(), native.size(), &count, &flags, nullptr, nullptr);
     return check_stream(answer, count);
 }
 
 /// @see WSASend
 export inline Result<std::size_t> send_vectored(RawHandle handle, std::span<const IoSlice> buffers) noexcept {
-    const auto native = buffers_of(buffers);
-    if (native.empty()) return std::size_t{0};
+    Buffers native(buffers);
+    if (native.size() == 0) return std::size_t{0};
     ::DWORD count = 0;
-    auto done = os::check(
-        ::WSASend(handle, native.data(), static_cast<::DWORD>(native.size()), &count, 0, nullptr, nullptr));
+    auto done = os::check(::WSASend(handle, native.data(), native.size(), &count, 0, nullptr, nullptr));
     if (!done) return std::unexpected(done.error());
     return std::size_t{count};
 }
@@ -206,8 +226,12 @@ export inline Result<bool> reuse_port(RawHandle) noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
 }
 
-/// SO_LINGER, in seconds.
+/// SO_LINGER, in seconds, which Winsock counts in 16 bits.
 export inline constexpr int linger_option = SO_LINGER;
+export inline constexpr std::chrono::seconds longest_linger{std::numeric_limits<::u_short>::max()};
+
+/// 0 means without a buffer.
+export inline constexpr std::uint64_t least_buffer_size = 0;
 
 /// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which Winsock takes as 32 bits.
 export inline Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {

@@ -9,6 +9,8 @@ module;
 module mio.sys.calls;
 
 import mio.core.handle;
+import mio.os;
+import mio.os;
 
 namespace mio::sys {
 namespace {
@@ -23,12 +25,12 @@ constexpr int no_signal = 0;
 } // namespace
 
 Count receive(RawHandle handle, std::byte* buffer, std::size_t size) noexcept {
-    const ::ssize_t count = ::recv(handle, buffer, size, 0);
+    const ::ssize_t count = ::recv(handle, buffer, os::clamp(size), 0);
     return count == -1 ? -errno : count;
 }
 
 Count send(RawHandle handle, const std::byte* bytes, std::size_t size) noexcept {
-    const ::ssize_t count = ::send(handle, bytes, size, no_signal);
+    const ::ssize_t count = ::send(handle, bytes, os::clamp(size), no_signal);
     return count == -1 ? -errno : count;
 }
 

@@ -18,7 +18,14 @@ import mio.core.owned_handle;
 namespace mio::os {
 
 /// The code of the call that failed last on this thread.
-export inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+export inline std::error_code last_error() noexcept { return {errno, os_category()}; }
+
+/// The most bytes that one call is asked to move: what Linux moves at the most (its MAX_RW_COUNT, with pages of 4 KiB).
+/// Other systems refuse more than INT_MAX or SSIZE_MAX. @see read(2)
+export inline constexpr std::size_t most_bytes = 0x7fff'f000;
+export inline constexpr std::size_t clamp(std::size_t size) noexcept {
+    return size < most_bytes ? size : most_bytes;
+}
 
 /// For calls that answer 0, or -1 and `errno`.
 export inline Result<> check(int answer) noexcept {

@@ -2,6 +2,7 @@ module;
 
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -37,9 +38,9 @@ Result<> check_parameters(int result) noexcept {
 } // namespace
 
 Result<> set_busy_poll(RawHandle epoll, const BusyPoll& how) noexcept {
-    if (how.time.count() < 0 || how.time.count() > INT32_MAX)
-        return std::unexpected(std::error_code(EINVAL, os_category()));
-    const Parameters parameters{.microseconds = static_cast<std::uint32_t>(how.time.count()),
+    // The kernel counts in 31 bits.
+    const auto microseconds = std::clamp<std::int64_t>(how.time.count(), 0, INT32_MAX);
+    const Parameters parameters{.microseconds = static_cast<std::uint32_t>(microseconds),
                                 .budget = how.budget,
                                 .prefers_polling = how.prefers_polling,
                                 .padding = 0};

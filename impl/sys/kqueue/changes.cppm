@@ -68,7 +68,7 @@ export class Changes {
             if ((receipt.flags & EV_ERROR) == 0 || code == 0) continue;
             const bool reads = list_[static_cast<std::size_t>(i)].filter == EVFILT_READ;
             if (drops ? code == ENOENT || code == EBADF : code == EPIPE && reads) continue;
-            return std::unexpected(std::error_code(code, std::system_category()));
+            return std::unexpected(std::error_code(code, os_category()));
         }
         return {};
     }

@@ -76,7 +76,7 @@ Event event_of(const Record& record, Token token) noexcept {
 }
 
 std::unexpected<std::error_code> fail(int code) noexcept {
-    return std::unexpected(std::error_code(code, std::system_category()));
+    return std::unexpected(std::error_code(code, os_category()));
 }
 
 std::uint64_t state_of(NumberedSource& source) noexcept {

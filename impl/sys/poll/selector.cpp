@@ -98,7 +98,7 @@ template <class F> void for_each_source(Node& ring, F&& f) {
 bool is_watchable(Interest interest) noexcept { return !interest.is_aio() && !interest.is_lio(); }
 
 std::unexpected<std::error_code> fail(int code) noexcept {
-    return std::unexpected(std::error_code(code, std::system_category()));
+    return std::unexpected(std::error_code(code, os_category()));
 }
 
 std::unexpected<std::error_code> unsupported() noexcept {

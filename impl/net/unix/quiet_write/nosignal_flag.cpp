@@ -40,6 +40,7 @@ Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buf
     std::size_t wanted = 0;
     for (const auto& buffer : buffers) wanted += buffer.iov_len;
     os::SigpipeSwallower swallower;
+    if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
     return swallower.watch(os::check_count(::writev(handle, buffers.data(), count)), wanted);
 }
 

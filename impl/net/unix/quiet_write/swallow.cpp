@@ -5,6 +5,7 @@ module;
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <expected>
 #include <span>
 
 module mio.net.quiet_write;
@@ -20,6 +21,7 @@ Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buf
     std::size_t wanted = 0;
     for (const auto& buffer : buffers) wanted += buffer.iov_len;
     os::SigpipeSwallower swallower;
+    if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
     const auto count = static_cast<int>(buffers.size());
     return swallower.watch(os::check_count(::writev(handle, buffers.data(), count)), wanted);
 }

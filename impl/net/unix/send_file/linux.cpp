@@ -3,6 +3,7 @@ module;
 #include <sys/sendfile.h>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -23,15 +24,19 @@ namespace mio::net {
 Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t offset,
                               std::size_t count) noexcept {
     if (offset > static_cast<std::uint64_t>(std::numeric_limits<::off_t>::max())) {
-        return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+        return std::unexpected(os_error(std::errc::invalid_argument));
     }
-    const auto written = to.try_io(Interest::writable, [&] {
+    // The kernel refuses a range that ends where no file can.
+    const auto most = static_cast<std::uint64_t>(std::numeric_limits<::off_t>::max()) - offset;
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(os::clamp(count), most));
+    const auto written = to.try_io(Interest::writable, [&]() -> Result<std::size_t> {
         auto position = static_cast<::off_t>(offset);
         os::SigpipeSwallower swallower; // the call has no flag against SIGPIPE
-        return swallower.watch(os::check_count(::sendfile(to.raw(), file, &position, count)), count);
+        if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
+        return swallower.watch(os::check_count(::sendfile(to.raw(), file, &position, wanted)), wanted);
     });
     // At the file's end, too: then the source is reported once more.
-    if (written && *written != 0 && *written < count) to.exhausted(Interest::writable);
+    if (written && *written != 0 && *written < wanted) to.exhausted(Interest::writable);
     return written;
 }
 

@@ -3,15 +3,41 @@ module;
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <expected>
+#include <system_error>
 
 module mio.os.sigpipe;
 
+import mio.core.error;
+import mio.os;
+
 namespace mio::os {
 
-void take_back(const ::sigset_t& sigpipe) noexcept {
-    constexpr ::timespec at_once{};
-    while (::sigtimedwait(&sigpipe, nullptr, &at_once) == -1 && errno == EINTR) {
+namespace {
+
+constexpr ::timespec at_once{};
+
+// A wait that does not sleep is interrupted by nothing, but a sandbox may say so for ever.
+constexpr int attempts = 16;
+
+} // namespace
+
+bool take_back(const ::sigset_t& sigpipe) noexcept {
+    for (int i = 0; i < attempts; ++i) {
+        if (::sigtimedwait(&sigpipe, nullptr, &at_once) != -1 || errno == EAGAIN) return true;
+        if (errno != EINTR) return false;
     }
+    return false;
+}
+
+Result<> can_take_back() noexcept {
+    ::sigset_t none;
+    sigemptyset(&none);
+    for (int i = 0; i < attempts; ++i) {
+        if (::sigtimedwait(&none, nullptr, &at_once) != -1 || errno == EAGAIN) return {};
+        if (errno != EINTR) break;
+    }
+    return std::unexpected(last_error());
 }
 
 } // namespace mio::os

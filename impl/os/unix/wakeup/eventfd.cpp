@@ -26,11 +26,14 @@ Result<Wakeup> open_wakeup() noexcept {
 
 Result<> signal(const OwnedHandle& receiver, const OwnedHandle&) noexcept {
     constexpr std::uint64_t one = 1;
-    while (::write(receiver.get(), &one, sizeof one) == -1) {
-        if (errno != EAGAIN) return std::unexpected(last_error());
+    constexpr int attempts = 16; // others may fill it again, but not for ever
+    for (int i = 0; i < attempts; ++i) {
+        if (::write(receiver.get(), &one, sizeof one) != -1) return {};
+        if (errno != EAGAIN) break;
         drain(receiver); // the counter is full, after 2^64 - 2 writes
+        errno = EAGAIN;
     }
-    return {};
+    return std::unexpected(last_error());
 }
 
 void drain(const OwnedHandle& receiver) noexcept {

@@ -27,17 +27,22 @@ Result<Wakeup> open_wakeup() noexcept {
 // The signal SIGPIPE cannot come: whoever holds the sender holds the receiver, too.
 Result<> signal(const OwnedHandle& receiver, const OwnedHandle& sender) noexcept {
     constexpr std::byte any{1};
-    while (::write(sender.get(), &any, 1) == -1) {
+    constexpr int attempts = 16; // others may fill it again, but not for ever
+    for (int i = 0; i < attempts; ++i) {
+        if (::write(sender.get(), &any, 1) != -1) return {};
         if (errno == EINTR) continue;
-        if (errno != EAGAIN) return std::unexpected(last_error());
-        drain(receiver); // nobody reads: the pipe is full
+        if (errno != EAGAIN) break;
+        drain(receiver); // nothing has been read: the pipe is full
+        errno = EAGAIN;
     }
-    return {};
+    return std::unexpected(last_error());
 }
 
 void drain(const OwnedHandle& receiver) noexcept {
     std::byte buffer[4096];
-    while (::read(receiver.get(), buffer, sizeof buffer) > 0) {
+    // Until it is empty, or was when this began: writers may go on. A pipe holds a megabyte at the most.
+    constexpr int most = (1 << 20) / sizeof buffer;
+    for (int i = 0; i < most && ::read(receiver.get(), buffer, sizeof buffer) == sizeof buffer; ++i) {
     }
 }
 

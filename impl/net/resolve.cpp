@@ -1,0 +1,154 @@
+module;
+
+#include "sockets.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+module mio.net.address;
+
+import mio.core.error;
+import mio.net.sockaddr;
+
+namespace mio::net {
+namespace {
+
+class ConditionCategory final : public std::error_category {
+  public:
+    const char* name() const noexcept override { return "resolver condition"; }
+    std::string message(int value) const override {
+        switch (static_cast<ResolveErrc>(value)) {
+        case ResolveErrc::host_not_found: return "no address for this host";
+        case ResolveErrc::service_not_found: return "no such service";
+        case ResolveErrc::try_again: return "no answer from a name server";
+        case ResolveErrc::failed: return "name resolution failed for good";
+        }
+        return "unknown resolver condition " + std::to_string(value);
+    }
+};
+
+// A text that ends in a NUL, for the resolver. Longer ones are no names: a host's has at most 255 bytes in the DNS.
+constexpr std::size_t longest_text = 1024;
+using Text = std::array<char, longest_text + 1>;
+
+Text copy_of(std::string_view text) noexcept {
+    Text copy{};
+    text.copy(copy.data(), longest_text);
+    return copy;
+}
+
+constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_hex_digit(char c) noexcept {
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+constexpr bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_space_or_control(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte <= 0x20 || byte == 0x7f;
+}
+
+// True for "1", "127.1", "1.2.3.4", "0x7f.1": what the C library's inet_aton may take for an address, in octal,
+// hexadecimal or shortened forms, and what no name in the DNS looks like. A name ends in a label that is no number.
+constexpr bool ends_in_a_number(std::string_view host) noexcept {
+    if (host.ends_with('.')) host.remove_suffix(1);
+    auto label = host.substr(host.rfind('.') + 1); // all of it when there is no dot
+    if (label.empty()) return false;
+    if (std::ranges::all_of(label, is_digit)) return true;
+    if (!label.starts_with("0x") && !label.starts_with("0X")) return false;
+    return std::ranges::all_of(label.substr(2), is_hex_digit);
+}
+static_assert(ends_in_a_number("1") && ends_in_a_number("127.1") && ends_in_a_number("1.2.3.4."));
+static_assert(ends_in_a_number("0x7f.1") && ends_in_a_number("a.0x") && ends_in_a_number("a.0XfF"));
+static_assert(!ends_in_a_number("localhost1") && !ends_in_a_number("1.example") && !ends_in_a_number("."));
+
+// A name, or an address as `IpAddress::parse` reads it, to which a scope may be added.
+bool may_be_host(std::string_view host) noexcept {
+    if (host.size() > longest_text || std::ranges::any_of(host, is_space_or_control)) return false;
+    if (!host.contains(':')) return !ends_in_a_number(host) || IpAddress::parse(host);
+    const auto percent = host.find('%');
+    if (percent != std::string_view::npos && percent + 1 == host.size()) return false;
+    return IpAddress::parse(host.substr(0, percent)).has_value();
+}
+
+// A port's digits without leading zeros.
+struct Port {
+    std::array<char, 6> digits{};
+};
+
+// Digits only, up to 65535.
+std::optional<Port> port_of(std::string_view service) noexcept {
+    std::uint16_t number = 0;
+    const auto* const last = service.data() + service.size();
+    const auto [end, error] = std::from_chars(service.data(), last, number);
+    if (error != std::errc{} || end != last) return std::nullopt;
+    Port port;
+    std::to_chars(port.digits.data(), port.digits.data() + port.digits.size(), number);
+    return port;
+}
+
+// Graphic ASCII characters, among them a letter, and no sign in front: never a number, in whatever form.
+// See RFC 6335, section 5.1; older names have more characters.
+bool may_be_service(std::string_view service) noexcept {
+    return service.size() <= longest_text && service.front() != '+' && service.front() != '-'
+           && !service.starts_with("0x") && !service.starts_with("0X")
+           && std::ranges::any_of(service, is_letter)
+           && std::ranges::all_of(service, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+} // namespace
+
+std::error_condition make_error_condition(ResolveErrc name) noexcept {
+    static const ConditionCategory category;
+    return {static_cast<int>(name), category};
+}
+
+Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_view service) noexcept {
+    if (host.contains('\0') || service.contains('\0'))
+        return std::unexpected(make_error_code(Errc::interior_nul));
+    if (auto ready = prepare_resolver(); !ready) return std::unexpected(ready.error());
+    if (!may_be_host(host) || (host.empty() && service.empty()))
+        return std::unexpected(resolver_error(ResolveErrc::host_not_found));
+    const auto port = port_of(service);
+    if (service.empty() || (!port && !may_be_service(service)))
+        return std::unexpected(resolver_error(ResolveErrc::service_not_found));
+
+    ::addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM; // each address once, not once for every type of socket
+    if (port) hints.ai_flags = AI_NUMERICSERV;
+    ::addrinfo* list = nullptr;
+    const Text host_text = copy_of(host);
+    const Text service_text = copy_of(service);
+    const int failure = ::getaddrinfo(host.empty() ? nullptr : host_text.data(),
+                                      port ? port->digits.data() : service_text.data(), &hints, &list);
+    if (failure != 0) return std::unexpected(resolver_failure(failure));
+    const std::unique_ptr<::addrinfo, decltype([](::addrinfo* info) { ::freeaddrinfo(info); })> owner(list);
+
+    std::vector<SocketAddress> addresses;
+    try {
+        for (const auto* info = list; info != nullptr; info = info->ai_next) {
+            OsAddress address;
+            if (static_cast<std::size_t>(info->ai_addrlen) > sizeof address.storage) continue;
+            std::memcpy(&address.storage, info->ai_addr, static_cast<std::size_t>(info->ai_addrlen));
+            address.length = static_cast<::socklen_t>(info->ai_addrlen);
+            if (const auto converted = from_os(address)) addresses.push_back(*converted);
+        }
+    } catch (const std::bad_alloc&) {
+        return std::unexpected(os_error(std::errc::not_enough_memory));
+    }
+    return addresses;
+}
+
+} // namespace mio::net

@@ -1,0 +1,36 @@
+// A wake that the system does not take.
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "sandbox.hpp"
+
+#include "support.hpp"
+
+using namespace test;
+
+// As while others keep the counter full.
+TEST(Waker, GivesUpOnAWriteThatNeverSucceeds) {
+    for (const int error : {EAGAIN, EINTR, EIO}) {
+        std::fflush(nullptr);
+        const auto child = ::fork();
+        ASSERT_NE(child, -1);
+        if (child == 0) {
+            ::alarm(20); // a wake that does not end is killed
+            Loop loop;
+            const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
+            if (!forbid_system_call(SYS_write, error)) ::_exit(2);
+            const auto woken = waker.wake();
+            ::_exit(!woken && woken.error() == std::error_code(error, mio::os_category()) ? 0 : 1);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status) << " after " << error;
+        EXPECT_EQ(WEXITSTATUS(status), 0) << error;
+    }
+}

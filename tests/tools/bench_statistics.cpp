@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "bench_statistics.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <vector>
-
-import probe.bench.statistics;
 
 namespace {
 

@@ -1,24 +1,8 @@
-module;
-
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-module probe.bench;
-
-import probe.bench.progress;
-import probe.bench.report;
-import probe.bench.workload;
-import probe.failure;
-import probe.interrupt;
-import probe.output;
+#include "bench.hpp"
+#include "commands.hpp"
 
 namespace probe {
+
 namespace {
 
 using bench::Clock;
@@ -63,11 +47,9 @@ class Budget {
     std::optional<std::chrono::milliseconds> time_;
 };
 
-Measurement round(const Workload& workload, bench::Play play) {
+Measurement round(const Workload& workload, bench::Round run) {
     try {
-        Measurement measurement;
-        play(workload.operations, measurement);
-        return measurement;
+        return run(workload.operations);
     } catch (Refused& refused) {
         refused.call = std::string(workload.name) + ": " + refused.call;
         throw;

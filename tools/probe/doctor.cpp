@@ -1,34 +1,15 @@
-module;
-
-#include <algorithm>
-#include <iterator>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-#include <nlohmann/json.hpp>
-
-module probe.doctor;
-
-import mio;
-import probe.build_info;
-import probe.doctor.checks;
-import probe.doctor.judgement;
-import probe.failure;
-import probe.info.system;
-import probe.info.timer;
-import probe.output;
+#include "doctor.hpp"
+#include "commands.hpp"
+#include "json.hpp"
 
 namespace probe {
-namespace {
 
-using Json = nlohmann::ordered_json;
+namespace {
 
 // A doctor says what is wrong with waiting, and does not fall ill of it.
 Check time_outs() {
     try {
-        return judge_time_outs(measure_timer_resolution());
+        return check_time_outs(measure_timer_resolution());
     } catch (const Refused& refused) {
         return {"time-outs", Verdict::fail, refused.call, "nothing can be polled here; see what else failed",
                 refused.error};
@@ -85,24 +66,6 @@ std::string report_of(const System& system, const std::vector<Check>& checks, co
                                + system.kernel,
                            Style::faint)
            + '\n' + table_of(checks, output) + '\n' + summary_of(checks, output);
-}
-
-Json to_json(const Check& check) {
-    Json json{{"name", check.name}, {"verdict", name_of(check.verdict)}, {"finding", check.finding}};
-    if (check.error) json["error"] = error_text(check.error);
-    if (!check.advice.empty()) json["advice"] = check.advice;
-    return json;
-}
-
-std::string json_of(const System& system, const std::vector<Check>& checks) {
-    auto list = Json::array();
-    for (const auto& check : checks) list.push_back(to_json(check));
-    const Json json{{"version", version()},
-                    {"backend", mio::backend()},
-                    {"system", {{"name", system.name}, {"kernel", system.kernel}}},
-                    {"verdict", name_of(worst_of(checks))},
-                    {"checks", std::move(list)}};
-    return json.dump(2) + '\n';
 }
 
 } // namespace

@@ -1,26 +1,8 @@
-module;
-
-#include <algorithm>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-module probe.events;
-
-import mio;
-import probe.build_info;
-import probe.events.backend;
-import probe.events.contract;
-import probe.events.report;
-import probe.events.scenario;
-import probe.events.stage;
-import probe.failure;
-import probe.interrupt;
-import probe.output;
-import probe.predicates;
+#include "events.hpp"
+#include "commands.hpp"
 
 namespace probe {
+
 namespace {
 
 std::vector<Scenario> chosen_scenarios(const std::vector<std::string>& names) {
@@ -64,7 +46,7 @@ std::vector<Step> steps_of(const Scenario& scenario, const Backend& backend) {
     return stage.steps();
 }
 
-Performance perform(const Scenario& scenario, const Backend& backend) {
+BackendResult run_on(const Scenario& scenario, const Backend& backend) {
     try {
         auto steps = steps_of(scenario, backend);
         auto differences = compare(backend, scenario.name, steps);
@@ -75,46 +57,131 @@ Performance perform(const Scenario& scenario, const Backend& backend) {
     }
 }
 
-Played play(const Scenario& scenario, const std::vector<Backend>& backends) {
-    Played played{scenario, {}};
-    for (const auto& backend : backends) played.performances.push_back(perform(scenario, backend));
-    return played;
+ScenarioResult play(const Scenario& scenario, const std::vector<Backend>& backends) {
+    ScenarioResult outcome{scenario, {}};
+    for (const auto& backend : backends) outcome.results.push_back(run_on(scenario, backend));
+    return outcome;
 }
 
-bool is_as_documented(const Played& played) {
-    return std::ranges::all_of(played.performances,
-                               [](const Performance& p) { return p.differences.empty(); });
+bool is_as_documented(const ScenarioResult& outcome) {
+    return std::ranges::all_of(outcome.results, [](const BackendResult& p) { return p.differences.empty(); });
 }
 
 } // namespace
 
 ExitStatus run(const EventsOptions& options) {
-    const Request request{chosen_scenarios(options.scenarios), chosen_backends(options.backends),
-                          options.check};
+    const Selection selection{chosen_scenarios(options.scenarios), chosen_backends(options.backends),
+                              options.check};
     Output output;
     if (options.list) {
-        output.write(options.json ? json_of(request.scenarios) : table_of(request.scenarios, output));
+        output.write(options.json ? json_of(selection.scenarios) : table_of(selection.scenarios, output));
         return ExitStatus::done;
     }
 
     const Interrupt interrupt;
-    Sheet sheet(output, request);
-    if (!options.json) sheet.head();
-    std::vector<Played> all;
-    for (const auto& scenario : request.scenarios) {
+    ReportTable table(output, selection);
+    if (!options.json) table.head();
+    std::vector<ScenarioResult> all;
+    for (const auto& scenario : selection.scenarios) {
         if (interrupt.requested()) break;
-        all.push_back(play(scenario, request.backends));
-        if (!options.json) sheet.rows(all.back());
+        all.push_back(play(scenario, selection.backends));
+        if (!options.json) table.rows(all.back());
     }
 
     if (options.json) {
-        output.write(json_of(all, request));
+        output.write(json_of(all, selection));
     } else {
         output.write('\n' + output.styled(predicate_legend, Style::faint) + '\n'
-                     + verdict(all, request, output));
+                     + verdict(all, selection, output));
     }
     return options.check && !std::ranges::all_of(all, is_as_documented) ? ExitStatus::differs
                                                                         : ExitStatus::done;
+}
+
+namespace {
+
+using Rows = std::vector<Row>; // of one step
+
+std::string in_words(std::string_view flags, std::string_view predicates) {
+    return std::string(flags) + " [" + std::string(predicates) + ']';
+}
+
+std::string in_words(const Row& row) {
+    switch (row.times) {
+    case Times::never: return "nothing";
+    case Times::once: return "once " + in_words(row.flags, row.predicates);
+    case Times::at_least_once: return in_words(row.flags, row.predicates);
+    case Times::unsupported: return "not supported";
+    }
+    return {};
+}
+
+std::string in_words(const Rows& rows) {
+    std::string text;
+    for (const auto& row : rows) text += (text.empty() ? "" : " and ") + in_words(row);
+    return text;
+}
+
+std::string in_words(const Backend& backend, const Step& step) {
+    if (step.is_unsupported) return "not supported";
+    std::string text;
+    for (const auto& record : step.records) {
+        if (!text.empty()) text += ", then ";
+        text += in_words(backend.describe(record), letters(record.readiness()));
+    }
+    return text.empty() ? "nothing" : text;
+}
+
+bool matches(const Backend& backend, const mio::Event& record, const Row& row) {
+    return backend.describe(record) == row.flags && letters(record.readiness()) == row.predicates;
+}
+
+bool holds(const Backend& backend, const Step& step, const Row& row) {
+    const auto count = std::ranges::count_if(
+        step.records, [&](const mio::Event& record) { return matches(backend, record, row); });
+    switch (row.times) {
+    case Times::never: return step.records.empty();
+    case Times::once: return count == 1;
+    case Times::at_least_once: return count >= 1;
+    case Times::unsupported: return step.is_unsupported;
+    }
+    return false;
+}
+
+bool is_as_documented(const Backend& backend, const Step& step, const Rows& rows) {
+    if (!std::ranges::all_of(rows, [&](const Row& row) { return holds(backend, step, row); })) return false;
+    if (step.records.empty()) return true;
+    // What is told in several parts is complete with the last of them. What is told once has no other parts.
+    const auto is_documented = [&](const mio::Event& record) {
+        return std::ranges::any_of(rows, [&](const Row& row) { return matches(backend, record, row); });
+    };
+    const bool has_parts = std::ranges::find(rows, Times::at_least_once, &Row::times) != rows.end();
+    return has_parts ? is_documented(step.records.back()) : std::ranges::all_of(step.records, is_documented);
+}
+
+} // namespace
+
+std::vector<Difference> compare(const Backend& backend, std::string_view scenario,
+                                const std::vector<Step>& steps) {
+    Rows rows; // of this scenario
+    std::ranges::copy_if(backend.contract, std::back_inserter(rows),
+                         [&](const Row& row) { return row.scenario == scenario; });
+    std::vector<Difference> differences;
+    for (const auto& step : steps) {
+        Rows of_step;
+        std::ranges::copy_if(rows, std::back_inserter(of_step),
+                             [&](const Row& row) { return row.step == step.name; });
+        if (of_step.empty()) {
+            differences.push_back({step.name, "no row", in_words(backend, step)});
+        } else if (!is_as_documented(backend, step, of_step)) {
+            differences.push_back({step.name, in_words(of_step), in_words(backend, step)});
+        }
+    }
+    for (const auto& row : rows) {
+        if (std::ranges::find(steps, row.step, &Step::name) != steps.end()) continue;
+        differences.push_back({std::string(row.step), in_words(row), "no such step"});
+    }
+    return differences;
 }
 
 } // namespace probe

@@ -1,45 +1,17 @@
-module;
-
-#include <algorithm>
-#include <chrono>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-#include <nlohmann/json.hpp>
-
-module probe.info;
-
-import mio;
-import probe.build_info;
-import probe.failure;
-import probe.info.system;
-import probe.info.timer;
-import probe.output;
+#include "commands.hpp"
+#include "json.hpp"
+#include "machine.hpp"
 
 namespace probe {
+
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Rows = std::vector<std::vector<Cell>>;
 
-struct Findings {
-    System system;
-    std::vector<Facility> facilities;
-    TimerResolution timer;
-    std::vector<Limit> limits;
-};
-
-Findings find_out() {
+MachineReport examine_machine() {
     auto limits = process_limits();
     std::ranges::move(system_limits(), std::back_inserter(limits));
     return {system(), facilities(), measure_timer_resolution(), std::move(limits)};
-}
-
-long long microseconds(std::chrono::nanoseconds time) {
-    return std::chrono::round<std::chrono::microseconds>(time).count();
 }
 
 std::string section(std::string_view title, std::string_view explanation, const Rows& rows,
@@ -79,7 +51,9 @@ std::string facility_section(const std::vector<Facility>& list, const Output& ou
 }
 
 std::string timer_section(const TimerResolution& timer, const Output& output) {
-    const auto us = [](std::chrono::nanoseconds time) { return std::to_string(microseconds(time)) + " µs"; };
+    const auto us = [](std::chrono::nanoseconds time) {
+        return std::to_string(std::chrono::round<std::chrono::microseconds>(time).count()) + " µs";
+    };
     const Rows rows{
         {{"resolution"}, {timer.is_fine() ? "finer than a millisecond" : "whole milliseconds, rounded up"}},
         {{"a poll of " + us(timer.asked)},
@@ -101,67 +75,42 @@ std::string limit_section(const std::vector<Limit>& list, const Output& output) 
     return section("limits", "", rows, output);
 }
 
-Json to_json(const System& system) {
-    return {{"name", system.name},
-            {"kernel", system.kernel},
-            {"machine", system.machine},
-            {"distribution", system.distribution}};
-}
-
-Json to_json(const Facility& facility) {
-    Json json{{"name", facility.name}, {"available", !facility.error}, {"purpose", facility.purpose}};
-    if (facility.error) json["error"] = error_text(facility.error);
-    return json;
-}
-
-Json to_json(const TimerResolution& timer) {
-    return {{"finer_than_a_millisecond", timer.is_fine()},
-            {"asked_us", microseconds(timer.asked)},
-            {"fastest_us", microseconds(timer.fastest)},
-            {"median_us", microseconds(timer.median)}};
-}
-
-Json to_json(const Limit& limit) {
-    Json json{{"name", limit.name}, {"purpose", limit.purpose}};
-    if (limit.error) {
-        json["error"] = error_text(limit.error);
-    } else {
-        json["value"] = limit.value;
-    }
-    return json;
-}
-
-template <class T> Json to_json(const std::vector<T>& list) {
-    auto json = Json::array();
-    for (const auto& item : list) json.push_back(to_json(item));
-    return json;
-}
-
-Json to_json(const Findings& findings) {
-    return {{"version", version()},
-            {"backend", mio::backend()},
-            {"backends", backends()},
-            {"compiler", compiler()},
-            {"standard_library", standard_library()},
-            {"system", to_json(findings.system)},
-            {"facilities", to_json(findings.facilities)},
-            {"timer", to_json(findings.timer)},
-            {"limits", to_json(findings.limits)}};
-}
-
 } // namespace
 
 ExitStatus run(const InfoOptions& options) {
-    const auto findings = find_out();
+    const auto findings = examine_machine();
     Output output;
     if (options.json) {
-        output.write(to_json(findings).dump(2) + '\n');
+        output.write(json_of(findings));
     } else {
         output.write(build_section(output) + '\n' + system_section(findings.system, output) + '\n'
                      + facility_section(findings.facilities, output) + '\n'
                      + timer_section(findings.timer, output) + '\n' + limit_section(findings.limits, output));
     }
     return ExitStatus::done;
+}
+
+TimerResolution measure_timer_resolution() {
+    using namespace std::chrono_literals;
+    using Clock = std::chrono::steady_clock;
+
+    constexpr auto asked = 100us;
+    auto poll = must(mio::Poll::create(), "Poll::create");
+    mio::Events events(1);
+    std::array<std::chrono::nanoseconds, 21> took{}; // an odd number has a median of its own
+    for (auto& time : took) {
+        // No deadline: on a busy machine it would be over before the wait begins, which then is none.
+        auto start = Clock::now();
+        auto ended = poll.poll(events, asked);
+        while (!ended && mio::interrupted(ended.error())) {
+            start = Clock::now();
+            ended = poll.poll(events, asked);
+        }
+        must(ended, "Poll::poll");
+        time = Clock::now() - start;
+    }
+    std::ranges::sort(took);
+    return {asked, took.front(), took[took.size() / 2]};
 }
 
 } // namespace probe

@@ -1,40 +1,292 @@
-// mio-probe: what a backend of mio really does on this machine.
+// mio-probe: the behaviour of each backend of mio on this machine.
 
-#include <exception>
-#include <iostream>
-#include <string_view>
-#include <variant>
+#include <CLI/CLI.hpp>
 
-import probe.bench;
-import probe.command_line;
-import probe.doctor;
-import probe.events;
-import probe.failure;
-import probe.info;
-import probe.os;
-import probe.watch;
+#include "commands.hpp"
+#include "os.hpp"
+
+namespace probe {
 
 namespace {
 
-int end(probe::ExitStatus status, std::string_view message) {
-    std::cerr << "mio-probe: " << message << '\n';
+// A text that the user asked for, or has to see instead.
+struct ShowText {
+    std::string text;
+    ExitStatus status;
+};
+
+// What the user asked for.
+using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, BenchOptions, DoctorOptions>;
+
+// One subcommand: how its arguments are declared, and what they come to once they were read.
+class Subcommand {
+  public:
+    Subcommand(CLI::App& app, const char* name, const char* description)
+        : app_(*app.add_subcommand(name, description)) {}
+
+    [[nodiscard]] bool was_chosen() const { return app_.parsed(); }
+
+  protected:
+    CLI::App& app_;
+};
+
+// The value of the option `name`; throws `WrongUsage` if its text means nothing.
+template <class T> T value_of(std::string_view name, Parsed<T> parsed) {
+    if (!parsed) throw WrongUsage{std::string(name) + ' ' + parsed.error()};
+    return std::move(*parsed);
+}
+
+class Info : public Subcommand {
+  public:
+    explicit Info(CLI::App& app)
+        : Subcommand(app, "info", "What this build is, and what this machine offers") {
+        app_.add_flag("--json", options_.json, "Print one JSON document");
+        app_.footer("Facilities are found by trying them, so that what a sandbox forbids shows as no.\n\n"
+                    "Example:\n  mio-probe info");
+    }
+
+    [[nodiscard]] InfoOptions options() const { return options_; }
+
+  private:
+    InfoOptions options_;
+};
+
+class Events : public Subcommand {
+  public:
+    explicit Events(CLI::App& app)
+        : Subcommand(app, "events", "What is reported in each situation, played on real sockets") {
+        app_.add_option("--scenario", options_.scenarios, "Play these only; see --list")->type_name("NAME");
+        app_.add_option("--backend", options_.backends,
+                        "Play them on these, side by side\n(the one that Poll uses)")
+            ->type_name("A[,B...]")
+            ->delimiter(',');
+        app_.add_flag("--list", options_.list, "Name the scenarios, with a line on each");
+        app_.add_flag("--check", options_.check,
+                      "Compare with what is documented; exit status 1 if it differs");
+        app_.add_flag("--json", options_.json, "Print one JSON document");
+        app_.footer("Backends of this build: " + joined(backends())
+                    + ". Side by side, what differs is marked: the predicates\n"
+                      "of a step, all its records taken together.\n\nPredicates: "
+                    + std::string(predicate_legend)
+                    + ".\n\nExamples:\n  mio-probe events --check\n"
+                      "  mio-probe events --scenario tcp-peer-close tcp-peer-reset");
+    }
+
+    [[nodiscard]] EventsOptions options() const { return options_; }
+
+  private:
+    EventsOptions options_;
+};
+
+class Watch : public Subcommand {
+  public:
+    explicit Watch(CLI::App& app)
+        : Subcommand(app, "watch", "Watch real things, and print each event as it comes") {
+        app_.add_option("TARGET", targets_, "What to watch; see below")->required()->type_name("");
+        app_.add_option("--interest", interest_,
+                        "Letters: r readable, w writable, p priority\n(rw for connections, r for others)")
+            ->type_name("[rwp]");
+        app_.add_option("--trigger", trigger_, "edge, level or oneshot (edge)")->type_name("KIND");
+        app_.add_flag("--read", read_, "Read what arrives, and print it");
+        app_.add_flag("--hex", hex_, "Print it as a hexadecimal dump; implies --read");
+        app_.add_option("--count", count_, "End after so many events")->type_name("N");
+        app_.add_option("--for", time_, "End after so long: 250ms, 5s, 2m, 1h")->type_name("DURATION");
+        app_.add_flag("--json", json_, "Print one JSON object a line");
+        app_.footer(footer());
+    }
+
+    [[nodiscard]] WatchOptions options() const {
+        WatchOptions options;
+        for (const auto& target : targets_) {
+            options.targets.push_back(value_of("TARGET", parse_target(target)));
+        }
+        if (!interest_.empty()) options.interest = value_of("--interest", parse_interest(interest_));
+        if (!trigger_.empty()) options.trigger = value_of("--trigger", parse_trigger(trigger_));
+        if (!time_.empty()) options.time = value_of("--for", parse_duration(time_));
+        if (!count_.empty()) options.count = value_of("--count", parse_count(count_));
+        options.read = read_ || hex_;
+        options.hex = hex_;
+        options.json = json_;
+        if (options.read && options.interest && !options.interest->is_readable()) {
+            throw WrongUsage{"--interest '" + interest_ + "': --read needs r among the interests"};
+        }
+        return options;
+    }
+
+  private:
+    static std::string footer() {
+        return "Targets:\n"
+               "  tcp://HOST:PORT     A connection to make; the addresses of a name are tried in turn\n"
+               "  listen://ADDR:PORT  A listener, and what it accepts; port 0: any that is free\n"
+               "  udp://ADDR:PORT     A socket for datagrams, bound there; port 0: any that is free\n"
+               "  unix://PATH         A connection to make to a Unix socket\n"
+               "  unix-listen://PATH  A Unix socket that listens, and what it accepts; replaces one that a\n"
+               "                      program left behind, and is removed at the end\n"
+               "  pipe://FIFO         The reading end of a FIFO; opened anew when its writers left\n"
+               "  fd://N              A descriptor the shell opened: mio-probe watch fd://5 5<FIFO\n"
+               "  stdin               Standard input\n\n"
+               "Ends when every stream has ended and nothing else is left, or with Ctrl-C. Without\n"
+               "--read nothing is read, and a connection is closed once its peer closed. With level,\n"
+               "and with oneshot, which is armed again after each event, what holds is reported again\n"
+               "and again: here at most ten times a second.\n\n"
+               "Predicates: "
+               + std::string(predicate_legend)
+               + ".\n\nExamples:\n"
+                 "  mio-probe watch listen://127.0.0.1:8080 --read\n"
+                 "  mio-probe watch tcp://example.com:80 --for 5s\n"
+                 "  mio-probe watch udp://127.0.0.1:5353 unix-listen:///tmp/probe --hex";
+    }
+
+    std::vector<std::string> targets_;
+    std::string interest_;
+    std::string trigger_;
+    bool read_ = false;
+    bool hex_ = false;
+    std::string count_;
+    std::string time_;
+    bool json_ = false;
+};
+
+class Doctor : public Subcommand {
+  public:
+    explicit Doctor(CLI::App& app)
+        : Subcommand(app, "doctor", "Whether this machine is fit for it, and what to do if it is not") {
+        app_.add_flag("--json", options_.json, "Print one JSON document");
+        app_.footer(
+            "Looks at limits, at what the kernel and a sandbox let it use, and at how late waits end.\n"
+            "It changes nothing. Each line says:\n"
+            "  ok    As it should be\n"
+            "  note  Worth knowing, and nothing that is wrong\n"
+            "  warn  Works, and will not do under load or costs more than it should\n"
+            "  fail  A part of the library cannot work\n\n"
+            "Exit status: 0 nothing worse than a note, 1 a warn or a fail.\n\n"
+            "Example:\n  mio-probe doctor");
+    }
+
+    [[nodiscard]] DoctorOptions options() const { return options_; }
+
+  private:
+    DoctorOptions options_;
+};
+
+class Bench : public Subcommand {
+  public:
+    explicit Bench(CLI::App& app)
+        : Subcommand(app, "bench", "How fast it is here, beside the same loops on the bare OS calls") {
+        app_.add_option("NAME", options_.workloads, "Measure these only; see --list")->type_name("");
+        app_.add_option("--rounds", rounds_, "End each after so many rounds of both")->type_name("N");
+        app_.add_option("--for", time_, "End each after so long: 250ms, 5s, 2m, 1h (2s)")
+            ->type_name("DURATION");
+        app_.add_flag("--list", options_.list, "Name the workloads, with a line on each");
+        app_.add_flag("--json", options_.json, "Print one JSON document");
+        app_.footer(
+            "In each round the loop on this library and the one on the bare calls of its backend have\n"
+            "their turn, and another one begins. The ratio is the median of those of each round: above\n"
+            "1 the library takes longer. Of the two limits the first one to be reached counts; Ctrl-C\n"
+            "ends it with what was measured so far.\n\n"
+            "Example:\n  mio-probe bench pingpong echo --for 5s");
+    }
+
+    [[nodiscard]] BenchOptions options() const {
+        auto options = options_;
+        if (!rounds_.empty()) options.rounds = value_of("--rounds", parse_count(rounds_));
+        if (!time_.empty()) options.time = value_of("--for", parse_duration(time_));
+        return options;
+    }
+
+  private:
+    BenchOptions options_;
+    std::string rounds_;
+    std::string time_;
+};
+
+std::string version_text() {
+    return "mio-probe " + std::string(version()) + " (backend " + std::string(mio::backend()) + ", "
+           + compiler() + ", " + standard_library() + ")";
+}
+
+std::string in_one_line(std::string text) {
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
+
+ExitStatus show(const ShowText& text) {
+    if (text.status == ExitStatus::done) {
+        Output().write(text.text);
+    } else {
+        std::cerr << text.text;
+    }
+    return text.status;
+}
+
+ExitStatus run_command(const Command& command) {
+    if (const auto* text = std::get_if<ShowText>(&command)) return show(*text);
+    const auto run_chosen = [](const auto& options) {
+        if constexpr (std::is_same_v<decltype(options), const ShowText&>) {
+            return ExitStatus::done;
+        } else {
+            return run(options);
+        }
+    };
+    return std::visit(run_chosen, command);
+}
+
+Command parse_command_line(int count, const char* const* arguments) {
+    CLI::App app("Shows what a backend of mio really does on this machine.", "mio-probe");
+    app.set_version_flag("--version", version_text());
+    app.get_formatter()->column_width(30);
+    app.footer("Each subcommand has a --help of its own.\n\n"
+               "Exit status: 0 done and as expected, 1 something is not as documented, or not as\n"
+               "it should be, 2 wrong usage, 3 the OS refused.\n\n"
+               "Example:\n  mio-probe watch listen://127.0.0.1:8080 --read");
+    const Info info(app);
+    const Events events(app);
+    const Watch watch(app);
+    std::optional<Bench> bench;
+    if (can_bench()) bench.emplace(app);
+    const Doctor doctor(app);
+
+    try {
+        app.parse(count, arguments);
+    } catch (const CLI::CallForHelp&) {
+        return ShowText{app.help(), ExitStatus::done};
+    } catch (const CLI::CallForVersion&) {
+        return ShowText{version_text() + '\n', ExitStatus::done};
+    } catch (const CLI::ParseError& error) {
+        throw WrongUsage{in_one_line(error.what()) + "; see: mio-probe --help"};
+    }
+
+    if (info.was_chosen()) return info.options();
+    if (events.was_chosen()) return events.options();
+    if (watch.was_chosen()) return watch.options();
+    if (doctor.was_chosen()) return doctor.options();
+    if (bench && bench->was_chosen()) return bench->options();
+    return ShowText{app.help(), ExitStatus::usage};
+}
+
+int end(ExitStatus status, std::string_view message) {
+    std::cerr << "mio-probe: " << visible(message) << '\n';
     return static_cast<int>(status);
 }
 
-} // namespace
-
-int main(int count, char** arguments) {
-    using probe::ExitStatus;
-    probe::os::occupy_standard_handles();
-    probe::os::ignore_broken_pipes();
+// Runs the program; its return value is the exit status.
+int run_program(int count, const char* const* arguments) {
     try {
-        const auto command = probe::parse_command_line(count, arguments);
-        return static_cast<int>(std::visit([](const auto& c) { return probe::run(c); }, command));
-    } catch (const probe::WrongUsage& wrong) {
+        return static_cast<int>(run_command(parse_command_line(count, arguments)));
+    } catch (const WrongUsage& wrong) {
         return end(ExitStatus::usage, wrong.message);
-    } catch (const probe::Refused& refused) {
+    } catch (const Refused& refused) {
         return end(ExitStatus::refused, message_of(refused));
     } catch (const std::exception& error) { // out of memory
         return end(ExitStatus::refused, error.what());
     }
+}
+
+} // namespace
+} // namespace probe
+
+int main(int count, char** arguments) {
+    probe::os::occupy_standard_handles();
+    probe::os::ignore_broken_pipes();
+    return probe::run_program(count, arguments);
 }

@@ -1,38 +1,8 @@
-module;
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <iostream>
-#include <limits>
-#include <map>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <variant>
-#include <vector>
-
-module probe.watch;
-
-import mio;
-import probe.failure;
-import probe.interrupt;
-import probe.os;
-import probe.output;
-import probe.watch.connection;
-import probe.watch.datagrams;
-import probe.watch.descriptor;
-import probe.watch.fifo;
-import probe.watch.listener;
-import probe.watch.log;
-import probe.watch.options;
-import probe.watch.protocol;
-import probe.watch.source;
+#include "watch.hpp"
+#include "commands.hpp"
 
 namespace probe {
+
 namespace {
 
 using namespace std::chrono_literals;

@@ -1,9 +1,10 @@
-// A descriptor and the calls on it as they are: for the bare loop, and for the peers, of which only the loop is compared.
+// A descriptor and the plain system calls on it: for the bare loop, and for the peers, of which only the loop is compared.
 
 #pragma once
 
 #include "harness/failure.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,14 +32,18 @@ class Socket {
 
     static std::pair<int, int> pair_of_descriptors() {
         int both[2];
-        must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both), "socketpair");
-        return {both[0], both[1]};
+        must(::socketpair(AF_UNIX, SOCK_STREAM | at_once, 0, both), "socketpair");
+        return {prepared(both[0]), prepared(both[1])};
+    }
+
+    /// A descriptor that is never ready.
+    static int idle_descriptor() {
+        return prepared(must(::socket(AF_INET, SOCK_DGRAM | at_once, 0), "socket"));
     }
 
     /// Listens on a port of the system's choice.
     static int listening_descriptor() {
-        const int descriptor =
-            must(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+        const int descriptor = prepared(must(::socket(AF_INET, SOCK_STREAM | at_once, 0), "socket"));
         ::sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -56,7 +61,7 @@ class Socket {
         return ntohs(address.sin_port);
     }
 
-    /// Nothing: it would block.
+    /// Returns nothing if it would block.
     std::optional<std::size_t> read(std::span<std::byte> buffer) const {
         const auto count = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
         if (count == -1) [[unlikely]] {
@@ -66,21 +71,44 @@ class Socket {
         return static_cast<std::size_t>(count);
     }
 
-    /// All of it: there is room for what the workloads send.
+    /// Writes all of it: the workloads send what there is room for.
     void write(std::span<const std::byte> bytes) const {
-        const auto count = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const auto count = ::send(descriptor_, bytes.data(), bytes.size(), quiet);
         if (count != static_cast<::ssize_t>(bytes.size())) [[unlikely]]
             fail("send");
     }
 
-    /// A connection, or -1: it would block.
+    /// A connection, or -1 if it would block.
     [[nodiscard]] int accept() const {
-        const int descriptor = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (descriptor == -1 && errno != EAGAIN) fail("accept4");
-        return descriptor;
+#if defined(SOCK_NONBLOCK)
+        const int descriptor = ::accept4(descriptor_, nullptr, nullptr, at_once);
+#else
+        const int descriptor = ::accept(descriptor_, nullptr, nullptr);
+#endif
+        if (descriptor == -1 && errno != EAGAIN) fail("accept");
+        return descriptor == -1 ? -1 : prepared(descriptor);
     }
 
+    /// Non-blocking and close-on-exec by the call that makes a socket, or by further calls where it has no such flags.
+#if defined(SOCK_NONBLOCK)
+    static constexpr int at_once = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    static int prepared(int descriptor) { return descriptor; }
+#else
+    static constexpr int at_once = 0;
+    static int prepared(int descriptor) {
+        must(::fcntl(descriptor, F_SETFD, FD_CLOEXEC), "fcntl");
+        must(::fcntl(descriptor, F_SETFL, O_NONBLOCK), "fcntl");
+        return descriptor;
+    }
+#endif
+
   private:
+#if defined(MSG_NOSIGNAL)
+    static constexpr int quiet = MSG_NOSIGNAL;
+#else
+    static constexpr int quiet = 0;
+#endif
+
     int descriptor_;
 };
 

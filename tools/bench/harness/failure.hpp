@@ -1,23 +1,18 @@
 #pragma once
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 namespace bench {
 
-/// A benchmark whose calls fail measures nothing: it says which one and ends.
-[[noreturn]] inline void fail(const char* what, int error = errno) {
-    std::fprintf(stderr, "mio-bench: %s: %s\n", what, std::strerror(error));
-    std::_Exit(1); // may be a forked process, whose buffers are copies
-}
+/// Ends a measurement whose call failed. Each program defines it: mio-bench prints the error and exits, `mio-probe bench`
+/// throws.
+[[noreturn]] void fail(const char* call, int error = errno);
 
-/// For calls that answer -1 and `errno`.
-template <class T> T must(T answer, const char* what) {
-    if (answer < 0) [[unlikely]]
-        fail(what);
-    return answer;
+/// For calls that return -1 and set `errno`.
+template <class T> T must(T result, const char* call) {
+    if (result < 0) [[unlikely]]
+        fail(call);
+    return result;
 }
 
 } // namespace bench

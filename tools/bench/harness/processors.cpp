@@ -2,6 +2,8 @@
 
 #include "harness/failure.hpp"
 
+#if defined(__linux__)
+
 #include <sched.h>
 
 namespace bench {
@@ -37,3 +39,19 @@ Pinned::Pinned(int processor) {
 Pinned::~Pinned() { keep_to(processors()); }
 
 } // namespace bench
+
+#else // the other systems have no affinity, or each its own calls for it
+
+namespace bench {
+
+const std::vector<int>& processors() {
+    static const std::vector<int> one{0};
+    return one;
+}
+
+Pinned::Pinned(int) {}
+Pinned::~Pinned() {} // NOLINT(modernize-use-equals-default)
+
+} // namespace bench
+
+#endif

@@ -5,10 +5,10 @@
 
 namespace bench {
 
-/// Those that this process may use.
+/// Processors that this process may use; a single one where that is unknown.
 const std::vector<int>& processors();
 
-/// Keeps the calling thread on one processor while it lives.
+/// Keeps the calling thread on one processor for its lifetime, on Linux; elsewhere does nothing.
 class Pinned {
   public:
     explicit Pinned(int processor);

@@ -19,11 +19,13 @@ template <Contestant C> class Accept {
     Sample run(std::uint64_t operations) {
         goal_ = operations;
         loop_.add(listener_, 0);
-        const LoadProcess load([&, port = listener_.port()] { connect_and_wait(port, operations); });
+        LoadProcess load([&, port = listener_.port()] { connect_and_wait(port, operations); });
         const Pinned pinned(processors().front());
         const Stopwatch stopwatch;
         loop_.run();
-        return stopwatch.per(operations);
+        const auto sample = stopwatch.per(operations);
+        load.join();
+        return sample;
     }
 
     void ready(std::size_t) {

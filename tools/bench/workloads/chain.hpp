@@ -1,9 +1,10 @@
-// Many pairs of sockets, of which a byte makes some readable; each that is read has a byte written to the next one,
-// until a number of writes is reached. Many events come with each wait, from all over a large set of sources.
+// Many pairs of sockets. A byte makes some of them readable, and reading from one writes a byte to the next, until a number
+// of writes is reached. Each wait reports many events, from all over a large set of sources.
 
 #pragma once
 
 #include "contestants/contestant.hpp"
+#include "harness/latencies.hpp"
 #include "harness/stopwatch.hpp"
 #include "harness/suite.hpp"
 
@@ -17,9 +18,9 @@
 
 namespace bench {
 
-template <Contestant C> class Chain {
+template <Contestant C, class Latencies = NoLatencies, std::size_t active = 100> class Chain {
   public:
-    explicit Chain(std::size_t pairs) {
+    explicit Chain(std::size_t pairs, Latencies latencies = {}) : latencies_(std::move(latencies)) {
         for (std::size_t i = 0; i < pairs; ++i) {
             auto [receiver, sender] = C::LocalStream::pair();
             receivers_.push_back(std::move(receiver));
@@ -30,6 +31,7 @@ template <Contestant C> class Chain {
 
     Sample run(std::uint64_t operations) {
         round();
+        latencies_.begin();
         const Stopwatch stopwatch;
         std::uint64_t events = 0;
         while (events < operations) events += round();
@@ -38,27 +40,33 @@ template <Contestant C> class Chain {
 
     void ready(std::size_t token) {
         if (!receivers_[token].read(buffer_)) return;
+        latencies_.record(token);
         ++reads_;
         if (writes_ == writes_of_a_round) return;
         ++writes_;
         const std::size_t next = token + 1;
-        senders_[next == senders_.size() ? 0 : next].write(std::span(buffer_).first(1));
+        write(next == senders_.size() ? 0 : next);
     }
     [[nodiscard]] bool done() const { return reads_ == active + writes_of_a_round; }
 
-    static constexpr std::size_t active = 100;
+  private:
     static constexpr std::size_t writes_of_a_round = 1'000;
 
-  private:
+    void write(std::size_t pair) {
+        latencies_.mark(pair);
+        senders_[pair].write(std::span(buffer_).first(1));
+    }
+
     std::size_t round() {
         reads_ = 0;
         writes_ = 0;
         const std::size_t space = senders_.size() / active;
-        for (std::size_t i = 0; i < active; ++i) senders_[i * space].write(std::span(buffer_).first(1));
+        for (std::size_t i = 0; i < active; ++i) write(i * space);
         loop_.run();
         return reads_;
     }
 
+    [[no_unique_address]] Latencies latencies_;
     typename C::template Loop<Chain> loop_{*this};
     std::vector<typename C::LocalStream> receivers_;
     std::vector<typename C::LocalStream> senders_;

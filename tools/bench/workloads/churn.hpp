@@ -1,9 +1,10 @@
-// Sources that come and go. A look at the loop stands between, since some contestants put off what they are told until
-// then, and only what has reached the kernel counts.
+// Sources that are added and removed. The loop is polled in between, since some contestants defer registrations until
+// then, and only what reaches the kernel counts.
 
 #pragma once
 
 #include "contestants/contestant.hpp"
+#include "harness/latencies.hpp"
 #include "harness/stopwatch.hpp"
 #include "harness/suite.hpp"
 
@@ -15,8 +16,10 @@
 
 namespace bench {
 
-template <Contestant C> class Churn {
+template <Contestant C, class Latencies = NoLatencies, std::size_t batch = 100> class Churn {
   public:
+    explicit Churn(Latencies latencies = {}) : latencies_(latencies) {}
+
     /// Adds and removes sources that stay open.
     Sample add_and_remove(std::uint64_t operations) {
         std::vector<std::pair<typename C::LocalStream, typename C::LocalStream>> pairs;
@@ -47,17 +50,20 @@ template <Contestant C> class Churn {
     [[nodiscard]] bool done() const { return true; }
 
   private:
-    static constexpr std::size_t batch = 100;
-
     template <class F> Sample repeat(const F& once, std::uint64_t operations) {
         once();
+        latencies_.begin();
         const Stopwatch stopwatch;
         std::uint64_t count = 0;
-        for (; count < operations; count += batch) once();
-        loop_.look(); // and what was put off last
+        for (; count < operations; count += batch) {
+            once();
+            latencies_.lap();
+        }
+        loop_.look(); // for deferred changes
         return stopwatch.per(count);
     }
 
+    [[no_unique_address]] Latencies latencies_;
     typename C::template Loop<Churn> loop_{*this};
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "contestants/contestant.hpp"
+#include "harness/latencies.hpp"
 #include "harness/suite.hpp"
 #include "workloads/server.hpp"
 
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace bench {
@@ -34,17 +36,21 @@ template <class C> struct EchoConnection {
     std::array<std::byte, 1024> buffer;
 };
 
+inline constexpr std::string_view echo_text =
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A round of `operations` echoes through so many `connections`.
+template <Contestant C, class Latencies = NoLatencies>
+Sample echo(std::uint64_t operations, std::size_t connections, Latencies latencies = {}) {
+    return Server<C, EchoConnection, Latencies>(latencies).run(operations, connections, echo_text,
+                                                               echo_text.size());
+}
+
 template <Contestant C> void enter_echo(Suite& suite) {
-    static constexpr std::string_view text =
-        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     suite.enter({"echo", "an echo of 64 bytes, 1 connection", 5'000, 64}, std::string(C::name),
-                [](std::uint64_t operations) {
-                    return Server<C, EchoConnection>().run(operations, 1, text, text.size());
-                });
+                [](std::uint64_t operations) { return echo<C>(operations, 1); });
     suite.enter({"echo-64", "an echo of 64 bytes, 64 connections", 20'000, 256}, std::string(C::name),
-                [](std::uint64_t operations) {
-                    return Server<C, EchoConnection>().run(operations, 64, text, text.size());
-                });
+                [](std::uint64_t operations) { return echo<C>(operations, 64); });
 }
 
 } // namespace bench

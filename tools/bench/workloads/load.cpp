@@ -5,24 +5,28 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#endif
+
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
+#include <cerrno>
+#include <utility>
 #include <vector>
 
 namespace bench {
 namespace {
 
 int connect_to(std::uint16_t port) {
-    const int descriptor = must(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    const int descriptor = must(::socket(AF_INET, SOCK_STREAM, 0), "socket");
     ::sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -34,34 +38,88 @@ int connect_to(std::uint16_t port) {
 }
 
 void send_all(int descriptor, std::string_view text) {
-    if (::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<::ssize_t>(text.size()))
-        fail("send");
+    // SIGPIPE is ignored in this process.
+    if (::send(descriptor, text.data(), text.size(), 0) != static_cast<::ssize_t>(text.size())) fail("send");
 }
+
+// Connections of which a wait says which can be read.
+#if defined(__linux__)
+class ReadableSet {
+  public:
+    void add(int descriptor, std::size_t number) {
+        ::epoll_event record{.events = EPOLLIN, .data = {.u64 = number}};
+        must(::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &record), "epoll_ctl");
+    }
+    template <class F> void wait(F on_readable) {
+        const int count =
+            must(::epoll_wait(epoll_, records_.data(), static_cast<int>(records_.size()), -1), "epoll_wait");
+        for (int i = 0; i < count; ++i) on_readable(records_[static_cast<std::size_t>(i)].data.u64);
+    }
+
+  private:
+    int epoll_ = must(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+    std::array<::epoll_event, 256> records_;
+};
+#else
+class ReadableSet {
+  public:
+    void add(int descriptor, std::size_t) {
+        records_.push_back({.fd = descriptor, .events = POLLIN, .revents = 0});
+    }
+    template <class F> void wait(F on_readable) {
+        must(::poll(records_.data(), static_cast<::nfds_t>(records_.size()), -1), "poll");
+        for (std::size_t i = 0; i < records_.size(); ++i) {
+            if (records_[i].revents != 0) on_readable(i);
+        }
+    }
+
+  private:
+    std::vector<::pollfd> records_; // by number
+};
+#endif
 
 } // namespace
 
-LoadProcess::LoadProcess(const std::function<void()>& body) {
-    const ::pid_t parent = ::getpid();
+LoadProcess::LoadProcess(const std::function<void()>& body) : end_(-1) {
+    auto [here, there] = Socket::pair_of_descriptors();
+    end_ = Socket(here);
+    const Socket other_end(there);
+    [[maybe_unused]] const ::pid_t parent = ::getpid();
     const int processor = processors().back();
     process_ = must(::fork(), "fork");
     if (process_ != 0) return;
 
+#if defined(__linux__)
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
-    {
+#endif
+    // Ctrl-C on a terminal reaches this process too; the parent decides when it ends.
+    for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) ::signal(signal, SIG_IGN);
+    try {
         const Pinned pinned(processor);
         body();
+    } catch (...) {
+        ::_exit(1);
     }
-    ::_exit(0); // what was open in the parent is the parent's to close
+    ::_exit(0); // without destructors: the parent's descriptors are the parent's to close
 }
 
 LoadProcess::~LoadProcess() {
-    int status = 0;
-    must(::waitpid(process_, &status, 0), "waitpid");
-    if (status != 0) {
-        std::fputs("mio-bench: the load process failed\n", stderr);
-        std::_Exit(1);
+    if (process_ == -1) return;
+    ::kill(process_, SIGKILL);
+    while (::waitpid(process_, nullptr, 0) == -1 && errno == EINTR) {
     }
+}
+
+int LoadProcess::end_descriptor() const { return must(::dup(end_.raw()), "dup"); }
+
+void LoadProcess::join() {
+    int status = 0;
+    const ::pid_t process = std::exchange(process_, -1);
+    while (::waitpid(process, &status, 0) == -1) {
+        if (errno != EINTR) fail("waitpid");
+    }
+    if (status != 0) fail("the load process", ECONNABORTED);
 }
 
 void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t requests,
@@ -71,11 +129,10 @@ void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t
         std::size_t missing; // of the response
     };
     std::vector<Connection> all;
-    const int epoll = must(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+    ReadableSet readable;
     for (std::size_t i = 0; i < connections; ++i) {
         all.push_back({connect_to(port), response_size});
-        ::epoll_event record{.events = EPOLLIN, .data = {.u64 = i}};
-        must(::epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].descriptor, &record), "epoll_ctl");
+        readable.add(all[i].descriptor, i);
     }
 
     std::uint64_t sent = 0;
@@ -85,23 +142,20 @@ void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t
         send_all(connection.descriptor, request);
         ++sent;
     }
-    std::array<::epoll_event, 256> records;
     std::array<char, 4096> buffer;
-    while (answered < requests) {
-        const int count = must(::epoll_wait(epoll, records.data(), records.size(), -1), "epoll_wait");
-        for (int i = 0; i < count; ++i) {
-            auto& connection = all[records[static_cast<std::size_t>(i)].data.u64];
-            const auto got = must(::recv(connection.descriptor, buffer.data(), buffer.size(), 0), "recv");
-            if (got == 0) fail("recv", ECONNRESET);
-            connection.missing -= std::min(connection.missing, static_cast<std::size_t>(got));
-            if (connection.missing != 0) continue;
-            ++answered;
-            connection.missing = response_size;
-            if (sent == requests) continue;
-            send_all(connection.descriptor, request);
-            ++sent;
-        }
-    }
+    const auto receive = [&](std::size_t number) {
+        auto& connection = all[number];
+        const auto got = must(::recv(connection.descriptor, buffer.data(), buffer.size(), 0), "recv");
+        if (got == 0) fail("recv", ECONNRESET);
+        connection.missing -= std::min(connection.missing, static_cast<std::size_t>(got));
+        if (connection.missing != 0) return;
+        ++answered;
+        connection.missing = response_size;
+        if (sent == requests) return;
+        send_all(connection.descriptor, request);
+        ++sent;
+    };
+    while (answered < requests) readable.wait(receive);
 }
 
 void connect_and_wait(std::uint16_t port, std::uint64_t times) {

@@ -1,6 +1,8 @@
-// The other side of the servers: a process of its own, the same for all contestants.
+// The clients of the servers: a separate process, the same for all contestants.
 
 #pragma once
+
+#include "contestants/socket.hpp"
 
 #include <sys/types.h>
 
@@ -14,15 +16,22 @@ namespace bench {
 /// A process that does one thing and ends.
 class LoadProcess {
   public:
-    /// Runs `body` on the processor that `Server` does not run on, if there is one.
+    /// Runs `body` on a processor that `Server` does not run on, if there is one.
     explicit LoadProcess(const std::function<void()>& body);
     LoadProcess(const LoadProcess&) = delete;
     LoadProcess& operator=(const LoadProcess&) = delete;
-    /// Waits for it. That it failed fails this process too.
+    /// Kills the process unless `join` was called.
     ~LoadProcess();
 
+    /// A descriptor that becomes readable when the process ends. The caller closes it.
+    [[nodiscard]] int end_descriptor() const;
+
+    /// Waits for the end of the process, and fails if it failed.
+    void join();
+
   private:
-    ::pid_t process_;
+    ::pid_t process_ = -1;
+    Socket end_;
 };
 
 /// Sends `requests` in all through `connections`, each of which waits for `response_size` bytes before it sends again.

@@ -1,14 +1,13 @@
-// One byte goes to and fro in each of some pairs of sockets. Each pass is one event, one read and one write; with one
-// pair it is one wait too, so that nothing hides what a turn of the loop costs.
+// One byte passes back and forth in each of some pairs of sockets. Each pass is one event, one read and one write; with
+// one pair it is one wait too, so that nothing hides the cost of a turn of the loop.
 
 #pragma once
 
 #include "contestants/contestant.hpp"
-#include "harness/failure.hpp"
+#include "contestants/socket.hpp"
+#include "harness/latencies.hpp"
 #include "harness/stopwatch.hpp"
 #include "harness/suite.hpp"
-
-#include <sys/eventfd.h>
 
 #include <array>
 #include <cstddef>
@@ -20,9 +19,9 @@
 
 namespace bench {
 
-template <Contestant C> class PingPong {
+template <Contestant C, class Latencies = NoLatencies> class PingPong {
   public:
-    PingPong(std::size_t pairs, std::size_t idle) {
+    PingPong(std::size_t pairs, std::size_t idle, Latencies latencies = {}) : latencies_(latencies) {
         for (std::size_t i = 0; i < pairs; ++i) {
             auto [a, b] = C::LocalStream::pair();
             streams_.push_back(std::move(a));
@@ -30,15 +29,15 @@ template <Contestant C> class PingPong {
         }
         for (std::size_t i = 0; i < streams_.size(); ++i) loop_.add(streams_[i], i);
         for (std::size_t i = 0; i < idle; ++i) {
-            const int descriptor = must(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
-            idle_.push_back(C::LocalStream::from_raw(descriptor));
+            idle_.push_back(C::LocalStream::from_raw(Socket::idle_descriptor()));
         }
         for (auto& one : idle_) loop_.add(one, streams_.size());
         for (std::size_t i = 0; i < pairs; ++i) streams_[2 * i].write(std::span(buffer_).first(1));
     }
 
     Sample run(std::uint64_t operations) {
-        go_on_for(256); // what is done once, is done
+        go_on_for(256); // warms up
+        latencies_.begin();
         const Stopwatch stopwatch;
         go_on_for(operations);
         return stopwatch.per(passes_);
@@ -49,6 +48,7 @@ template <Contestant C> class PingPong {
         if (const auto count = stream.read(buffer_)) [[likely]] {
             stream.write(std::span(buffer_).first(*count));
             ++passes_;
+            latencies_.lap();
         }
     }
     [[nodiscard]] bool done() const { return passes_ >= goal_; }
@@ -60,6 +60,7 @@ template <Contestant C> class PingPong {
         loop_.run();
     }
 
+    [[no_unique_address]] Latencies latencies_;
     typename C::template Loop<PingPong> loop_{*this};
     std::vector<typename C::LocalStream> streams_;
     std::vector<typename C::LocalStream> idle_;

@@ -1,8 +1,9 @@
-// What the servers share: a listener, and connections that are served until the load process has closed all of them.
+// The part that all servers share: a listener, and connections that are served until the load process closes them.
 
 #pragma once
 
 #include "contestants/contestant.hpp"
+#include "harness/latencies.hpp"
 #include "harness/processors.hpp"
 #include "harness/stopwatch.hpp"
 #include "harness/suite.hpp"
@@ -18,27 +19,41 @@
 
 namespace bench {
 
-/// `Connection` is made from a stream, and its `serve` answers whether it stays open.
-template <Contestant C, template <class> class Connection> class Server {
+/// `Connection` is constructed from a stream, and its `serve` returns whether it stays open. With one connection, a
+/// latency is the time from one request to the next.
+template <Contestant C, template <class> class Connection, class Latencies = NoLatencies> class Server {
   public:
+    explicit Server(Latencies latencies = {}) : latencies_(latencies) {}
+
     /// Serves `operations` requests that come through so many `connections`.
     Sample run(std::uint64_t operations, std::size_t connections, std::string_view request,
                std::size_t response_size) {
         loop_.add(listener_, listener_token);
         expected_ = connections;
-        const LoadProcess load([&, port = listener_.port()] {
+        LoadProcess load([&, port = listener_.port()] {
             request_and_wait(port, connections, operations, request, response_size);
         });
+        auto end = C::LocalStream::from_raw(load.end_descriptor());
+        loop_.add(end, end_token);
         const Pinned pinned(processors().front());
+        latencies_.begin(connections);
         const Stopwatch stopwatch;
         loop_.run();
-        return stopwatch.per(operations);
+        const auto sample = stopwatch.per(operations);
+        load.join();
+        return sample;
     }
 
     void ready(std::size_t token) {
-        if (token != listener_token) [[likely]] {
+        if (token < end_token) [[likely]] {
             if (!connections_[token]->serve()) [[unlikely]]
                 close(token);
+            else
+                latencies_.lap();
+            return;
+        }
+        if (token == end_token) {
+            closed_ = expected_; // also if it failed before it connected
             return;
         }
         while (auto stream = listener_.accept()) {
@@ -46,16 +61,18 @@ template <Contestant C, template <class> class Connection> class Server {
             loop_.add(connections_.back()->stream, connections_.size() - 1);
         }
     }
-    [[nodiscard]] bool done() const { return closed_ == expected_; }
+    [[nodiscard]] bool done() const { return closed_ >= expected_; }
 
   private:
     static constexpr std::size_t listener_token = SIZE_MAX;
+    static constexpr std::size_t end_token = SIZE_MAX - 1;
 
     void close(std::size_t token) {
         connections_[token].reset();
         ++closed_;
     }
 
+    [[no_unique_address]] Latencies latencies_;
     typename C::template Loop<Server> loop_{*this};
     typename C::Listener listener_ = C::Listener::bind();
     std::vector<std::unique_ptr<Connection<C>>> connections_;

@@ -1,8 +1,9 @@
-// How late a wait ends that nothing but its time-out ends.
+// How late a wait ends that only its time-out ends.
 
 #pragma once
 
 #include "contestants/contestant.hpp"
+#include "harness/latencies.hpp"
 #include "harness/stopwatch.hpp"
 #include "harness/suite.hpp"
 
@@ -17,18 +18,27 @@
 
 namespace bench {
 
-template <Contestant C> class Timeout {
+template <Contestant C, class Latencies = NoLatencies> class Timeout {
   public:
     static constexpr bool is_timed = true;
 
-    /// The median of the times that `operations` waits were late.
+    explicit Timeout(Latencies latencies = {}) : latencies_(latencies) {}
+
+    /// The median lateness of `operations` waits.
     Sample run(std::uint64_t operations, std::chrono::nanoseconds time) {
         std::vector<double> late;
+        loop_.pause(time); // warms up
+        latencies_.begin();
         for (std::uint64_t i = 0; i < operations; ++i) {
             const double start = nanoseconds_of(CLOCK_MONOTONIC);
             loop_.pause(time);
-            late.push_back(nanoseconds_of(CLOCK_MONOTONIC) - start - static_cast<double>(time.count()));
+            const double lateness =
+                nanoseconds_of(CLOCK_MONOTONIC) - start - static_cast<double>(time.count());
+            if (lateness < 0) continue; // a signal ended it
+            late.push_back(lateness);
+            latencies_.add(std::chrono::nanoseconds(static_cast<std::int64_t>(lateness)));
         }
+        if (late.empty()) return {};
         const auto middle = late.begin() + static_cast<std::ptrdiff_t>(late.size() / 2);
         std::nth_element(late.begin(), middle, late.end());
         return {.time_ns = *middle};
@@ -38,6 +48,7 @@ template <Contestant C> class Timeout {
     [[nodiscard]] bool done() const { return true; }
 
   private:
+    [[no_unique_address]] Latencies latencies_;
     typename C::template Loop<Timeout> loop_{*this};
 };
 

@@ -1,24 +1,12 @@
-module;
-
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <chrono>
-#include <climits>
-#include <system_error>
-
-module probe.interrupt;
-
-import mio;
-import probe.failure;
+#include "shared.hpp"
 
 namespace probe {
+
 namespace {
 
 // All that a signal handler may touch.

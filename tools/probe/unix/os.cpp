@@ -1,33 +1,13 @@
-module;
-
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <chrono>
-#include <csignal>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <expected>
-#include <filesystem>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-module probe.os;
-
-import mio;
-import probe.failure;
+#include "os.hpp"
 
 namespace probe::os {
+
 namespace {
 
 using namespace std::chrono_literals;

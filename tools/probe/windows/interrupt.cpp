@@ -1,22 +1,10 @@
-module;
-
+#include <windows.h>
 #include <winsock2.h>
 
-#include <windows.h>
-
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <span>
-#include <utility>
-
-module probe.interrupt;
-
-import mio;
-import probe.failure;
+#include "shared.hpp"
 
 namespace probe {
+
 namespace {
 
 std::atomic<bool> signal_came = false;

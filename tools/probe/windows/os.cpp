@@ -1,32 +1,11 @@
-module;
-
+#include <io.h>
+#include <windows.h>
 #include <winsock2.h>
 
-#include <windows.h>
-
-#include <io.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <filesystem>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-module probe.os;
-
-import mio;
-import probe.failure;
+#include "os.hpp"
 
 namespace probe::os {
+
 namespace {
 
 using namespace std::chrono_literals;

@@ -1,0 +1,21 @@
+#include "std.hpp"
+
+#include "workloads/all.hpp"
+
+#include "contestants/mio.hpp"
+
+#include "bench_rounds.hpp"
+
+namespace bench {
+
+void fail(const char* call, int error) {
+    throw probe::Refused{call, std::error_code(error, mio::os_category()), {}};
+}
+
+} // namespace bench
+
+namespace probe::bench {
+
+Rounds library_rounds() { return rounds_of<::bench::BasicMio<mio::Trigger::level>>; }
+
+} // namespace probe::bench

@@ -1,0 +1,99 @@
+// The workloads of tools/bench, with the latency of each operation. Include it after the header of a contestant.
+
+#pragma once
+
+#include "bench.hpp"
+
+namespace probe::bench {
+
+/// Records the latency of each operation of a workload, from `begin` on.
+class Latencies {
+  public:
+    explicit Latencies(Histogram& histogram) : histogram_(&histogram) {}
+
+    /// Starts to record, after `warm_up` more laps.
+    void begin(std::uint64_t warm_up = 0) {
+        skip_ = warm_up;
+        is_recording_ = true;
+        last_ = Clock::now();
+    }
+    /// The end of an operation that began when the one before ended.
+    void lap() {
+        const auto now = Clock::now();
+        add(now - last_);
+        last_ = now;
+    }
+    /// The begin and the end of an operation that others overlap.
+    void mark(std::size_t operation) {
+        if (marks_.size() <= operation) marks_.resize(operation + 1);
+        marks_[operation] = Clock::now();
+    }
+    void record(std::size_t operation) { add(Clock::now() - marks_[operation]); }
+    void add(std::chrono::nanoseconds latency) {
+        if (!is_recording_) return;
+        if (skip_ != 0) {
+            --skip_;
+        } else {
+            histogram_->record(latency);
+        }
+    }
+
+  private:
+    Histogram* histogram_;
+    std::vector<Clock::time_point> marks_;
+    Clock::time_point last_;
+    std::uint64_t skip_ = 0;
+    bool is_recording_ = false;
+};
+
+/// The round of one workload: `run` gets the hook for latencies and returns the sample.
+template <class F> Measurement measured(F run) {
+    Measurement measurement;
+    const auto sample = run(Latencies(measurement.latencies));
+    measurement.time = std::chrono::nanoseconds(
+        static_cast<std::int64_t>(sample.time_ns * static_cast<double>(measurement.latencies.count())));
+    return measurement;
+}
+
+template <class C>
+constexpr Rounds rounds_of{
+    .wake =
+        [](std::uint64_t operations) {
+            return measured([&](Latencies latencies) { return ::bench::wake<C>(operations, latencies); });
+        },
+    .pingpong =
+        [](std::uint64_t operations) {
+            return measured([&](Latencies latencies) {
+                return ::bench::PingPong<C, Latencies>(1, 0, latencies).run(operations);
+            });
+        },
+    .chain =
+        [](std::uint64_t operations) {
+            return measured([&](Latencies latencies) {
+                return ::bench::Chain<C, Latencies, 10>(100, latencies).run(operations);
+            });
+        },
+    .churn =
+        [](std::uint64_t operations) {
+            return measured([&](Latencies latencies) {
+                return ::bench::Churn<C, Latencies, 1>(latencies).add_and_remove(operations);
+            });
+        },
+    .echo =
+        [](std::uint64_t operations) {
+            return measured([&](Latencies latencies) { return ::bench::echo<C>(operations, 1, latencies); });
+        },
+    .timeout =
+        [](std::uint64_t operations) {
+            using namespace std::chrono_literals;
+            auto measurement = measured([&](Latencies latencies) {
+                return ::bench::Timeout<C, Latencies>(latencies).run(operations, 50us);
+            });
+            // The sample is how late a wait ends; the rate is of whole waits.
+            const auto count = static_cast<std::int64_t>(measurement.latencies.count());
+            measurement.time += count * std::chrono::nanoseconds(50us);
+            return measurement;
+        },
+};
+
+} // namespace probe::bench

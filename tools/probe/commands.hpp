@@ -1,0 +1,52 @@
+// Options of each subcommand, and the functions that run them.
+
+#pragma once
+
+#include "shared.hpp"
+#include "watch_options.hpp"
+
+namespace probe {
+
+struct InfoOptions {
+    bool json = false;
+};
+
+ExitStatus run(const InfoOptions& options);
+
+struct EventsOptions {
+    std::vector<std::string> scenarios; ///< which ones; none means all
+    std::vector<std::string> backends;  ///< on which ones, side by side; none means the one behind `Poll`
+    bool list = false;                  ///< names them instead of playing them
+    bool check = false;                 ///< compares with what is documented
+    bool json = false;
+};
+
+/// Throws `WrongUsage` for a scenario or a backend that there is not.
+ExitStatus run(const EventsOptions& options);
+
+/// How long each workload is measured unless something else is asked for.
+inline constexpr std::chrono::milliseconds bench_default_time{2000};
+
+struct BenchOptions {
+    std::vector<std::string> workloads;            ///< which ones; none means all
+    std::optional<std::uint64_t> rounds;           ///< of each, at the most
+    std::optional<std::chrono::milliseconds> time; ///< for each, at the most; without rounds the default
+    bool list = false;                             ///< names them instead of measuring
+    bool json = false;
+};
+
+/// False in a build for a backend that no bare loop was written for.
+bool can_bench();
+
+/// Throws `WrongUsage` for a workload that there is not.
+ExitStatus run(const BenchOptions& options);
+
+struct DoctorOptions {
+    bool json = false;
+};
+
+ExitStatus run(const DoctorOptions& options);
+
+ExitStatus run(const WatchOptions& options);
+
+} // namespace probe

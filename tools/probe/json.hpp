@@ -1,0 +1,21 @@
+// Everything that is printed as JSON. One unit includes the JSON library, which takes long to compile.
+
+#pragma once
+
+#include "doctor.hpp"
+#include "shared.hpp"
+
+namespace probe {
+
+/// A detail of a line of JSON: a name and a value.
+using Field = std::pair<std::string_view, std::variant<std::string, std::uint64_t, std::vector<std::string>>>;
+
+/// One JSON document, as `mio-probe info --json` and `mio-probe doctor --json` print it.
+std::string json_of(const MachineReport& report);
+std::string json_of(const System& system, const std::vector<Check>& checks);
+
+/// One JSON object on a line of its own, as `mio-probe watch --json` prints it.
+std::string json_line(std::int64_t time_us, std::string_view source, std::string_view kind,
+                      const std::vector<Field>& fields);
+
+} // namespace probe

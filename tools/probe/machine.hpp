@@ -1,0 +1,64 @@
+// Facts about the machine: system, facilities, limits and timer resolution.
+
+#pragma once
+
+#include "std.hpp"
+
+namespace probe {
+
+/// The operating system that runs.
+struct System {
+    std::string name;         ///< "Linux"
+    std::string kernel;       ///< "6.18.44"
+    std::string machine;      ///< "x86_64"
+    std::string distribution; ///< "Debian GNU/Linux 12 (bookworm)", if the system says so
+};
+
+System system();
+
+/// Something that the kernel or a sandbox may not offer, and how an attempt to use it ended.
+struct Facility {
+    std::string name;
+    std::string purpose;   ///< what the library or an operator has of it
+    std::error_code error; ///< why it cannot be used; none if it can
+};
+
+/// Tries every facility that matters on this platform. Written once for each kind of system.
+std::vector<Facility> facilities();
+
+/// A limit of the system or the process.
+struct Limit {
+    std::string name;
+    std::string value;     ///< empty if it could not be found out
+    std::string purpose;   ///< what it limits
+    std::error_code error; ///< why it could not be found out
+};
+
+/// The limits of this process.
+std::vector<Limit> process_limits();
+
+/// The limits that the whole system sets. Written once for each kind of system.
+std::vector<Limit> system_limits();
+
+/// How long polls with a short time-out took.
+struct TimerResolution {
+    std::chrono::nanoseconds asked;
+    std::chrono::nanoseconds fastest;
+    std::chrono::nanoseconds median;
+
+    /// False if time-outs are rounded up to whole milliseconds.
+    [[nodiscard]] bool is_fine() const noexcept { return median < std::chrono::milliseconds(1); }
+};
+
+/// Measures it on the selected backend, which takes some milliseconds.
+TimerResolution measure_timer_resolution();
+
+/// Everything that `mio-probe info` reports about the machine.
+struct MachineReport {
+    System system;
+    std::vector<Facility> facilities;
+    TimerResolution timer;
+    std::vector<Limit> limits;
+};
+
+} // namespace probe

@@ -1,0 +1,158 @@
+// Declarations that all subcommands share.
+
+#pragma once
+
+#include "std.hpp"
+
+import mio;
+
+namespace probe {
+
+/// What mio-probe tells the shell.
+enum class ExitStatus : int {
+    done = 0,    ///< done, and everything was as expected
+    differs = 1, ///< something is not as documented, or not as it should be
+    usage = 2,   ///< the command line was wrong
+    refused = 3, ///< the OS refused
+};
+
+/// Thrown when the command line is wrong; `message` is one line that names the argument.
+struct WrongUsage {
+    std::string message;
+};
+
+/// A call that the OS refused; thrown where that ends what was to be done.
+struct Refused {
+    std::string call;        ///< "bind", and what it was for where that is not plain
+    std::error_code error;   ///< none if the call succeeded and gave something of no use
+    std::string explanation; ///< what follows, or what to do, if the error does not say it
+};
+
+/// The text of an error and its name, for example "Connection refused (ECONNREFUSED)".
+std::string error_text(const std::error_code& error);
+
+/// All of it in one line: "bind: Permission denied (EACCES); the explanation".
+std::string message_of(const Refused& refused);
+
+/// The value of a result; throws `Refused` with the name of the call when there is none.
+template <class T> T must(mio::Result<T> result, std::string_view call) {
+    if (!result) throw Refused{std::string(call), result.error(), {}};
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+/// The library's version, "0.1.0".
+std::string_view version();
+
+/// "Clang 19.1.7"
+std::string compiler();
+
+/// "libstdc++ 12"
+std::string standard_library();
+
+/// Every backend that was built in, the platform's own choice first.
+std::vector<std::string> backends();
+
+/// How a piece of text looks on a terminal.
+enum class Style { plain, faint, strong, accent, good, caution, bad };
+
+/// Standard output. Every write is seen at once.
+class Output {
+  public:
+    /// Colours if it is a terminal that has them and the user did not set `NO_COLOR`.
+    /// @see https://no-color.org
+    Output();
+
+    /// Writes `text`. Once nobody reads any more, does nothing; throws `Refused` on any other error.
+    void write(std::string_view text);
+
+    /// True once a write found that nobody reads any more.
+    [[nodiscard]] bool closed() const noexcept { return closed_; }
+
+    /// `text` as it looks in `style` here.
+    [[nodiscard]] std::string styled(std::string_view text, Style style) const;
+
+  private:
+    bool colours_;
+    bool closed_ = false;
+};
+
+/// `text` filled up with spaces to `width` characters. Longer text stays as it is.
+std::string padded(std::string_view text, std::size_t width);
+
+/// The words with commas between them.
+std::string joined(const std::vector<std::string>& words);
+
+/// A piece of text in a table.
+struct Cell {
+    std::string text;
+    Style style = Style::plain;
+};
+
+/// Rows of cells as lines, two spaces before each and between the columns, each column as wide as its widest cell.
+std::string aligned(const std::vector<std::vector<Cell>>& rows, const Output& output);
+
+/// The letters of every predicate, each in its place: the head of a column of `in_places`.
+inline constexpr std::string_view predicate_places = "R W E RC WC P";
+
+/// What the letters stand for, on one line.
+inline constexpr std::string_view predicate_legend =
+    "R readable, W writable, E error, RC read closed, WC write closed, P priority";
+
+/// The predicates that hold, each in its place, with dots in the others: "R W . RC .  .".
+std::string in_places(mio::Readiness readiness);
+
+/// The letters of the predicates that hold: "R W RC". Empty if none does.
+std::string letters(mio::Readiness readiness);
+
+/// The names of the predicates that hold: "readable", "read_closed".
+std::vector<std::string> names(mio::Readiness readiness);
+
+/// As long as it lives, the first SIGINT or SIGTERM does not end the program but is remembered. The second one ends
+/// it, should it be stuck. One at a time.
+class Interrupt {
+  public:
+    /// Throws `Refused` when the OS is out of descriptors.
+    Interrupt();
+    ~Interrupt();
+    Interrupt(const Interrupt&) = delete;
+    Interrupt& operator=(const Interrupt&) = delete;
+
+    /// True once a signal came.
+    [[nodiscard]] bool requested() const noexcept;
+
+    /// Becomes readable when the signal comes. To be registered with one poll.
+    [[nodiscard]] mio::RawSource& source() noexcept { return source_; }
+
+    /// Waits for the signal, at the longest for `limit`.
+    void wait(std::chrono::milliseconds limit) const noexcept;
+
+  private:
+    mio::OwnedHandle reading_end_;
+    mio::OwnedHandle writing_end_;
+    mio::RawSource source_;
+};
+
+/// The parsed value of an argument, or why it is invalid.
+template <class T> using Parsed = std::expected<T, std::string>;
+
+/// The error of an invalid argument: "'ARGUMENT': WHY".
+std::unexpected<std::string> wrong(std::string_view argument, std::string_view why);
+
+/// Parses decimal digits alone, up to `largest`.
+std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t largest);
+
+/// Parses "250ms", "5s", "2m" or "1h": from one millisecond to one year.
+Parsed<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+/// Parses a number from 1.
+Parsed<std::uint64_t> parse_count(std::string_view text);
+
+/// `value` in hexadecimal, with exactly `digits` digits.
+std::string hex(std::uint64_t value, std::size_t digits);
+
+/// `text` with everything escaped that a terminal does not print as itself: control characters (C0, DEL, C1), bidirectional
+/// controls, line and paragraph separators as `\x1b` or `\u202e`, bytes that are not UTF-8 as `\x9b`. Text that comes
+/// from a peer or the system is printed only in this form.
+std::string visible(std::string_view text);
+
+} // namespace probe

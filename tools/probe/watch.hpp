@@ -1,0 +1,278 @@
+// What `mio-probe watch` watches.
+
+#pragma once
+
+#include "json.hpp"
+#include "os.hpp"
+#include "watch_options.hpp"
+
+namespace probe {
+
+using Clock = std::chrono::steady_clock;
+
+/// How the log is written.
+struct LogFormat {
+    bool json = false;
+    bool hex = false;             ///< data as a hexadecimal dump instead of text
+    std::size_t source_width = 0; ///< of the widest name of a source to expect
+};
+
+/// Every line has the time since the log was opened and the name of a source, and is out when the call returns.
+class Log {
+  public:
+    Log(Output& output, LogFormat format);
+
+    [[nodiscard]] Clock::time_point start() const noexcept { return start_; }
+
+    /// An event as it came, at `time`.
+    void event(Clock::time_point time, std::string_view source, const mio::Event& event);
+
+    /// Something that the program did or found out: `text` for people, `kind` and `fields` for programs.
+    void remark(std::string_view source, std::string_view kind, std::string_view text,
+                const std::vector<Field>& fields = {});
+
+    /// Data that was read; `sender` of a datagram.
+    void data(std::string_view source, std::span<const std::byte> bytes,
+              const std::optional<std::string>& sender = std::nullopt);
+
+    /// A call that failed, or an error that was pending.
+    void failure(std::string_view source, const Refused& refused);
+
+  private:
+    void line(Clock::time_point time, std::string_view source, std::string_view text);
+    void write(Clock::time_point time, std::string_view source, std::string_view kind,
+               const std::string& text, const std::vector<Field>& fields);
+    [[nodiscard]] std::string continuation(std::string_view text) const;
+
+    Output& output_;
+    LogFormat format_;
+    bool is_empty_ = true;
+    Clock::time_point start_ = Clock::now();
+};
+
+/// What all sources of one session use.
+struct Context {
+    const mio::Registry& registry;
+    const WatchOptions& options;
+    Log& log;
+    std::size_t last_token = 0;
+    std::size_t last_accepted = 0;
+
+    [[nodiscard]] mio::Token next_token() noexcept { return {++last_token}; }
+};
+
+/// What is to become of a source after it did something.
+struct Outcome {
+    /// Nothing more will come.
+    bool is_finished = false;
+    /// When it has something to do, event or not.
+    std::optional<std::chrono::steady_clock::time_point> resume_at;
+};
+
+/// Nothing to do before the next event.
+inline Outcome wait_for_event() { return {}; }
+
+/// Nothing more will come.
+inline Outcome finished() { return {.is_finished = true, .resume_at = std::nullopt}; }
+
+/// There is more to do as soon as the others had their turn.
+inline Outcome resume_soon() { return {.is_finished = false, .resume_at = std::chrono::steady_clock::now()}; }
+
+/// Nothing can be done at present, and no event will tell when it can: look again in a quarter of a second, short for a
+/// person and long for a processor.
+inline Outcome resume_later() {
+    return {.is_finished = false,
+            .resume_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(250)};
+}
+
+/// How reading ended.
+enum class Drained {
+    blocked, ///< nothing is left
+    more,    ///< there may be more, but the other sources and Ctrl-C are to have their turn
+    ended,   ///< the stream ended
+    failed,
+};
+
+/// Reads what there is, a limited amount in one turn, and logs it.
+Drained drain(Context& context, std::string_view source,
+              const std::function<mio::Result<std::size_t>(std::span<std::byte>)>& read);
+
+/// What follows for a source that ends with its stream.
+Outcome outcome_of(Drained drained);
+
+/// Over IP.
+struct Tcp {
+    using Address = mio::net::SocketAddress;
+    using Stream = mio::net::TcpStream;
+    using Listener = mio::net::TcpListener;
+    struct Residue {};
+
+    static constexpr bool connects_at_once = false;
+    static constexpr std::string_view listen_scheme = "listen://";
+
+    static Listener bind(const Address& address);
+    static Residue residue_of(const Address&) { return {}; }
+    static std::string caller(const Stream&, const Address& peer) { return peer.to_string(); }
+};
+
+/// Unix domain sockets with a path.
+struct Local {
+    using Address = mio::net::UnixAddress;
+    using Stream = mio::net::UnixStream;
+    using Listener = mio::net::UnixListener;
+    using Residue = os::SocketFile;
+
+    static constexpr bool connects_at_once = true;
+    static constexpr std::string_view listen_scheme = "unix-listen://";
+
+    /// Replaces a socket that nobody listens at any more.
+    static Listener bind(const Address& address);
+    static Residue residue_of(const Address& address) { return Residue(std::string(*address.path())); }
+    /// The process and its user: clients have no name, as a rule.
+    static std::string caller(const Stream& stream, const Address& peer);
+};
+
+/// A connection of `Protocol`. See `probe.watch.source` for its members.
+template <class Protocol> class Connection {
+  public:
+    using Address = Protocol::Address;
+    using Stream = Protocol::Stream;
+
+    /// One to be made to the first of `addresses` that accepts it; there is at least one.
+    Connection(Context& context, std::string name, std::vector<Address> addresses);
+    /// One that is established.
+    Connection(Context& context, std::string name, Stream stream);
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] mio::Token token() const noexcept { return token_; }
+    [[nodiscard]] Outcome start();
+    [[nodiscard]] mio::Result<> rearm();
+    [[nodiscard]] Outcome handle(const mio::Event& event);
+    [[nodiscard]] Outcome resume();
+
+  private:
+    [[nodiscard]] Outcome connect_to_next();
+    [[nodiscard]] Outcome connect();
+    [[nodiscard]] mio::Result<> try_connect();
+    [[nodiscard]] Outcome connect_failed(const std::error_code& error);
+    [[nodiscard]] Outcome retry_later(const std::error_code& error);
+    [[nodiscard]] mio::Interest interest() const;
+    [[nodiscard]] mio::Result<> add();
+    void set_connected();
+    void take_urgent_byte();
+
+    Context* context_;
+    std::string name_;
+    mio::Token token_;
+    std::vector<Address> addresses_; // to be tried yet, the next one last
+    std::optional<Address> peer_;    // none if it was accepted
+    Stream stream_;
+    bool is_connecting_;
+    bool has_to_retry_ = false;
+};
+
+/// A UDP socket that is bound and not connected. See `probe.watch.source` for its members.
+class Datagrams {
+  public:
+    Datagrams(Context& context, std::string name, mio::net::SocketAddress address);
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] mio::Token token() const noexcept { return token_; }
+    [[nodiscard]] Outcome start();
+    [[nodiscard]] mio::Result<> rearm();
+    [[nodiscard]] Outcome handle(const mio::Event& event);
+    [[nodiscard]] Outcome resume();
+
+  private:
+    [[nodiscard]] mio::Interest interest() const;
+
+    Context* context_;
+    std::string name_;
+    mio::Token token_;
+    mio::net::SocketAddress address_;
+    mio::net::UdpSocket socket_;
+};
+
+/// A descriptor that belongs to somebody else: it is left open, and in the mode in which it was. See
+/// `probe.watch.source` for its members.
+class Descriptor {
+  public:
+    Descriptor(Context& context, std::string name, mio::RawHandle handle);
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] mio::Token token() const noexcept { return token_; }
+    [[nodiscard]] Outcome start();
+    [[nodiscard]] mio::Result<> rearm();
+    [[nodiscard]] Outcome handle(const mio::Event& event);
+    [[nodiscard]] Outcome resume();
+
+  private:
+    [[nodiscard]] mio::Interest interest() const;
+    // Stops watching, which closing does for other sources.
+    [[nodiscard]] Outcome finish();
+
+    Context* context_;
+    std::string name_;
+    mio::Token token_;
+    mio::RawSource source_;
+};
+
+/// The reading end of a FIFO. It outlives its writers: when the last one left, it is opened anew for the next. (An
+/// end that was opened for reading and writing would keep the FIFO open itself, and never be told that they left.)
+/// See `probe.watch.source` for its members.
+class Fifo {
+  public:
+    Fifo(Context& context, std::string name, std::string path);
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] mio::Token token() const noexcept { return token_; }
+    [[nodiscard]] Outcome start();
+    [[nodiscard]] mio::Result<> rearm();
+    [[nodiscard]] Outcome handle(const mio::Event& event);
+    [[nodiscard]] Outcome resume();
+
+  private:
+    void open();
+    [[nodiscard]] Outcome reopen();
+
+    Context* context_;
+    std::string name_;
+    mio::Token token_;
+    std::string path_;
+    mio::OwnedHandle handle_;
+    mio::RawSource source_; // after the handle: it goes first
+};
+
+/// A listener of `Protocol`. See `probe.watch.source` for its members.
+template <class Protocol> class Listener {
+  public:
+    using Address = Protocol::Address;
+    using Stream = Protocol::Stream;
+
+    Listener(Context& context, std::string name, Address address);
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] mio::Token token() const noexcept { return token_; }
+    [[nodiscard]] Outcome start();
+    [[nodiscard]] mio::Result<> rearm();
+    [[nodiscard]] Outcome handle(const mio::Event& event);
+    [[nodiscard]] Outcome resume();
+
+    /// The connections accepted since the last call, not started yet.
+    [[nodiscard]] std::vector<Connection<Protocol>> take_accepted() { return std::exchange(accepted_, {}); }
+
+  private:
+    void welcome(Stream stream, const Address& peer);
+    [[nodiscard]] Outcome retry_later(const std::error_code& error);
+
+    Context* context_;
+    std::string name_;
+    mio::Token token_;
+    Address address_;
+    Protocol::Listener listener_;
+    Protocol::Residue residue_; // after the listener: it goes first
+    std::vector<Connection<Protocol>> accepted_;
+    std::error_code reported_; // why accepting fails at present, if it does
+};
+
+} // namespace probe

@@ -1,0 +1,136 @@
+#include "watch_options.hpp"
+#include "os.hpp"
+
+namespace probe {
+
+namespace {
+
+using mio::net::IpAddress;
+using mio::net::SocketAddress;
+using mio::net::UnixAddress;
+
+struct HostAndPort {
+    std::string_view host; // without the brackets
+    std::uint16_t port;
+    bool has_brackets;
+};
+
+Parsed<HostAndPort> split_host_and_port(std::string_view argument, std::string_view text) {
+    const auto colon = text.rfind(':');
+    const auto bracket = text.rfind(']');
+    if (colon == text.npos || (bracket != text.npos && colon < bracket)) {
+        return wrong(argument, "the port is missing: HOST:PORT");
+    }
+    auto host = text.substr(0, colon);
+    const auto port = parse_number(text.substr(colon + 1), 65535);
+    if (!port) return wrong(argument, "the port is not a number from 0 to 65535");
+    const bool has_brackets = host.starts_with('[') && host.ends_with(']');
+    if (has_brackets) {
+        host = host.substr(1, host.size() - 2);
+    } else if (host.find(':') != host.npos) {
+        return wrong(argument, "an IPv6 address goes in brackets: [ADDR]:PORT");
+    }
+    if (host.empty()) return wrong(argument, "the host is missing: HOST:PORT");
+    return HostAndPort{host, static_cast<std::uint16_t>(*port), has_brackets};
+}
+
+// No name ends in a label of digits, so what looks like IPv4 has to be it. It would be looked up otherwise.
+bool looks_like_ipv4(std::string_view host) { return host.find_first_not_of("0123456789.") == host.npos; }
+
+Parsed<Target> parse_tcp(std::string_view argument, std::string_view rest) {
+    const auto place = split_host_and_port(argument, rest);
+    if (!place) return std::unexpected(place.error());
+    if (place->port == 0) return wrong(argument, "port 0 cannot be connected to");
+    const bool is_address = place->has_brackets
+                                ? SocketAddress::parse(rest).has_value()
+                                : !looks_like_ipv4(place->host) || IpAddress::parse(place->host);
+    if (!is_address) return wrong(argument, "not an IP address");
+    return Target{std::string(argument), TcpTarget{std::string(place->host), place->port}};
+}
+
+// A target that is bound to an address of this machine.
+template <class T> Parsed<Target> parse_bound(std::string_view argument, std::string_view rest) {
+    const auto place = split_host_and_port(argument, rest);
+    if (!place) return std::unexpected(place.error());
+    const auto address = SocketAddress::parse(rest);
+    if (!address) return wrong(argument, "not an IP address and a port, like 127.0.0.1:8080 or [::1]:8080");
+    return Target{std::string(argument), T{*address}};
+}
+
+template <class T> Parsed<Target> parse_unix(std::string_view argument, std::string_view rest) {
+    if (rest.empty()) return wrong(argument, "the path is missing: unix://PATH or unix-listen://PATH");
+    const auto address = UnixAddress::from_path(rest);
+    if (!address) return wrong(argument, address.error().message());
+    return Target{std::string(argument), T{*address}};
+}
+
+Parsed<Target> parse_fifo(std::string_view argument, std::string_view rest) {
+    if (rest.empty()) return wrong(argument, "the path is missing: pipe://PATH");
+    return Target{std::string(argument), FifoTarget{std::string(rest)}};
+}
+
+Parsed<Target> parse_descriptor(std::string_view argument, std::string_view rest) {
+    const auto number = parse_number(rest, 0x7fff'ffff);
+    if (!number) return wrong(argument, "not the number of a descriptor: fd://N");
+    return Target{std::string(argument), DescriptorTarget{static_cast<mio::RawHandle>(*number)}};
+}
+
+struct Scheme {
+    std::string_view prefix;
+    Parsed<Target> (*parse)(std::string_view argument, std::string_view rest);
+};
+
+constexpr Scheme schemes[] = {
+    {"tcp://", parse_tcp},
+    {"listen://", parse_bound<ListenTarget>},
+    {"udp://", parse_bound<UdpTarget>},
+    {"unix://", parse_unix<UnixTarget>},
+    {"unix-listen://", parse_unix<UnixListenTarget>},
+    {"pipe://", parse_fifo},
+    {"fd://", parse_descriptor},
+};
+
+constexpr std::pair<std::string_view, mio::Trigger> triggers[] = {
+    {"edge", mio::Trigger::edge},
+    {"level", mio::Trigger::level},
+    {"oneshot", mio::Trigger::oneshot},
+};
+
+std::optional<mio::Interest> interest_of(char letter) {
+    switch (letter) {
+    case 'r': return mio::Interest::readable;
+    case 'w': return mio::Interest::writable;
+    case 'p': return mio::Interest::priority;
+    default: return std::nullopt;
+    }
+}
+
+} // namespace
+
+Parsed<Target> parse_target(std::string_view text) {
+    if (text == "stdin") return Target{"stdin", DescriptorTarget{os::standard_input}};
+    for (const auto& scheme : schemes) {
+        if (text.starts_with(scheme.prefix)) return scheme.parse(text, text.substr(scheme.prefix.size()));
+    }
+    return wrong(text, "not tcp://HOST:PORT, listen://ADDR:PORT, udp://ADDR:PORT, unix://PATH, "
+                       "unix-listen://PATH, pipe://FIFO, fd://N or stdin");
+}
+
+Parsed<mio::Interest> parse_interest(std::string_view text) {
+    std::optional<mio::Interest> interest;
+    for (const char letter : text) {
+        const auto one = interest_of(letter);
+        if (!one) return wrong(text, "not letters of rwp: r readable, w writable, p priority");
+        interest = interest ? *interest | *one : *one;
+    }
+    if (!interest) return wrong(text, "not letters of rwp: r readable, w writable, p priority");
+    return *interest;
+}
+
+Parsed<mio::Trigger> parse_trigger(std::string_view text) {
+    const auto found = std::ranges::find(triggers, text, &std::pair<std::string_view, mio::Trigger>::first);
+    if (found == std::end(triggers)) return wrong(text, "not edge, level or oneshot");
+    return found->second;
+}
+
+} // namespace probe

@@ -1,0 +1,387 @@
+#include "watch.hpp"
+
+namespace probe {
+
+namespace {
+
+// Limits of one turn, so that the other sources have theirs.
+constexpr std::size_t bytes_per_turn = std::size_t{64} * 1024;
+constexpr int connections_per_turn = 64;
+constexpr int datagrams_per_turn = 64;
+constexpr std::size_t longest_datagram = 65'535; // headers included
+
+} // namespace
+
+Drained drain(Context& context, std::string_view source,
+              const std::function<mio::Result<std::size_t>(std::span<std::byte>)>& read) {
+    std::vector<std::byte> buffer(bytes_per_turn);
+    std::size_t filled = 0;
+    mio::Result<std::size_t> last = 0;
+    while (filled < buffer.size()) {
+        last = read(std::span(buffer).subspan(filled));
+        if (!last || *last == 0) break;
+        filled += *last;
+    }
+    if (filled != 0) context.log.data(source, std::span(buffer).first(filled));
+    if (filled == buffer.size()) return Drained::more;
+    if (last) {
+        context.log.remark(source, "end", "end of stream");
+        return Drained::ended;
+    }
+    if (mio::would_block(last.error())) return Drained::blocked;
+    context.log.failure(source, {"read", last.error(), {}});
+    return Drained::failed;
+}
+
+Outcome outcome_of(Drained drained) {
+    switch (drained) {
+    case Drained::blocked: return wait_for_event();
+    case Drained::more: return resume_soon();
+    case Drained::ended:
+    case Drained::failed: return finished();
+    }
+    return finished();
+}
+
+Tcp::Listener Tcp::bind(const Address& address) { return must(Listener::bind(address), "bind"); }
+
+Local::Listener Local::bind(const Address& address) {
+    auto listener = Listener::bind_replacing(*address.path());
+    // Replacing asks for a folder that can be read and locked. A name that is free does not.
+    if (!listener && listener.error() != std::errc::address_in_use) listener = Listener::bind(address);
+    if (!listener && listener.error() == std::errc::address_in_use) {
+        throw Refused{"bind", listener.error(),
+                      "somebody listens there, or it is something that must not be replaced"};
+    }
+    return must(std::move(listener), "bind");
+}
+
+std::string Local::caller(const Stream& stream, const Address& peer) {
+    const auto credentials = stream.peer_credentials();
+    if (!credentials) return peer.to_string();
+    const auto user = "user " + std::to_string(credentials->user);
+    return credentials->process ? "process " + std::to_string(*credentials->process) + ", " + user : user;
+}
+
+using mio::Interest;
+
+template <class Protocol>
+Connection<Protocol>::Connection(Context& context, std::string name, std::vector<Address> addresses)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()),
+      addresses_(std::move(addresses)), stream_(Stream::from_raw(mio::invalid_handle)), is_connecting_(true) {
+    std::ranges::reverse(addresses_);
+}
+
+template <class Protocol>
+Connection<Protocol>::Connection(Context& context, std::string name, Stream stream)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()), stream_(std::move(stream)),
+      is_connecting_(false) {}
+
+template <class Protocol> Outcome Connection<Protocol>::start() {
+    if (is_connecting_) return connect_to_next();
+    if (const auto added = add(); !added) {
+        context_->log.failure(name_, {"Registry::add", added.error(), "closing"});
+        return finished();
+    }
+    return wait_for_event();
+}
+
+template <class Protocol> mio::Result<> Connection<Protocol>::rearm() {
+    return context_->registry.modify(stream_, token_, interest(), context_->options.trigger);
+}
+
+template <class Protocol> Outcome Connection<Protocol>::handle(const mio::Event& event) {
+    if constexpr (!Protocol::connects_at_once) {
+        if (is_connecting_) {
+            const auto connected = stream_.finish_connect();
+            if (!connected) return connect_failed(connected.error());
+            if (!*connected) return wait_for_event();
+            set_connected();
+        }
+    }
+    if (context_->options.read) {
+        if (event.is_priority()) take_urgent_byte();
+        return event.is_readable() || event.is_read_closed() ? resume() : wait_for_event();
+    }
+    if (event.is_error()) {
+        const auto pending = stream_.take_error();
+        context_->log.failure(name_, {"error", pending.value_or(std::error_code()), "closing"});
+        return finished();
+    }
+    if (event.is_read_closed()) {
+        context_->log.remark(name_, "end", "the peer closed; closing");
+        return finished();
+    }
+    return wait_for_event();
+}
+
+template <class Protocol> Outcome Connection<Protocol>::resume() {
+    if (has_to_retry_) return connect();
+    return outcome_of(
+        drain(*context_, name_, [this](std::span<std::byte> buffer) { return stream_.read(buffer); }));
+}
+
+template <class Protocol> Outcome Connection<Protocol>::connect_to_next() {
+    peer_ = addresses_.back();
+    addresses_.pop_back();
+    context_->log.remark(name_, "connecting", "connecting to " + peer_->to_string(),
+                         {{"peer", peer_->to_string()}});
+    return connect();
+}
+
+template <class Protocol> Outcome Connection<Protocol>::connect() {
+    const auto started = try_connect();
+    if (!started && mio::would_block(started.error())) return retry_later(started.error());
+    has_to_retry_ = false;
+    if (!started) return connect_failed(started.error());
+    if (Protocol::connects_at_once) set_connected();
+    return wait_for_event();
+}
+
+template <class Protocol> mio::Result<> Connection<Protocol>::try_connect() {
+    auto stream = Stream::connect(*peer_);
+    if (!stream) return std::unexpected(stream.error());
+    stream_ = std::move(*stream);
+    return add();
+}
+
+template <class Protocol> Outcome Connection<Protocol>::connect_failed(const std::error_code& error) {
+    const auto call = "connect to " + peer_->to_string();
+    if (addresses_.empty()) throw Refused{call, error, {}};
+    context_->log.failure(name_, {call, error, "trying the next address"});
+    return connect_to_next();
+}
+
+// The queue of a Unix listener is full: nothing was started, and no event will tell when there is room.
+template <class Protocol> Outcome Connection<Protocol>::retry_later(const std::error_code& error) {
+    if (!std::exchange(has_to_retry_, true)) {
+        context_->log.failure(name_, {"connect to " + peer_->to_string(), error,
+                                      "the listener's queue is full; trying again four times a second"});
+    }
+    return resume_later();
+}
+
+template <class Protocol> Interest Connection<Protocol>::interest() const {
+    return context_->options.interest.value_or(Interest::readable | Interest::writable);
+}
+
+template <class Protocol> mio::Result<> Connection<Protocol>::add() {
+    return context_->registry.add(stream_, token_, interest(), context_->options.trigger);
+}
+
+template <class Protocol> void Connection<Protocol>::set_connected() {
+    is_connecting_ = false;
+    const auto address = stream_.local_address();
+    const auto local = address ? address->to_string() : error_text(address.error());
+    context_->log.remark(name_, "connected", "connected to " + peer_->to_string() + " from " + local,
+                         {{"peer", peer_->to_string()}, {"local", local}});
+}
+
+template <class Protocol> void Connection<Protocol>::take_urgent_byte() {
+    // An event that comes while the byte still waits to be taken, or has been taken, tells of it again.
+    const auto byte = os::receive_urgent(stream_.raw());
+    if (!byte) return;
+    const auto value = std::to_integer<unsigned>(*byte);
+    context_->log.remark(name_, "urgent", "urgent byte " + std::to_string(value),
+                         {{"value", std::uint64_t{value}}});
+}
+
+template class Connection<Tcp>;
+template class Connection<Local>;
+
+template <class Protocol>
+Listener<Protocol>::Listener(Context& context, std::string name, Address address)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()), address_(address),
+      listener_(Protocol::Listener::from_raw(mio::invalid_handle)) {}
+
+template <class Protocol> Outcome Listener<Protocol>::start() {
+    listener_ = Protocol::bind(address_);
+    residue_ = Protocol::residue_of(address_);
+    address_ = must(listener_.local_address(), "getsockname");
+    must(context_->registry.add(listener_, token_, mio::Interest::readable, context_->options.trigger),
+         "Registry::add");
+    name_ = std::string(Protocol::listen_scheme) + address_.to_string();
+    context_->log.remark(name_, "listening", "listening on " + address_.to_string(),
+                         {{"address", address_.to_string()}});
+    return wait_for_event();
+}
+
+template <class Protocol> mio::Result<> Listener<Protocol>::rearm() {
+    return context_->registry.modify(listener_, token_, mio::Interest::readable, context_->options.trigger);
+}
+
+template <class Protocol> Outcome Listener<Protocol>::handle(const mio::Event&) { return resume(); }
+
+template <class Protocol> Outcome Listener<Protocol>::resume() {
+    for (int i = 0; i < connections_per_turn; ++i) {
+        auto accepted = listener_.accept();
+        if (accepted) {
+            welcome(std::move(accepted->first), accepted->second);
+        } else if (mio::would_block(accepted.error())) {
+            reported_.clear();
+            return wait_for_event();
+        } else if (accepted.error() == std::errc::connection_aborted) {
+            context_->log.failure(name_, {"accept", accepted.error(), "the connection was gone already"});
+        } else {
+            return retry_later(accepted.error());
+        }
+    }
+    return resume_soon();
+}
+
+template <class Protocol> void Listener<Protocol>::welcome(Stream stream, const Address& peer) {
+    const auto caller = Protocol::caller(stream, peer);
+    auto name = "#" + std::to_string(++context_->last_accepted) + " " + caller;
+    context_->log.remark(name_, "accepted", "accepted " + name, {{"peer", caller}, {"as", name}});
+    accepted_.emplace_back(*context_, std::move(name), std::move(stream));
+}
+
+// Out of descriptors or memory, as a rule. The connection still waits, and no edge will tell of it again, so look
+// again after a while; say so once, not every time.
+template <class Protocol> Outcome Listener<Protocol>::retry_later(const std::error_code& error) {
+    if (error != std::exchange(reported_, error)) {
+        context_->log.failure(name_, {"accept", error, "trying again four times a second"});
+    }
+    return resume_later();
+}
+
+template class Listener<Tcp>;
+template class Listener<Local>;
+
+using mio::Interest;
+using mio::net::UdpSocket;
+
+Datagrams::Datagrams(Context& context, std::string name, mio::net::SocketAddress address)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()), address_(address),
+      socket_(UdpSocket::from_raw(mio::invalid_handle)) {}
+
+Outcome Datagrams::start() {
+    socket_ = must(UdpSocket::bind(address_), "bind");
+    address_ = must(socket_.local_address(), "getsockname");
+    must(context_->registry.add(socket_, token_, interest(), context_->options.trigger), "Registry::add");
+    name_ = "udp://" + address_.to_string();
+    context_->log.remark(name_, "bound", "bound to " + address_.to_string(),
+                         {{"address", address_.to_string()}});
+    return wait_for_event();
+}
+
+mio::Result<> Datagrams::rearm() {
+    return context_->registry.modify(socket_, token_, interest(), context_->options.trigger);
+}
+
+Outcome Datagrams::handle(const mio::Event& event) {
+    if (!context_->options.read) return wait_for_event();
+    return event.is_readable() || event.is_error() ? resume() : wait_for_event();
+}
+
+// An error is that of one datagram, and has been told: the next may fare better.
+Outcome Datagrams::resume() {
+    std::vector<std::byte> buffer(longest_datagram);
+    for (int i = 0; i < datagrams_per_turn; ++i) {
+        const auto received = socket_.receive_from(buffer);
+        if (received) {
+            const auto& [size, sender] = *received;
+            context_->log.data(name_, std::span(buffer).first(size), sender.to_string());
+        } else if (mio::would_block(received.error())) {
+            return wait_for_event();
+        } else {
+            context_->log.failure(name_, {"recvfrom", received.error(), {}});
+        }
+    }
+    return resume_soon();
+}
+
+Interest Datagrams::interest() const { return context_->options.interest.value_or(Interest::readable); }
+
+using mio::Interest;
+
+Descriptor::Descriptor(Context& context, std::string name, mio::RawHandle handle)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()), source_(handle) {}
+
+Outcome Descriptor::start() {
+    const auto added = context_->registry.add(source_, token_, interest(), context_->options.trigger);
+    if (!added) {
+        // EPERM is what epoll says of everything that is always ready.
+        const bool is_always_ready = added.error() == std::errc::operation_not_permitted;
+        throw Refused{"Registry::add", added.error(),
+                      is_always_ready ? "files and the like are always ready, and cannot be watched" : ""};
+    }
+    return wait_for_event();
+}
+
+mio::Result<> Descriptor::rearm() {
+    return context_->registry.modify(source_, token_, interest(), context_->options.trigger);
+}
+
+Outcome Descriptor::handle(const mio::Event& event) {
+    if (context_->options.read) {
+        return event.is_readable() || event.is_read_closed() ? resume() : wait_for_event();
+    }
+    if (!event.is_read_closed() && !event.is_error()) return wait_for_event();
+    context_->log.remark(name_, "end", "the other end closed");
+    return finish();
+}
+
+Outcome Descriptor::resume() {
+    const auto drained = drain(*context_, name_, [this](std::span<std::byte> buffer) {
+        return source_.try_io(Interest::readable, [&] { return os::read_ready(source_.raw(), buffer); });
+    });
+    return drained == Drained::ended || drained == Drained::failed ? finish() : outcome_of(drained);
+}
+
+Interest Descriptor::interest() const { return context_->options.interest.value_or(Interest::readable); }
+
+Outcome Descriptor::finish() {
+    must(context_->registry.remove(source_), "Registry::remove");
+    return finished();
+}
+
+using mio::Interest;
+
+Fifo::Fifo(Context& context, std::string name, std::string path)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()), path_(std::move(path)),
+      source_(mio::invalid_handle) {}
+
+Outcome Fifo::start() {
+    open();
+    context_->log.remark(name_, "opened", "opened for reading");
+    return wait_for_event();
+}
+
+mio::Result<> Fifo::rearm() {
+    return context_->registry.modify(source_, token_, context_->options.interest.value_or(Interest::readable),
+                                     context_->options.trigger);
+}
+
+Outcome Fifo::handle(const mio::Event& event) {
+    if (context_->options.read) return resume();
+    return event.is_read_closed() ? reopen() : wait_for_event();
+}
+
+Outcome Fifo::resume() {
+    const auto drained = drain(*context_, name_, [this](std::span<std::byte> buffer) {
+        return source_.try_io(Interest::readable, [&] { return os::read_ready(handle_.get(), buffer); });
+    });
+    return drained == Drained::ended ? reopen() : outcome_of(drained);
+}
+
+// The end that was open before stays so until the new one is: what a writer left in the FIFO would be lost otherwise.
+void Fifo::open() {
+    auto opened = must(os::open_fifo(path_), "open");
+    if (!opened) throw Refused{"open", {}, "not a FIFO"};
+    mio::RawSource source(opened->get());
+    must(context_->registry.add(source, token_, context_->options.interest.value_or(Interest::readable),
+                                context_->options.trigger),
+         "Registry::add");
+    if (source_.raw() != mio::invalid_handle) must(context_->registry.remove(source_), "Registry::remove");
+    source_ = std::move(source);
+    handle_ = std::move(*opened);
+}
+
+Outcome Fifo::reopen() {
+    open();
+    context_->log.remark(name_, "reopened", "the writers left; waiting for the next");
+    return wait_for_event();
+}
+
+} // namespace probe

@@ -1,8 +1,5 @@
 # What the library consists of on Unix, besides what it has everywhere.
 target_sources(metal-io-mio
-    PUBLIC FILE_SET modules FILES
-        modules/net/pipe.cppm
-        modules/net/transfer.cppm
     PRIVATE FILE_SET internal_modules FILES
         impl/os/unix/sigpipe.cppm
         impl/os/unix/wakeup.cppm

@@ -1,7 +1,5 @@
 # What the library consists of on Windows, besides what it has everywhere.
 target_sources(metal-io-mio
-    PUBLIC FILE_SET modules FILES
-        modules/net/named_pipe.cppm
     PRIVATE FILE_SET internal_modules FILES
         impl/os/windows/kernel_handle.cppm
         impl/os/windows/winsock.cppm

@@ -10,7 +10,7 @@ module;
 module mio.net.tcp;
 
 import mio.core.error;
-import mio.core.owned_handle;
+import mio.core.handle;
 import mio.core.types;
 import mio.net.address;
 import mio.net.sockaddr;

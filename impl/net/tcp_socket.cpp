@@ -14,8 +14,8 @@ module;
 module mio.net.tcp;
 
 import mio.core.error;
+import mio.core.handle;
 import mio.core.types;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.address;
 import mio.net.sockaddr;

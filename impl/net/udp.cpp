@@ -14,7 +14,6 @@ module mio.net.udp;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.address;
 import mio.net.offload;

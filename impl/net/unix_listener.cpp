@@ -11,7 +11,7 @@ module;
 module mio.net.local;
 
 import mio.core.error;
-import mio.core.owned_handle;
+import mio.core.handle;
 import mio.core.types;
 import mio.net.sockaddr;
 import mio.os;

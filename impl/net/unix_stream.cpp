@@ -13,7 +13,6 @@ module mio.net.local;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.fd_passing;
 import mio.net.sockaddr;

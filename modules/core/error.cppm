@@ -1,13 +1,9 @@
 /// @file
 /// How the library reports failure: a value or an error code, never an exception.
 
-module;
-
-#include <expected>
-#include <system_error>
-#include <type_traits>
-
 export module mio.core.error;
+
+import mio.std;
 
 namespace mio {
 

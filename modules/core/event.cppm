@@ -1,15 +1,9 @@
 /// @file
 /// Events, and the buffer that `Poll::poll` fills.
 
-module;
-
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <string>
-
 export module mio.core.event;
 
+import mio.std;
 import mio.core.types;
 
 namespace mio {

@@ -1,20 +1,9 @@
 /// @file
 /// Waiting for readiness: `Poll`, the `Registry` of what it waits for, and the `Waker` that ends a wait.
 
-module;
-
-#include <chrono>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 export module mio.core.poll;
 
+import mio.std;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;

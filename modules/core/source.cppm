@@ -1,14 +1,9 @@
 /// @file
 /// The two things that every source is built from: a handle that is borrowed, and a handle that is owned.
 
-module;
-
-#include <expected>
-#include <system_error>
-#include <utility>
-
 export module mio.core.source;
 
+import mio.std;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.poll;

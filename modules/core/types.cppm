@@ -1,22 +1,9 @@
 /// @file
 /// The vocabulary of a registration: which source, which readiness, reported how.
 
-module;
-
-#include <chrono>
-#include <compare>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <limits>
-#include <numeric>
-#include <optional>
-#include <ratio>
-#include <string>
-#include <type_traits>
-
 export module mio.core.types;
+
+import mio.std;
 
 namespace mio {
 

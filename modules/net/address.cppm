@@ -1,22 +1,9 @@
 /// @file
 /// IP addresses, and IP addresses with a port.
 
-module;
-
-#include <array>
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-#include <vector>
-
 export module mio.net.address;
 
+import mio.std;
 import mio.core.error;
 
 namespace mio::net {
@@ -169,7 +156,8 @@ template <> struct std::hash<mio::net::IpAddress> {
     std::size_t operator()(const mio::net::IpAddress& address) const noexcept {
         // FNV-1a
         std::uint64_t digest = 0xcbf29ce484222325;
-        for (const auto byte : address.bytes()) digest = (digest ^ byte) * 0x100000001b3;
+        const auto bytes = address.bytes();
+        for (std::size_t i = 0; i < bytes.size(); ++i) digest = (digest ^ bytes[i]) * 0x100000001b3;
         return static_cast<std::size_t>(digest);
     }
 };

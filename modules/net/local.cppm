@@ -1,24 +1,12 @@
 /// @file
 /// Unix domain sockets: for processes on one machine.
 
-module;
-
-#include <array>
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-
 export module mio.net.local;
 
+import mio.std;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.source;
 import mio.core.types;
 import mio.net.socket;

@@ -6,6 +6,6 @@ export module mio.net;
 export import mio.net.address;
 export import mio.net.local;
 export import mio.net.socket;
-export import mio.net.system;
+export import mio.net.pipe;
 export import mio.net.tcp;
 export import mio.net.udp;

@@ -1,15 +1,9 @@
 /// @file
 /// What all sockets share.
 
-module;
-
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <system_error>
-
 export module mio.net.socket;
 
+import mio.std;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.source;

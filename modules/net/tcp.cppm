@@ -1,17 +1,9 @@
 /// @file
 /// TCP: listeners, streams, and sockets on their way to becoming one or the other.
 
-module;
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <utility>
-
 export module mio.net.tcp;
 
+import mio.std;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.source;

@@ -1,15 +1,9 @@
 /// @file
 /// UDP sockets.
 
-module;
-
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <utility>
-
 export module mio.net.udp;
 
+import mio.std;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.source;

@@ -5,23 +5,12 @@ module;
 
 #include <sys/epoll.h>
 
-#include <array>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-
 export module mio.sys.epoll;
 
+import mio.std;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.sys.calls;
 import mio.sys.selector;

@@ -5,24 +5,9 @@
 /// body that starts overlapped operations of its own, such as that of a named pipe, has them completed through the
 /// same port: see `Channel`.
 
-module;
-
-#include <array>
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 export module mio.sys.iocp;
 
+import mio.std;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;

@@ -7,24 +7,12 @@ module;
 
 #include <sys/event.h>
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 export module mio.sys.kqueue;
 
+import mio.std;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.sys.selector;
 import mio.sys.wakers;

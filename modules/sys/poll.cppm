@@ -6,25 +6,12 @@ module;
 #include <poll.h>
 #include <sys/types.h>
 
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 export module mio.sys.poll;
 
+import mio.std;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.sys.selector;
 import mio.sys.wakers;

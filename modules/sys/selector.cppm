@@ -3,22 +3,11 @@
 
 module;
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <memory>
 #include <new>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
 
 export module mio.sys.selector;
 
+import mio.std;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;

@@ -1,14 +1,9 @@
 /// @file
 /// Coalescing of wake-ups, for backends whose waker makes a system call.
 
-module;
-
-#include <atomic>
-#include <cstdint>
-#include <mutex>
-#include <utility>
-
 export module mio.sys.wakers;
+
+import mio.std;
 
 namespace mio::sys {
 

@@ -9,7 +9,6 @@ module;
 module mio.net.fd_passing;
 
 import mio.core.handle;
-import mio.core.owned_handle;
 
 namespace mio::net {
 namespace {

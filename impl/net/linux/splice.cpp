@@ -7,7 +7,7 @@ module;
 #include <expected>
 #include <system_error>
 
-module mio.net.transfer;
+module mio.net.pipe;
 
 import mio.core.error;
 import mio.core.source;

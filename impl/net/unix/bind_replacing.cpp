@@ -18,7 +18,6 @@ module mio.net.local;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.os;
 
 namespace mio::net {

@@ -14,7 +14,6 @@ module mio.net.fd_passing;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.net.local;
 import mio.net.sockio;
 import mio.os;

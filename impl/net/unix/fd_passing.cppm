@@ -17,7 +17,6 @@ export module mio.net.fd_passing;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.net.local;
 import mio.os;
 

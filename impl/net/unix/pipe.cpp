@@ -14,7 +14,6 @@ module mio.net.pipe;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.net.quiet_write;
 import mio.net.sockaddr;

@@ -12,7 +12,6 @@ export module mio.net.fd_passing;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.net.local;
 
 namespace mio::net {

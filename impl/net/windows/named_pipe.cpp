@@ -20,7 +20,7 @@ module;
 #include <system_error>
 #include <utility>
 
-module mio.net.named_pipe;
+module mio.net.pipe;
 
 import mio.core.error;
 import mio.core.event;

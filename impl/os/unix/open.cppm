@@ -16,7 +16,6 @@ export module mio.os.open;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 
 namespace mio::os {
 

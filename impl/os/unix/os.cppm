@@ -13,7 +13,7 @@ module;
 export module mio.os;
 
 import mio.core.error;
-import mio.core.owned_handle;
+import mio.core.handle;
 
 namespace mio::os {
 

@@ -5,7 +5,6 @@ export module mio.os.wakeup;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 
 namespace mio::os {
 

@@ -13,7 +13,6 @@ module mio.os.open;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.os;
 import mio.os.winsock;
 

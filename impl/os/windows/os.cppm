@@ -15,7 +15,6 @@ export module mio.os;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 
 namespace mio::os {
 

@@ -24,7 +24,6 @@ module mio.sys.epoll;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
 import mio.sys.calls;

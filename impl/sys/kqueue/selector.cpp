@@ -26,7 +26,6 @@ module mio.sys.kqueue;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
 import mio.sys.kqueue.changes;

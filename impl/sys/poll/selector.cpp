@@ -25,7 +25,6 @@ module mio.sys.poll;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.core.types;
 import mio.os;
 import mio.os.wakeup;

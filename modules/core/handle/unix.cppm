@@ -1,11 +1,9 @@
 /// @file
 /// What a handle is on Unix: a file descriptor. `windows.cppm` beside this file says the same for Windows.
 
-module;
-
-#include <cstddef>
-
 export module mio.core.handle;
+
+import mio.std;
 
 namespace mio {
 
@@ -28,5 +26,29 @@ export struct RawBuffer {
 /// Closes `handle`. A failure is ignored: the descriptor is gone in any case.
 /// @see close(2)
 export void close_handle(RawHandle handle) noexcept;
+
+/// Owns a handle and closes it, unless it is taken away before.
+export class OwnedHandle {
+  public:
+    /// Owns nothing.
+    OwnedHandle() noexcept = default;
+    inline explicit OwnedHandle(RawHandle handle) noexcept : handle_(handle) {}
+    inline OwnedHandle(OwnedHandle&& other) noexcept : handle_(other.take()) {}
+    inline OwnedHandle& operator=(OwnedHandle&& other) noexcept {
+        OwnedHandle taken(std::move(other));
+        std::swap(handle_, taken.handle_);
+        return *this;
+    }
+    inline ~OwnedHandle() {
+        if (handle_ != invalid_handle) close_handle(handle_);
+    }
+
+    [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
+    /// Gives up ownership.
+    [[nodiscard]] inline RawHandle take() noexcept { return std::exchange(handle_, invalid_handle); }
+
+  private:
+    RawHandle handle_ = invalid_handle;
+};
 
 } // namespace mio

@@ -2,13 +2,9 @@
 /// The most frequent system calls, made without the C library: its wrappers cost as much as the rest of an event's way
 /// through this library. Linux on x86-64 and 64-bit ARM; `library.cppm` beside this file is for everything else.
 
-module;
-
-#include <cstddef>
-#include <cstdint>
-
 export module mio.sys.calls;
 
+import mio.std;
 import mio.core.handle;
 
 namespace mio::sys {

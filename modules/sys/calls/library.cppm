@@ -1,13 +1,9 @@
 /// @file
 /// The most frequent system calls, made through the C library or Winsock; `direct.cppm` beside this file does without.
 
-module;
-
-#include <cstddef>
-#include <cstdint>
-
 export module mio.sys.calls;
 
+import mio.std;
 import mio.core.handle;
 
 namespace mio::sys {

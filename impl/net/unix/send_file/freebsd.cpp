@@ -14,7 +14,7 @@ module;
 #include <limits>
 #include <system_error>
 
-module mio.net.transfer;
+module mio.net.pipe;
 
 import mio.core.error;
 import mio.core.handle;

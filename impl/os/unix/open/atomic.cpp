@@ -15,7 +15,6 @@ module mio.os.open;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.os;
 
 namespace mio::os {

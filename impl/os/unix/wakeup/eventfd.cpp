@@ -13,7 +13,6 @@ module mio.os.wakeup;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.os;
 
 namespace mio::os {

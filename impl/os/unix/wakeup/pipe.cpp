@@ -12,7 +12,6 @@ module mio.os.wakeup;
 
 import mio.core.error;
 import mio.core.handle;
-import mio.core.owned_handle;
 import mio.os;
 import mio.os.open;
 

@@ -12,7 +12,7 @@ module;
 module mio.sys.kqueue;
 
 import mio.core.error;
-import mio.core.owned_handle;
+import mio.core.handle;
 import mio.core.types;
 import mio.os.wakeup;
 import mio.sys.wakers;

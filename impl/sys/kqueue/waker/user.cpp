@@ -13,7 +13,7 @@ module;
 module mio.sys.kqueue;
 
 import mio.core.error;
-import mio.core.owned_handle;
+import mio.core.handle;
 import mio.core.types;
 import mio.sys.kqueue.changes;
 import mio.sys.wakers;

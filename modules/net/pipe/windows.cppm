@@ -1,17 +1,9 @@
 /// @file
-/// Named pipes. Windows.
+/// Named pipes, on Windows; `unix.cppm` beside this file has the pipes of Unix.
 
-module;
+export module mio.net.pipe;
 
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-export module mio.net.named_pipe;
-
+import mio.std;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.poll;

@@ -1,15 +1,9 @@
 /// @file
-/// Pipes, and moving bytes inside the kernel. Unix.
-
-module;
-
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <utility>
+/// Pipes, and moving bytes inside the kernel, on Unix; `windows.cppm` beside this file has the named pipes of Windows.
 
 export module mio.net.pipe;
 
+import mio.std;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.source;
@@ -64,5 +58,19 @@ export class PipeReceiver : public IoSource {
 /// A pipe, non-blocking and close-on-exec at both ends. Errors: the OS's own.
 /// @see pipe2(2)
 export [[nodiscard]] Result<std::pair<PipeSender, PipeReceiver>> make_pipe();
+
+/// Writes at most `count` bytes of `file`, from `offset` on, to a socket, and gives their number; 0 means that the
+/// file ends there. The file's own position stays. Errors: would-block; `broken_pipe` without SIGPIPE;
+/// `Errc::unsupported` on NetBSD and OpenBSD, which have no such call; the OS's own.
+/// @see sendfile(2)
+export [[nodiscard]] Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t offset,
+                                                   std::size_t count) noexcept;
+
+/// Moves at most `count` bytes between two sources, one of which is a pipe, and gives their number; 0 is the end of
+/// the stream. Errors: would-block, for want of bytes or of room; `broken_pipe` without SIGPIPE;
+/// `Errc::unsupported` but on Linux and Android; the OS's own.
+/// @see splice(2)
+export [[nodiscard]] Result<std::size_t> splice(const IoSource& from, const IoSource& to,
+                                                std::size_t count) noexcept;
 
 } // namespace mio::net

@@ -1,0 +1,144 @@
+/// @file
+/// The names of the standard library that the interfaces use.
+///
+/// A header that several modules include is parsed by each of them, and merged by each importer: that was most of what a
+/// consumer's build took. `import std;` would do the same, but CMake still calls it experimental. Not re-exported.
+
+module;
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <numeric>
+#include <optional>
+#include <ratio>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+export module mio.std;
+
+export namespace std {
+
+using std::byte;
+using std::int16_t;
+using std::int32_t;
+using std::int64_t;
+using std::int8_t;
+using std::intmax_t;
+using std::intptr_t;
+using std::ptrdiff_t;
+using std::size_t;
+using std::uint16_t;
+using std::uint32_t;
+using std::uint64_t;
+using std::uint8_t;
+using std::uintptr_t;
+
+using std::array;
+using std::expected;
+using std::hash;
+using std::nullopt;
+using std::nullopt_t;
+using std::optional;
+using std::pico;
+using std::pair;
+using std::ratio;
+using std::span;
+using std::string;
+using std::string_view;
+using std::unexpected;
+using std::unique_ptr;
+using std::vector;
+
+using std::bad_alloc;
+using std::bad_array_new_length;
+using std::errc;
+using std::error_category;
+using std::error_code;
+using std::error_condition;
+using std::exa;
+using std::is_error_code_enum;
+using std::make_error_code;
+using std::nothrow;
+using std::nothrow_t;
+using std::system_category;
+using std::true_type;
+
+using std::atomic;
+using std::memory_order;
+using std::memory_order_acq_rel;
+using std::memory_order_acquire;
+using std::memory_order_relaxed;
+using std::memory_order_release;
+using std::memory_order_seq_cst;
+using std::mutex;
+using std::scoped_lock;
+
+using std::constructible_from;
+using std::convertible_to;
+using std::derived_from;
+using std::movable;
+using std::same_as;
+using std::decay_t;
+using std::is_same_v;
+using std::is_error_condition_enum;
+using std::signed_integral;
+using std::is_unsigned_v;
+using std::is_floating_point_v;
+using std::is_arithmetic_v;
+using std::is_void_v;
+using std::remove_cvref_t;
+using std::strong_ordering;
+using std::operator==;
+using std::operator<=>;
+
+using std::copy_n;
+using std::exchange;
+using std::forward;
+using std::gcd;
+using std::max;
+using std::min;
+using std::move;
+using std::numeric_limits;
+using std::swap;
+
+namespace chrono {
+using std::chrono::duration;
+using std::chrono::duration_cast;
+using std::chrono::hours;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+using std::chrono::time_point;
+using std::chrono::operator+;
+using std::chrono::operator-;
+using std::chrono::operator*;
+using std::chrono::operator/;
+using std::chrono::operator==;
+using std::chrono::operator<;
+using std::chrono::operator<=;
+using std::chrono::operator>;
+using std::chrono::operator>=;
+using std::chrono::operator<=>;
+} // namespace chrono
+
+} // namespace std

@@ -10,8 +10,9 @@
 #include <system_error>
 #include <utility>
 
-#include "posix.hpp"
 #include "sandbox.hpp"
+
+#include "posix.hpp"
 #include "tcp.hpp"
 
 namespace {

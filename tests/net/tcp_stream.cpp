@@ -764,8 +764,7 @@ TEST(TcpStream, IsReportedAfterAShortWriteWhenThereIsRoomAgain) {
         loop.expect({{first, Interest::writable}});
         const std::vector<std::byte> much(64 * 1024 * 1024);
         const std::array slices{mio::net::IoSlice(much)};
-        const auto written =
-            must(is_vectored ? pair.client.write_vectored(slices) : pair.client.write(much));
+        const auto written = must(is_vectored ? pair.client.write_vectored(slices) : pair.client.write(much));
         if (written == much.size()) GTEST_SKIP() << "the system took all of it";
         std::size_t received = 0;
         while (received < written) {
@@ -841,9 +840,9 @@ TEST(TcpStream, IsUsedByThreadsWhileItIsModifiedAndPolled) {
         });
         std::jthread modifier([&] {
             for (std::size_t i = 0; !is_over; ++i) {
-                EXPECT_TRUE(ok(loop.registry().modify(
-                    stream, Token{i % 7}, i % 2 == 0 ? read_write : Interest::readable,
-                    i % 3 == 0 ? mio::Trigger::level : mio::Trigger::edge)));
+                EXPECT_TRUE(ok(
+                    loop.registry().modify(stream, Token{i % 7}, i % 2 == 0 ? read_write : Interest::readable,
+                                           i % 3 == 0 ? mio::Trigger::level : mio::Trigger::edge)));
                 std::this_thread::yield();
             }
         });

@@ -339,13 +339,12 @@ TEST(IocpLife, AChannelMayOutliveTheSelectorAndLeavesNothingBehind) {
     DescriptorGuard guard;
     for (int i = 0; i < 100; ++i) {
         Pipe pipe;
-        {
-            iocp::Selector selector(must(iocp::Selector::open()));
-            ASSERT_TRUE(
-                ok(pipe.body->channel.add(selector, pipe.handle(), id1, Interest::readable, Trigger::level)));
-            pipe.start_reading();
-            if (i % 2 == 0) pipe.speak();
-        }
+        auto* const selector = new iocp::Selector(must(iocp::Selector::open()));
+        ASSERT_TRUE(
+            ok(pipe.body->channel.add(*selector, pipe.handle(), id1, Interest::readable, Trigger::level)));
+        pipe.start_reading();
+        if (i % 2 == 0) pipe.speak();
+        selector->release(); // its first owner goes, and the channel is left
         EXPECT_EQ(Pipe::Body::alive, 1);
         pipe.close(); // runs what nobody has asked the port for
         EXPECT_EQ(Pipe::Body::alive, 0);

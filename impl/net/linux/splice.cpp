@@ -47,7 +47,8 @@ Result<std::size_t> splice(const IoSource& from, const IoSource& to, std::size_t
     if (moved ? *moved != 0 && *moved < wanted : would_block(moved.error())) {
         watch_what_is_not_ready(from, to);
     } else if (!moved) {
-        return from.try_io(Interest::readable, [&] { return to.try_io(Interest::writable, [&] { return moved; }); });
+        return from.try_io(Interest::readable,
+                           [&] { return to.try_io(Interest::writable, [&] { return moved; }); });
     }
     return moved;
 }

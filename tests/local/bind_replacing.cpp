@@ -292,17 +292,17 @@ TEST_F(BindReplacing, ReportsThatThereAreTooManyOpenFiles) {
 TEST_F(BindReplacing, LetsOneWinOfManyProcesses) {
     constexpr int racers = 8, rounds = 100;
     struct Shared {
-        ::pthread_barrier_t barrier;
+        std::atomic<int> arrivals; // of all rounds: macOS has no pthread_barrier_t
         std::array<std::atomic<int>, 3> answers; // bound, in use, anything else
     };
     auto* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(memory, MAP_FAILED);
     auto* shared = new (memory) Shared;
-    ::pthread_barrierattr_t attributes;
-    ::pthread_barrierattr_init(&attributes);
-    ::pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    ASSERT_EQ(::pthread_barrier_init(&shared->barrier, &attributes, racers + 1), 0);
-    const auto meet = [shared] { ::pthread_barrier_wait(&shared->barrier); };
+    const auto meet = [shared] {
+        constexpr int all = racers + 1;
+        const int complete = (shared->arrivals.fetch_add(1) / all + 1) * all;
+        while (shared->arrivals < complete) std::this_thread::yield();
+    };
 
     leave_over(path_);
     std::vector<Child> children;
@@ -328,6 +328,5 @@ TEST_F(BindReplacing, LetsOneWinOfManyProcesses) {
         meet();
     }
     for (auto& child : children) EXPECT_EQ(child.wait(), 0);
-    ::pthread_barrier_destroy(&shared->barrier);
     ::munmap(memory, sizeof(Shared));
 }

@@ -112,7 +112,8 @@ template <class F> void in_child(F body) {
 class Signal {
   public:
     Signal() {
-        if (::pipe2(ends_.data(), O_CLOEXEC) == -1) std::abort();
+        if (::pipe(ends_.data()) == -1) std::abort();
+        for (const int fd : ends_) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     }
     Signal(const Signal&) = delete;
     ~Signal() {
@@ -196,9 +197,7 @@ struct UnixName {
 inline UnixName unix_path(std::string_view path) { return UnixName(std::string(path) + '\0'); }
 
 inline Socket unix_socket(int type) {
-    const int fd = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-    if (fd == -1) std::abort();
-    return Socket(fd);
+    return close_on_exec(::socket(AF_UNIX, type, 0));
 }
 inline Socket unix_bound(int type, const UnixName& name) {
     Socket socket = unix_socket(type);

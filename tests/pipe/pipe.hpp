@@ -2,12 +2,8 @@
 #pragma once
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -18,8 +14,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,29 +67,6 @@ template <class Body> testing::AssertionResult in_child(Body&& body) {
     return ends_well(start_child(std::forward<Body>(body)));
 }
 
-/// Lets system call `number` fail with `error` in this process from now on, as old kernels and sandboxes do it: for
-/// a child process only. False if the kernel has no such filters.
-/// @see seccomp(2)
-inline bool forbid_system_call(long number, int error) {
-    ::sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(::seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (static_cast<unsigned>(error) & SECCOMP_RET_DATA)),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const ::sock_fprog filter{.len = std::size(program), .filter = program};
-    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-           && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
-}
-
-/// Whether this kernel knows RWF_NOSIGNAL.
-inline bool kernel_has_nosignal() {
-    const auto [sender, receiver] = must(make_pipe());
-    const char byte = 'x';
-    const ::iovec vector{const_cast<char*>(&byte), 1};
-    return ::pwritev2(sender.raw(), &vector, 1, -1, 0x100) == 1;
-}
-
 /// Waits, without any help of the library, until one of `events`, an error or a hang-up has come.
 inline short await(int fd, short events) {
     ::pollfd record{.fd = fd, .events = events, .revents = 0};
@@ -128,8 +101,9 @@ template <class Reader> std::string drain(const Reader& from) {
 
 /// A file without a name that holds `content`.
 inline plain::Socket file_with(std::string_view content) {
-    plain::Socket file(::memfd_create("mio-test", MFD_CLOEXEC));
-    EXPECT_GE(file.fd(), 0);
+    char name[] = "/tmp/mio-test-XXXXXX";
+    auto file = plain::close_on_exec(::mkstemp(name));
+    EXPECT_EQ(::unlink(name), 0);
     EXPECT_EQ(::pwrite(file.fd(), content.data(), content.size(), 0), std::ssize(content));
     return file;
 }

@@ -1,19 +1,17 @@
 // What the sources of this folder cost: sizes, allocations, descriptors.
 
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <span>
 #include <type_traits>
 #include <vector>
 
+#include "counted_new.hpp"
 #include "pipe.hpp"
 
 using namespace test;
@@ -36,43 +34,6 @@ static_assert(std::derived_from<PipeSender, mio::IoSource>
 static_assert(noexcept(mio::net::splice(std::declval<const PipeReceiver&>(),
                                         std::declval<const UnixStream&>(), std::size_t{1})));
 static_assert(noexcept(mio::net::send_file(std::declval<const UnixStream&>(), 0, std::uint64_t{0}, 1)));
-
-thread_local std::size_t allocations = 0;
-
-[[maybe_unused]] void* counted(std::size_t size) noexcept {
-    ++allocations;
-    return std::malloc(size == 0 ? 1 : size);
-}
-
-[[maybe_unused]] void* counted_or_throw(std::size_t size) {
-    void* memory = counted(size);
-    if (memory == nullptr) throw std::bad_alloc();
-    return memory;
-}
-
-} // namespace
-
-#if !__has_feature(thread_sanitizer) // it has its own, which cannot be replaced
-void* operator new(std::size_t size) { return counted_or_throw(size); }
-void* operator new[](std::size_t size) { return counted_or_throw(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
-
-namespace {
-
-/// How often `body` allocates.
-template <class Body> std::size_t allocations_in(Body&& body) {
-    const auto before = allocations;
-    body();
-    return allocations - before;
-}
 
 } // namespace
 
@@ -133,14 +94,6 @@ TEST(Allocations, TransfersMakeNone) {
     EXPECT_TRUE(good);
 }
 
-TEST(Allocations, TheFallbackOfThePipeWriterMakesNone) {
-    EXPECT_TRUE(in_child([] {
-        const auto [sender, receiver] = must(make_pipe());
-        ASSERT_TRUE(forbid_system_call(SYS_pwritev2, ENOSYS));
-        EXPECT_EQ(allocations_in([&, &to = sender] { must(to.write(bytes_of(data))); }), 0u);
-    }));
-}
-
 TEST(Descriptors, TenThousandPipesLeaveNone) {
     const DescriptorGuard guard;
     Loop loop;
@@ -155,28 +108,6 @@ TEST(Descriptors, TenThousandPipesLeaveNone) {
         sender = std::move(moved);
     }
     loop.expect_none();
-}
-
-// What the kernel adds to a message at the program's wish is no descriptor that was passed, and takes no room from those.
-TEST(Descriptors, OfThePeersProcessAreNotLeft) {
-    constexpr int pass_pidfd = 76; // SO_PASSPIDFD, since Linux 6.5
-    const auto [from, to] = must(UnixDatagram::pair());
-    const int on = 1;
-    ASSERT_EQ(::setsockopt(to.raw(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
-    static_cast<void>(::setsockopt(to.raw(), SOL_SOCKET, pass_pidfd, &on, sizeof on)); // not on older kernels
-    std::array<std::byte, 32> buffer{};
-    const int passed = STDERR_FILENO;
-    for (const std::size_t room : {0u, 1u, 2u, 9u}) {
-        for (const std::size_t sent : {0u, 1u}) {
-            const DescriptorGuard guard;
-            std::vector<mio::OwnedHandle> handles(room);
-            ASSERT_TRUE(ok(from.send_with_fds(bytes_of(data), std::span(&passed, sent))));
-            const auto received = must(to.receive_with_fds(buffer, handles));
-            EXPECT_EQ(received.bytes, data.size());
-            EXPECT_EQ(received.fds, std::min(sent, room));
-            EXPECT_EQ(received.fds_truncated, sent > room) << sent << " sent, room for " << room;
-        }
-    }
 }
 
 TEST(Descriptors, AMovedFromEndHoldsNone) {

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "posix.hpp"
-#include "sandbox.hpp"
 #include "tcp.hpp"
 
 namespace {

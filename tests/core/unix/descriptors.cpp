@@ -1,7 +1,5 @@
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,7 +11,6 @@
 
 #include "differences.hpp"
 #include "posix.hpp"
-#include "sandbox.hpp"
 
 using namespace test;
 
@@ -86,29 +83,6 @@ TEST(Descriptors, ThatAreExhaustedKeepAWakerFromBeingMadeAndDisturbNothingElse) 
         const auto second = must(mio::Waker::create(loop.registry(), Token{2}));
         ASSERT_TRUE(ok(second.wake()));
         loop.expect({{Token{2}, Interest::readable}});
-    }));
-}
-
-TEST(Descriptors, OfAWakerThatCannotBeRegisteredAreClosed) {
-    if (mio::backend() != "epoll") GTEST_SKIP() << "makes epoll_ctl fail";
-    EXPECT_TRUE(holds_in_child([] {
-        Loop loop;
-        const auto [here, there] = plain::socket_pair();
-        mio::RawSource source(here.fd());
-        const auto before = open_descriptors();
-        // As when the user has too many watches. See epoll(7), max_user_watches.
-        ASSERT_TRUE(forbid_system_call(SYS_epoll_ctl, ENOSPC)) << "no seccomp here";
-        for (int i = 0; i < 3; ++i) {
-            const auto waker = mio::Waker::create(loop.registry(), Token{1});
-            EXPECT_TRUE(fails_with(waker, std::errc::no_space_on_device));
-            EXPECT_EQ(open_descriptors(), before);
-        }
-        // A source that cannot be registered can still be: not registered is what it remembers.
-        for (int i = 0; i < 2; ++i) {
-            EXPECT_TRUE(fails_with(loop.registry().add(source, Token{1}, Interest::readable),
-                                   std::errc::no_space_on_device));
-            EXPECT_TRUE(fails_with(loop.registry().remove(source), mio::Errc::not_registered));
-        }
     }));
 }
 

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,7 +12,6 @@
 #include <vector>
 
 #include "posix.hpp"
-#include "sandbox.hpp"
 #include "tcp.hpp"
 
 using namespace test;
@@ -59,33 +57,6 @@ TEST(Descriptors, AreNotLeftByListeningWhereThatCannotBe) {
     ASSERT_TRUE(ok(two.bind(must(one.local_address()))));
     const auto listener = must(std::move(one).listen(1));
     EXPECT_FALSE(std::move(two).listen(1));
-}
-
-// Whichever system call it is that fails.
-TEST(Descriptors, AreNotLeftByAnyStepThatFails) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
-    for (const long step : {long{SYS_socket}, long{SYS_bind}, long{SYS_listen}, long{SYS_connect},
-                            long{SYS_setsockopt}, long{SYS_accept4}, long{SYS_getsockname},
-                            long{SYS_getpeername}, long{SYS_getsockopt}, long{SYS_epoll_ctl}}) {
-        EXPECT_TRUE(holds_in_child([step] {
-            Loop loop;
-            const auto listener = must(TcpListener::bind(local_v4()));
-            const auto address = must(listener.local_address());
-            const auto waiting = plain::connect(address);
-            ASSERT_TRUE(forbid_system_call(step, ENOMEM));
-            const DescriptorGuard guard;
-            for (int round = 0; round < 3; ++round) {
-                (void)TcpListener::bind(local_v6());
-                (void)TcpStream::connect(address);
-                (void)listener.accept();
-                auto socket = TcpSocket::v4();
-                if (!socket) continue;
-                (void)loop.registry().add(*socket, Token{1}, read_write);
-                (void)std::move(*socket).listen(1);
-            }
-        })) << "system call "
-            << step;
-    }
 }
 
 TEST(Descriptors, AreNotLeftWhenThereAreNone) {

@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
 
 #include <algorithm>
 #include <array>
@@ -18,7 +17,6 @@
 
 #include "../stream.hpp"
 #include "posix.hpp"
-#include "sandbox.hpp"
 
 using namespace test;
 
@@ -101,19 +99,6 @@ TEST(TcpStream, ReadsThatTheConnectionWasReset) {
     std::array<std::byte, 8> buffer;
     EXPECT_TRUE(fails_with(stream.read(buffer), std::errc::connection_reset));
     EXPECT_EQ(must(stream.read(buffer)), 0u) << "once it was told, what remains is the end";
-}
-
-TEST(TcpStream, DoesNotRetryWhatASignalInterrupted) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
-    EXPECT_TRUE(holds_in_child([] {
-        const auto pair = tcp_pair();
-        ASSERT_EQ(must(pair.server.write(bytes_of("data"))), 4u);
-        ASSERT_TRUE(forbid_system_call(SYS_recvfrom, EINTR));
-        std::array<std::byte, 8> buffer;
-        const auto got = pair.client.read(buffer);
-        ASSERT_FALSE(got);
-        EXPECT_TRUE(mio::interrupted(got.error()));
-    }));
 }
 
 // SIGPIPE.

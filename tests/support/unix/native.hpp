@@ -22,9 +22,14 @@ inline constexpr int shut_writing = SHUT_WR;
 
 inline std::error_code last_error() { return {errno, mio::os_category()}; }
 
-inline mio::RawHandle open(int family, int type) { return ::socket(family, type | SOCK_CLOEXEC, 0); }
+// Not every system takes SOCK_CLOEXEC, or has accept4.
+inline mio::RawHandle close_on_exec(mio::RawHandle handle) {
+    if (handle != -1) ::fcntl(handle, F_SETFD, FD_CLOEXEC);
+    return handle;
+}
+inline mio::RawHandle open(int family, int type) { return close_on_exec(::socket(family, type, 0)); }
 inline mio::RawHandle accept(mio::RawHandle listener) {
-    return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    return close_on_exec(::accept(listener, nullptr, nullptr));
 }
 inline void close(mio::RawHandle handle) { ::close(handle); }
 inline bool set_non_blocking(mio::RawHandle handle) {
@@ -33,7 +38,8 @@ inline bool set_non_blocking(mio::RawHandle handle) {
 inline int wait(::pollfd& record, int timeout_ms) { return ::poll(&record, 1, timeout_ms); }
 
 inline ::timeval time_out(std::chrono::milliseconds limit) {
-    return {.tv_sec = limit.count() / 1000, .tv_usec = limit.count() % 1000 * 1000};
+    return {.tv_sec = limit.count() / 1000,
+            .tv_usec = static_cast<decltype(::timeval::tv_usec)>(limit.count() % 1000 * 1000)};
 }
 
 } // namespace test::plain::native

@@ -17,9 +17,6 @@ std::set<int> open_descriptors();
 /// Holds if the child met every expectation in `f`; what it did not meet, it has printed itself.
 testing::AssertionResult holds_in_child(const std::function<void()>& f);
 
-/// Whether `forbid_system_call` works here.
-bool can_forbid_system_calls();
-
 /// For a child process only (see holds_in_child): uses up all descriptors but `spare`. The result holds them.
 std::vector<plain::Socket> exhaust_descriptors(int spare);
 
@@ -33,6 +30,10 @@ template <class F> auto without_descriptors(F&& f) {
 bool is_non_blocking(int fd);
 
 namespace plain {
+
+/// The descriptor, closed in programs that this one starts. In two steps, since macOS has no call that does it in one:
+/// no test starts a program while another thread of it makes a descriptor.
+Socket close_on_exec(int fd);
 
 /// A pipe: the end to read from, and the end to write to.
 std::pair<Socket, Socket> pipe();

@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +18,6 @@
 #include <vector>
 
 #include "posix.hpp"
-#include "sandbox.hpp"
 
 namespace test {
 
@@ -76,12 +74,6 @@ testing::AssertionResult holds_in_child(const std::function<void()>& f) {
     return testing::AssertionSuccess();
 }
 
-bool can_forbid_system_calls() {
-    return holds_in_child([] {
-        if (!forbid_system_call(SYS_listen, ENOBUFS)) ::_exit(1);
-    });
-}
-
 std::vector<plain::Socket> exhaust_descriptors(int spare) {
     // The undefined-behaviour sanitizer needs a pipe when it meets a class for the first time: let it meet this one.
     (void)mio::would_block(std::error_code(EMFILE, mio::os_category()));
@@ -105,18 +97,22 @@ void checked(int answer, const char* what) {
 
 } // namespace
 
-void await_end(mio::RawHandle handle) { await(handle, POLLRDHUP); }
+Socket close_on_exec(int fd) {
+    Socket socket(fd);
+    checked(::fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl");
+    return socket;
+}
 
 std::pair<Socket, Socket> socket_pair() {
     int ends[2];
-    checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
-    return {Socket(ends[0]), Socket(ends[1])};
+    checked(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+    return {close_on_exec(ends[0]), close_on_exec(ends[1])};
 }
 
 std::pair<Socket, Socket> pipe() {
     int ends[2];
-    checked(::pipe2(ends, O_CLOEXEC), "pipe2");
-    return {Socket(ends[0]), Socket(ends[1])};
+    checked(::pipe(ends), "pipe");
+    return {close_on_exec(ends[0]), close_on_exec(ends[1])};
 }
 
 } // namespace plain

@@ -1,6 +1,5 @@
 // What an ICMP message ("nobody listens there") does to a socket.
 #include <poll.h>
-#include <sys/epoll.h>
 
 #include <array>
 #include <cstddef>
@@ -38,9 +37,6 @@ class UdpErrors : public OnEachFamily {
 };
 INSTANTIATE_TEST_SUITE_P(, UdpErrors, both_families, family_name);
 
-constexpr auto out = static_cast<std::uint32_t>(EPOLLOUT);
-constexpr auto out_error = static_cast<std::uint32_t>(EPOLLOUT | EPOLLERR);
-
 /// The one event that is there.
 mio::Event only_event(Loop& loop) {
     must(loop.poll.poll(loop.events, 5s));
@@ -57,7 +53,7 @@ TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
     const auto event = only_event(loop);
     EXPECT_EQ(event.token(), id1);
     if (mio::backend() == "epoll") {
-        EXPECT_EQ(event.raw_flags(), out) << describe(event);
+        EXPECT_EQ(describe(event), "EPOLLOUT");
     }
     EXPECT_EQ(event.readiness(), Readiness::writable) << to_string(event);
     loop.expect_none();
@@ -69,10 +65,10 @@ TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
     ASSERT_TRUE(ok(socket.connect(closed())));
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
-    EXPECT_EQ(only_event(loop).raw_flags(), out);
+    EXPECT_EQ(describe(only_event(loop)), "EPOLLOUT");
     tell(socket);
     const auto event = only_event(loop);
-    EXPECT_EQ(event.raw_flags(), out_error) << describe(event);
+    EXPECT_EQ(describe(event), "EPOLLOUT|EPOLLERR");
     EXPECT_EQ(event.readiness(),
               Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed)
         << to_string(event);

@@ -1,3 +1,4 @@
+#define __APPLE_USE_RFC_3542 // or macOS hides IPV6_RECVHOPLIMIT; see ip6(4)
 #include <netinet/in.h>
 #include <sys/socket.h>
 

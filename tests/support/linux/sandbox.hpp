@@ -10,6 +10,9 @@
 
 namespace test {
 
+/// Whether `forbid_system_call` works here. For test programs only: it forks.
+bool can_forbid_system_calls();
+
 /// Lets system call `number` fail with `error` in this process, from now on and for ever: for a child process
 /// only. False if the kernel has no such filters.
 /// @see seccomp(2)

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "local.hpp"
+#include "../local.hpp"
 
 using namespace test;
 

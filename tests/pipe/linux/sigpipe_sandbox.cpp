@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "pipe.hpp"
+#include "../pipe.hpp"
 
 using namespace test;
 using mio::net::Shutdown;

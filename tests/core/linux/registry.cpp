@@ -1,0 +1,121 @@
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "posix.hpp"
+
+using namespace test;
+using mio::Errc;
+
+namespace {
+
+/// Two ends of a stream, the first of them watched.
+struct Pair {
+    explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
+        : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
+
+    /// Makes the watched end readable: an edge.
+    void speak() const { plain::write_all(there, "x"); }
+
+    plain::Socket here;
+    plain::Socket there;
+    mio::RawSource source;
+};
+
+constexpr Token id1{1}, id2{2};
+
+} // namespace
+
+TEST(RegistryRefusal, OfAChangeLeavesTheSourceRegistered) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "makes epoll forget what the library believes";
+    Loop loop;
+    Pair pair;
+    ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
+    // Behind the library's back the kernel forgets the handle, so that its next calls fail.
+    ASSERT_EQ(::epoll_ctl(loop.poll.raw_fd(), EPOLL_CTL_DEL, pair.here.fd(), nullptr), 0);
+    const auto modified = loop.registry().modify(pair.source, id2, Interest::readable);
+    ASSERT_TRUE(fails_with(modified, std::errc::no_such_file_or_directory));
+    EXPECT_EQ(modified.error().category(), mio::os_category());
+    EXPECT_TRUE(
+        fails_with(loop.registry().add(pair.source, id2, Interest::readable), Errc::already_registered));
+    // When the kernel knows it again, all works as before.
+    ::epoll_event record{.events = EPOLLIN | EPOLLET, .data = {.u64 = id1.value}};
+    ASSERT_EQ(::epoll_ctl(loop.poll.raw_fd(), EPOLL_CTL_ADD, pair.here.fd(), &record), 0);
+    EXPECT_TRUE(ok(loop.registry().modify(pair.source, id2, Interest::readable)));
+    pair.speak();
+    loop.expect({{id2, Interest::readable}});
+    EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
+}
+
+TEST(Registry, EndsWithItsSourceAlthoughAChildHasTheHandle) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    const int number = here.fd();
+    std::optional stream(mio::net::TcpStream::from_raw(here.release()));
+    const auto child = ::fork();
+    ASSERT_NE(child, -1);
+    if (child == 0) {
+        while (true) ::pause();
+    }
+    ASSERT_TRUE(ok(loop.registry().add(*stream, id1, read_write, mio::Trigger::level)));
+    stream.reset();
+    plain::write_all(there, "x");
+    loop.expect_none();
+    // The child kept it open, or this showed nothing.
+    EXPECT_EQ(::access(("/proc/" + std::to_string(child) + "/fd/" + std::to_string(number)).c_str(), F_OK), 0);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+}
+
+namespace {
+
+struct Kind {
+    const char* name;
+    int (*open)();
+    void (*signal)(int);
+};
+
+// Files that all have the same inode.
+constexpr Kind kinds[] = {
+    {"eventfd", [] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },
+     [](int fd) { ::eventfd_write(fd, 1); }},
+    {"timerfd", [] { return ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); },
+     [](int fd) {
+         const ::itimerspec at_once{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_nsec = 1}};
+         ::timerfd_settime(fd, 0, &at_once, nullptr);
+     }},
+};
+
+} // namespace
+
+TEST(Registry, AnAnonymousFileThatGetsTheNumberOfAClosedOneIsWatchedUnderItsOwnToken) {
+    for (const auto& kind : kinds) {
+        SCOPED_TRACE(kind.name);
+        Loop loop;
+        const int number = kind.open();
+        ASSERT_NE(number, -1);
+        mio::RawSource old(number);
+        ASSERT_TRUE(ok(loop.registry().add(old, id1, Interest::readable)));
+        ASSERT_EQ(::close(number), 0);
+        ASSERT_EQ(kind.open(), number);
+        mio::RawSource source(number);
+        ASSERT_TRUE(ok(loop.registry().add(source, id2, Interest::readable)));
+        EXPECT_TRUE(fails_with(loop.registry().modify(old, id1, Interest::readable), Errc::not_registered));
+        EXPECT_TRUE(ok(loop.registry().remove(old)));
+        kind.signal(number);
+        ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+        ASSERT_EQ(loop.events.size(), 1u);
+        EXPECT_EQ(loop.events[0].token(), id2);
+        EXPECT_TRUE(ok(loop.registry().remove(source)));
+        ::close(number);
+    }
+}

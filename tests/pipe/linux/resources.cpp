@@ -1,0 +1,47 @@
+// What the sources of this folder cost, where Linux does it in a way of its own.
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "../counted_new.hpp"
+#include "../pipe.hpp"
+#include "sandbox.hpp"
+
+using namespace test;
+
+TEST(Allocations, TheFallbackOfThePipeWriterMakesNone) {
+    EXPECT_TRUE(in_child([] {
+        const auto [sender, receiver] = must(make_pipe());
+        ASSERT_TRUE(forbid_system_call(SYS_pwritev2, ENOSYS));
+        EXPECT_EQ(allocations_in([&, &to = sender] { must(to.write(bytes_of(data))); }), 0u);
+    }));
+}
+
+// What the kernel adds to a message at the program's wish is no descriptor that was passed, and takes no room from those.
+TEST(Descriptors, OfThePeersProcessAreNotLeft) {
+    constexpr int pass_pidfd = 76; // SO_PASSPIDFD, since Linux 6.5
+    const auto [from, to] = must(UnixDatagram::pair());
+    const int on = 1;
+    ASSERT_EQ(::setsockopt(to.raw(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+    static_cast<void>(::setsockopt(to.raw(), SOL_SOCKET, pass_pidfd, &on, sizeof on)); // not on older kernels
+    std::array<std::byte, 32> buffer{};
+    const int passed = STDERR_FILENO;
+    for (const std::size_t room : {0u, 1u, 2u, 9u}) {
+        for (const std::size_t sent : {0u, 1u}) {
+            const DescriptorGuard guard;
+            std::vector<mio::OwnedHandle> handles(room);
+            ASSERT_TRUE(ok(from.send_with_fds(bytes_of(data), std::span(&passed, sent))));
+            const auto received = must(to.receive_with_fds(buffer, handles));
+            EXPECT_EQ(received.bytes, data.size());
+            EXPECT_EQ(received.fds, std::min(sent, room));
+            EXPECT_EQ(received.fds_truncated, sent > room) << sent << " sent, room for " << room;
+        }
+    }
+}

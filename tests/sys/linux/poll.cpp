@@ -1,0 +1,76 @@
+// The poll(2) backend: what a wake costs, and what it does when it fails.
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <thread>
+
+#include "posix.hpp"
+#include "sandbox.hpp"
+
+import mio.sys.poll;
+
+using namespace test;
+using mio::sys::poll::Selector;
+
+TEST(PollSelector, IsWokenWithoutASystemCallWhileNobodyWaits) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+    EXPECT_TRUE(holds_in_child([] {
+        Selector selector(must(Selector::open()));
+        Selector::Waker waker(selector, Token{1}, {});
+        mio::Events events(4, Selector::record_size);
+        ASSERT_TRUE(forbid_system_call(SYS_write, EPERM));
+        for (int i = 0; i < 3; ++i) {
+            EXPECT_TRUE(ok(waker.wake()));
+            EXPECT_TRUE(ok(selector.select(events, std::chrono::nanoseconds(500ms))));
+            EXPECT_EQ(events.size(), 1u);
+        }
+    }));
+}
+
+TEST(PollSelector, GoesByTheKindOfAFileWhereThereIsNoEpoll) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+    for (const int error : {ENOSYS, EPERM}) {
+        EXPECT_TRUE(holds_in_child([error] {
+            ASSERT_TRUE(forbid_system_call(SYS_epoll_create1, error));
+            Selector selector(must(Selector::open()));
+            const auto add = [&selector](const char* path) {
+                const plain::Socket file(::open(path, O_RDONLY | O_CLOEXEC));
+                const auto added = selector.add(file.fd(), Token{1}, Interest::readable, mio::Trigger::edge);
+                if (!added) return added.error();
+                Selector::forget(*added);
+                return std::error_code();
+            };
+            EXPECT_EQ(add("/proc/self/mounts"), std::errc::operation_not_permitted);
+            EXPECT_EQ(add("/"), std::errc::operation_not_permitted);
+            EXPECT_EQ(add("/dev/null"), std::error_code()); // poll(2) cannot say that it is always ready
+        }));
+    }
+}
+
+TEST(PollSelector, TellsWhenItCannotBeInterrupted) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+    EXPECT_TRUE(holds_in_child([] {
+        Selector selector(must(Selector::open()));
+        Selector::Waker waker(selector, Token{1}, {});
+        std::atomic<bool> is_told = false;
+        std::thread other([&] {
+            // The filter is this thread's alone. As long as the other one does not wait yet, nothing is to be written.
+            ASSERT_TRUE(forbid_system_call(SYS_write, EPERM));
+            mio::Result<> woken;
+            while ((woken = waker.wake())) std::this_thread::sleep_for(1ms);
+            EXPECT_TRUE(fails_with(woken, std::errc::operation_not_permitted));
+            is_told = true;
+        });
+        mio::Events events(4, Selector::record_size);
+        while (!is_told) EXPECT_TRUE(ok(selector.select(events, 50ms)));
+        other.join();
+        // It may be woken as before.
+        EXPECT_TRUE(ok(waker.wake()));
+        EXPECT_TRUE(ok(selector.select(events, 500ms)));
+        EXPECT_EQ(events.size(), 1u);
+    }));
+}

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "../pipe.hpp"
+#include "nosignal.hpp"
 #include "sandbox.hpp"
 
 using namespace test;

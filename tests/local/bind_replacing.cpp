@@ -1,10 +1,8 @@
 // Listening where a process that is gone may have left its socket.
-#include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <atomic>
@@ -14,10 +12,9 @@
 #include <set>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
-
-#include "sandbox.hpp"
 
 #include "local.hpp"
 
@@ -246,28 +243,6 @@ TEST_F(BindReplacing, FollowsNoLinkInPlaceOfItsLock) {
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), std::errc::too_many_symbolic_link_levels));
     EXPECT_TRUE(fs::exists(folder_ / "precious"));
     EXPECT_TRUE(fs::is_symlink(path_ + lock_suffix));
-}
-
-TEST_F(BindReplacing, ReportsWhyItCouldNotLook) {
-    const std::pair<long, int> cases[] = {
-        {SYS_connect, ENOMEM},    {SYS_connect, EACCES}, {SYS_newfstatat, EIO},
-        {SYS_newfstatat, ENOMEM}, {SYS_flock, ENOLCK},
-#ifdef SYS_unlink
-        {SYS_unlink, EPERM},
-#endif
-    };
-    for (const auto& [call, error] : cases) {
-        in_child([&] {
-            leave_over(path_);
-            ASSERT_TRUE(forbid_system_call(call, error));
-            const auto listener = UnixListener::bind_replacing(path_);
-            EXPECT_TRUE(fails_with(listener, std::error_code(error, mio::os_category())))
-                << call << ": " << std::strerror(error);
-        });
-        EXPECT_TRUE(fs::is_socket(path_)) << "it was left alone";
-        fs::remove(path_);
-        fs::remove(path_ + lock_suffix); // where it could not be unlinked
-    }
 }
 
 TEST_F(BindReplacing, ReportsThatThereAreTooManyOpenFiles) {

@@ -606,6 +606,63 @@ test_json_lines() {
     grep -q '"kind":"done","reason":"interrupted"' out || fail 'no last line'
 }
 
+# Bytes that a terminal obeys, or that reorder text: control characters (C0, DEL, C1 alone and as UTF-8), bidirectional
+# controls and separators.
+dangerous=$'\033[31m \177 \233 \302\233 \302\235 \342\200\256 \342\201\246 \342\200\216 \330\234 \342\200\250 \342\200\251'
+
+# FILE...: nothing in these files but text and line ends.
+is_harmless() {
+    python3 - "$@" <<'EOF'
+import re, sys
+for name in sys.argv[1:]:
+    text = open(name, "rb").read().decode("utf-8")  # fails for what is not UTF-8
+    found = re.search("[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", text)
+    if found: sys.exit(f"{name}: U+{ord(found[0]):04X} at {found.start()}")
+EOF
+}
+
+test_received_bytes() {
+    needs python3
+    local format
+    for format in --read --json '--read --json' --hex '--hex --json'; do
+        # shellcheck disable=SC2086
+        run bash -c 'printf %s "$1" | "$0" watch stdin "${@:2}"' "$probe" "$dangerous" $format
+        ((status == 0)) || fail "$format: exit status $status"
+        is_harmless out err || fail "$format: a dangerous character is printed raw"
+    done
+    # JSON decodes to the text that was sent.
+    run bash -c 'printf "\177 \302\233 \342\200\256 \342\201\251 h\303\251" | "$0" watch stdin --read --json' "$probe"
+    python3 - <<'EOF' || fail 'the text is not what was sent'
+import json
+lines = [json.loads(line) for line in open("out")]
+assert "".join(line.get("text", "") for line in lines) == "\x7f \x9b \u202e \u2069 h\xe9", lines
+EOF
+}
+
+test_names() {
+    needs python3
+    mkfifo "fifo$dangerous"
+    # shellcheck disable=SC2016
+    start watch "pipe://fifo$dangerous" --read --count 1
+    prints 'opened for reading'
+    echo data >"fifo$dangerous"
+    ends_with 0
+    is_harmless out err || fail 'a dangerous character in the name of a FIFO'
+    local -a format
+    for format in '' --json; do
+        # shellcheck disable=SC2086
+        run "$probe" watch "unix-listen://s$dangerous" --for 50ms $format
+        ((status == 0)) || fail "exit status $status"
+        is_harmless out err || fail "a dangerous character in the name of a Unix socket $format"
+    done
+    run "$probe" watch "pipe://missing$dangerous"
+    ((status == 3)) || fail "exit status $status"
+    is_harmless out err || fail 'a dangerous character in a message'
+    run "$probe" watch "nonsense$dangerous"
+    ((status == 2)) || fail "exit status $status"
+    is_harmless out err || fail 'a dangerous character in a message about the command line'
+}
+
 test_fifo() {
     mkfifo fifo
     start watch pipe://fifo --read

@@ -26,14 +26,14 @@ std::vector<Workload> chosen_workloads(const std::vector<std::string>& names) {
     return some;
 }
 
-// How much of one workload is to be done.
+// The limits of one workload: rounds, time or both.
 class Budget {
   public:
     explicit Budget(const BenchOptions& options) : rounds_(options.rounds), time_(options.time) {
         if (!rounds_ && !time_) time_ = bench_default_time;
     }
 
-    /// The part that is used up after so many rounds and so long a time: 1 or more when it is all of it.
+    /// The part of the limit that so many rounds and so much time use up; 1 or more at its end.
     [[nodiscard]] double used(std::uint64_t rounds, Clock::duration time) const {
         using Seconds = std::chrono::duration<double>;
         double part = 0;
@@ -56,7 +56,7 @@ Measurement round(const Workload& workload, bench::Round run) {
     }
 }
 
-// In each round both have their turn, and another one begins, so that what else the machine does meets both.
+// Runs one round of each, alternating the order, so that other load on the machine affects both.
 void add_pair(Comparison& comparison, bool library_first) {
     const auto& workload = comparison.workload;
     Measurement library;
@@ -67,12 +67,12 @@ void add_pair(Comparison& comparison, bool library_first) {
     comparison.bare.add(bare, workload);
 }
 
-// At least one pair of rounds, so that there is something to tell.
+// Measures at least one pair of rounds.
 Comparison measure(const Workload& workload, const Budget& budget, const Interrupt& interrupt,
                    Progress& progress) {
     Comparison comparison{workload, {}, {}};
     progress.show(workload.name, 0);
-    // Whoever comes first would pay for what is done once, like growing the heap.
+    // Warm-up: the first to run would pay for one-time work such as growing the heap.
     static_cast<void>(round(workload, workload.on_library));
     static_cast<void>(round(workload, workload.on_bare_calls));
     const auto start = Clock::now();

@@ -9,10 +9,10 @@ namespace probe::bench {
 
 using Clock = std::chrono::steady_clock;
 
-/// What one round of one contestant came to.
+/// Result of one round of one contestant.
 struct Measurement {
     Histogram latencies;
-    std::chrono::nanoseconds time{}; ///< of the whole round, without what prepared it
+    std::chrono::nanoseconds time{}; ///< of the whole round without its preparation
 };
 
 /// Runs one round of about `operations`. Throws `Refused`.
@@ -32,10 +32,10 @@ struct Rounds {
 Rounds library_rounds();
 Rounds bare_rounds();
 
-/// What a ratio compares.
+/// The quantity that a ratio compares.
 enum class Compared {
     time,    ///< the time of a round, for each operation
-    latency, ///< the median of the latencies of a round, where the rest is waiting that was asked for
+    latency, ///< the median latency of a round, where the rest of the time is the requested wait
 };
 
 /// Something to do, on this library and on the bare calls of the OS.
@@ -48,7 +48,7 @@ struct Workload {
     Round on_bare_calls;
 };
 
-/// All of them; none where no loop is written on the bare calls of the backend that `Poll` uses.
+/// All workloads; none where there is no bare loop for the backend that `Poll` uses.
 std::vector<Workload> workloads();
 
 /// All rounds of one contestant.
@@ -84,7 +84,7 @@ std::string json_of(const std::vector<Comparison>&, bool was_interrupted);
 std::string table_of(const std::vector<Workload>&, const Output&);
 std::string json_of(const std::vector<Workload>&);
 
-/// A line that is drawn again and again, and goes away at the end. Nothing where standard error is no terminal.
+/// A progress bar on standard error, which disappears at the end. Draws nothing unless standard error is a terminal.
 class Progress {
   public:
     Progress();
@@ -92,9 +92,9 @@ class Progress {
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    /// Shows that `part`, from 0 to 1, of what `name` is for is done.
+    /// Shows that `part`, from 0 to 1, of `name` is done.
     void show(std::string_view name, double part);
-    /// Takes the line away, so that other text can be written.
+    /// Removes the bar, so that other text can be written.
     void clear();
 
   private:

@@ -45,7 +45,7 @@ std::string fixed(double value, int digits) {
     return text;
 }
 
-// Three digits that mean something, "1.23 µs".
+// Three significant digits: "1.23 µs".
 std::string with_unit(double value, const std::vector<std::string_view>& units) {
     std::size_t unit = 0;
     while (value >= 999.5 && unit + 1 < units.size()) {
@@ -115,7 +115,7 @@ std::string histogram(const Comparison& comparison, const Output& output) {
     const auto& library = comparison.library.latencies;
     const auto& bare = comparison.bare.latencies;
     if (library.empty() || bare.empty()) return {};
-    // What few are lies in the first and the last row.
+    // The first and the last row hold the outliers.
     const auto marks =
         scale(std::min(library.at(0.01), bare.at(0.01)), std::max(library.at(0.99), bare.at(0.99)), 12);
     const std::vector<nanoseconds> limits(marks.begin() + 1, marks.end());

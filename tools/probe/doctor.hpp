@@ -6,23 +6,23 @@
 
 namespace probe {
 
-/// What is to be thought of something, the worst last.
+/// Result of a check, the worst last.
 enum class Verdict {
     ok,   ///< as it should be
-    note, ///< worth knowing, and nothing that is wrong
-    warn, ///< works, and will not do under load or costs more than it should
+    note, ///< worth knowing, but not wrong
+    warn, ///< works, but fails under load or costs more than it should
     fail, ///< a part of the library cannot work
 };
 
 /// "ok", "note", "warn" or "fail".
 std::string_view name_of(Verdict verdict) noexcept;
 
-/// One thing that was looked at.
+/// One check and its result.
 struct Check {
     std::string name;
     Verdict verdict = Verdict::ok;
     std::string finding;
-    std::string advice;    ///< what to do, or what follows; empty if all is well
+    std::string advice;    ///< remedy or consequence; empty if `ok`
     std::error_code error; ///< why, if the OS refused something
 };
 
@@ -40,35 +40,38 @@ struct KernelVersion {
 /// Reads "6.18.44-generic". Nothing if that is no version.
 std::optional<KernelVersion> parse_kernel(std::string_view release);
 
-/// What a facility needs, and what it is to the library.
+/// Requirements of a facility, and its importance to the library.
 struct Need {
     std::string_view facility;       ///< its name among `facilities()`
     KernelVersion since;             ///< the release that brought it; {} if every one has it
     Verdict without = Verdict::note; ///< what its absence is
     std::string_view consequence;    ///< what its absence means
-    std::string_view cure; ///< what helps if the kernel is new enough; usually a sandbox has to allow it
+    std::string_view cure; ///< remedy on a kernel that is new enough; default: allow it in the sandbox
 };
 
 /// A facility that was tried on `kernel`.
 Check check_facility(const Facility& facility, const Need& need, std::optional<KernelVersion> kernel);
 
-/// The value of a limit that there is not.
+/// Value of a limit that does not exist.
 inline constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
 /// How many descriptors a process may have, and how far it may raise that.
 Check check_open_files(std::uint64_t soft, std::uint64_t hard);
 
+// `setting` is what an administrator changes; the default is that of Linux.
+
 /// The numbers of fs.file-nr: "1632 0 2466170" is in use, free, at most.
-Check check_open_files_of_all(const Limit& limit);
+Check check_open_files_of_all(const Limit& limit, std::string_view setting = "sysctl -w fs.file-max");
 
 /// net.core.somaxconn.
-Check check_backlog(const Limit& limit);
+Check check_backlog(const Limit& limit, std::string_view setting = "sysctl -w net.core.somaxconn=4096");
 
 /// fs.epoll.max_user_watches.
 Check check_watches(const Limit& limit);
 
 /// net.ipv4.ip_local_port_range: "32768 60999".
-Check check_ports(const Limit& limit);
+Check check_ports(const Limit& limit,
+                  std::string_view setting = "sysctl -w net.ipv4.ip_local_port_range='32768 60999'");
 
 /// How much later than asked a wait of this thread may end, as PR_GET_TIMERSLACK says.
 Check check_timer_slack(std::chrono::nanoseconds slack);
@@ -79,10 +82,10 @@ Check check_time_outs(const TimerResolution& timer);
 /// Whether the program was started with SIGPIPE ignored.
 Check check_broken_pipes(bool ignored);
 
-/// What the process was started with. Written once for each OS family.
+/// Checks of the process's environment. Implemented per OS family.
 std::vector<Check> process_checks();
 
-/// What the system offers and limits. Written once for each kind of system.
+/// Checks of the system's facilities and limits. Implemented per kind of system.
 std::vector<Check> system_checks();
 
 } // namespace probe

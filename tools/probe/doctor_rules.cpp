@@ -12,12 +12,12 @@ constexpr std::uint64_t few_open_files = 256;
 constexpr std::uint64_t many_open_files = 65536;
 // Several processes of one user.
 constexpr std::uint64_t enough_watches = 4 * enough_open_files;
-// What `TcpListener::bind` asks for, and what rides out a burst.
+// The backlog that `TcpListener::bind` requests, and one that absorbs a burst.
 constexpr std::uint64_t usual_backlog = 128;
 constexpr std::uint64_t enough_backlog = 1024;
 constexpr std::uint64_t enough_ports = 10'000;
 constexpr std::uint64_t few_ports = 1000;
-// What Linux gives a thread that does not ask for less.
+// The default of Linux.
 constexpr auto usual_slack = 50us;
 constexpr auto coarse = 1ms;
 
@@ -128,7 +128,7 @@ Check check_open_files(std::uint64_t soft, std::uint64_t hard) {
     return check;
 }
 
-Check check_open_files_of_all(const Limit& limit) {
+Check check_open_files_of_all(const Limit& limit, std::string_view setting) {
     constexpr auto name = "open files, all";
     const auto numbers = parse_numbers<3>(limit.value);
     if (!numbers) return unknown(name, limit);
@@ -142,12 +142,12 @@ Check check_open_files_of_all(const Limit& limit) {
     } else {
         return check;
     }
-    check.advice = "nobody but root can open more; sysctl -w fs.file-max="
+    check.advice = "only root can open more; " + std::string(setting) + "="
                    + std::to_string(std::max(2 * most, 4 * many_open_files)) + ", or find who holds so many";
     return check;
 }
 
-Check check_backlog(const Limit& limit) {
+Check check_backlog(const Limit& limit, std::string_view setting) {
     constexpr auto name = "listener's backlog";
     const auto numbers = parse_numbers<1>(limit.value);
     if (!numbers) return unknown(name, limit);
@@ -156,8 +156,8 @@ Check check_backlog(const Limit& limit) {
         name, Verdict::ok, "at most " + std::to_string(most) + " connections wait to be accepted", {}, {}};
     if (most >= enough_backlog) return check;
     check.verdict = most < usual_backlog ? Verdict::fail : Verdict::warn;
-    check.advice = "a burst of more is dropped, and its clients try again after a second; "
-                   "sysctl -w net.core.somaxconn=4096";
+    check.advice =
+        "a burst of more is dropped, and its clients try again after a second; " + std::string(setting);
     return check;
 }
 
@@ -173,7 +173,7 @@ Check check_watches(const Limit& limit) {
     return check;
 }
 
-Check check_ports(const Limit& limit) {
+Check check_ports(const Limit& limit, std::string_view setting) {
     constexpr auto name = "ports for connecting";
     const auto numbers = parse_numbers<2>(limit.value);
     if (!numbers || numbers->front() > numbers->back()) return unknown(name, limit);
@@ -186,8 +186,9 @@ Check check_ports(const Limit& limit) {
                 {}};
     if (count >= enough_ports) return check;
     check.verdict = count < few_ports ? Verdict::fail : Verdict::warn;
-    check.advice = "so many connections to one destination, those that were closed a minute ago among them; "
-                   "sysctl -w net.ipv4.ip_local_port_range='32768 60999'";
+    check.advice =
+        "the limit of connections to one destination, those closed within the last minute included; "
+        + std::string(setting);
     return check;
 }
 

@@ -151,7 +151,7 @@ bool holds(const Backend& backend, const Step& step, const Row& row) {
 bool is_as_documented(const Backend& backend, const Step& step, const Rows& rows) {
     if (!std::ranges::all_of(rows, [&](const Row& row) { return holds(backend, step, row); })) return false;
     if (step.records.empty()) return true;
-    // What is told in several parts is complete with the last of them. What is told once has no other parts.
+    // Of a change reported in several parts, the last part is complete. An event reported once has no other parts.
     const auto is_documented = [&](const mio::Event& record) {
         return std::ranges::any_of(rows, [&](const Row& row) { return matches(backend, record, row); });
     };

@@ -6,25 +6,25 @@
 
 namespace probe {
 
-/// A step that is not as documented, or documented and not seen, or seen and not documented.
+/// A step that differs from the golden table, or that only one of both has.
 struct Difference {
     std::string step;
     std::string documented;
     std::string seen;
 };
 
-/// Compares the steps of one scenario, as `backend` played it, with its rows.
+/// Compares the steps of one scenario on `backend` with its rows of the golden table.
 std::vector<Difference> compare(const Backend& backend, std::string_view scenario,
                                 const std::vector<Step>& steps);
 
-/// A scenario as one backend played it, and how what was seen differs from what is documented.
+/// A scenario on one backend: the events seen, and their differences from the golden table.
 struct BackendResult {
     Backend backend;
     std::vector<Step> steps;
     std::vector<Difference> differences;
 };
 
-/// A scenario that was played on every backend that was asked for.
+/// A scenario on every selected backend.
 struct ScenarioResult {
     Scenario scenario;
     std::vector<BackendResult> results; ///< in the order in which the backends were named
@@ -33,11 +33,11 @@ struct ScenarioResult {
 /// The names of all its steps, each once.
 std::vector<std::string> step_names(const ScenarioResult& outcome);
 
-/// True if all backends reported the same in that step: the same predicates, all its events taken together. (How many
-/// records that takes is a backend's own affair, and so are their flags.)
+/// True if all backends reported the same predicates in that step, all its events taken together. The number of records
+/// and their flags may differ.
 bool agree(const ScenarioResult& outcome, std::string_view step);
 
-/// What is shown.
+/// The scenarios and backends to run, and whether to compare with the golden table.
 struct Selection {
     std::vector<Scenario> scenarios;
     std::vector<Backend> backends;

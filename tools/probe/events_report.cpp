@@ -172,7 +172,7 @@ void ReportTable::rows(const ScenarioResult& outcome, std::string_view scenario,
     }
 }
 
-// What one backend has to say in one line of a step.
+// The cells of one backend in one line of a step.
 void ReportTable::append(std::vector<Cell>& cells, const BackendResult& result, const std::string& step,
                          std::size_t line) const {
     const auto* seen = find(result, step);

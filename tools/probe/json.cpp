@@ -11,8 +11,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// ASCII alone: every control character and every bidirectional one is an escape, of which a terminal prints the
-// characters. Bytes that are not UTF-8 become U+FFFD.
+// ASCII only: control characters and bidirectional controls become \u escapes, which decode to the same text. Bytes that
+// are not UTF-8 become U+FFFD.
 std::string text_of(const Json& json, int indent) {
     return json.dump(indent, ' ', true, Json::error_handler_t::replace) + '\n';
 }

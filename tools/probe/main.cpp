@@ -9,16 +9,16 @@ namespace probe {
 
 namespace {
 
-// A text that the user asked for, or has to see instead.
+// A text to print instead of running a subcommand: help, or the version.
 struct ShowText {
     std::string text;
     ExitStatus status;
 };
 
-// What the user asked for.
+// A parsed command line.
 using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, BenchOptions, DoctorOptions>;
 
-// One subcommand: how its arguments are declared, and what they come to once they were read.
+// One subcommand: declares its arguments, and returns its options after parsing.
 class Subcommand {
   public:
     Subcommand(CLI::App& app, const char* name, const char* description)
@@ -30,7 +30,7 @@ class Subcommand {
     CLI::App& app_;
 };
 
-// The value of the option `name`; throws `WrongUsage` if its text means nothing.
+// The value of the option `name`; throws `WrongUsage` if it cannot be parsed.
 template <class T> T value_of(std::string_view name, Parsed<T> parsed) {
     if (!parsed) throw WrongUsage{std::string(name) + ' ' + parsed.error()};
     return std::move(*parsed);
@@ -39,9 +39,9 @@ template <class T> T value_of(std::string_view name, Parsed<T> parsed) {
 class Info : public Subcommand {
   public:
     explicit Info(CLI::App& app)
-        : Subcommand(app, "info", "What this build is, and what this machine offers") {
+        : Subcommand(app, "info", "Describe this build and the facilities of this machine") {
         app_.add_flag("--json", options_.json, "Print one JSON document");
-        app_.footer("Facilities are found by trying them, so that what a sandbox forbids shows as no.\n\n"
+        app_.footer("Facilities are found by trying them: one that a sandbox forbids shows as no.\n\n"
                     "Example:\n  mio-probe info");
     }
 
@@ -54,19 +54,19 @@ class Info : public Subcommand {
 class Events : public Subcommand {
   public:
     explicit Events(CLI::App& app)
-        : Subcommand(app, "events", "What is reported in each situation, played on real sockets") {
-        app_.add_option("--scenario", options_.scenarios, "Play these only; see --list")->type_name("NAME");
+        : Subcommand(app, "events", "Play scenarios on real sockets and print the events") {
+        app_.add_option("--scenario", options_.scenarios, "Play only these; see --list")->type_name("NAME");
         app_.add_option("--backend", options_.backends,
-                        "Play them on these, side by side\n(the one that Poll uses)")
+                        "Play them on these, side by side\n(default: the one that Poll uses)")
             ->type_name("A[,B...]")
             ->delimiter(',');
-        app_.add_flag("--list", options_.list, "Name the scenarios, with a line on each");
+        app_.add_flag("--list", options_.list, "List the scenarios");
         app_.add_flag("--check", options_.check,
-                      "Compare with what is documented; exit status 1 if it differs");
+                      "Compare with the documented events; exit status 1 on a\ndifference");
         app_.add_flag("--json", options_.json, "Print one JSON document");
         app_.footer("Backends of this build: " + joined(backends())
-                    + ". Side by side, what differs is marked: the predicates\n"
-                      "of a step, all its records taken together.\n\nPredicates: "
+                    + ". Side by side, steps\n"
+                      "whose predicates differ, all records taken together, are marked.\n\nPredicates: "
                     + std::string(predicate_legend)
                     + ".\n\nExamples:\n  mio-probe events --check\n"
                       "  mio-probe events --scenario tcp-peer-close tcp-peer-reset");
@@ -81,17 +81,17 @@ class Events : public Subcommand {
 class Watch : public Subcommand {
   public:
     explicit Watch(CLI::App& app)
-        : Subcommand(app, "watch", "Watch real things, and print each event as it comes") {
-        app_.add_option("TARGET", targets_, "What to watch; see below")->required()->type_name("");
+        : Subcommand(app, "watch", "Watch sockets, pipes and descriptors, and print each event") {
+        app_.add_option("TARGET", targets_, "The source to watch; see below")->required()->type_name("");
         app_.add_option("--interest", interest_,
                         "Letters: r readable, w writable, p priority\n(rw for connections, r for others)")
             ->type_name("[rwp]");
         app_.add_option("--trigger", trigger_, "edge, level or oneshot (edge)")->type_name("KIND");
-        app_.add_flag("--read", read_, "Read what arrives, and print it");
+        app_.add_flag("--read", read_, "Read and print the data that arrives");
         app_.add_flag("--hex", hex_, "Print it as a hexadecimal dump; implies --read");
-        app_.add_option("--count", count_, "End after so many events")->type_name("N");
-        app_.add_option("--for", time_, "End after so long: 250ms, 5s, 2m, 1h")->type_name("DURATION");
-        app_.add_flag("--json", json_, "Print one JSON object a line");
+        app_.add_option("--count", count_, "End after N events")->type_name("N");
+        app_.add_option("--for", time_, "End after this time: 250ms, 5s, 2m, 1h")->type_name("DURATION");
+        app_.add_flag("--json", json_, "Print one JSON object per line");
         app_.footer(footer());
     }
 
@@ -116,19 +116,19 @@ class Watch : public Subcommand {
   private:
     static std::string footer() {
         return "Targets:\n"
-               "  tcp://HOST:PORT     A connection to make; the addresses of a name are tried in turn\n"
-               "  listen://ADDR:PORT  A listener, and what it accepts; port 0: any that is free\n"
-               "  udp://ADDR:PORT     A socket for datagrams, bound there; port 0: any that is free\n"
-               "  unix://PATH         A connection to make to a Unix socket\n"
-               "  unix-listen://PATH  A Unix socket that listens, and what it accepts; replaces one that a\n"
-               "                      program left behind, and is removed at the end\n"
-               "  pipe://FIFO         The reading end of a FIFO; opened anew when its writers left\n"
-               "  fd://N              A descriptor the shell opened: mio-probe watch fd://5 5<FIFO\n"
+               "  tcp://HOST:PORT     Connects; tries the addresses of a name in turn\n"
+               "  listen://ADDR:PORT  Listens, and watches what it accepts; port 0: any free port\n"
+               "  udp://ADDR:PORT     Binds a UDP socket; port 0: any free port\n"
+               "  unix://PATH         Connects to a Unix socket\n"
+               "  unix-listen://PATH  Listens on a Unix socket, and watches what it accepts; replaces a\n"
+               "                      stale socket file, and removes its own at the end\n"
+               "  pipe://FIFO         The reading end of a FIFO; reopened when its writers close\n"
+               "  fd://N              An inherited descriptor: mio-probe watch fd://5 5<FIFO\n"
                "  stdin               Standard input\n\n"
-               "Ends when every stream has ended and nothing else is left, or with Ctrl-C. Without\n"
-               "--read nothing is read, and a connection is closed once its peer closed. With level,\n"
-               "and with oneshot, which is armed again after each event, what holds is reported again\n"
-               "and again: here at most ten times a second.\n\n"
+               "Ends when nothing is left to watch, or with Ctrl-C. Without --read, no data is read, and\n"
+               "a connection is closed when its peer closes. With level, and with oneshot, which is\n"
+               "re-armed after each event, a condition that holds is reported at most ten times a\n"
+               "second.\n\n"
                "Predicates: "
                + std::string(predicate_legend)
                + ".\n\nExamples:\n"
@@ -150,16 +150,16 @@ class Watch : public Subcommand {
 class Doctor : public Subcommand {
   public:
     explicit Doctor(CLI::App& app)
-        : Subcommand(app, "doctor", "Whether this machine is fit for it, and what to do if it is not") {
+        : Subcommand(app, "doctor", "Check this machine for problems, and suggest remedies") {
         app_.add_flag("--json", options_.json, "Print one JSON document");
         app_.footer(
-            "Looks at limits, at what the kernel and a sandbox let it use, and at how late waits end.\n"
-            "It changes nothing. Each line says:\n"
+            "Checks limits, the facilities that the kernel and a sandbox allow, and the precision of\n"
+            "time-outs. It changes nothing. Verdicts:\n"
             "  ok    As it should be\n"
-            "  note  Worth knowing, and nothing that is wrong\n"
-            "  warn  Works, and will not do under load or costs more than it should\n"
+            "  note  Worth knowing, but not wrong\n"
+            "  warn  Works, but fails under load or costs more than it should\n"
             "  fail  A part of the library cannot work\n\n"
-            "Exit status: 0 nothing worse than a note, 1 a warn or a fail.\n\n"
+            "Exit status: 0 no verdict worse than note, 1 a warn or a fail.\n\n"
             "Example:\n  mio-probe doctor");
     }
 
@@ -172,19 +172,18 @@ class Doctor : public Subcommand {
 class Bench : public Subcommand {
   public:
     explicit Bench(CLI::App& app)
-        : Subcommand(app, "bench", "How fast it is here, beside the same loops on the bare OS calls") {
-        app_.add_option("NAME", options_.workloads, "Measure these only; see --list")->type_name("");
-        app_.add_option("--rounds", rounds_, "End each after so many rounds of both")->type_name("N");
-        app_.add_option("--for", time_, "End each after so long: 250ms, 5s, 2m, 1h (2s)")
+        : Subcommand(app, "bench", "Measure the library against the same loops on bare system calls") {
+        app_.add_option("NAME", options_.workloads, "Measure only these; see --list")->type_name("");
+        app_.add_option("--rounds", rounds_, "End each workload after N pairs of rounds")->type_name("N");
+        app_.add_option("--for", time_, "End each workload after this time: 250ms, 5s, 2m, 1h\n(default: 2s)")
             ->type_name("DURATION");
-        app_.add_flag("--list", options_.list, "Name the workloads, with a line on each");
+        app_.add_flag("--list", options_.list, "List the workloads");
         app_.add_flag("--json", options_.json, "Print one JSON document");
-        app_.footer(
-            "In each round the loop on this library and the one on the bare calls of its backend have\n"
-            "their turn, and another one begins. The ratio is the median of those of each round: above\n"
-            "1 the library takes longer. Of the two limits the first one to be reached counts; Ctrl-C\n"
-            "ends it with what was measured so far.\n\n"
-            "Example:\n  mio-probe bench pingpong echo --for 5s");
+        app_.footer("Each round runs the loop on this library and the one on bare system calls, alternating\n"
+                    "the order. The ratio is the median over all rounds; above 1 the library takes longer.\n"
+                    "The first limit that is reached ends a workload; Ctrl-C ends all with the results so\n"
+                    "far.\n\n"
+                    "Example:\n  mio-probe bench pingpong echo --for 5s");
     }
 
     [[nodiscard]] BenchOptions options() const {
@@ -232,12 +231,12 @@ ExitStatus run_command(const Command& command) {
 }
 
 Command parse_command_line(int count, const char* const* arguments) {
-    CLI::App app("Shows what a backend of mio really does on this machine.", "mio-probe");
+    CLI::App app("Shows the behaviour of mio's backends on this machine.", "mio-probe");
     app.set_version_flag("--version", version_text());
     app.get_formatter()->column_width(30);
-    app.footer("Each subcommand has a --help of its own.\n\n"
-               "Exit status: 0 done and as expected, 1 something is not as documented, or not as\n"
-               "it should be, 2 wrong usage, 3 the OS refused.\n\n"
+    app.footer("Each subcommand has its own --help.\n\n"
+               "Exit status: 0 success, 1 a difference from the documented events or a failed check,\n"
+               "2 wrong usage, 3 a system call failed.\n\n"
                "Example:\n  mio-probe watch listen://127.0.0.1:8080 --read");
     const Info info(app);
     const Events events(app);

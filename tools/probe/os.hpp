@@ -9,14 +9,14 @@ namespace probe::os {
 /// The OS's name of an error, "ECONNREFUSED"; empty if it has none or the error is not the OS's.
 std::string error_name(const std::error_code& error);
 
-/// Occupies those of standard input, output and error that were closed by whoever started the program, so that
-/// nothing opened later takes their numbers. Using them then fails as if they were closed still.
+/// Occupies standard input, output and error if the parent closed them, so that no descriptor opened later takes their
+/// numbers. Using them still fails with EBADF.
 void occupy_standard_handles() noexcept;
 
-/// Makes writing to a pipe that nobody reads an error instead of the end of the program.
+/// Ignores SIGPIPE, so that writing to a closed pipe is an error.
 void ignore_broken_pipes() noexcept;
 
-/// Whether that was so before `ignore_broken_pipes`: what the program was started with.
+/// Whether SIGPIPE was ignored before `ignore_broken_pipes`.
 bool broken_pipes_were_ignored() noexcept;
 
 inline constexpr mio::RawHandle standard_input = 0;
@@ -38,11 +38,11 @@ mio::Result<> require_open(mio::RawHandle handle);
 /// input was left non-blocking is broken.
 mio::Result<std::size_t> read_ready(mio::RawHandle handle, std::span<std::byte> buffer);
 
-/// Opens the reading end of the FIFO at `path`, non-blocking and whether or not somebody writes.
+/// Opens the reading end of the FIFO at `path`, non-blocking, with or without a writer.
 /// Nothing if it is something other than a FIFO.
 mio::Result<std::optional<mio::OwnedHandle>> open_fifo(const std::string& path);
 
-/// What `await` waits for.
+/// Condition that `await` waits for.
 enum class State {
     readable,    ///< something can be read or accepted
     writable,    ///< something can be written
@@ -75,7 +75,7 @@ class SocketFile {
     std::pair<std::uint64_t, std::uint64_t> identity_; // device and inode
 };
 
-/// A folder for a moment, that nobody else can enter. Its name is short enough for Unix sockets in it.
+/// A temporary folder for this user alone. Its path is short enough for Unix sockets in it.
 class TemporaryFolder {
   public:
     /// Throws `Refused`.

@@ -64,7 +64,7 @@ void peer_reset(Stage& stage) {
 
 void peer_close_unread(Stage& stage) {
     auto pair = watched_pair(stage);
-    send(pair.local, "data that nobody reads");
+    send(pair.local, "unread data");
     await(pair.peer, os::State::readable);
     close(std::move(pair.peer));
     await(pair.local, os::State::read_closed); // some systems reset the connection, and some do not
@@ -120,11 +120,13 @@ void never_connected(Stage& stage) {
 constexpr Scenario list[] = {
     {"tcp-connected-idle", "a connection on which nothing happens", connected_idle},
     {"tcp-connect-accepted", "connecting to a listener", connect_accepted},
-    {"tcp-connect-refused-read-write", "connecting where nobody listens, both interests",
+    {"tcp-connect-refused-read-write", "connecting to a port without a listener, both interests",
      connect_refused_read_write},
-    {"tcp-connect-refused-write", "connecting where nobody listens, writable only", connect_refused_write},
-    {"tcp-connect-refused-read", "connecting where nobody listens, readable only", connect_refused_read},
-    {"tcp-never-connected", "a socket that nothing was done with", never_connected},
+    {"tcp-connect-refused-write", "connecting to a port without a listener, writable only",
+     connect_refused_write},
+    {"tcp-connect-refused-read", "connecting to a port without a listener, readable only",
+     connect_refused_read},
+    {"tcp-never-connected", "an unconnected socket", never_connected},
     {"tcp-peer-sends-data", "data arrives", peer_sends_data},
     {"tcp-peer-half-close", "the peer shuts down its writing side", peer_half_close},
     {"tcp-peer-close", "the peer closes, nothing left unread", peer_close},
@@ -159,7 +161,7 @@ TcpStream connect_to(const Watched<TcpListener>& listener) {
 
 void idle(Stage& stage) {
     const auto listener = watched_listener(stage);
-    stage.observe_silence("nobody connects");
+    stage.observe_silence("no connection");
 }
 
 void pending(Stage& stage) {
@@ -194,16 +196,16 @@ void accepted_all(Stage& stage) {
         return listener.attempt(Interest::readable, [](const TcpListener& l) { return l.accept(); });
     };
     const auto accepted = must(accept(), "accept");
-    if (accept()) throw Refused{"accept", {}, "gave a connection that nobody made"};
+    if (accept()) throw Refused{"accept", {}, "returned an unexpected connection"};
     const auto second = connect_to(listener);
     stage.observe("another one after accepting all");
 }
 
 constexpr Scenario list[] = {
-    {"listener-idle", "a listener to which nobody connects", idle},
+    {"listener-idle", "a listener without connections", idle},
     {"listener-pending", "a connection waits to be accepted", pending},
     {"listener-second-pending", "another one waits while the first still does", second_pending},
-    {"listener-left-pending", "one of two is accepted: no edge tells of the other", left_pending},
+    {"listener-left-pending", "one of two is accepted: no edge reports the other", left_pending},
     {"listener-accepted-all", "every connection is accepted, then another one comes", accepted_all},
 };
 
@@ -269,7 +271,7 @@ constexpr Scenario list[] = {
     {"udp-fresh", "a bound socket on which nothing happens", fresh},
     {"udp-data", "a datagram arrives", data},
     {"udp-second-datagram", "another one arrives while the first is left unread", second_datagram},
-    {"udp-refused", "sending where nobody listens: an ICMP message tells", refused},
+    {"udp-refused", "sending to a closed port: an ICMP message refuses", refused},
 };
 
 } // namespace udp
@@ -319,7 +321,7 @@ void from_thread(Stage& stage) {
 
 constexpr Scenario list[] = {
     {"waker-once", "a waker is woken once", woken_once},
-    {"waker-coalesced", "wakes that nobody has polled for are one event", coalesced},
+    {"waker-coalesced", "wakes between two polls are one event", coalesced},
     {"waker-two", "two wakers, each with its token", two},
     {"waker-thread", "another thread wakes", from_thread},
 };

@@ -8,7 +8,7 @@ import mio;
 
 namespace probe {
 
-/// What mio-probe tells the shell.
+/// Exit status of mio-probe.
 enum class ExitStatus : int {
     done = 0,    ///< done, and everything was as expected
     differs = 1, ///< something is not as documented, or not as it should be
@@ -62,10 +62,10 @@ class Output {
     /// @see https://no-color.org
     Output();
 
-    /// Writes `text`. Once nobody reads any more, does nothing; throws `Refused` on any other error.
+    /// Writes `text`. Does nothing after the reader closed the pipe; throws `Refused` on any other error.
     void write(std::string_view text);
 
-    /// True once a write found that nobody reads any more.
+    /// True once a write found that the reader closed the pipe.
     [[nodiscard]] bool closed() const noexcept { return closed_; }
 
     /// `text` as it looks in `style` here.
@@ -94,7 +94,7 @@ std::string aligned(const std::vector<std::vector<Cell>>& rows, const Output& ou
 /// The letters of every predicate, each in its place: the head of a column of `in_places`.
 inline constexpr std::string_view predicate_places = "R W E RC WC P";
 
-/// What the letters stand for, on one line.
+/// Legend of the letters, on one line.
 inline constexpr std::string_view predicate_legend =
     "R readable, W writable, E error, RC read closed, WC write closed, P priority";
 

@@ -18,7 +18,7 @@ class Waker {
     [[nodiscard]] virtual mio::Result<> wake() noexcept = 0;
 };
 
-/// A selector to observe. What its members do is written at the concept `mio::sys::SelectorBackend`.
+/// A selector to observe. The concept `mio::sys::SelectorBackend` documents its members.
 class Selector {
   public:
     Selector() = default;
@@ -41,11 +41,11 @@ class Selector {
     [[nodiscard]] virtual std::unique_ptr<Waker> make_waker(mio::Token token) = 0;
 };
 
-/// How often a step brings what a row tells of.
+/// How often a step brings the event of a row.
 enum class Times : std::uint8_t {
     never,         ///< the step brings nothing at all
     once,          ///< exactly once
-    at_least_once, ///< once, or more often: the kernel may tell of a change in several parts
+    at_least_once, ///< once or more: the kernel may report a change in several parts
     unsupported,   ///< the backend cannot watch for that
 };
 
@@ -78,7 +78,7 @@ bool kqueue_is_double();
 /// Every backend of this build, the platform's default first.
 std::vector<Backend> observable_backends();
 
-/// What one source reported after one thing was done.
+/// Events of one source after one action.
 struct Step {
     std::string name;                ///< what was done, or what is the case: "peer closed"
     std::vector<mio::Event> records; ///< in the order in which they came
@@ -94,7 +94,7 @@ struct Awaited {
 /// The name of the only source, in scenarios that watch a single one.
 inline constexpr mio::Token only{};
 
-/// What a selector is to do with a source.
+/// Arguments of a registration.
 struct RegisterOptions {
     mio::Interest interest;
     mio::Trigger trigger = mio::Trigger::edge;
@@ -104,8 +104,7 @@ struct RegisterOptions {
 /// Thrown when a backend cannot watch for what a scenario is about.
 struct Unsupported {};
 
-/// What a source remembers of being watched. As `mio::Registration`, for a selector that may be another than the one
-/// behind `mio::Poll`.
+/// Registration of a source, as `mio::Registration`, but with any selector of this build.
 class Registration {
   public:
     Registration(Selector& selector, mio::RawHandle handle) noexcept
@@ -127,7 +126,7 @@ class Registration {
     std::uint64_t state_ = 0; // 0: not watched
 };
 
-/// A source, and what its selector has to be told: by a stage's `hold` or `watch`. Closing it ends its registration.
+/// A source with its registration, from `hold` or `watch` of a stage. Closing it ends its registration.
 /// The members throw `Refused`, and `Unsupported`.
 template <class S> class Watched {
   public:
@@ -142,8 +141,7 @@ template <class S> class Watched {
     [[nodiscard]] const S& operator*() const noexcept { return source_; }
     [[nodiscard]] const S* operator->() const noexcept { return &source_; }
 
-    /// Runs `operation`, which gets the source, may answer that it would block in `direction`, and returns a
-    /// `mio::Result`; tells the selector if it would.
+    /// Runs `operation` on the source and returns its `mio::Result`; re-arms `direction` if it would block.
     template <class F> auto attempt(mio::Interest direction, F operation) const {
         auto result = operation(source_);
         if (!result && mio::would_block(result.error())) registration_.rearm(direction);
@@ -201,7 +199,7 @@ class Stage {
     std::vector<Step> steps_;
 };
 
-/// What a source that reads and writes is watched for, unless the scenario is about the interest.
+/// Default interest of a source that reads and writes.
 inline constexpr auto read_write = mio::Interest::readable | mio::Interest::writable;
 
 /// Two ends that are connected to each other.

@@ -12,7 +12,7 @@ using Source = std::variant<Connection<Tcp>, Listener<Tcp>, Datagrams, Connectio
 
 constexpr mio::Token interrupt_token{std::numeric_limits<std::size_t>::max()};
 
-// Level and oneshot, which is armed again at once, repeat what holds; nobody could read it at full speed.
+// Level triggers, and oneshot, which is re-armed at once, repeat a condition that holds: too fast to read.
 constexpr auto time_between_rounds = 100ms;
 
 // The addresses of each connection to make, by the name of its target. Looked up before anything else, since it can
@@ -30,7 +30,7 @@ Addresses resolve(const std::vector<Target>& targets) {
     return addresses;
 }
 
-// What the program opens itself would take the number of a descriptor that is not open, and be watched in its stead.
+// Checked first: a descriptor that the program opens would take the number of one that is not open.
 void require_open_descriptors(const std::vector<Target>& targets) {
     for (const auto& target : targets) {
         const auto* descriptor = std::get_if<DescriptorTarget>(&target.kind);
@@ -111,7 +111,7 @@ class Session {
     // Empty while there is reason to go on.
     [[nodiscard]] std::string_view end_reason() const {
         if (interrupt_.requested()) return "interrupted";
-        if (output_.closed()) return "nobody reads";
+        if (output_.closed()) return "standard output closed";
         if (options_.count && count_ >= *options_.count) return "count reached";
         if (deadline_ && Clock::now() >= *deadline_) return "time is up";
         if (entries_.empty()) return "nothing left to watch";

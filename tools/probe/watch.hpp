@@ -1,4 +1,4 @@
-// What `mio-probe watch` watches.
+// The sources and the log of `mio-probe watch`.
 
 #pragma once
 
@@ -50,7 +50,7 @@ class Log {
     Clock::time_point start_ = Clock::now();
 };
 
-/// What all sources of one session use.
+/// Shared state of all sources of a session.
 struct Context {
     const mio::Registry& registry;
     const WatchOptions& options;
@@ -61,7 +61,7 @@ struct Context {
     [[nodiscard]] mio::Token next_token() noexcept { return {++last_token}; }
 };
 
-/// What is to become of a source after it did something.
+/// The next step of a source.
 struct Outcome {
     /// Nothing more will come.
     bool is_finished = false;
@@ -78,8 +78,7 @@ inline Outcome finished() { return {.is_finished = true, .resume_at = std::nullo
 /// There is more to do as soon as the others had their turn.
 inline Outcome resume_soon() { return {.is_finished = false, .resume_at = std::chrono::steady_clock::now()}; }
 
-/// Nothing can be done at present, and no event will tell when it can: look again in a quarter of a second, short for a
-/// person and long for a processor.
+/// The operation has to be retried, without an event to wait for: four times a second.
 inline Outcome resume_later() {
     return {.is_finished = false,
             .resume_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(250)};
@@ -97,7 +96,7 @@ enum class Drained {
 Drained drain(Context& context, std::string_view source,
               const std::function<mio::Result<std::size_t>(std::span<std::byte>)>& read);
 
-/// What follows for a source that ends with its stream.
+/// The next step of a source that ends with its stream.
 Outcome outcome_of(Drained drained);
 
 /// Over IP.
@@ -125,10 +124,10 @@ struct Local {
     static constexpr bool connects_at_once = true;
     static constexpr std::string_view listen_scheme = "unix-listen://";
 
-    /// Replaces a socket that nobody listens at any more.
+    /// Replaces a stale socket file.
     static Listener bind(const Address& address);
     static Residue residue_of(const Address& address) { return Residue(std::string(*address.path())); }
-    /// The process and its user: clients have no name, as a rule.
+    /// The peer's process and user, since clients usually have no name.
     static std::string caller(const Stream& stream, const Address& peer);
 };
 
@@ -193,7 +192,7 @@ class Datagrams {
     mio::net::UdpSocket socket_;
 };
 
-/// A descriptor that belongs to somebody else: it is left open, and in the mode in which it was. See
+/// An inherited descriptor: it stays open, and its mode unchanged. See
 /// `probe.watch.source` for its members.
 class Descriptor {
   public:
@@ -218,7 +217,7 @@ class Descriptor {
 };
 
 /// The reading end of a FIFO. It outlives its writers: when the last one left, it is opened anew for the next. (An
-/// end that was opened for reading and writing would keep the FIFO open itself, and never be told that they left.)
+/// end opened for reading and writing would keep the FIFO open itself, and never see its end.)
 /// See `probe.watch.source` for its members.
 class Fifo {
   public:

@@ -37,7 +37,7 @@ struct FifoTarget {
     std::string path;
 };
 
-/// `fd://N` or `stdin`: a descriptor that whoever started the program left open.
+/// `fd://N` or `stdin`: a descriptor that the parent process left open.
 struct DescriptorTarget {
     mio::RawHandle handle;
 };

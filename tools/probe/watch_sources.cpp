@@ -50,8 +50,7 @@ Local::Listener Local::bind(const Address& address) {
     // Replacing asks for a folder that can be read and locked. A name that is free does not.
     if (!listener && listener.error() != std::errc::address_in_use) listener = Listener::bind(address);
     if (!listener && listener.error() == std::errc::address_in_use) {
-        throw Refused{"bind", listener.error(),
-                      "somebody listens there, or it is something that must not be replaced"};
+        throw Refused{"bind", listener.error(), "another process listens there, or it must not be replaced"};
     }
     return must(std::move(listener), "bind");
 }
@@ -152,7 +151,7 @@ template <class Protocol> Outcome Connection<Protocol>::connect_failed(const std
     return connect_to_next();
 }
 
-// The queue of a Unix listener is full: nothing was started, and no event will tell when there is room.
+// The queue of a Unix listener is full: no connection was started, and no event signals room in the queue.
 template <class Protocol> Outcome Connection<Protocol>::retry_later(const std::error_code& error) {
     if (!std::exchange(has_to_retry_, true)) {
         context_->log.failure(name_, {"connect to " + peer_->to_string(), error,
@@ -178,7 +177,7 @@ template <class Protocol> void Connection<Protocol>::set_connected() {
 }
 
 template <class Protocol> void Connection<Protocol>::take_urgent_byte() {
-    // An event that comes while the byte still waits to be taken, or has been taken, tells of it again.
+    // Further events report the same byte until it is taken, and after.
     const auto byte = os::receive_urgent(stream_.raw());
     if (!byte) return;
     const auto value = std::to_integer<unsigned>(*byte);
@@ -236,8 +235,8 @@ template <class Protocol> void Listener<Protocol>::welcome(Stream stream, const 
     accepted_.emplace_back(*context_, std::move(name), std::move(stream));
 }
 
-// Out of descriptors or memory, as a rule. The connection still waits, and no edge will tell of it again, so look
-// again after a while; say so once, not every time.
+// Usually out of descriptors or memory. The connection still waits, and no further edge reports it, so retry after a
+// while. The failure is reported once.
 template <class Protocol> Outcome Listener<Protocol>::retry_later(const std::error_code& error) {
     if (error != std::exchange(reported_, error)) {
         context_->log.failure(name_, {"accept", error, "trying again four times a second"});
@@ -274,7 +273,7 @@ Outcome Datagrams::handle(const mio::Event& event) {
     return event.is_readable() || event.is_error() ? resume() : wait_for_event();
 }
 
-// An error is that of one datagram, and has been told: the next may fare better.
+// An error concerns one datagram and is reported once; the next one may succeed.
 Outcome Datagrams::resume() {
     std::vector<std::byte> buffer(longest_datagram);
     for (int i = 0; i < datagrams_per_turn; ++i) {

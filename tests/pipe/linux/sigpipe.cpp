@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "../pipe.hpp"
+#include "nosignal.hpp"
 #include "sandbox.hpp"
 
 using namespace test;

@@ -10,7 +10,9 @@
 #include <system_error>
 #include <utility>
 
-#include "pipe.hpp"
+#include "../pipe.hpp"
+#include "nosignal.hpp"
+#include "sandbox.hpp"
 
 using namespace test;
 using mio::net::Shutdown;

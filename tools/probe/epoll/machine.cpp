@@ -19,7 +19,7 @@
 
 namespace probe {
 
-// What a system with epoll may offer: Linux and Android.
+// Facilities, limits and checks of a system with epoll: Linux and Android.
 
 namespace {
 
@@ -33,8 +33,8 @@ std::error_code closed_again(long handle) {
 }
 
 // For a call on a socket that has nothing to give: that it would block proves that it is there.
-std::error_code would_block_or_works(long answer) {
-    if (answer != -1 || errno == EAGAIN || errno == EWOULDBLOCK) return {};
+std::error_code would_block_or_works(long result) {
+    if (result != -1 || errno == EAGAIN || errno == EWOULDBLOCK) return {};
     return last_error();
 }
 
@@ -51,9 +51,9 @@ std::error_code try_epoll_pwait2() {
         long long seconds;
         long long nanoseconds;
     } no_time{};
-    const auto answer =
+    const auto result =
         ::syscall(SYS_epoll_pwait2, epoll.get(), &event, 1, &no_time, nullptr, std::size_t{0});
-    return answer == -1 ? last_error() : std::error_code();
+    return result == -1 ? last_error() : std::error_code();
 }
 
 std::error_code try_epollexclusive() {
@@ -62,8 +62,8 @@ std::error_code try_epollexclusive() {
     if (epoll.get() == -1 || socket.get() == -1) return last_error();
     ::epoll_event event{};
     event.events = EPOLLIN | EPOLLEXCLUSIVE;
-    const int answer = ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event);
-    return answer == -1 ? last_error() : std::error_code();
+    const int result = ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event);
+    return result == -1 ? last_error() : std::error_code();
 }
 
 std::error_code try_busy_polling() {
@@ -109,8 +109,8 @@ std::error_code try_reuse_port() {
     const auto socket = new_socket(AF_INET, SOCK_STREAM);
     if (socket.get() == -1) return last_error();
     const int on = 1;
-    const int answer = ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    return answer == -1 ? last_error() : std::error_code();
+    const int result = ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    return result == -1 ? last_error() : std::error_code();
 }
 
 std::error_code try_ipv6() {
@@ -119,8 +119,8 @@ std::error_code try_ipv6() {
     ::sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
     address.sin6_addr = IN6ADDR_LOOPBACK_INIT;
-    const int answer = ::bind(socket.get(), reinterpret_cast<const ::sockaddr*>(&address), sizeof address);
-    return answer == -1 ? last_error() : std::error_code();
+    const int result = ::bind(socket.get(), reinterpret_cast<const ::sockaddr*>(&address), sizeof address);
+    return result == -1 ? last_error() : std::error_code();
 }
 
 std::error_code try_abstract_address() {
@@ -132,8 +132,8 @@ std::error_code try_abstract_address() {
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path + 1, name.data(), name.size());
     const auto length = static_cast<::socklen_t>(offsetof(::sockaddr_un, sun_path) + 1 + name.size());
-    const int answer = ::bind(socket.get(), reinterpret_cast<const ::sockaddr*>(&address), length);
-    return answer == -1 ? last_error() : std::error_code();
+    const int result = ::bind(socket.get(), reinterpret_cast<const ::sockaddr*>(&address), length);
+    return result == -1 ? last_error() : std::error_code();
 }
 
 std::error_code try_quiet_writing() {
@@ -199,11 +199,9 @@ std::vector<Limit> system_limits() {
     };
 }
 
-// What is to be looked at on a system with epoll: Linux and Android.
-
 namespace {
 
-// What is known of each of `facilities()`.
+// Requirements of each of `facilities()`.
 // @see the section "History" of each call's manual page
 constexpr std::array needs{
     Need{"epoll_pwait2", {5, 11}, Verdict::warn, "time-outs are rounded up to whole milliseconds", ""},

@@ -8,7 +8,7 @@
 
 namespace probe {
 
-// What a system with completion ports may offer: Windows and Wine.
+// Facilities and checks of a system with completion ports: Windows and Wine.
 
 namespace {
 
@@ -27,7 +27,7 @@ std::error_code try_family(int family) {
     return {};
 }
 
-// The driver below Winsock, which tells what a socket is ready for.
+// The driver below Winsock, which reports the readiness of sockets.
 std::error_code try_afd() {
     wchar_t path[] = L"\\Device\\Afd\\MioProbe";
     ::UNICODE_STRING name{.Length = sizeof path - sizeof *path, .MaximumLength = sizeof path, .Buffer = path};
@@ -36,9 +36,9 @@ std::error_code try_afd() {
     attributes.ObjectName = &name;
     ::IO_STATUS_BLOCK status{};
     ::HANDLE handle = nullptr;
-    const auto answer = ::NtCreateFile(&handle, SYNCHRONIZE, &attributes, &status, nullptr, 0,
+    const auto result = ::NtCreateFile(&handle, SYNCHRONIZE, &attributes, &status, nullptr, 0,
                                        FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN, 0, nullptr, 0);
-    if (answer < 0) return {static_cast<int>(::RtlNtStatusToDosError(answer)), mio::os_category()};
+    if (result < 0) return {static_cast<int>(::RtlNtStatusToDosError(result)), mio::os_category()};
     ::CloseHandle(handle);
     return {};
 }
@@ -73,8 +73,6 @@ std::vector<Facility> facilities() {
 }
 
 std::vector<Limit> system_limits() { return {}; }
-
-// What is to be looked at on a system with completion ports: Windows and Wine.
 
 namespace {
 

@@ -18,17 +18,8 @@ void on_signal(int) {
     const int error = errno;
     signal_came = true;
     const char byte = 0;
-    [[maybe_unused]] const auto ignored =
-        ::write(signal_handle, &byte, 1); // full: the poll has been told already
+    [[maybe_unused]] const auto ignored = ::write(signal_handle, &byte, 1); // a full pipe is readable already
     errno = error;
-}
-
-std::array<int, 2> make_pipe() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == -1) {
-        throw Refused{"pipe2", {errno, mio::os_category()}, {}};
-    }
-    return ends;
 }
 
 void set_handler(void (*handler)(int), int flags) {
@@ -41,11 +32,11 @@ void set_handler(void (*handler)(int), int flags) {
 } // namespace
 
 Interrupt::Interrupt() : source_(mio::invalid_handle) {
-    const auto [reading, writing] = make_pipe();
-    reading_end_ = mio::OwnedHandle(reading);
-    writing_end_ = mio::OwnedHandle(writing);
-    source_ = mio::RawSource(reading);
-    signal_handle = writing;
+    auto [sender, receiver] = must(mio::net::make_pipe(), "pipe");
+    reading_end_ = mio::OwnedHandle(receiver.release());
+    writing_end_ = mio::OwnedHandle(sender.release());
+    source_ = mio::RawSource(reading_end_.get());
+    signal_handle = writing_end_.get();
     set_handler(on_signal, static_cast<int>(SA_RESETHAND));
 }
 

@@ -17,8 +17,8 @@ std::unexpected<std::error_code> last_error() {
     return std::unexpected(std::error_code(errno, mio::os_category()));
 }
 
-mio::Result<> check(int answer) {
-    if (answer == -1) return last_error();
+mio::Result<> check(int result) {
+    if (result == -1) return last_error();
     return {};
 }
 
@@ -107,7 +107,7 @@ mio::Result<> require_open(mio::RawHandle handle) {
     const int flags = ::fcntl(handle, F_GETFL);
     if (flags == -1) return last_error();
 #ifdef O_PATH
-    // What occupies the place of one that was closed. Not every backend would say of it what the user expects.
+    // A placeholder of a closed descriptor. Backends differ in the error they report for it.
     if ((flags & O_PATH) != 0) return std::unexpected(std::error_code(EBADF, mio::os_category()));
 #endif
     return {};

@@ -86,7 +86,7 @@ void peer_sends_and_closes(Stage& stage) {
 
 void peer_close_unread(Stage& stage) {
     auto pair = watched_pair<UnixStream>(stage);
-    send(pair.local, "data that nobody reads");
+    send(pair.local, "unread data");
     close(std::move(pair.peer));
     stage.observe("peer closed");
 }
@@ -96,7 +96,7 @@ void listener_pending(Stage& stage) {
     const auto path = folder / "socket";
     const auto listener =
         stage.watch(must(UnixListener::bind(path), "bind"), {.interest = Interest::readable});
-    stage.observe_silence("nobody connects");
+    stage.observe_silence("no connection");
     const auto client = must(UnixStream::connect(path), "connect");
     stage.observe("connection pending");
 }

@@ -13,7 +13,7 @@ template <class F> F from_ntdll(const char* name) {
     return reinterpret_cast<F>(reinterpret_cast<void*>(::GetProcAddress(library, name)));
 }
 
-// What it says it is; `GetVersionEx` tells older programs what they want to hear.
+// The true version: `GetVersionEx` returns a compatible one to older programs.
 // @see RtlGetVersion
 std::string windows_version() {
     ::OSVERSIONINFOW version{};

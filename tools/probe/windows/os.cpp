@@ -15,8 +15,8 @@ std::unexpected<std::error_code> last_socket_error() {
     return std::unexpected(std::error_code(::WSAGetLastError(), mio::os_category()));
 }
 
-mio::Result<> check(int answer) {
-    if (answer == SOCKET_ERROR) return last_socket_error();
+mio::Result<> check(int result) {
+    if (result == SOCKET_ERROR) return last_socket_error();
     return {};
 }
 
@@ -29,7 +29,7 @@ mio::Result<short> holding(mio::RawHandle socket, short wanted, std::chrono::mil
     return entry.revents;
 }
 
-// What WSAPoll may be asked for, and what in its answer shows the state.
+// The events to pass to WSAPoll, and those of its result that show the state.
 struct Flags {
     short asked;
     short shown;

@@ -1,0 +1,50 @@
+// Listening where a process that is gone may have left its socket, with a system call that fails.
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "../local.hpp"
+#include "sandbox.hpp"
+
+using namespace test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string lock_suffix = ".mio-lock";
+
+class BindReplacing : public testing::Test {
+  protected:
+    const DescriptorGuard guard_;
+    const Folder folder_;
+    const std::string path_ = folder_ / "listener";
+};
+
+} // namespace
+
+TEST_F(BindReplacing, ReportsWhyItCouldNotLook) {
+    const std::pair<long, int> cases[] = {
+        {SYS_connect, ENOMEM},    {SYS_connect, EACCES}, {SYS_newfstatat, EIO},
+        {SYS_newfstatat, ENOMEM}, {SYS_flock, ENOLCK},
+#ifdef SYS_unlink
+        {SYS_unlink, EPERM},
+#endif
+    };
+    for (const auto& [call, error] : cases) {
+        in_child([&] {
+            leave_over(path_);
+            ASSERT_TRUE(forbid_system_call(call, error));
+            const auto listener = UnixListener::bind_replacing(path_);
+            EXPECT_TRUE(fails_with(listener, std::error_code(error, mio::os_category())))
+                << call << ": " << std::strerror(error);
+        });
+        EXPECT_TRUE(fs::is_socket(path_)) << "it was left alone";
+        fs::remove(path_);
+        fs::remove(path_ + lock_suffix); // where it could not be unlinked
+    }
+}

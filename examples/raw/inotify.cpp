@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "../printable.hpp"
+#include "value.hpp"
 
 import mio;
 
@@ -31,9 +32,9 @@ int main(int argc, char** argv) {
         return EXIT_FAILURE;
     }
 
-    auto poll = mio::Poll::create().value();
+    auto poll = value(mio::Poll::create(), "cannot make a poll");
     mio::RawSource source(changes.get()); // watches what `changes` owns
-    poll.registry().add(source, mio::Token{0}, mio::Interest::readable).value();
+    value(poll.registry().add(source, mio::Token{0}, mio::Interest::readable), "cannot watch it");
     std::printf("watching %s\n", argv[1]);
 
     alignas(::inotify_event) std::array<char, 4096> buffer; // room for several records of different size
@@ -46,7 +47,7 @@ int main(int argc, char** argv) {
     mio::Events events(4);
     for (bool running = true; running;) {
         if (auto polled = poll.poll(events); !polled && !mio::interrupted(polled.error()))
-            return EXIT_FAILURE;
+            value(polled, "cannot poll");
         // Edge trigger: read until nothing is left.
         while (const auto size = source.try_io(mio::Interest::readable, read_some)) {
             for (std::size_t i = 0; i < *size;) {
@@ -65,5 +66,5 @@ int main(int argc, char** argv) {
             }
         }
     }
-    poll.registry().remove(source).value(); // before its handle is closed
+    value(poll.registry().remove(source), "cannot remove it"); // before its handle is closed
 }

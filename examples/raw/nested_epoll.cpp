@@ -15,6 +15,8 @@
 #include <expected>
 #include <system_error>
 
+#include "value.hpp"
+
 import mio;
 
 int main() {
@@ -27,9 +29,9 @@ int main() {
         return EXIT_FAILURE;
     }
 
-    auto poll = mio::Poll::create().value();
+    auto poll = value(mio::Poll::create(), "cannot make a poll");
     mio::RawSource source(inner.get()); // watches what `inner` owns
-    poll.registry().add(source, mio::Token{0}, mio::Interest::readable).value();
+    value(poll.registry().add(source, mio::Token{0}, mio::Interest::readable), "cannot watch it");
 
     // What such a library calls "dispatch": looks what there is, without waiting.
     const auto next_event = [&]() -> mio::Result<::epoll_event> {
@@ -43,7 +45,7 @@ int main() {
     mio::Events events(4);
     for (bool running = true; running;) {
         if (auto polled = poll.poll(events); !polled && !mio::interrupted(polled.error()))
-            return EXIT_FAILURE;
+            value(polled, "cannot poll");
         // Our event means that the inner loop has some. Edge trigger: until it has no more.
         while (running && source.try_io(mio::Interest::readable, next_event)) {
             std::array<char, 4096> buffer;
@@ -52,5 +54,5 @@ int main() {
             if (count <= 0) running = false;
         }
     }
-    poll.registry().remove(source).value(); // before its handle is closed
+    value(poll.registry().remove(source), "cannot remove it"); // before its handle is closed
 }

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <expected>
 
+#include "value.hpp"
+
 import mio;
 
 using namespace std::chrono_literals;
@@ -34,19 +36,19 @@ int main(int argc, char** argv) {
         return EXIT_FAILURE;
     }
 
-    auto poll = mio::Poll::create().value();
+    auto poll = value(mio::Poll::create(), "cannot make a poll");
     mio::RawSource source(process.get()); // watches what `process` owns
-    poll.registry().add(source, mio::Token{0}, mio::Interest::readable).value();
+    value(poll.registry().add(source, mio::Token{0}, mio::Interest::readable), "cannot watch it");
 
     mio::Events events(4);
     int status = 0;
     while (::waitpid(child, &status, WNOHANG) == 0) { // not yet
         // The timeout stands for all the other things that a program has to do.
         if (auto polled = poll.poll(events, 1s); !polled && !mio::interrupted(polled.error()))
-            return EXIT_FAILURE;
+            value(polled, "cannot poll");
         if (events.empty()) std::puts("it is still running");
     }
-    poll.registry().remove(source).value(); // before its handle is closed
+    value(poll.registry().remove(source), "cannot remove it"); // before its handle is closed
 
     if (WIFEXITED(status)) std::printf("it ended with status %d\n", WEXITSTATUS(status));
     if (WIFSIGNALED(status)) std::printf("it was ended by: %s\n", ::strsignal(WTERMSIG(status)));

@@ -12,6 +12,8 @@
 #include <expected>
 #include <system_error>
 
+#include "value.hpp"
+
 import mio;
 
 int main() {
@@ -27,9 +29,9 @@ int main() {
         return EXIT_FAILURE;
     }
 
-    auto poll = mio::Poll::create().value();
+    auto poll = value(mio::Poll::create(), "cannot make a poll");
     mio::RawSource source(signals.get()); // watches what `signals` owns
-    poll.registry().add(source, mio::Token{0}, mio::Interest::readable).value();
+    value(poll.registry().add(source, mio::Token{0}, mio::Interest::readable), "cannot watch it");
     std::printf("process %d waits for signals\n", ::getpid());
 
     const auto next_signal = [&]() -> mio::Result<::signalfd_siginfo> {
@@ -41,7 +43,7 @@ int main() {
     mio::Events events(4);
     for (bool running = true; running;) {
         if (auto polled = poll.poll(events); !polled && !mio::interrupted(polled.error()))
-            return EXIT_FAILURE;
+            value(polled, "cannot poll");
         // Edge trigger: read until nothing is left. Inside of `try_io`, for backends that have to know of that.
         while (const auto info = source.try_io(mio::Interest::readable, next_signal)) {
             const int number = static_cast<int>(info->ssi_signo);
@@ -49,5 +51,5 @@ int main() {
             if (number == SIGINT || number == SIGTERM) running = false;
         }
     }
-    poll.registry().remove(source).value(); // before its handle is closed
+    value(poll.registry().remove(source), "cannot remove it"); // before its handle is closed
 }

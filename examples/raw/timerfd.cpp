@@ -12,6 +12,8 @@
 #include <expected>
 #include <system_error>
 
+#include "value.hpp"
+
 import mio;
 
 int main() {
@@ -25,9 +27,9 @@ int main() {
         return EXIT_FAILURE;
     }
 
-    auto poll = mio::Poll::create().value();
+    auto poll = value(mio::Poll::create(), "cannot make a poll");
     mio::RawSource source(timer.get()); // watches what `timer` owns
-    poll.registry().add(source, mio::Token{0}, mio::Interest::readable).value();
+    value(poll.registry().add(source, mio::Token{0}, mio::Interest::readable), "cannot watch it");
 
     const auto read_expirations = [&]() -> mio::Result<std::uint64_t> {
         std::uint64_t count = 0;
@@ -39,7 +41,7 @@ int main() {
     std::uint64_t ticks = 0;
     while (ticks < 5) {
         if (auto polled = poll.poll(events); !polled && !mio::interrupted(polled.error()))
-            return EXIT_FAILURE;
+            value(polled, "cannot poll");
         // Edge trigger: read until it would block. What is read is how often the time has come since the last time:
         // more than once, if we were busy.
         while (const auto expirations = source.try_io(mio::Interest::readable, read_expirations)) {
@@ -47,5 +49,5 @@ int main() {
             std::printf("tick %d\n", static_cast<int>(ticks));
         }
     }
-    poll.registry().remove(source).value(); // before its handle is closed
+    value(poll.registry().remove(source), "cannot remove it"); // before its handle is closed
 }

@@ -49,6 +49,12 @@ class RawInotify(unittest.TestCase):
                     os.mkdir(os.path.join(os.fsencode(folder), name))
                     self.assertEqual(program.next_line(), f"created {shown}")
 
+    def test_too_few_descriptors_are_reported_in_a_sentence(self):
+        # Four: the standard ones, and one for inotify. A backend without a descriptor of its own has enough of them.
+        with tempfile.TemporaryDirectory() as folder, support.Program(folder, max_files=4) as program:
+            if program.next_line() is None:
+                self.assertEqual(program.wait(), (1, "cannot make a poll: Too many open files\n"))
+
     def test_refuses_what_is_no_folder(self):
         for path in __file__, __file__ + ".none":
             run = subprocess.run([*support.PROGRAMS, path], capture_output=True, text=True, timeout=support.PATIENCE)

@@ -8,8 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "failures.hpp"
 #include "posix.hpp"
+
+#include "failures.hpp"
 
 using namespace test;
 

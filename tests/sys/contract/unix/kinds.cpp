@@ -14,8 +14,9 @@
 #include <string>
 #include <system_error>
 
-#include "contract.hpp"
 #include "posix.hpp"
+
+#include "contract.hpp"
 
 using namespace test;
 

@@ -1,82 +1,63 @@
-# Which backends this platform can build, and which of them `Poll` uses: the only list of systems in the project.
+# The only list of systems: which backends each can build, and which body it has of each mechanism that systems have in
+# several ways.
 #
-# Sets  MIO_BACKENDS  every backend to build   (each one: modules/sys/<name>.cppm and impl/sys/<name>/)
-#       MIO_NATIVE    the one that mio.sys hands to Poll
-#       MIO_FAMILY    which OS family's bodies are compiled   (impl/*/<family>/)
-#       MIO_KERNEL    which kind of its kernels               (impl/*/<kernel>/)
-#       MIO_SYSTEM    which system                            (impl/*/<system>/)
+# Sets  MIO_FAMILY         whose bodies are compiled: unix or windows   (impl/*/<family>/)
+#       MIO_SYSTEM         the row of the table below
+#       MIO_BACKENDS       the backends to build                        (modules/sys/<name>.cppm and impl/sys/<name>/)
+#       MIO_NATIVE         the one that mio.sys hands to Poll
+#       MIO_<MECHANISM>    the body of a mechanism: for each column of the table, a file of the folder below
+#       MIO_CALLS          whether the most frequent system calls go through the C library   (modules/sys/calls/)
 #
-# and, for what some systems do in one way and others in another, the body that is compiled:
-#
-#       MIO_OPEN          impl/os/unix/open/          how descriptors become non-blocking and close-on-exec
-#       MIO_CALLS         modules/sys/calls/          whether the most frequent calls go through the C library
-#       MIO_SIGPIPE       impl/os/unix/sigpipe/       how a pending SIGPIPE is taken back
-#       MIO_WAKEUP        impl/os/unix/wakeup/        what ends another thread's wait
-#       MIO_QUIET_WRITE   impl/net/unix/quiet_write/  how a pipe is written to without SIGPIPE
-#       MIO_SEND_FILE     impl/net/unix/send_file/    which sendfile(2) there is
-#       MIO_UDP_MANY      impl/net/unix/udp_many/     whether one call takes many datagrams
-#       MIO_POLL_WAIT     impl/sys/poll/wait/         how precisely poll waits
-#       MIO_KQUEUE_WAKER  impl/sys/kqueue/waker/      whether a kqueue has events of its own
-#
-# Windows has one way of each, so that these are for Unix alone.
+#       abstract_names     impl/net/abstract_names/       whether Unix sockets have abstract names
+#       open               impl/os/unix/open/             how descriptors become non-blocking and close-on-exec
+#       wakeup             impl/os/unix/wakeup/           what ends another thread's wait
+#       sigpipe            impl/os/unix/sigpipe/          how a pending SIGPIPE is taken back
+#       quiet_write        impl/net/unix/quiet_write/     how a pipe is written to without SIGPIPE
+#       send_file          impl/net/unix/send_file/       which sendfile(2) there is
+#       splice             impl/net/unix/splice/          whether there is splice(2)
+#       udp_many           impl/net/unix/udp_many/        whether one call takes many datagrams
+#       offload            impl/net/unix/offload/         whether the kernel splits and joins datagrams
+#       control_room       impl/net/unix/control_room/    whether the kernel closes passed descriptors without room
+#       poll_wait          impl/sys/poll/wait/            how precisely poll waits
+#       kqueue_waker       impl/sys/kqueue/waker/         whether a kqueue has events of its own
 
-# Here what most have; below, each system says who it is and what it has instead.
+set(columns   backends    abstract_names open     wakeup  sigpipe      quiet_write   send_file splice udp_many offload     control_room  poll_wait kqueue_waker)
+set(linux     epoll,poll  leading_nul    atomic   eventfd sigtimedwait nosignal_flag linux     splice mmsg     udp_segment kernel_closes ppoll     user) # waker: for the double
+set(freebsd   kqueue,poll none           atomic   pipe    sigtimedwait swallow       freebsd   none   mmsg     none        for_all       ppoll     user)
+set(dragonfly kqueue,poll none           atomic   pipe    sigtimedwait swallow       freebsd   none   loop     none        for_all       ppoll     pipe)
+set(netbsd    kqueue,poll none           atomic   pipe    sigtimedwait no_sigpipe    none      none   mmsg     none        for_all       ppoll     pipe)
+set(openbsd   kqueue,poll none           atomic   pipe    sigwait      swallow       none      none   mmsg     none        for_all       ppoll     pipe)
+set(apple     kqueue,poll none           two_step pipe    sigwait      no_sigpipe    apple     none   loop     none        for_all       poll      user)
+set(windows   iocp        none)
+
 set(MIO_FAMILY unix)
-set(MIO_KERNEL bsd)
-set(MIO_BACKENDS kqueue poll)
-set(MIO_OPEN atomic)
-set(MIO_SIGPIPE sigtimedwait)
-set(MIO_QUIET_WRITE swallow)
-set(MIO_SEND_FILE none)
-set(MIO_WAKEUP pipe)
-set(MIO_UDP_MANY mmsg)
-set(MIO_POLL_WAIT ppoll)
-set(MIO_KQUEUE_WAKER pipe)
 if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")
-    set(MIO_KERNEL linux)
     set(MIO_SYSTEM linux)
-    set(MIO_BACKENDS epoll poll)
-    set(MIO_WAKEUP eventfd)
-    set(MIO_QUIET_WRITE nosignal_flag)
-    set(MIO_SEND_FILE linux)
-    # For the tests: kqueue over epoll, so that its backend can be run here.
+elseif(CMAKE_SYSTEM_NAME MATCHES "^(FreeBSD|DragonFly|NetBSD|OpenBSD)$")
+    string(TOLOWER ${CMAKE_SYSTEM_NAME} MIO_SYSTEM)
+elseif(CMAKE_SYSTEM_NAME MATCHES "^(Darwin|iOS|tvOS|watchOS|visionOS)$")
+    set(MIO_SYSTEM apple)
+elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
+    set(MIO_FAMILY windows)
+    set(MIO_SYSTEM windows)
+else()
+    message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME}. It is for: Linux, Android, FreeBSD, DragonFly, NetBSD, "
+        "OpenBSD, Apple's systems, and Windows.")
+endif()
+
+foreach(column value IN ZIP_LISTS columns ${MIO_SYSTEM})
+    string(TOUPPER ${column} column)
+    set(MIO_${column} ${value})
+endforeach()
+string(REPLACE "," ";" MIO_BACKENDS ${MIO_BACKENDS})
+
+# For the tests: kqueue over epoll, so that its backend can be run here.
+if(MIO_SYSTEM STREQUAL "linux")
     option(MIO_KQUEUE_DOUBLE "Build the kqueue backend on the test double of tests/support/kqueue_double" OFF)
     mark_as_advanced(MIO_KQUEUE_DOUBLE)
     if(MIO_KQUEUE_DOUBLE)
         list(APPEND MIO_BACKENDS kqueue)
-        set(MIO_KQUEUE_WAKER user)
     endif()
-elseif(CMAKE_SYSTEM_NAME STREQUAL "FreeBSD")
-    set(MIO_SYSTEM freebsd)
-    set(MIO_KQUEUE_WAKER user)
-    set(MIO_SEND_FILE freebsd)
-elseif(CMAKE_SYSTEM_NAME STREQUAL "DragonFly")
-    set(MIO_SYSTEM dragonfly)
-    set(MIO_SEND_FILE freebsd)
-    set(MIO_UDP_MANY loop)
-elseif(CMAKE_SYSTEM_NAME STREQUAL "NetBSD")
-    set(MIO_SYSTEM netbsd)
-    set(MIO_QUIET_WRITE no_sigpipe)
-elseif(CMAKE_SYSTEM_NAME STREQUAL "OpenBSD")
-    set(MIO_SYSTEM openbsd)
-    set(MIO_SIGPIPE sigwait)
-elseif(CMAKE_SYSTEM_NAME MATCHES "^(Darwin|iOS|tvOS|watchOS|visionOS)$")
-    set(MIO_SYSTEM apple)
-    set(MIO_OPEN two_step)
-    set(MIO_SIGPIPE sigwait)
-    set(MIO_QUIET_WRITE no_sigpipe)
-    set(MIO_SEND_FILE apple)
-    set(MIO_UDP_MANY loop)
-    set(MIO_POLL_WAIT poll)
-    set(MIO_KQUEUE_WAKER user)
-elseif(CMAKE_SYSTEM_NAME STREQUAL "Windows")
-    set(MIO_FAMILY windows)
-    set(MIO_KERNEL windows)
-    set(MIO_SYSTEM windows)
-    set(MIO_BACKENDS iocp)
-else()
-    message(FATAL_ERROR "mio has no backend for ${CMAKE_SYSTEM_NAME}. It is for: Linux, Android, FreeBSD, DragonFly, NetBSD, "
-        "OpenBSD, Apple's systems, and Windows.")
 endif()
 
 option(MIO_DIRECT_SYSTEM_CALLS

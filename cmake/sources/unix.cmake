@@ -6,18 +6,15 @@ target_sources(metal-io-mio
         impl/net/unix/quiet_write.cppm
     PRIVATE
         impl/net/unix/fd_passing.cpp
+        impl/net/unix/peer_credentials.cpp
         impl/net/unix/pipe.cpp
-        # What has several ways of being done.
+        # Mechanisms that systems have in several ways.
         impl/net/unix/quiet_write/${MIO_QUIET_WRITE}.cpp
         impl/net/unix/send_file/${MIO_SEND_FILE}.cpp
         impl/net/unix/udp_many/${MIO_UDP_MANY}.cpp
         impl/os/unix/open/${MIO_OPEN}.cpp
         impl/os/unix/sigpipe/${MIO_SIGPIPE}.cpp
         impl/os/unix/wakeup/${MIO_WAKEUP}.cpp
-        # What this kind of kernel has or lacks.
-        impl/net/${MIO_KERNEL}/fd_room.cpp
-        impl/net/${MIO_KERNEL}/offload.cpp
-        impl/net/${MIO_KERNEL}/splice.cpp
-        impl/net/${MIO_KERNEL}/unix_address.cpp
-        # What each system does in its own way.
-        impl/net/${MIO_SYSTEM}/peer_credentials.cpp)
+        impl/net/unix/control_room/${MIO_CONTROL_ROOM}.cpp
+        impl/net/unix/offload/${MIO_OFFLOAD}.cpp
+        impl/net/unix/splice/${MIO_SPLICE}.cpp)

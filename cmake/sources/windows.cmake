@@ -4,7 +4,6 @@ target_sources(metal-io-mio
         impl/os/windows/kernel_handle.cppm
         impl/os/windows/winsock.cppm
     PRIVATE
-        impl/net/bsd/unix_address.cpp # no abstract names, as there
         impl/net/windows/named_pipe.cpp
         impl/net/windows/peer_credentials.cpp
         impl/net/windows/udp_many.cpp

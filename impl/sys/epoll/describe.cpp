@@ -4,16 +4,16 @@ module;
 
 #include <cstdint>
 #include <string>
-#include <utility>
 
 module mio.sys.epoll;
 
 import mio.core.event;
+import mio.sys.flag_names;
 
 namespace mio::sys::epoll {
 namespace {
 
-constexpr std::pair<std::uint32_t, const char*> flag_names[] = {
+constexpr FlagName flag_names[] = {
     {EPOLLIN, "EPOLLIN"},   {EPOLLPRI, "EPOLLPRI"}, {EPOLLOUT, "EPOLLOUT"},
     {EPOLLERR, "EPOLLERR"}, {EPOLLHUP, "EPOLLHUP"}, {EPOLLRDHUP, "EPOLLRDHUP"},
 };
@@ -21,13 +21,8 @@ constexpr std::pair<std::uint32_t, const char*> flag_names[] = {
 } // namespace
 
 std::string Selector::describe(const Event& event) {
-    std::string text;
-    for (const auto& [flag, flag_name] : flag_names) {
-        if ((event.raw_flags() & flag) == 0) continue;
-        if (!text.empty()) text += '|';
-        text += flag_name;
-    }
-    return text.empty() ? "(empty)" : text;
+    const auto text = join_names(flag_names, event.raw_flags());
+    return text.empty() ? no_flags : text;
 }
 
 } // namespace mio::sys::epoll

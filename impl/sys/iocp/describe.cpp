@@ -2,16 +2,16 @@ module;
 
 #include <cstdint>
 #include <string>
-#include <utility>
 
 module mio.sys.iocp;
 
 import mio.core.event;
+import mio.sys.flag_names;
 
 namespace mio::sys::iocp {
 namespace {
 
-constexpr std::pair<std::uint32_t, const char*> event_names[] = {
+constexpr FlagName flag_names[] = {
     {afd_receive, "RECEIVE"},
     {afd_receive_expedited, "RECEIVE_EXPEDITED"},
     {afd_send, "SEND"},
@@ -26,13 +26,8 @@ constexpr std::pair<std::uint32_t, const char*> event_names[] = {
 } // namespace
 
 std::string Selector::describe(const Event& event) {
-    std::string text;
-    for (const auto& [flag, flag_name] : event_names) {
-        if ((event.raw_flags() & flag) == 0) continue;
-        if (!text.empty()) text += '|';
-        text += flag_name;
-    }
-    return text.empty() ? "(empty)" : text;
+    const auto text = join_names(flag_names, event.raw_flags());
+    return text.empty() ? no_flags : text;
 }
 
 } // namespace mio::sys::iocp

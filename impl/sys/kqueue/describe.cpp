@@ -12,6 +12,7 @@ module;
 module mio.sys.kqueue;
 
 import mio.core.event;
+import mio.sys.flag_names;
 
 namespace mio::sys::kqueue {
 namespace {
@@ -22,7 +23,7 @@ constexpr std::pair<std::int64_t, const char*> filter_names[] = {
     {EVFILT_SIGNAL, "EVFILT_SIGNAL"}, {EVFILT_PROC, "EVFILT_PROC"},   {EVFILT_VNODE, "EVFILT_VNODE"},
 };
 
-constexpr std::pair<unsigned, const char*> flag_names[] = {
+constexpr FlagName flag_names[] = {
     {EV_CLEAR, "EV_CLEAR"}, {EV_ONESHOT, "EV_ONESHOT"}, {EV_EOF, "EV_EOF"}, {EV_ERROR, "EV_ERROR"}};
 
 // What a connection ends with. Each has another number on another system.
@@ -54,23 +55,16 @@ std::string fflags_of(const Event& event) {
     return std::to_string(event.raw_flags());
 }
 
-void append(std::string& text, const std::string& name) {
-    if (!text.empty()) text += '|';
-    text += name;
-}
-
 } // namespace
 
 std::string Selector::describe(const Event& event) {
     std::string text;
     for (const auto& [filter, filter_name] : filter_names) {
-        if (tells_of(event, filter)) append(text, filter_name);
+        if (tells_of(event, filter)) append_name(text, filter_name);
     }
-    for (const auto& [flag, flag_name] : flag_names) {
-        if ((event.raw_detail() & flag) != 0) append(text, flag_name);
-    }
-    if (event.raw_flags() != 0) append(text, "fflags=" + fflags_of(event));
-    return text.empty() ? "(empty)" : text;
+    if (const auto flags = join_names(flag_names, event.raw_detail()); !flags.empty()) append_name(text, flags);
+    if (event.raw_flags() != 0) append_name(text, "fflags=" + fflags_of(event));
+    return text.empty() ? no_flags : text;
 }
 
 } // namespace mio::sys::kqueue

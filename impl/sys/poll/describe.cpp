@@ -2,17 +2,18 @@ module;
 
 #include <poll.h>
 
+#include <cstdint>
 #include <string>
-#include <utility>
 
 module mio.sys.poll;
 
 import mio.core.event;
+import mio.sys.flag_names;
 
 namespace mio::sys::poll {
 namespace {
 
-constexpr std::pair<int, const char*> flag_names[] = {
+constexpr FlagName flag_names[] = {
     {POLLIN, "POLLIN"},   {POLLPRI, "POLLPRI"}, {POLLOUT, "POLLOUT"},
     {POLLERR, "POLLERR"}, {POLLHUP, "POLLHUP"}, {read_hang_up, "POLLRDHUP"},
 };
@@ -20,13 +21,8 @@ constexpr std::pair<int, const char*> flag_names[] = {
 } // namespace
 
 std::string Selector::describe(const Event& event) {
-    std::string text;
-    for (const auto& [flag, flag_name] : flag_names) {
-        if ((event.raw_flags() & static_cast<unsigned>(flag)) == 0) continue;
-        if (!text.empty()) text += '|';
-        text += flag_name;
-    }
-    return text.empty() ? "(empty)" : text;
+    const auto text = join_names(flag_names, event.raw_flags());
+    return text.empty() ? no_flags : text;
 }
 
 } // namespace mio::sys::poll

@@ -1,0 +1,37 @@
+/// @file
+/// The flags of an OS record as text. For bodies only.
+
+module;
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+export module mio.sys.flag_names;
+
+namespace mio::sys {
+
+export struct FlagName {
+    std::uint32_t flag;
+    const char* name;
+};
+
+/// Appends `name` after a '|'.
+export void append_name(std::string& text, const std::string& name) {
+    if (!text.empty()) text += '|';
+    text += name;
+}
+
+/// The names of those of `names` that are in `flags`, for example "EPOLLIN|EPOLLRDHUP"; empty if there is none.
+export std::string join_names(std::span<const FlagName> names, std::uint32_t flags) {
+    std::string text;
+    for (const auto& [flag, name] : names) {
+        if ((flags & flag) != 0) append_name(text, name);
+    }
+    return text;
+}
+
+/// A record without any flag.
+export inline constexpr const char* no_flags = "(empty)";
+
+} // namespace mio::sys

@@ -22,13 +22,6 @@ using mio::net::Shutdown;
 namespace {
 
 /// Whether this kernel knows RWF_NOSIGNAL.
-bool kernel_has_nosignal() {
-    const auto [sender, receiver] = must(make_pipe());
-    const char byte = 'x';
-    const ::iovec vector{const_cast<char*>(&byte), 1};
-    return ::pwritev2(sender.raw(), &vector, 1, -1, 0x100) == 1;
-}
-
 ::sigset_t only(int signal) {
     ::sigset_t set;
     ::sigemptyset(&set);

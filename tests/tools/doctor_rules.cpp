@@ -142,15 +142,21 @@ TEST(Ports, ARangeIsCountedWithBothItsEnds) {
 }
 
 TEST(Limits, WhatCannotBeReadIsANote) {
-    constexpr std::array judges{check_open_files_of_all, check_backlog, check_watches, check_ports};
-    for (const auto judge : judges) {
+    using Rule = Check (*)(const Limit&);
+    constexpr std::array<Rule, 4> rules{
+        [](const Limit& limit) { return check_open_files_of_all(limit); },
+        [](const Limit& limit) { return check_backlog(limit); },
+        [](const Limit& limit) { return check_watches(limit); },
+        [](const Limit& limit) { return check_ports(limit); },
+    };
+    for (const auto rule : rules) {
         for (const auto text : {"", "many", "1 2 3 4", "-1", "99999999999999999999999", "1x"}) {
-            const auto check = judge(limit(text));
+            const auto check = rule(limit(text));
             EXPECT_TRUE(is(Verdict::note, check)) << text;
             EXPECT_TRUE(contains(check.advice, "its.sysctl")) << check.advice;
         }
         const auto error = std::make_error_code(std::errc::no_such_file_or_directory);
-        const auto check = judge({"name", "", "its.sysctl", error});
+        const auto check = rule({"name", "", "its.sysctl", error});
         EXPECT_TRUE(is(Verdict::note, check));
         EXPECT_EQ(check.error, error);
     }

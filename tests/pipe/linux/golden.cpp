@@ -1,10 +1,10 @@
-// The golden table: which flags epoll gives in which situation, and which predicates they become.
-#include <sys/epoll.h>
-
-#include <cstdint>
+// The rows of the golden table for pipes.
+#include <string_view>
 #include <tuple>
 
 #include "../pipe.hpp"
+
+#include "golden.hpp"
 
 using namespace test;
 
@@ -12,11 +12,6 @@ namespace {
 
 constexpr Token receiver_id{0};
 constexpr Token sender_id{1};
-
-constexpr Readiness golden_hang_up =
-    Readiness::readable | Readiness::writable | Readiness::read_closed | Readiness::write_closed;
-constexpr Readiness golden_error =
-    Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed;
 
 void write_data(const PipeSender& sender) { ASSERT_EQ(must(sender.write(bytes_of(data))), data.size()); }
 
@@ -28,11 +23,11 @@ mio::Event only_event(Loop& loop) {
 }
 
 /// One event, with exactly these flags and predicates.
-void expect_exactly(Loop& loop, Token token, std::uint32_t flags, Readiness readiness) {
+void expect_exactly(Loop& loop, Token token, const GoldenEvent& golden) {
     const auto event = only_event(loop);
     EXPECT_EQ(event.token(), token);
-    EXPECT_EQ(event.raw_flags(), flags) << describe(event);
-    EXPECT_EQ(event.readiness(), readiness) << to_string(event);
+    EXPECT_EQ(event.raw_flags(), golden.flags) << describe(event);
+    EXPECT_EQ(event.readiness(), golden.readiness) << to_string(event);
 }
 
 } // namespace
@@ -45,17 +40,18 @@ class GoldenPipe : public testing::Test {
     }
 
     /// The event of the end that is watched already, and that of one that is watched only now.
-    template <class End> void expect(End& end, Token token, std::uint32_t flags, Readiness readiness) {
-        expect_exactly(loop_, token, flags, readiness);
+    template <class End> void expect(End& end, Token token, std::string_view step) {
+        const auto golden = golden_epoll_event(step);
+        expect_exactly(loop_, token, golden);
         must(loop_.registry().remove(end));
         const auto interest = token == sender_id ? Interest::writable : Interest::readable;
         must(loop_.registry().add(end, token, interest));
-        expect_exactly(loop_, token, flags, readiness);
+        expect_exactly(loop_, token, golden);
     }
 
     void watch_sender() {
         must(loop_.registry().add(sender_, sender_id, Interest::writable));
-        expect(sender_, sender_id, EPOLLOUT, Readiness::writable);
+        expect(sender_, sender_id, "pipe-sender-fresh: registered");
     }
     void watch_receiver() { must(loop_.registry().add(receiver_, receiver_id, Interest::readable)); }
     void close_sender() { sender_ = PipeSender::from_raw(mio::invalid_handle); }
@@ -73,32 +69,32 @@ TEST_F(GoldenPipe, FreshSender) { watch_sender(); }
 TEST_F(GoldenPipe, DataArrived) {
     watch_receiver();
     write_data(sender_);
-    expect(receiver_, receiver_id, EPOLLIN, Readiness::readable);
+    expect(receiver_, receiver_id, "pipe-data: data arrived");
 }
 
 TEST_F(GoldenPipe, SenderClosedDataLeft) {
     watch_receiver();
     write_data(sender_);
-    expect(receiver_, receiver_id, EPOLLIN, Readiness::readable);
+    expect(receiver_, receiver_id, "pipe-data: data arrived");
     close_sender();
-    expect(receiver_, receiver_id, EPOLLIN | EPOLLHUP, golden_hang_up);
+    expect(receiver_, receiver_id, "pipe-sender-closed-data-left: sender closed");
 }
 
 TEST_F(GoldenPipe, SenderClosedEmpty) {
     watch_receiver();
     close_sender();
-    expect(receiver_, receiver_id, EPOLLHUP, golden_hang_up);
+    expect(receiver_, receiver_id, "pipe-sender-closed: sender closed");
 }
 
 TEST_F(GoldenPipe, ReceiverClosedRoomLeft) {
     watch_sender();
     close_receiver();
-    expect(sender_, sender_id, EPOLLOUT | EPOLLERR, golden_error);
+    expect(sender_, sender_id, "pipe-receiver-closed: receiver closed");
 }
 
 TEST_F(GoldenPipe, ReceiverClosedPipeFull) {
     watch_sender();
     fill(sender_);
     close_receiver();
-    expect(sender_, sender_id, EPOLLERR, golden_error);
+    expect(sender_, sender_id, "pipe-receiver-closed-full: receiver closed");
 }

@@ -44,7 +44,9 @@ std::vector<Limit> process_limits() {
 
 namespace {
 
-std::uint64_t number_of(::rlim_t value) { return value == RLIM_INFINITY ? unlimited : value; }
+std::uint64_t number_of(::rlim_t value) {
+    return value == RLIM_INFINITY ? unlimited : static_cast<std::uint64_t>(value);
+}
 
 Check open_files() {
     ::rlimit files{};

@@ -1,8 +1,9 @@
 /// @file
-/// The names of the standard library that the interfaces use.
+/// Standard library names used by the interfaces.
 ///
-/// A header that several modules include is parsed by each of them, and merged by each importer: that was most of what a
-/// consumer's build took. `import std;` would do the same, but CMake still calls it experimental. Not re-exported.
+/// Each module that includes a header parses it, and each importer merges the results; this used to take most
+/// of the time of a consumer's build. `import std;` would serve the same purpose, but its support in CMake is
+/// still experimental. This module is not re-exported.
 
 module;
 

@@ -114,11 +114,10 @@ export class SocketAddress {
 
 /// Portable conditions for the resolver's errors: `code == ResolveErrc::host_not_found`.
 export enum class ResolveErrc {
-    host_not_found =
-        1, ///< the host does not exist, has no address, or is neither a name nor an address
-    service_not_found, ///< the service does not exist, or is neither a port nor a name
-    try_again,         ///< no name server responded; a later attempt may succeed
-    failed,            ///< a name server failed permanently
+    host_not_found = 1, ///< the host does not exist, has no address, or is neither a name nor an address
+    service_not_found,  ///< the service does not exist, or is neither a port nor a name
+    try_again,          ///< no name server responded; a later attempt may succeed
+    failed,             ///< a name server failed permanently
 };
 /// Converts a `ResolveErrc` to a `std::error_condition`; makes the implicit conversion work.
 export std::error_condition make_error_condition(ResolveErrc) noexcept;

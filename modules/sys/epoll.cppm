@@ -60,8 +60,7 @@ static_assert(decode(EPOLLHUP)
                   | Readiness::write_closed));
 static_assert(decode(EPOLLERR)
               == (Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed));
-static_assert(decode(EPOLLIN | EPOLLERR)
-              == (Readiness::readable | Readiness::writable | Readiness::error));
+static_assert(decode(EPOLLIN | EPOLLERR) == (Readiness::readable | Readiness::writable | Readiness::error));
 static_assert(decode(EPOLLOUT | EPOLLERR)
               == (Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed));
 

@@ -194,8 +194,8 @@ class Port {
     std::atomic<bool> is_waiting_ = false;
     Coalescer interruption_; // the packet that ends a wait
 
-    std::mutex mutex_; // guards everything below
-    Node ring_{false}; // list head; reported nodes move to the end, for fairness
+    std::mutex mutex_;               // guards everything below
+    Node ring_{false};               // list head; reported nodes move to the end, for fairness
     Source* first_queued_ = nullptr; // sources whose AFD poll is updated before the next wait
     Source* last_queued_ = nullptr;
     Group* roomy_ = nullptr;                // groups with room for another source

@@ -114,8 +114,7 @@ class Oneshots {
 
   private:
     ByHandle<Entry> by_handle_;
-    static constexpr std::size_t first_registration =
-        SIZE_MAX / 3 * 2; // numbers that are unlikely as tokens
+    static constexpr std::size_t first_registration = SIZE_MAX / 3 * 2; // numbers that are unlikely as tokens
     std::size_t last_registration_ = first_registration;
 };
 

@@ -31,14 +31,14 @@ export constexpr short read_hang_up = 0;
 
 /// Maps the `revents` of a source that is watched for `interest` to predicates:
 ///
-/// | predicate    | flags                                                                                     |
-/// |--------------|-------------------------------------------------------------------------------------------|
-/// | readable     | POLLIN, POLLPRI, POLLRDHUP; with interest in readable or priority also POLLHUP or POLLERR |
-/// | writable     | POLLOUT; with interest in writable also POLLHUP or POLLERR                                |
-/// | priority     | POLLPRI                                                                                   |
-/// | error        | POLLERR                                                                                   |
-/// | read_closed  | POLLHUP or POLLRDHUP                                                                      |
-/// | write_closed | POLLHUP, or POLLOUT with POLLERR, or POLLERR and nothing else                             |
+/// | predicate    | flags                                                                           |
+/// |--------------|---------------------------------------------------------------------------------|
+/// | readable     | POLLIN, POLLPRI, POLLRDHUP; POLLHUP, POLLERR with readable or priority interest |
+/// | writable     | POLLOUT; POLLHUP, POLLERR with writable interest                                |
+/// | priority     | POLLPRI                                                                         |
+/// | error        | POLLERR                                                                         |
+/// | read_closed  | POLLHUP or POLLRDHUP                                                            |
+/// | write_closed | POLLHUP, or POLLOUT with POLLERR, or POLLERR and nothing else                   |
 ///
 /// aio and lio are never reported. A hang-up or an error makes the source ready in each direction of the
 /// interest, even without the flag of that direction: a direction that has been reported is not polled for.
@@ -133,9 +133,8 @@ class Table {
     void collect(Events&) noexcept;
     bool report(Source&, Events&) noexcept;
 
-    std::mutex mutex_; // guards everything down to `capacity_`
-    Node ring_{{},
-               false}; // list head; reported nodes move to the end, for fairness
+    std::mutex mutex_;                       // guards everything down to `capacity_`
+    Node ring_{{}, false};                   // list head; reported nodes move to the end, for fairness
     ByHandle<Source*> by_handle_;            // the attached sources
     std::size_t count_ = 0;                  // number of sources
     std::unique_ptr<Record[]> next_records_; // larger array for the next wait, or null
@@ -146,8 +145,8 @@ class Table {
     const OwnedHandle receiver_; // readable when the wait must be interrupted
     const OwnedHandle sender_;   // write end, on systems where the receiver is not writable
     std::atomic<bool> is_waiting_ = false;
-    Coalescer interruption_;           // coalesces writes to the receiver
-    std::atomic<bool> woken_ = false;          // some waker may be pending
+    Coalescer interruption_;          // coalesces writes to the receiver
+    std::atomic<bool> woken_ = false; // some waker may be pending
 };
 
 /// A poll(2) selector that emulates edges and one-shots. It stores a record for each source.

@@ -195,16 +195,16 @@ concept Selecting =
     };
 
 template <class S>
-concept Registering = requires(S& s, RawHandle handle, std::uint64_t state, Token token,
-                               Interest interest, Trigger trigger) {
-    { s.add(handle, token, interest, trigger) } noexcept -> std::same_as<Result<std::uint64_t>>;
-    { s.modify(handle, state, token, interest, trigger) } noexcept -> std::same_as<Result<>>;
-    { s.remove(handle, state) } noexcept -> std::same_as<Result<>>;
-    { S::selector_of(state) } noexcept -> std::same_as<S&>;
-    { S::rearm(state, interest) } noexcept -> std::same_as<Result<>>;
-    { S::error_taken(state) } noexcept -> std::same_as<void>;
-    { S::forget(state) } noexcept -> std::same_as<void>;
-};
+concept Registering =
+    requires(S& s, RawHandle handle, std::uint64_t state, Token token, Interest interest, Trigger trigger) {
+        { s.add(handle, token, interest, trigger) } noexcept -> std::same_as<Result<std::uint64_t>>;
+        { s.modify(handle, state, token, interest, trigger) } noexcept -> std::same_as<Result<>>;
+        { s.remove(handle, state) } noexcept -> std::same_as<Result<>>;
+        { S::selector_of(state) } noexcept -> std::same_as<S&>;
+        { S::rearm(state, interest) } noexcept -> std::same_as<Result<>>;
+        { S::error_taken(state) } noexcept -> std::same_as<void>;
+        { S::forget(state) } noexcept -> std::same_as<void>;
+    };
 
 template <class S>
 concept Waking = requires(S& s, typename S::Waker& waker, Token token) {

@@ -75,12 +75,14 @@ export inline Count send(RawHandle handle, const std::byte* bytes, std::size_t s
 
 /// Waits for up to `capacity` records of type `epoll_event`; `capacity` is at most INT_MAX. @see
 /// epoll_wait(2)
-export inline Count wait_epoll(RawHandle epoll, void* records, std::size_t capacity, int milliseconds) noexcept {
+export inline Count wait_epoll(RawHandle epoll, void* records, std::size_t capacity,
+                               int milliseconds) noexcept {
     return call(Call::epoll_wait, epoll, address(records), static_cast<long>(capacity), milliseconds);
 }
 
 /// `record` is an `epoll_event`. @see epoll_ctl(2)
-export inline Count control_epoll(RawHandle epoll, int operation, RawHandle handle, const void* record) noexcept {
+export inline Count control_epoll(RawHandle epoll, int operation, RawHandle handle,
+                                  const void* record) noexcept {
     return call(Call::epoll_ctl, epoll, operation, handle, address(record));
 }
 

@@ -1,5 +1,5 @@
 /// @file
-/// `import mio;`: everything a user of the library needs.
+/// `import mio;`: the whole public interface of the library.
 
 export module mio;
 

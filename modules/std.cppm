@@ -1,8 +1,9 @@
 /// @file
-/// The names of the standard library that the interfaces use.
+/// Standard library names used by the interfaces.
 ///
-/// A header that several modules include is parsed by each of them, and merged by each importer: that was most of what a
-/// consumer's build took. `import std;` would do the same, but CMake still calls it experimental. Not re-exported.
+/// Each module that includes a header parses it, and each importer merges the results; this used to take most
+/// of the time of a consumer's build. `import std;` would serve the same purpose, but its support in CMake is
+/// still experimental. This module is not re-exported.
 
 module;
 
@@ -56,8 +57,8 @@ using std::hash;
 using std::nullopt;
 using std::nullopt_t;
 using std::optional;
-using std::pico;
 using std::pair;
+using std::pico;
 using std::ratio;
 using std::span;
 using std::string;
@@ -92,18 +93,18 @@ using std::scoped_lock;
 
 using std::constructible_from;
 using std::convertible_to;
-using std::derived_from;
-using std::movable;
-using std::same_as;
 using std::decay_t;
-using std::is_same_v;
-using std::is_error_condition_enum;
-using std::signed_integral;
-using std::is_unsigned_v;
-using std::is_floating_point_v;
+using std::derived_from;
 using std::is_arithmetic_v;
+using std::is_error_condition_enum;
+using std::is_floating_point_v;
+using std::is_same_v;
+using std::is_unsigned_v;
 using std::is_void_v;
+using std::movable;
 using std::remove_cvref_t;
+using std::same_as;
+using std::signed_integral;
 using std::strong_ordering;
 using std::operator==;
 using std::operator<=>;

@@ -1,5 +1,5 @@
 /// @file
-/// Polling for readiness: what to wait for, where to wait, and what was seen.
+/// Readiness polling: sources, registrations, `Poll`, events and errors.
 
 export module mio.core;
 

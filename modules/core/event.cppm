@@ -33,17 +33,19 @@ namespace sys {
 export class BackendAccess;
 }
 
-/// A readiness event: a hint that an operation on one source is worth trying.
+/// A readiness event: a hint that an operation on one source may succeed.
 ///
-/// Only `is_readable` and `is_writable` mean the same everywhere. The others save a system call where they
-/// are true; false says nothing. An event may be spurious: the operation may still fail with would-block.
+/// Only `is_readable` and `is_writable` have the same meaning on every backend. Any other predicate can save
+/// a system call when it is true; false carries no information. An event may be spurious: the operation may
+/// still fail with would-block.
+///
 /// Each backend's decoder has a table of the OS flags that each predicate reads.
 export class Event {
   public:
     constexpr Event() noexcept = default;
 
-    /// An event as a backend makes it: `flags`, `detail` and `filter` are the OS record's own words, kept for
-    /// `describe`.
+    /// Constructs an event from an OS record; for backends. `flags`, `detail` and `filter` are fields of the
+    /// record, kept for `describe`.
     constexpr Event(Token token, Readiness readiness, std::uint32_t flags, std::uint16_t detail = 0,
                     std::int8_t filter = 0) noexcept
         : token_(token), flags_(flags),
@@ -53,39 +55,42 @@ export class Event {
     /// The token that the source was registered with.
     [[nodiscard]] constexpr Token token() const noexcept { return token_; }
 
-    /// Reading, accepting or receiving is worth trying: it gives data, end of stream or an error.
+    /// Reading, accepting or receiving is expected to return data, end of stream or an error.
     ///
-    /// An error or a hang-up makes a source ready in each direction that it was registered for, on every backend, so that
-    /// a program that looks at `is_readable` and `is_writable` alone notices it. The other direction may be reported, too.
+    /// On every backend, an error or a hang-up makes a source ready in each direction that it is registered
+    /// for. A program that checks only `is_readable` and `is_writable` therefore notices it. The other
+    /// direction may be reported as well.
     [[nodiscard]] constexpr bool is_readable() const noexcept { return has(Readiness::readable); }
-    /// Writing is worth trying, or a connection attempt has ended: well or badly.
+    /// Writing is expected to make progress, or a connection attempt has succeeded or failed.
     [[nodiscard]] constexpr bool is_writable() const noexcept { return has(Readiness::writable); }
-    /// An error is pending on the source; `take_error` tells which.
+    /// An error is pending on the source; `take_error` returns it.
     [[nodiscard]] constexpr bool is_error() const noexcept { return has(Readiness::error); }
-    /// Nothing more will arrive after what is buffered: the peer closed or shut down its writing side, the connection is
-    /// gone, or this side shut down reading. On epoll and poll also for a stream socket that was never connected.
+    /// No data arrives after what is already buffered: the peer closed or shut down its writing side, the
+    /// connection is gone, or this side shut down reading. On epoll and poll also true for a stream socket
+    /// that was never connected.
     [[nodiscard]] constexpr bool is_read_closed() const noexcept { return has(Readiness::read_closed); }
-    /// The source cannot be written to any more:
-    /// - TCP and Unix streams: the connection is gone in both directions. The peer reset it or, for a Unix stream, closed
-    ///   its socket, connecting failed, or both sides shut down writing; on epoll and poll also a socket that was never
-    ///   connected. On kqueue also after the peer shut down reading (a Unix stream), and after `shutdown(write)`
-    ///   of this side. The end of the peer's writing is no such end: see `is_read_closed`.
-    /// - The sending end of a pipe: the receiving end is closed. On epoll and poll it is true for the receiving end, too,
-    ///   when the sending end is closed.
-    /// - UDP: it does not say that the socket is closed. On epoll and poll it is true together with `is_error` when an
-    ///   error is pending, such as an ICMP error after a datagram that was refused. The socket goes on working once the
-    ///   error is taken, by the next operation or by `take_error`.
+    /// The source can no longer be written to:
+    /// - TCP and Unix streams: the connection is gone in both directions. The peer reset it or, for a Unix
+    ///   stream, closed its socket; connecting failed; or both sides shut down writing. On epoll and poll
+    ///   also true for a socket that was never connected. On kqueue also true after the peer of a Unix stream
+    ///   shut down reading, and after a local `shutdown(write)`. A peer that only shuts down writing does not
+    ///   set it: see `is_read_closed`.
+    /// - The sending end of a pipe: the receiving end is closed. On epoll and poll also true for the
+    ///   receiving end when the sending end is closed.
+    /// - UDP: it does not mean that the socket is closed. On epoll and poll it is true together with
+    ///   `is_error` when an error is pending, such as an ICMP error after a refused datagram. The socket
+    ///   remains usable once the next operation or `take_error` has taken the error.
     ///
-    /// Writing is therefore the only proof: it fails with `std::errc::broken_pipe` or the connection's error.
+    /// Only a write confirms it: it fails with `std::errc::broken_pipe` or the connection's error.
     [[nodiscard]] constexpr bool is_write_closed() const noexcept { return has(Readiness::write_closed); }
-    /// Out-of-band data arrived. Linux and Android, for sources registered with `Interest::priority`.
+    /// Out-of-band data arrived. Linux and Android only, for sources registered with `Interest::priority`.
     [[nodiscard]] constexpr bool is_priority() const noexcept { return has(Readiness::priority); }
-    /// A POSIX asynchronous operation completed. FreeBSD, DragonFly and Apple.
+    /// A POSIX asynchronous I/O operation completed. FreeBSD, DragonFly and Apple only.
     [[nodiscard]] constexpr bool is_aio() const noexcept { return has(Readiness::aio); }
-    /// A POSIX list operation completed. FreeBSD.
+    /// A POSIX list I/O operation completed. FreeBSD only.
     [[nodiscard]] constexpr bool is_lio() const noexcept { return has(Readiness::lio); }
 
-    /// The predicates as one set.
+    /// All predicates as one set.
     [[nodiscard]] constexpr Readiness readiness() const noexcept {
         return static_cast<Readiness>(static_cast<std::uint8_t>(rest_));
     }
@@ -107,18 +112,18 @@ export class Event {
 
     Token token_;
     std::uint32_t flags_ = 0;
-    std::uint32_t rest_ = 0; // readiness, filter and detail, from the lowest bit: one store fills it
+    std::uint32_t rest_ = 0; // readiness, filter and detail, from the lowest bit; written with one store
 };
 
-/// The token and the predicates that hold, for example "Token(7) READABLE | READ_CLOSED".
+/// The token and the predicates that are true, for example "Token(7) READABLE | READ_CLOSED".
 export std::string to_string(const Event&);
 
-/// The record as the OS gave it, with its flag names, for example "EPOLLIN|EPOLLRDHUP". For people: the form
-/// may change.
+/// The OS record with its flag names, for example "EPOLLIN|EPOLLRDHUP". For diagnostics: the format may
+/// change.
 export std::string describe(const Event&);
 
-/// The buffer that `Poll::poll` fills. Its capacity is fixed: events that do not fit are reported by the next
-/// poll, and no source is starved by others.
+/// The buffer that `Poll::poll` fills. Its capacity is fixed. Events that do not fit are reported by the next
+/// poll; no source starves another.
 export class Events {
   public:
     using value_type = Event;
@@ -126,17 +131,17 @@ export class Events {
     using const_iterator = const Event*;
     using iterator = const_iterator;
 
-    /// Allocates room for `capacity` events, the only allocation of polling. Throws `std::bad_alloc` if that
-    /// fails and `std::bad_array_new_length` if `capacity` exceeds the address space.
+    /// Allocates room for `capacity` events. Polling makes no other allocation. Throws `std::bad_alloc` if
+    /// the allocation fails and `std::bad_array_new_length` if `capacity` exceeds the address space.
     explicit Events(std::size_t capacity);
 
-    /// As above, for a `Selector` that is used without `Poll`: `record_size` is its `record_size`.
+    /// As above, for a `Selector` that is used without `Poll`; `record_size` is the selector's `record_size`.
     Events(std::size_t capacity, std::size_t record_size);
 
     Events(Events&& other) noexcept;
     Events& operator=(Events&& other) noexcept;
 
-    /// The most events that one poll can report.
+    /// The maximum number of events that one poll can report.
     [[nodiscard]] inline std::size_t capacity() const noexcept { return capacity_; }
     /// The number of events that the last poll reported.
     [[nodiscard]] inline std::size_t size() const noexcept { return size_; }
@@ -144,7 +149,8 @@ export class Events {
     /// Removes all events. `poll` does so itself.
     inline void clear() noexcept { size_ = 0; }
 
-    /// The event at `index`, which is below `size()`. Valid as long as this object, which must not be a temporary.
+    /// The event at `index`, which must be less than `size()`. The reference is valid for the lifetime of
+    /// this object. Rvalues are rejected.
     [[nodiscard]] inline const Event& operator[](std::size_t index) const& noexcept { return events_[index]; }
     [[nodiscard]] inline const Event* begin() const& noexcept { return events_.get(); }
     [[nodiscard]] inline const Event* end() const& noexcept { return events_.get() + size_; }
@@ -156,31 +162,31 @@ export class Events {
     friend class sys::BackendAccess;
 
     std::unique_ptr<Event[]> events_;
-    std::unique_ptr<std::byte[]> records_; // what the kernel writes, before it is decoded
+    std::unique_ptr<std::byte[]> records_; // undecoded OS records
     std::size_t capacity_ = 0;
     std::size_t size_ = 0;
 };
 
 namespace sys {
 
-/// The access that backends have to the classes of `mio.core` and `mio.net`, and that programs have no use for:
-/// it can break what these classes promise.
+/// Backend access to internals of `mio.core` and `mio.net` classes. Not for programs: it can break the
+/// guarantees of these classes.
 export class BackendAccess {
   public:
-    /// Where the kernel writes its records: room for `capacity()` of them, aligned for any.
+    /// Buffer for `capacity()` OS records, aligned for any type.
     [[nodiscard]] inline static std::byte* records(Events& events) noexcept { return events.records_.get(); }
-    /// Where the events of a batch go; `resize` then sets how many there are.
+    /// Storage for the decoded events of a batch; `resize` then sets their number.
     [[nodiscard]] inline static Event* slots(Events& events) noexcept { return events.events_.get(); }
     inline static void resize(Events& events, std::size_t size) noexcept { events.size_ = size; }
-    /// Appends an event; there is room for it.
+    /// Appends an event. There must be room for it.
     inline static void push(Events& events, const Event& event) noexcept {
         events.events_[events.size_++] = event;
     }
-    /// The selector behind a `Registry`: a `mio::sys::native`.
+    /// The selector of a `Registry`, a `mio::sys::native`.
     template <class Registry> [[nodiscard]] static void* selector(const Registry& registry) noexcept {
         return registry.native();
     }
-    /// A Unix address from a `sun_path` that the kernel filled in.
+    /// A Unix address from a `sun_path` filled in by the kernel.
     template <class UnixAddress, class Text>
     [[nodiscard]] static UnixAddress from_kernel(Text sun_path) noexcept {
         return UnixAddress::from_kernel(sun_path);

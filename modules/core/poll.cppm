@@ -1,5 +1,5 @@
 /// @file
-/// Waiting for readiness: `Poll`, the `Registry` of what it waits for, and the `Waker` that ends a wait.
+/// Waiting for readiness: `Poll`, its `Registry`, and the `Waker` that interrupts a wait.
 
 export module mio.core.poll;
 
@@ -13,12 +13,12 @@ namespace mio {
 
 export class Registry;
 
-/// Something that can be registered: the extension point of the library.
+/// A type that can be registered with a `Poll`. It is the library's extension point.
 ///
-/// Every socket of `mio::net` models it. A type of your own usually holds one and passes the three calls on
-/// to it through the `Registry`. They are called by `Registry` only, never by two threads at once for one
-/// source. A source that is already registered, or not registered, says so with the `Errc` that `Registry`
-/// documents.
+/// Every socket of `mio::net` models it. A user-defined source usually contains another source and forwards
+/// the three calls to it through the `Registry`. Only `Registry` makes these calls, never from two threads at
+/// once for one source. They report a source that is already registered, or not registered, with the `Errc`
+/// that `Registry` documents.
 export template <class S>
 concept Source = requires(S& s, const Registry& registry, Token token, Interest interest, Trigger trigger) {
     { s.add_to(registry, token, interest, trigger) } -> std::same_as<Result<>>;
@@ -26,13 +26,14 @@ concept Source = requires(S& s, const Registry& registry, Token token, Interest 
     { s.remove_from(registry) } -> std::same_as<Result<>>;
 };
 
-/// The selector behind a `Poll` and all that share it. Defined with the bodies, where the backend is known.
+/// The selector shared by a `Poll`, its registries, wakers and sources. Defined in the implementation, which
+/// knows the backend.
 struct SharedSelector;
 
-/// One of the owners of a selector; the last one to go closes it.
+/// Reference-counted owner of a selector. The last owner closes the selector.
 class SelectorOwner {
   public:
-    /// Takes over the count that `selector` was made with.
+    /// Adopts the initial reference of `selector`.
     inline explicit SelectorOwner(SharedSelector* selector) noexcept : selector_(selector) {}
     SelectorOwner(const SelectorOwner& other) noexcept;
     inline SelectorOwner(SelectorOwner&& other) noexcept
@@ -51,24 +52,23 @@ class SelectorOwner {
     SharedSelector* selector_;
 };
 
-/// What a `Poll` waits for. Every member may be called by any thread, also while another one polls.
+/// The set of sources that a `Poll` watches. Any thread may call any member, also while another thread polls.
 ///
-/// For one source, `add` and `remove` must not overlap with anything else that is done with it: I/O, `modify`, or moving,
+/// For one source, `add` and `remove` must not overlap with any other use of it: I/O, `modify`, or moving,
 /// releasing or destroying it. `modify` may overlap with I/O on the source, but not with another `modify`.
 export class Registry {
   public:
-    Registry(Registry&&) noexcept = default; // not copied: `try_clone` says what it does
+    Registry(Registry&&) noexcept = default; // not copyable: see `try_clone`
     Registry& operator=(Registry&&) noexcept = default;
 
-    /// Starts to watch `source`: from the next poll on, and in a poll that is under way, its readiness for
-    /// `interest` is reported with `token`. A condition that holds already is reported too.
+    /// Starts to watch `source`. Its readiness for `interest` is reported with `token`, by later polls and by
+    /// a poll that is already in progress. A condition that already holds is reported too.
     ///
-    /// Errors, each of which leaves the source as it was:
-    /// - `Errc::already_registered`: it is registered, with this `Poll` or another that still lives;
-    /// - `Errc::unsupported`: this backend cannot watch for that interest;
-    /// - the OS's own: the handle is not open, is of a kind that cannot be watched (a regular file: see "Kinds
-    ///   of files" in `docs/backends.md`), or is watched already through another source; too many watches; out of
-    ///   memory.
+    /// Errors leave the source unchanged:
+    /// - `Errc::already_registered`: it is registered with this `Poll`, or with another that still exists;
+    /// - `Errc::unsupported`: the backend cannot watch for this interest;
+    /// - the OS's own: the handle is not open, cannot be watched (a regular file: see "Kinds of files" in
+    ///   `docs/backends.md`), or is already watched through another source; too many watches; out of memory.
     /// @see epoll_ctl(2), kevent(2)
     template <Source S>
     [[nodiscard]] Result<> add(S& source, Token token, Interest interest,
@@ -76,10 +76,11 @@ export class Registry {
         return source.add_to(*this, token, interest, trigger);
     }
 
-    /// Replaces token, interest and trigger of a registered source. A condition that holds is reported again.
+    /// Replaces the token, interest and trigger of a registered source. A condition that holds is reported
+    /// again.
     ///
-    /// Errors, each of which leaves the source as it was: `Errc::not_registered`, also if the handle was closed and
-    /// another source was added with its number; `Errc::other_registry` if it is registered with another `Poll`;
+    /// Errors leave the source unchanged: `Errc::not_registered`, also if the handle was closed and another
+    /// source was added with the same number; `Errc::other_registry` if it is registered with another `Poll`;
     /// `Errc::unsupported`; the OS's own, such as for a handle that was closed.
     template <Source S>
     [[nodiscard]] Result<> modify(S& source, Token token, Interest interest,
@@ -87,18 +88,18 @@ export class Registry {
         return source.modify_in(*this, token, interest, trigger);
     }
 
-    /// Stops watching. No poll that starts afterwards reports this registration, whatever was ready before. Succeeds
-    /// too if the kernel has dropped the registration since the handle was closed.
+    /// Stops watching `source`. No poll that starts afterwards reports this registration, even if it was
+    /// ready. Also succeeds if the kernel dropped the registration because the handle was closed.
     ///
     /// Errors: `Errc::not_registered`; `Errc::other_registry`; the OS's own.
     template <Source S> [[nodiscard]] Result<> remove(S& source) const { return source.remove_from(*this); }
 
-    /// Another handle to the same `Poll`, for another thread to keep. It stays valid, if useless, after the
-    /// `Poll`: nothing reports what is added through it.
+    /// Another registry for the same `Poll`, for use by another thread. It stays valid after the `Poll` is
+    /// destroyed, but sources added through it are never reported.
     [[nodiscard]] Result<Registry> try_clone() const;
 
-    /// The selector's own descriptor, for foreign code that arms things itself; `invalid_handle` where the
-    /// backend has none. The registry keeps owning it.
+    /// The selector's descriptor, for code that registers files with the kernel directly; `invalid_handle` if
+    /// the backend has none. The registry keeps ownership.
     [[nodiscard]] int raw_fd() const noexcept;
 
   private:
@@ -108,20 +109,19 @@ export class Registry {
     friend class Waker;
     explicit Registry(SelectorOwner selector) noexcept : selector_(std::move(selector)) {}
 
-    [[nodiscard]] void* native() const noexcept; // the `sys::native` behind it
+    [[nodiscard]] void* native() const noexcept; // the selector, a `sys::native`
 
     SelectorOwner selector_;
 };
 
-/// Waits for readiness. One thread polls at a time; everything else goes through `registry()`.
+/// Waits for readiness events. One thread polls at a time; sources are managed through `registry()`.
 ///
-/// Sources may outlive it: once it is gone they count as not registered, and can be added to another `Poll`. The selector's
-/// descriptor stays open until those sources, the clones of the registry and the wakers are gone, too. A moved-from `Poll`
-/// can only be destroyed or assigned to.
+/// Sources may outlive it. Once it is destroyed they count as not registered and can be added to another
+/// `Poll`. The selector's descriptor stays open until those sources, the clones of the registry and the
+/// wakers are destroyed too. A moved-from `Poll` can only be destroyed or assigned to.
 export class Poll {
   public:
-    /// A new selector with nothing to wait for. Errors: the OS's own, when it is out of descriptors or
-    /// memory.
+    /// Creates a `Poll` with no sources. Errors: the OS's own, when it is out of descriptors or memory.
     /// @see epoll_create1(2), kqueue(2)
     [[nodiscard]] static Result<Poll> create();
 
@@ -132,27 +132,28 @@ export class Poll {
         std::swap(spin_, taken.spin_);
         return *this;
     }
-    /// Its sources count as not registered from now on.
+    /// After destruction, its sources count as not registered.
     inline ~Poll() { retire(); }
 
-    /// Waits until at least one event can be reported, at most for `timeout`, or for ever without one.
+    /// Waits for at least one event, for at most `timeout`, or indefinitely without a timeout.
     ///
-    /// With zero or less it only looks. A duration of any unit and type is taken; one that is too long to be counted in
-    /// nanoseconds is as long as can be counted (292 years). The wait does not end without an event before `timeout` has
-    /// passed; it is precise to the nanosecond where the kernel can (to the millisecond, rounded up, elsewhere) and may
-    /// overrun by scheduling delay. When it ends with no event, `events` is empty. It does not allocate.
+    /// A timeout of zero or less does not block. Any duration type is accepted; a value that does not fit in
+    /// nanoseconds is clamped to the maximum (292 years). Without an event, the call does not return before
+    /// `timeout` has elapsed. The resolution is a nanosecond where the kernel supports it, otherwise a
+    /// millisecond, rounded up. Scheduling may add delay. On timeout, `events` is empty. The call does not
+    /// allocate.
     ///
-    /// Errors, after each of which `events` is empty:
-    /// - `Errc::no_capacity`: `events` has no room;
-    /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. Never retried here; see
+    /// Errors leave `events` empty:
+    /// - `Errc::no_capacity`: `events` has capacity 0;
+    /// - interrupted (`EINTR`; see `interrupted`): a signal handler ran. The call is not retried; see
     ///   `poll_until`.
     /// @see epoll_wait(2), epoll_pwait2(2), kevent(2)
     [[nodiscard]] Result<> poll(Events& events,
                                 std::optional<Saturating<std::chrono::nanoseconds>> timeout = std::nullopt);
 
-    /// As `poll`, until a moment instead of for a time, and a signal does not end it.
+    /// As `poll`, with a deadline instead of a timeout. A signal does not end the wait.
     [[nodiscard]] Result<> poll_until(Events& events, std::chrono::steady_clock::time_point deadline);
-    /// The same for a time point that counts in another unit; saturated as a timeout is.
+    /// The same for a time point with another unit; clamped as a timeout is.
     template <class Duration>
     [[nodiscard]] Result<> poll_until(Events& events,
                                       std::chrono::time_point<std::chrono::steady_clock, Duration> deadline) {
@@ -160,23 +161,25 @@ export class Poll {
         return poll_until(events, Deadline(saturated<Deadline::duration>(deadline.time_since_epoch())));
     }
 
-    /// Makes each later poll spin before it sleeps: it polls without waiting, again and again, for up to `limit`.
-    /// 0, the initial value, turns spinning off; a negative `limit` is 0. Do not call it while another thread polls.
+    /// Sets how long a poll spins before it sleeps: it polls repeatedly without blocking for up to `limit`.
+    /// 0, the initial value, turns spinning off; a negative `limit` counts as 0. Do not call it while another
+    /// thread polls.
     ///
-    /// An event that arrives during the spin is reported without the delay of putting a thread to sleep and waking it,
-    /// which is tens of microseconds between two processors. The price is a processor that is busy while nothing
-    /// happens: where threads share one, everything becomes slower.
+    /// An event that arrives during the spin is reported without the delay of a thread's sleep and wake-up,
+    /// which is tens of microseconds between two processors. In exchange, the thread occupies a processor
+    /// while idle; threads that share that processor become slower.
     ///
-    /// The spin is part of the timeout, which stays exact. A signal does not end a spin.
+    /// The spin counts towards the timeout, which stays exact. A signal does not end a spin.
     void set_spin(Saturating<std::chrono::nanoseconds> limit) noexcept;
     [[nodiscard]] inline std::chrono::nanoseconds spin() const noexcept { return spin_; }
 
-    /// Where sources are added, modified and removed. Valid as long as this `Poll`.
+    /// The registry through which sources are added, modified and removed. Valid for the lifetime of this
+    /// `Poll`.
     [[nodiscard]] inline const Registry& registry() const& noexcept { return registry_; }
     const Registry& registry() const&& = delete; // it would dangle
 
-    /// The selector's own descriptor, which another selector can watch: it is readable while events are
-    /// waiting. `invalid_handle` where the backend has none.
+    /// The selector's descriptor, which another selector can watch: it is readable while events are pending.
+    /// `invalid_handle` if the backend has none.
     [[nodiscard]] int raw_fd() const noexcept { return registry_.raw_fd(); }
 
   private:
@@ -189,11 +192,11 @@ export class Poll {
     std::chrono::nanoseconds spin_{0};
 };
 
-/// The registration of a source. One word, whatever the backend.
+/// The registration of a source; one word on every backend. For authors of sources.
 ///
-/// For writers of sources: hold one beside the handle, and end or destroy it before the handle is closed. Destroying,
-/// replacing or ending it ends the registration in the kernel, whatever duplicates of the handle exist. `run` may be called
-/// by several threads at once, also during `modify`; nothing else may overlap.
+/// Store one beside the handle, and end or destroy it before the handle is closed. Destroying, replacing or
+/// ending it ends the registration in the kernel, even if duplicates of the handle exist. Several threads may
+/// call `run` at once, also during `modify`; no other calls may overlap.
 export class Registration {
   public:
     Registration() noexcept = default;
@@ -210,15 +213,16 @@ export class Registration {
     [[nodiscard]] Result<> modify(const Registry&, RawHandle handle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove(const Registry&, RawHandle handle) noexcept;
 
-    /// Ends the registration, before the handle is closed or given up. Does nothing if there is none.
+    /// Ends the registration. Call it before the handle is closed or released. No effect if there is no
+    /// registration.
     inline void end() noexcept {
         if (state_ != 0) forget();
     }
 
-    /// Runs `operation`, which returns a `Result`, and returns what it returned. Each operation on the handle
-    /// that may answer "would block" has to run inside: a backend that emulates edges then watches again for
-    /// `direction`, and for nothing else. Another failure tells it that an error that it reported may be gone.
-    /// Costs nothing on epoll and kqueue, which need no such help.
+    /// Runs `operation`, which returns a `Result`, and returns its result. Each operation on the handle that
+    /// may fail with would-block must run through this call: a backend that emulates edges then watches again
+    /// for `direction`, and for nothing else. After any other error the backend checks whether an error that
+    /// it reported is still pending. On epoll and kqueue the call has no cost.
     template <class F>
     auto run(Interest direction, F&& operation) const -> decltype(std::forward<F>(operation)()) {
         auto result = std::forward<F>(operation)();
@@ -234,16 +238,16 @@ export class Registration {
     [[nodiscard]] Result<> note_failure(Interest direction, const std::error_code&) const noexcept;
     void forget() noexcept;
 
-    std::uint64_t state_ = 0; // 0: not registered; otherwise as the backend's `add` returned it
+    std::uint64_t state_ = 0; // 0: not registered; otherwise the value that the backend's `add` returned
 };
 
-/// Ends a poll from another thread. Any number can belong to one `Poll`, each with its own token.
+/// Interrupts a poll from another thread. A `Poll` can have any number of wakers, each with its own token.
 ///
-/// Keep it alive as long as its wakes matter: on some backends a wake not yet reported goes with it. A
-/// moved-from waker can only be destroyed or assigned to.
+/// Keep it alive until its wake-ups are reported: on some backends, destroying it discards a pending wake-up.
+/// A moved-from waker can only be destroyed or assigned to.
 export class Waker {
   public:
-    /// A waker whose wakes are reported as readable events with `token`. Errors: the OS's own.
+    /// Creates a waker whose wake-ups are reported as readable events with `token`. Errors: the OS's own.
     /// @see eventfd(2)
     [[nodiscard]] static Result<Waker> create(const Registry&, Token token);
 
@@ -255,12 +259,12 @@ export class Waker {
     }
     ~Waker();
 
-    /// Makes the poll under way, or else the next one, report an event. Callable by any thread at any time.
+    /// Makes the current poll, or the next one, report an event. Any thread may call it at any time.
     ///
-    /// Wakes that come before the poll that reports them are one event; while one waits to be reported, the
-    /// others make no system call. What the thread wrote before `wake` is visible after the poll that reports
-    /// it. Once the `Poll` is gone it succeeds and does nothing. Never blocks. A signal handler may call it on
-    /// Linux (it can change `errno`). Errors: the OS's own.
+    /// Wake-ups that precede the poll that reports them are coalesced into one event; while one is pending,
+    /// further ones make no system call. Writes by the calling thread before `wake` are visible after the
+    /// poll that reports it. After the `Poll` is destroyed, the call succeeds and has no effect. It never
+    /// blocks. On Linux, a signal handler may call it (it can change `errno`). Errors: the OS's own.
     [[nodiscard]] Result<> wake() const noexcept;
 
   private:
@@ -270,7 +274,7 @@ export class Waker {
     Body* body_;
 };
 
-/// The backend behind `Poll`: "epoll", "poll", "kqueue" or "iocp".
+/// The name of the backend of `Poll`: "epoll", "poll", "kqueue" or "iocp".
 export std::string_view backend() noexcept;
 
 } // namespace mio

@@ -1,5 +1,5 @@
 /// @file
-/// The two things that every source is built from: a handle that is borrowed, and a handle that is owned.
+/// Base classes of sources: `RawSource` borrows a handle, `IoSource` owns one.
 
 export module mio.core.source;
 
@@ -11,36 +11,38 @@ import mio.core.types;
 
 namespace mio {
 
-/// Watches a handle that it does not own: any that the OS can watch.
+/// A source for a handle that it does not own. Any handle that the OS can watch is accepted.
 ///
-/// Destroying or replacing it ends its registration. Remove or destroy it before the handle is closed. Afterwards both
-/// succeed too, without an effect on another source that was given the handle's number, but until then epoll goes on
-/// watching if a duplicate of the handle lives, and poll(2) watches whatever file the number stands for.
+/// Destroying or replacing it ends its registration. Remove or destroy it before the handle is closed. Both
+/// also succeed afterwards, without an effect on another source whose handle has the same number. Until then,
+/// however, epoll keeps watching if a duplicate of the handle exists, and poll(2) watches any file that has
+/// the number.
 ///
-/// `try_io` and `exhausted` may run in several threads at once, also while the source is modified and polled; nothing else
-/// may overlap for one source.
+/// Several threads may call `try_io` and `exhausted` at once, also while the source is modified and polled.
+/// No other calls may overlap for one source.
 ///
-/// Errors of the registry are those of every source; registering one handle through two sources is the OS's to refuse
-/// (`std::errc::file_exists`), and replaces the first source where the backend cannot tell: on kqueue and iocp, and on
-/// poll(2) for files that share an inode, such as eventfd.
+/// The registry reports the same errors as for every source. If one handle is registered through two sources,
+/// the OS reports `std::errc::file_exists`. Where the backend cannot detect it, the second source replaces
+/// the first: on kqueue and iocp, and on poll(2) for files that share an inode, such as an eventfd.
 export class RawSource {
   public:
     inline explicit RawSource(RawHandle handle) noexcept : handle_(handle) {}
 
     [[nodiscard]] inline RawHandle raw() const noexcept { return handle_; }
 
-    /// Runs `f`, which does I/O on the handle and returns a `Result`, and returns what it returned. An
-    /// operation that may answer "would block" has to run inside, or some backends stop reporting.
+    /// Runs `f`, which does I/O on the handle and returns a `Result`, and returns its result. An operation
+    /// that may fail with would-block must run through this call; otherwise some backends stop reporting
+    /// events.
     template <class F> [[nodiscard]] auto try_io(F&& f) const {
         return registration_.run(Interest::readable | Interest::writable, std::forward<F>(f));
     }
-    /// The same for an operation that waits for `direction` only.
+    /// The same for an operation that can only block in `direction`.
     template <class F> [[nodiscard]] auto try_io(Interest direction, F&& f) const {
         return registration_.run(direction, std::forward<F>(f));
     }
 
-    /// Tells that nothing is left in `direction`, after an operation that shows it by doing less than it was asked
-    /// for instead of answering "would block". Without it some backends stop reporting.
+    /// Reports that `direction` is exhausted, after an operation that returned a partial result instead of
+    /// would-block. Without this call some backends stop reporting events.
     void exhausted(Interest direction) const noexcept {
         static_cast<void>(registration_.run(direction, []() -> Result<> {
             return std::unexpected(os_error(std::errc::operation_would_block));
@@ -64,11 +66,11 @@ export class RawSource {
     Registration registration_;
 };
 
-/// Owns a handle and closes it: what every socket and pipe of `mio::net` is built on.
+/// A source that owns its handle and closes it. The base of every socket and pipe of `mio::net`.
 ///
-/// Destroying, releasing or replacing it ends its registration, whatever duplicates of the handle exist. A child of `fork`
-/// shares the parent's epoll instance: it must not destroy sources that the parent has registered. A moved-from source
-/// holds `invalid_handle`.
+/// Destroying, releasing or replacing it ends its registration, even if duplicates of the handle exist. A
+/// child of `fork` shares the parent's epoll instance and must not destroy sources that the parent has
+/// registered. A moved-from source holds `invalid_handle`.
 /// @see close(2), epoll(7)
 export class IoSource : private RawSource {
   public:
@@ -90,7 +92,7 @@ export class IoSource : private RawSource {
     using RawSource::raw;
     using RawSource::try_io;
 
-    /// Gives up ownership of the handle, and ends its registration.
+    /// Ends the registration, releases ownership of the handle and returns it.
     [[nodiscard]] inline RawHandle release() noexcept {
         registration_.end();
         return std::exchange(handle_, invalid_handle);

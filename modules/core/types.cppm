@@ -1,5 +1,5 @@
 /// @file
-/// The vocabulary of a registration: which source, which readiness, reported how.
+/// Parameters of a registration: `Token`, `Interest` and `Trigger`; saturating time conversions.
 
 export module mio.core.types;
 
@@ -7,20 +7,20 @@ import mio.std;
 
 namespace mio {
 
-/// The caller's name for a source. It travels through the kernel and comes back with each event.
+/// User-chosen identifier of a registration, returned with each of its events.
 ///
-/// The library never interprets it: every value is legal, and nothing stops two sources from sharing one.
-/// Usual choices are constants for listeners and wakers, and an index into a table of connections.
+/// The library does not interpret it: every value is valid, and two sources may share one. Common choices are
+/// constants for listeners and wakers, and an index into a table of connections.
 export struct Token {
     std::size_t value = 0;
 
     constexpr auto operator<=>(const Token&) const noexcept = default;
 };
 
-/// What to be told about a source: a set of at least one kind of readiness.
+/// The readiness to watch a source for: a non-empty set.
 ///
-/// Every constant exists everywhere, so that portable code needs no `#if`. Registering with one that the
-/// backend cannot watch is refused with `Errc::unsupported`.
+/// Every constant exists on every system, so that portable code needs no `#if`. Registering with one that the
+/// backend cannot watch for fails with `Errc::unsupported`.
 export class Interest {
   public:
     static const Interest readable; ///< data, a connection to accept, end of stream, or an error
@@ -35,7 +35,7 @@ export class Interest {
     }
     constexpr Interest& operator|=(Interest other) noexcept { return *this = *this | other; }
 
-    /// This set without `other`, or nothing if nothing would be left.
+    /// This set without `other`; `nullopt` if the result would be empty.
     [[nodiscard]] constexpr std::optional<Interest> without(Interest other) const noexcept {
         const auto rest = static_cast<std::uint8_t>(bits_ & ~other.bits_);
         return rest == 0 ? std::nullopt : std::optional(Interest(rest));
@@ -71,17 +71,17 @@ inline constexpr Interest Interest::priority{priority_bit};
 /// The names in the set, for example "READABLE | WRITABLE".
 export std::string to_string(Interest);
 
-/// When a condition that holds is reported.
+/// When a ready condition is reported.
 ///
-/// `edge` asks the least of the kernel and the most of the caller: after an event, repeat the operation until
-/// it would block, or no further event is promised.
+/// `edge` costs the kernel the least and requires the most from the caller: after an event, repeat the
+/// operation until it would block; otherwise no further event is guaranteed.
 export enum class Trigger : std::uint8_t {
-    edge,    ///< when the condition comes to hold, and at each `add` and `modify` while it holds
+    edge,    ///< when the condition begins to hold, and at each `add` and `modify` while it holds
     level,   ///< at every poll while the condition holds
-    oneshot, ///< once; then nothing until `modify`
+    oneshot, ///< once; then not again until `modify`
 };
 
-// Times `factor`, which is positive; beyond the limits, the limit.
+// Saturating multiplication; `factor` is positive.
 constexpr std::int64_t multiplied(std::int64_t value, std::int64_t factor) noexcept {
     using Limits = std::numeric_limits<std::int64_t>;
     if (value > Limits::max() / factor) return Limits::max();
@@ -89,8 +89,8 @@ constexpr std::int64_t multiplied(std::int64_t value, std::int64_t factor) noexc
     return value * factor;
 }
 
-/// `duration` in the unit of `To`, rounded up. What is too long or too short to be counted there is `To::max()` or
-/// `To::min()`; what is not a number is zero.
+/// Converts `duration` to `To`, rounding up. A value out of range becomes `To::max()` or `To::min()`; NaN
+/// becomes zero.
 export template <class To, class Rep, class Period>
     requires std::is_arithmetic_v<Rep> && std::signed_integral<typename To::rep>
              && (sizeof(typename To::rep) == 8)
@@ -121,7 +121,8 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& duration) noexc
         if constexpr (divisor == 1) {
             return To(scale(value));
         } else {
-            // The whole part and the rest, so that nothing overflows on the way whose result does not.
+            // Whole part and remainder are scaled separately, so that no intermediate value overflows unless
+            // the result does.
             const auto whole = scale(value / divisor);
             const auto rest = scale(value % divisor);
             const auto rounded = rest / divisor + (rest % divisor > 0 ? 1 : 0);
@@ -136,8 +137,8 @@ template <class Rep, class Period> void as_duration(const std::chrono::duration<
 template <class T>
 concept AnyDuration = requires(const T& duration) { as_duration(duration); };
 
-/// A `Duration` that every duration turns into, whatever its unit and type: as it is where it fits, and saturated
-/// where a plain conversion would overflow (see `saturated`). It is a `Duration` itself.
+/// A `Duration` that converts implicitly from every duration type. A value that does not fit saturates
+/// instead of overflowing (see `saturated`).
 export template <class Duration> class Saturating : public Duration {
   public:
     constexpr Saturating() noexcept : Duration(Duration::zero()) {}

@@ -1,5 +1,5 @@
 /// @file
-/// IP addresses, and IP addresses with a port.
+/// IP addresses, socket addresses, and name resolution.
 
 export module mio.net.address;
 
@@ -8,14 +8,14 @@ import mio.core.error;
 
 namespace mio::net {
 
-/// An IPv4 or IPv6 address: sixteen bytes and a family. Ordered by family, then by bytes.
+/// An IPv4 or IPv6 address. Ordered by family, then by bytes.
 export class IpAddress {
   public:
     /// 0.0.0.0
     constexpr IpAddress() noexcept = default;
 
-    /// Reads "127.0.0.1" or "::1". No port, no brackets, no scope, no white space, no shortened IPv4 forms.
-    /// Errors: `Errc::invalid_address`.
+    /// Parses an address such as "127.0.0.1" or "::1". A port, brackets, a scope, white space and shortened
+    /// IPv4 forms are not accepted. Errors: `Errc::invalid_address`.
     /// @see inet_pton(3)
     [[nodiscard]] static Result<IpAddress> parse(std::string_view text) noexcept;
 
@@ -60,7 +60,8 @@ export class IpAddress {
         return *this == (is_v4() ? any_v4() : any_v6());
     }
 
-    /// The address in network order: 4 bytes or 16. Valid as long as this object, which must not be a temporary.
+    /// The address in network byte order: 4 or 16 bytes. Valid for the lifetime of this object. Rvalues are
+    /// rejected.
     [[nodiscard]] constexpr std::span<const std::uint8_t> bytes() const& noexcept {
         return std::span(bytes_).first(is_v6_ ? 16 : 4);
     }
@@ -72,24 +73,25 @@ export class IpAddress {
 
   private:
     bool is_v6_ = false;
-    std::array<std::uint8_t, 16> bytes_{}; // IPv4: the first four, the rest zero
+    std::array<std::uint8_t, 16> bytes_{}; // IPv4 uses the first four; the rest is zero
 };
 
-/// Where a socket is, or where it connects to: an address, a port, and for IPv6 a flow and a scope.
+/// An IP address and a port; for IPv6 also flow information and a scope.
 export class SocketAddress {
   public:
     /// 0.0.0.0:0
     constexpr SocketAddress() noexcept = default;
-    /// `flow_info` and `scope_id` mean something for IPv6 only, and are in host order; `scope_id` is the
-    /// index of the network interface that a link-local address belongs to.
+    /// `flow_info` and `scope_id` are used for IPv6 only and are in host byte order; `scope_id` is the index
+    /// of the network interface of a link-local address.
     constexpr SocketAddress(IpAddress ip, std::uint16_t port, std::uint32_t flow_info = 0,
                             std::uint32_t scope_id = 0) noexcept
         : ip_(ip), port_(port), flow_info_(flow_info), scope_id_(scope_id) {}
 
-    /// Reads "1.2.3.4:80", "[::1]:80", "[fe80::1%3]:80" or "[fe80::1%eth0]:80". A scope that is a number, of 32
-    /// bits in decimal, is taken as it is, whether or not there is such an interface; a name is looked up as a whole. No white space, no host names
-    /// (`resolve` takes those). Errors: `Errc::invalid_address`, also for a port over 65535 or a name that no
-    /// interface of this machine has.
+    /// Parses an address such as "1.2.3.4:80", "[::1]:80", "[fe80::1%3]:80" or "[fe80::1%eth0]:80". A numeric
+    /// scope, a 32-bit decimal number, is used as it is, whether or not the interface exists. Any other scope
+    /// is looked up as an interface name. White space and host names are not accepted (`resolve` accepts host
+    /// names). Errors: `Errc::invalid_address`, also for a port above 65535 or an interface name that does
+    /// not exist on this machine.
     /// @see inet_pton(3), if_nametoindex(3)
     [[nodiscard]] static Result<SocketAddress> parse(std::string_view text) noexcept;
 
@@ -98,7 +100,7 @@ export class SocketAddress {
     [[nodiscard]] constexpr std::uint32_t flow_info() const noexcept { return flow_info_; }
     [[nodiscard]] constexpr std::uint32_t scope_id() const noexcept { return scope_id_; }
 
-    /// The form that `parse` reads; a scope is printed as its number.
+    /// The format that `parse` accepts; a scope is printed as a number.
     [[nodiscard]] std::string to_string() const;
 
     constexpr auto operator<=>(const SocketAddress&) const noexcept = default;
@@ -110,42 +112,41 @@ export class SocketAddress {
     std::uint32_t scope_id_ = 0;
 };
 
-/// Names for the resolver's errors, the same on every system: `code == ResolveErrc::host_not_found`.
+/// Portable conditions for the resolver's errors: `code == ResolveErrc::host_not_found`.
 export enum class ResolveErrc {
-    host_not_found =
-        1, ///< there is no such host, it has no address, or the text is neither a name nor an address
-    service_not_found, ///< there is no such service, or the text is neither a port nor a name
-    try_again,         ///< no name server answered; later one may
-    failed,            ///< a name server failed for good
+    host_not_found = 1, ///< the host does not exist, has no address, or is neither a name nor an address
+    service_not_found,  ///< the service does not exist, or is neither a port nor a name
+    try_again,          ///< no name server responded; a later attempt may succeed
+    failed,             ///< a name server failed permanently
 };
-/// Lets a `ResolveErrc` turn into a `std::error_condition` by itself.
+/// Converts a `ResolveErrc` to a `std::error_condition`; makes the implicit conversion work.
 export std::error_condition make_error_condition(ResolveErrc) noexcept;
 
-/// The addresses of `host` ("localhost", "::1") for `service` ("http", "80"), best first, by way of the
-/// system's resolver. **It blocks**, for seconds if a name server is slow: call it before the event loop or
-/// in another thread.
+/// Resolves `host` ("localhost", "::1") and `service` ("http", "80") to socket addresses, best first, with
+/// the system's resolver. **It blocks**, for seconds if a name server is slow: call it before the event loop
+/// or in another thread.
 ///
-/// `host` is a name or an address as `IpAddress::parse` reads it, which may have a scope ("fe80::1%eth0"). An empty one
-/// gives loopback addresses. The octal, hexadecimal and shortened forms of IPv4 addresses ("127.1", "0x7f000001") are
-/// refused, since not all systems read them alike, and so is a host whose last label is a number. `service` is a port
-/// in decimal, from 0 to 65535, or the name of a service.
+/// `host` is a name, or an address in the format of `IpAddress::parse`, optionally with a scope
+/// ("fe80::1%eth0"). An empty `host` resolves to loopback addresses. Octal, hexadecimal and shortened forms
+/// of IPv4 addresses ("127.1", "0x7f000001") are rejected, because systems interpret them differently. A host
+/// whose last label is a number is rejected too. `service` is a decimal port, 0 to 65535, or a service name.
 ///
-/// Errors: a code of `resolver_category()`, to be compared with `ResolveErrc`; `Errc::interior_nul`;
+/// Errors: a code of `resolver_category()`, which can be compared with `ResolveErrc`; `Errc::interior_nul`;
 /// `std::errc::not_enough_memory`; the OS's own.
 /// @see getaddrinfo(3)
 export [[nodiscard]] Result<std::vector<SocketAddress>> resolve(std::string_view host,
                                                                 std::string_view service) noexcept;
 
-/// The category of the resolver's own codes (`EAI_NONAME`, …), each of which compares equal to the `ResolveErrc` that
-/// means the same, if there is one.
+/// The category of the resolver's own codes (`EAI_NONAME`, …). A code compares equal to the `ResolveErrc`
+/// that means the same, if there is one.
 /// @see gai_strerror(3)
 export const std::error_category& resolver_category() noexcept;
 
-/// For bodies: what the resolver needs before its first call.
+/// Internal: prepares the resolver before its first call.
 Result<> prepare_resolver() noexcept;
-/// For bodies: the code of the resolver for one of these two: `host_not_found`, `service_not_found`.
+/// Internal: the resolver's code for `host_not_found` or `service_not_found`.
 std::error_code resolver_error(ResolveErrc) noexcept;
-/// For bodies: what getaddrinfo returned, as an error.
+/// Internal: converts a result of getaddrinfo to an error code.
 std::error_code resolver_failure(int code) noexcept;
 
 } // namespace mio::net

@@ -1,5 +1,5 @@
 /// @file
-/// Unix domain sockets: for processes on one machine.
+/// Unix domain sockets: communication between processes of one machine.
 
 export module mio.net.local;
 
@@ -13,36 +13,39 @@ import mio.net.socket;
 
 namespace mio::net {
 
-/// The name of a Unix domain socket: a path, an abstract name (Linux), or none.
+/// The address of a Unix domain socket: a path, an abstract name (Linux), or unnamed.
 export class UnixAddress {
   public:
-    /// The longest path of any system; `from_path` applies the limit of this one.
+    /// The longest path on any system. `from_path` applies the limit of the current system.
     static constexpr std::size_t max_size = 108;
 
-    /// A path, relative to the working directory unless it begins with a slash. Errors: `Errc::path_too_long` (the
-    /// limit is 107 bytes on Linux, 103 on BSD and Apple); `Errc::interior_nul`; `Errc::invalid_address` if empty.
+    /// An address with a path, relative to the working directory unless it begins with a slash. Errors:
+    /// `Errc::path_too_long` (the limit is 107 bytes on Linux, 103 on BSD and Apple); `Errc::interior_nul`;
+    /// `Errc::invalid_address` if empty.
     /// @see unix(7)
     [[nodiscard]] static Result<UnixAddress> from_path(std::string_view path) noexcept;
-    /// A name that is in no file system and vanishes with its sockets; any bytes, NUL included. Errors:
-    /// `Errc::path_too_long` over 107 bytes; `Errc::unsupported` but on Linux and Android.
+    /// An abstract name. It is not in the file system and disappears with its sockets. It may contain any
+    /// bytes, including NUL. Errors: `Errc::path_too_long` over 107 bytes; `Errc::unsupported` except on
+    /// Linux and Android.
     [[nodiscard]] static Result<UnixAddress> from_abstract(std::string_view name) noexcept;
     /// The address of a socket that was never bound.
     [[nodiscard]] static constexpr UnixAddress unnamed() noexcept { return {}; }
 
-    /// The path, or nothing if the address is not one. Valid as long as this object, which must not be a temporary.
+    /// The path; `nullopt` if the address has none. Valid for the lifetime of this object. Rvalues are
+    /// rejected.
     [[nodiscard]] constexpr std::optional<std::string_view> path() const& noexcept {
         return kind_ == Kind::path ? std::optional(text()) : std::nullopt;
     }
     std::optional<std::string_view> path() const&& = delete;
-    /// The abstract name, without a leading NUL, or nothing if the address is not one. Valid as long as this object, which
-    /// must not be a temporary.
+    /// The abstract name without its leading NUL; `nullopt` if the address has none. Valid for the lifetime
+    /// of this object. Rvalues are rejected.
     [[nodiscard]] constexpr std::optional<std::string_view> abstract_name() const& noexcept {
         return kind_ == Kind::abstract_name ? std::optional(text()) : std::nullopt;
     }
     std::optional<std::string_view> abstract_name() const&& = delete;
     [[nodiscard]] constexpr bool is_unnamed() const noexcept { return kind_ == Kind::unnamed; }
 
-    /// For people: the path; "@name", with unprintable bytes as \xNN; or "(unnamed)".
+    /// For diagnostics: the path; "@name", with unprintable bytes as \xNN; or "(unnamed)".
     [[nodiscard]] std::string to_string() const;
 
     constexpr auto operator<=>(const UnixAddress&) const noexcept = default;
@@ -50,8 +53,8 @@ export class UnixAddress {
   private:
     friend class sys::BackendAccess;
 
-    // From a `sun_path` as far as the kernel filled it in. A trailing NUL is dropped; an empty text, or only NULs
-    // where there are no abstract names, is unnamed.
+    // Converts the part of a `sun_path` that the kernel filled in. A trailing NUL is dropped. An empty text
+    // is unnamed, as are NULs only on systems without abstract names.
     [[nodiscard]] static UnixAddress from_kernel(std::string_view sun_path) noexcept;
 
     enum class Kind : std::uint8_t { unnamed, path, abstract_name };
@@ -62,46 +65,46 @@ export class UnixAddress {
 
     Kind kind_ = Kind::unnamed;
     std::uint8_t size_ = 0;
-    std::array<char, max_size> bytes_{}; // zero behind the name, so that comparing is right
+    std::array<char, max_size> bytes_{}; // zero after the name, so that comparison works
 };
 
-/// Who is at the other end, as the kernel knows it since the connection was made.
+/// Credentials of the peer process, recorded by the kernel when the connection was established.
 export struct PeerCredentials {
     std::uint32_t user = 0;
     std::uint32_t group = 0;
-    /// Where the OS tells: all but DragonFly, and FreeBSD before 13; and on Linux if the peer is in a PID namespace
-    /// that this process sees.
+    /// Process ID. Not available on DragonFly, on FreeBSD before 13, and on Linux if the peer's PID namespace
+    /// is not visible to this process.
     std::optional<std::int64_t> process;
 };
 
-/// What `receive_with_fds` brought.
+/// Result of `receive_with_fds`.
 export struct ReceivedWithFds {
     std::size_t bytes = 0;
-    /// How many of the given handles were filled in.
+    /// Number of handles that were filled in.
     std::size_t fds = 0;
-    /// More descriptors came than there was room for (or than this process may have open). They are closed.
+    /// More descriptors arrived than fit (or than this process may have open). The surplus ones were closed.
     bool fds_truncated = false;
-    /// A datagram was longer than the buffer; the rest is lost.
+    /// The datagram was longer than the buffer; the rest is lost.
     bool bytes_truncated = false;
 };
 
-/// A connection between two processes of this machine. What holds for `TcpStream` holds here, with one difference:
-/// `connect` is done, or has failed, when it returns.
+/// A stream connection between two processes of one machine. It behaves as `TcpStream`, with one difference:
+/// `connect` completes or fails before it returns.
 export class UnixStream : public Socket {
   public:
-    /// Connects to a listener. Errors: would-block when its queue is full, in which case nothing was started and no
-    /// event will come: try again later; `connection_refused` when nobody listens, and on BSD and Apple also when the
-    /// queue is full; the OS's own.
+    /// Connects to a listener. Errors: would-block if its queue is full, in which case no attempt was started
+    /// and no event will be reported: retry later; `connection_refused` if there is no listener, and on BSD
+    /// and Apple also if the queue is full; the OS's own.
     /// @see connect(2), unix(7)
     [[nodiscard]] static Result<UnixStream> connect(const UnixAddress& peer);
     /// The same for a path; errors also as `UnixAddress::from_path`.
     [[nodiscard]] static Result<UnixStream> connect(std::string_view path);
-    /// Two streams, connected to each other. @see socketpair(2)
+    /// Creates two connected streams. @see socketpair(2)
     [[nodiscard]] static Result<std::pair<UnixStream, UnixStream>> pair();
-    /// Takes ownership of a handle as it is.
+    /// Takes ownership of `handle` without changing it.
     [[nodiscard]] static UnixStream from_raw(RawHandle handle) noexcept { return UnixStream(handle); }
 
-    /// As `TcpStream`'s of the same name.
+    /// As the `TcpStream` members of the same name.
     [[nodiscard]] inline Result<std::size_t> read(std::span<std::byte> buffer) const noexcept {
         return receive_some(buffer);
     }
@@ -113,18 +116,19 @@ export class UnixStream : public Socket {
     [[nodiscard]] Result<std::size_t> write_vectored(std::span<const IoSlice> buffers) const noexcept;
     [[nodiscard]] Result<> shutdown(Shutdown how) const noexcept;
 
-    /// Writes, and passes duplicates of at most 253 open descriptors along with the first byte. `bytes` must not be
-    /// empty. Errors: as `write`; `invalid_argument` for too many descriptors.
+    /// Writes `bytes`, which must not be empty, and passes duplicates of up to 253 open descriptors with the
+    /// first byte. Errors: as `write`; `invalid_argument` for too many descriptors.
     /// @see unix(7), SCM_RIGHTS
     [[nodiscard]] Result<std::size_t> send_with_fds(std::span<const std::byte> bytes,
                                                     std::span<const RawHandle> fds) const noexcept;
-    /// Reads, and takes descriptors that came along into `fds`, close-on-exec. None is ever left open unowned: those
-    /// that there is no room for are closed, and the result says so.
+    /// Reads, and stores received descriptors in `fds`, with close-on-exec set. Descriptors that do not fit
+    /// are closed, and the result reports it; no descriptor leaks.
     /// @see unix(7), SCM_RIGHTS
     [[nodiscard]] Result<ReceivedWithFds> receive_with_fds(std::span<std::byte> buffer,
                                                            std::span<OwnedHandle> fds) const noexcept;
 
-    /// Who connected, or listened when this end connected. Errors: `std::errc::not_connected`.
+    /// Credentials of the process that connected, or that listened when this end connected. Errors:
+    /// `std::errc::not_connected`.
     /// @see unix(7), SO_PEERCRED; getpeereid(3); unix(4), LOCAL_PEERCRED, LOCAL_PEEREID
     [[nodiscard]] Result<PeerCredentials> peer_credentials() const noexcept;
     [[nodiscard]] Result<UnixAddress> peer_address() const noexcept;
@@ -136,26 +140,28 @@ export class UnixStream : public Socket {
 
 /// A Unix domain socket that accepts connections.
 ///
-/// A path stays in the file system when its socket is closed, and binding to it again then fails with
-/// `address_in_use`: unlink it when you are done, and use `bind_replacing` for what a crash left behind.
+/// A path remains in the file system after its socket is closed, and binding to it again fails with
+/// `address_in_use`. Unlink the path when it is no longer needed; use `bind_replacing` to remove a stale
+/// socket after a crash.
 export class UnixListener : public Socket {
   public:
-    /// Listens at `address`, with the longest queue the OS allows. Linux makes up an abstract name for an unnamed
-    /// one. Errors: `address_in_use` when the path exists, whatever it is; the OS's own.
+    /// Listens on `address`, with the longest queue that the OS allows. Linux chooses an abstract name for an
+    /// unnamed address. Errors: `address_in_use` if the path exists, as a file of any kind; the OS's own.
     /// @see bind(2), unix(7)
     [[nodiscard]] static Result<UnixListener> bind(const UnixAddress& address);
     /// The same for a path; errors also as `UnixAddress::from_path`.
     [[nodiscard]] static Result<UnixListener> bind(std::string_view path);
-    /// As `bind`, but first removes a socket at `path` that has no listener any more. One that has is left alone, and so
-    /// is anything that is no socket: `address_in_use`. A socket of which this cannot be found out is left alone too, and
-    /// the error says why: `permission_denied`, `too_many_files_open` and others of the OS.
+    /// As `bind`, but first removes a socket at `path` that no longer has a listener. A socket with a
+    /// listener, or a file that is not a socket, is not removed: the error is `address_in_use`. If the check
+    /// itself fails, the socket is not removed and the error is the reason: `permission_denied`,
+    /// `too_many_files_open` and others of the OS.
     ///
-    /// Only one process at a time does this for a path; the others do not wait, but fail with `address_in_use`. A lock
-    /// keeps them apart: on Unix a file beside the socket, with `.mio-lock` added to its name, which is removed again; on
-    /// Windows a mutex of the session.
+    /// Only one process at a time can replace a path; concurrent calls fail with `address_in_use` instead of
+    /// waiting. The lock is a temporary file beside the socket, with `.mio-lock` appended to its name; on
+    /// Windows it is a mutex of the session.
     /// @see flock(2), unlink(2)
     [[nodiscard]] static Result<UnixListener> bind_replacing(std::string_view path);
-    /// Takes ownership of a listening handle as it is.
+    /// Takes ownership of a listening `handle` without changing it.
     [[nodiscard]] static UnixListener from_raw(RawHandle handle) noexcept { return UnixListener(handle); }
 
     /// As `TcpListener::accept`. Clients are usually unnamed.
@@ -166,27 +172,27 @@ export class UnixListener : public Socket {
     inline explicit UnixListener(RawHandle handle) noexcept : Socket(handle) {}
 };
 
-/// A Unix domain socket for datagrams, which arrive reliably and in order. Sending blocks while the receiver's queue
-/// is full (on BSD and Apple it is an error then, `no_buffer_space`), and being writable does not promise that it is
-/// not.
+/// A Unix domain datagram socket. Datagrams arrive reliably and in order. Sending fails with would-block
+/// while the receiver's queue is full (with `no_buffer_space` on BSD and Apple). A writable event does not
+/// guarantee that the queue has room.
 export class UnixDatagram : public Socket {
   public:
-    /// A socket bound to `address`. Errors: as `UnixListener::bind`.
+    /// Creates a socket bound to `address`. Errors: as `UnixListener::bind`.
     [[nodiscard]] static Result<UnixDatagram> bind(const UnixAddress& address);
     [[nodiscard]] static Result<UnixDatagram> bind(std::string_view path);
-    /// A socket without a name: it can send, and be answered only if it is connected to.
+    /// Creates an unnamed socket. It can send; a peer can send to it only over a connected socket.
     [[nodiscard]] static Result<UnixDatagram> unbound();
-    /// Two sockets, connected to each other. @see socketpair(2)
+    /// Creates two connected sockets. @see socketpair(2)
     [[nodiscard]] static Result<std::pair<UnixDatagram, UnixDatagram>> pair();
-    /// Takes ownership of a handle as it is.
+    /// Takes ownership of `handle` without changing it.
     [[nodiscard]] static UnixDatagram from_raw(RawHandle handle) noexcept { return UnixDatagram(handle); }
 
-    /// Sets the peer that `send` sends to. May be repeated.
+    /// Sets the destination of `send`. May be called again.
     [[nodiscard]] Result<> connect(const UnixAddress& peer) const noexcept;
     [[nodiscard]] Result<> connect(std::string_view path) const noexcept;
 
-    /// As `UdpSocket`'s of the same name. Errors also: `connection_refused` when nobody is bound there,
-    /// `broken_pipe` after `shutdown`.
+    /// As the `UdpSocket` members of the same name. Additional errors: `connection_refused` if no socket is
+    /// bound to the address, `broken_pipe` after `shutdown`.
     [[nodiscard]] Result<std::size_t> send_to(std::span<const std::byte> bytes,
                                               const UnixAddress& peer) const noexcept;
     [[nodiscard]] Result<std::size_t> send_to(std::span<const std::byte> bytes,
@@ -203,7 +209,7 @@ export class UnixDatagram : public Socket {
     }
     [[nodiscard]] Result<std::size_t> peek(std::span<std::byte> buffer) const noexcept;
 
-    /// As `UnixStream`'s of the same name, for the connected peer; the datagram may be empty.
+    /// As the `UnixStream` members of the same name, for the connected peer; the datagram may be empty.
     [[nodiscard]] Result<std::size_t> send_with_fds(std::span<const std::byte> bytes,
                                                     std::span<const RawHandle> fds) const noexcept;
     [[nodiscard]] Result<ReceivedWithFds> receive_with_fds(std::span<std::byte> buffer,

@@ -1,5 +1,5 @@
 /// @file
-/// Non-blocking sockets and pipes, and the addresses they use.
+/// Non-blocking sockets and pipes, and their addresses.
 
 export module mio.net;
 

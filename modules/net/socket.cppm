@@ -1,5 +1,5 @@
 /// @file
-/// What all sockets share.
+/// Common parts of all sockets: the base class, scatter-gather buffers, and shutdown directions.
 
 export module mio.net.socket;
 
@@ -12,17 +12,17 @@ import mio.sys.calls;
 
 namespace mio::net {
 
-/// Which direction of a connection to end. `write` is a half-close: the peer reads end of stream, and may go
-/// on sending.
+/// The direction of a connection to shut down. `write` is a half-close: the peer reads end of stream and can
+/// still send.
 export enum class Shutdown { read, write, both };
 
-/// A piece of memory to write from, laid out as the OS's scatter-gather calls take it. The memory is not
-/// copied and has to stay where it is until the call returns.
+/// A buffer to write from, with the layout of the OS's scatter-gather calls. The memory is not copied and
+/// must stay valid until the call returns.
 /// @see writev(2)
 export class IoSlice {
   public:
     constexpr IoSlice() noexcept = default;
-    // The OS's structure knows no const; writing calls only read.
+    // The OS's structure has no const; write calls do not modify the buffer.
     inline IoSlice(std::span<const std::byte> bytes) noexcept
         : buffer_(const_cast<std::byte*>(bytes.data()), bytes.size()) {}
 
@@ -34,7 +34,7 @@ export class IoSlice {
     RawBuffer buffer_;
 };
 
-/// A piece of memory to read into; see `IoSlice`.
+/// A buffer to read into; see `IoSlice`.
 /// @see readv(2)
 export class IoSliceMut {
   public:
@@ -51,25 +51,24 @@ export class IoSliceMut {
 
 static_assert(sizeof(IoSlice) == sizeof(RawBuffer) && sizeof(IoSliceMut) == sizeof(RawBuffer));
 
-/// The base of every socket type: a handle, closed on destruction, that can be registered.
+/// The base class of every socket type: a source that owns its handle.
 ///
-/// Sockets made by this library are non-blocking and are not inherited by child processes.
+/// Sockets created by this library are non-blocking and are not inherited by child processes.
 ///
-/// **Threads.** Several threads may do I/O on one socket at once, as far as the OS allows, also while it is modified and
-/// polled. `Registry::add` and `remove`, moving, `release` and destruction must not overlap with any other use of the same
-/// socket: some backends free the registration's state then, which I/O uses.
+/// **Threads.** Several threads may do I/O on one socket at once, as far as the OS allows, also while it is
+/// modified and polled. `Registry::add` and `remove`, moving, `release` and destruction must not overlap with
+/// any other use of the socket: on some backends they free registration state that I/O uses.
 export class Socket : public IoSource {
   public:
-    /// Takes the error that is pending on the socket, if any: the reason of a failed connection attempt, or
-    /// what an ICMP message told. It is reported once. Fails only as the OS does when the handle is no
-    /// socket.
+    /// Returns and clears the pending error of the socket, if any: the reason for a failed connection
+    /// attempt, or an error reported by an ICMP message. Errors: the OS's own, if the handle is not a socket.
     /// @see socket(7), SO_ERROR
     [[nodiscard]] Result<std::error_code> take_error() const noexcept;
 
   protected:
     inline explicit Socket(RawHandle handle) noexcept : IoSource(handle) {}
 
-    // What most calls do is inline, so that a read or a write costs little more than its system call.
+    // Inline, so that a read or a write costs little more than its system call.
     [[nodiscard]] inline Result<std::size_t> receive_some(std::span<std::byte> buffer) const noexcept {
         const auto moved = sys::receive(raw(), buffer.data(), buffer.size());
         if (moved < 0) [[unlikely]]
@@ -86,9 +85,9 @@ export class Socket : public IoSource {
     }
 
   private:
-    // Would-block, or a failure: in `try_io`, as every operation.
+    // Reports a failed operation to `try_io`, as every operation does, and returns its error.
     [[nodiscard]] std::error_code failed(Interest direction, sys::Count code) const noexcept;
-    // A write was short: more would block.
+    // Called after a short write: another write would block.
     void ran_out_of_room() const noexcept;
 };
 

@@ -18,11 +18,11 @@ import mio.sys.wakers;
 
 namespace mio::sys::epoll {
 
-/// What the kernel writes for each event.
+/// The kernel's event record.
 /// @see epoll_wait(2)
 export using Record = ::epoll_event;
 
-/// What a Record's `events` mean, as a set of predicates:
+/// Maps the `events` of a Record to predicates:
 ///
 /// | predicate    | flags                                                                    |
 /// |--------------|--------------------------------------------------------------------------|
@@ -35,8 +35,8 @@ export using Record = ::epoll_event;
 ///
 /// aio and lio are never reported. A closed writing side is not reported for a local `shutdown(SHUT_WR)`.
 ///
-/// A hang-up or an error makes the source worth trying in every direction. A record does not carry the interest, so a
-/// source that waits for one direction may be reported ready in the other one, too.
+/// A hang-up or an error makes the source ready in both directions. A record does not contain the interest,
+/// so a source that is registered for one direction may be reported ready in the other one as well.
 export constexpr Readiness decode(std::uint32_t events) noexcept {
     auto readiness = Readiness::none;
     if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readiness |= Readiness::readable;
@@ -60,13 +60,12 @@ static_assert(decode(EPOLLHUP)
                   | Readiness::write_closed));
 static_assert(decode(EPOLLERR)
               == (Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed));
-static_assert(decode(EPOLLIN | EPOLLERR)
-              == (Readiness::readable | Readiness::writable | Readiness::error));
+static_assert(decode(EPOLLIN | EPOLLERR) == (Readiness::readable | Readiness::writable | Readiness::error));
 static_assert(decode(EPOLLOUT | EPOLLERR)
               == (Readiness::readable | Readiness::writable | Readiness::error | Readiness::write_closed));
 
-// `decode` for every combination of the flags that it reads, so that an event costs one look-up and no branches. The
-// multiplication moves EPOLLRDHUP next to the five low flags.
+// Lookup table of `decode` for every combination of the flags that it reads: an event costs one lookup and no
+// branches. The multiplication moves EPOLLRDHUP next to the five low flags.
 constexpr std::uint32_t decoded_flags = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP;
 constexpr std::size_t table_index(std::uint32_t events) noexcept {
     constexpr std::uint32_t low_flags_to_26 = 1u << 26;
@@ -86,8 +85,8 @@ inline constexpr auto readiness_table = [] {
 
 export class Waker;
 
-/// One epoll instance. The kernel keeps interests and readiness. The selector knows which source was added last with a
-/// descriptor's number, since the kernel identifies a registration by that number.
+/// An epoll instance. The kernel stores interests and readiness. The selector records which source was added
+/// last for each descriptor number, because the kernel identifies a registration by that number.
 /// @see epoll(7)
 export class Selector : public SharedSelectorBase {
   public:
@@ -128,7 +127,7 @@ export class Selector : public SharedSelectorBase {
     [[nodiscard]] inline static Record* records_of(Events& events) noexcept {
         return reinterpret_cast<Record*>(BackendAccess::records(events));
     }
-    // Decodes the records of a wait that returned `count`.
+    // Decodes the records of a wait with result `count`.
     [[nodiscard]] inline Result<> take(Events& events, const Record* record, Count count) noexcept {
         if (count <= 0) [[unlikely]]
             return take_none(events, count);
@@ -144,7 +143,7 @@ export class Selector : public SharedSelectorBase {
         return {};
     }
 
-    // These are not inline, so that a wait without a timeout and without an error saves no registers for them.
+    // Out of line, so that the common path (no timeout, no error) does not save registers for them.
     [[nodiscard]] Result<> select_for(Events&, std::chrono::nanoseconds timeout) noexcept;
     [[nodiscard]] Result<> take_none(Events&, Count) noexcept;
     [[nodiscard]] Result<> settle(const Events&) noexcept;
@@ -155,15 +154,15 @@ export class Selector : public SharedSelectorBase {
 
     const OwnedHandle epoll_;
     Wakers wakers_;
-    std::mutex sources_mutex_; // held across the system call that belongs to a change
+    std::mutex sources_mutex_; // held during the system call of each change
     NumberedSources sources_;
 };
 
-/// An eventfd in an epoll instance. Each write is an edge, so it is never read.
+/// An eventfd in an epoll instance. Each write causes an edge, so it is never read.
 /// @see eventfd(2)
 export class Waker {
   public:
-    /// The eventfd, already added to the epoll instance.
+    /// An eventfd that has been added to the epoll instance.
     struct Parts {
         OwnedHandle eventfd;
     };
@@ -179,22 +178,23 @@ export class Waker {
     PendingWake pending_; // last, so that it leaves the selector's list before the eventfd is closed
 };
 
-/// Busy polling of the network devices that the registered sockets receive from, before a wait sleeps. It needs a
-/// device whose driver can do that. Off at first.
+/// Busy-polling parameters of an epoll instance: a wait polls the network devices of the registered sockets
+/// before it sleeps. Requires a device driver with busy-polling support. Off by default.
 export struct BusyPoll {
-    /// The longest time of one busy poll; 0 or less turns it off.
+    /// Maximum duration of one busy poll; 0 or less turns it off.
     Saturating<std::chrono::microseconds> time{};
-    std::uint16_t budget = 8;     ///< packets taken from a queue at once; more than 64 needs privileges
-    bool prefers_polling = false; ///< whether interrupts are put off while a thread polls
+    std::uint16_t budget = 8;     ///< packets processed per queue at once; more than 64 requires privileges
+    bool prefers_polling = false; ///< whether interrupts are deferred while a thread polls
 
     constexpr bool operator==(const BusyPoll&) const noexcept = default;
 };
 
-/// Sets how the epoll instance `epoll`, for example that of `Poll::raw_fd`, busy-polls. A time above 2,147,483,647
-/// microseconds, which the kernel cannot count, is that long.
+/// Sets the busy-polling parameters of the epoll instance `epoll`, for example the one of `Poll::raw_fd`. A
+/// time above 2,147,483,647 microseconds is clamped to that value, the kernel's maximum.
 ///
-/// Errors: `Errc::unsupported` before Linux 6.9 or where the kernel is built without busy polling;
-/// `operation_not_permitted` for a budget above 64 without privileges; `bad_file_descriptor` if `epoll` is not open.
+/// Errors: `Errc::unsupported` before Linux 6.9 or on a kernel built without busy polling;
+/// `operation_not_permitted` for a budget above 64 without privileges; `bad_file_descriptor` if `epoll` is
+/// not open.
 /// @see ioctl_eventpoll(2), EPIOCSPARAMS
 export [[nodiscard]] Result<> set_busy_poll(RawHandle epoll, const BusyPoll&) noexcept;
 /// @see ioctl_eventpoll(2), EPIOCGPARAMS

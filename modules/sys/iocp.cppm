@@ -1,9 +1,9 @@
 /// @file
 /// The completion port backend: Windows.
 ///
-/// Sockets are watched by polls of the driver below Winsock, AFD, whose completions a completion port hands out. A
-/// body that starts overlapped operations of its own, such as that of a named pipe, has them completed through the
-/// same port: see `Channel`.
+/// Sockets are watched with poll requests to AFD, the driver below Winsock. A completion port delivers their
+/// completions. A source with overlapped operations of its own, such as a named pipe, uses the same port: see
+/// `Channel`.
 
 export module mio.sys.iocp;
 
@@ -17,16 +17,16 @@ import mio.sys.wakers;
 
 namespace mio::sys::iocp {
 
-/// What the port hands out for each completion: the layout of `OVERLAPPED_ENTRY`.
+/// Completion record of the port, with the layout of `OVERLAPPED_ENTRY`.
 /// @see GetQueuedCompletionStatusEx
 export struct Record {
     std::uintptr_t key;
-    void* operation; // null: nothing but the end of a wait
+    void* operation; // null: the packet only ends a wait
     std::uintptr_t internal;
     std::uint32_t bytes;
 };
 
-/// What AFD tells about a socket. `connect` is not used: AFD repeats it as long as the connection lives.
+/// AFD's event flags of a socket. `connect` is not used: AFD repeats it for the lifetime of the connection.
 export enum AfdEvent : std::uint32_t {
     afd_receive = 0x001,
     afd_receive_expedited = 0x002,
@@ -39,7 +39,7 @@ export enum AfdEvent : std::uint32_t {
     afd_connect_fail = 0x100,
 };
 
-/// What AFD's events mean for a source that is watched for `interest`, as a set of predicates:
+/// Maps AFD's events of a source that is watched for `interest` to predicates:
 ///
 /// | predicate    | events                                                                         |
 /// |--------------|--------------------------------------------------------------------------------|
@@ -78,12 +78,13 @@ static_assert(decode(afd_receive_expedited | afd_local_close | afd_connect,
                      Interest::readable | Interest::writable)
               == Readiness::none);
 
-/// An operation that the OS was asked for: an `OVERLAPPED`, and whom to tell when it has ended. Its address is what
-/// the OS knows it by: it stays where it is until then. Derive from it what else is to be known of the operation.
+/// An overlapped operation: an `OVERLAPPED` and a completion handler. The OS identifies the operation by its
+/// address, so it must not move until it has completed. Derived classes add further state of the operation.
 export struct Operation {
-    /// Called once for each operation that was started, by the thread that polls, or by the one that drops the last
-    /// owner of the port. `record.internal` is the operation's NTSTATUS, `record.bytes` what was transferred. No
-    /// lock of the backend is held, so that it may start the next operation and tell what is ready.
+    /// Completion handler, called once for each operation that was started, by the polling thread or by the
+    /// thread that drops the last owner of the port. `record.internal` is the operation's NTSTATUS;
+    /// `record.bytes` is the number of bytes transferred. No lock of the backend is held, so the handler may
+    /// start the next operation and report readiness.
     using Completed = void (*)(Operation&, const Record& record) noexcept;
 
     inline explicit Operation(Completed whom) noexcept : completed(whom) {}
@@ -105,8 +106,8 @@ export class Selector;
 export class Channel;
 export class Waker;
 
-/// Something that may have news of which the kernel does not know: a waker, or a channel. With news it is in the
-/// port's ring, without in none.
+/// A source of events outside the kernel: a waker or a channel. It is in the port's ring while it has an
+/// event to report.
 struct Node {
     explicit Node(bool wakes) noexcept : is_waker(wakes) {}
     Node(const Node&) = delete;
@@ -119,7 +120,7 @@ struct Node {
         previous->next = this;
         position.previous = this;
     }
-    /// Also if it is in no ring.
+    /// No effect if the node is not in a ring.
     inline void unlink() noexcept {
         previous->next = next;
         next->previous = previous;
@@ -131,13 +132,13 @@ struct Node {
     const bool is_waker;
 };
 
-/// A socket that is watched: the state behind a `Registration`, and what makes edges out of AFD's levels.
+/// A watched socket: the state of a `Registration`, and the conversion of AFD's levels to edges.
 struct Source;
-/// The sources that one handle of the AFD device serves.
+/// The sources served by one handle of the AFD device.
 struct Group;
 
-/// A completion port, the sockets that are watched through it, and the wakers and channels that use it. When it is
-/// destroyed it waits for the operations that the OS still has in hand.
+/// A completion port, the sockets watched through it, and the wakers and channels that use it. The destructor
+/// waits for the operations that are still pending in the OS.
 class Port {
   public:
     [[nodiscard]] static Result<std::unique_ptr<Port>> create() noexcept;
@@ -152,7 +153,7 @@ class Port {
     [[nodiscard]] Result<> rearm(Source&, Interest blocked) noexcept;
     void error_taken(Source&) noexcept;
     void forget(Source&) noexcept;
-    /// AFD has answered.
+    /// Handles the completion of an AFD poll.
     void complete(Source&) noexcept;
 
   private:
@@ -161,7 +162,7 @@ class Port {
 
     explicit Port(void* handle) noexcept : handle_(handle) {}
 
-    // All of these with the mutex held.
+    // Called with the mutex held.
     [[nodiscard]] Result<Source*> take_source() noexcept;
     void free_source(Source&) noexcept;
     [[nodiscard]] Source*& chain_of(RawHandle socket) noexcept;
@@ -187,28 +188,29 @@ class Port {
     void drain() noexcept;
 
     void* const handle_;
-    std::atomic<std::size_t> in_flight_ = 0; // operations that the OS has in hand
+    std::atomic<std::size_t> in_flight_ = 0; // operations pending in the OS
 
-    std::atomic<Waker*> woken_ = nullptr; // wakers that are to come into the ring, the last one first
+    std::atomic<Waker*> woken_ = nullptr; // wakers to be moved to the ring, in reverse order
     std::atomic<bool> is_waiting_ = false;
     Coalescer interruption_; // the packet that ends a wait
 
-    std::mutex mutex_; // guards everything below
-    Node ring_{false}; // the node before the first: those reported last come last, so that all get their turn
-    Source* first_queued_ = nullptr; // what the kernel is to be asked about before the next wait
+    std::mutex mutex_;               // guards everything below
+    Node ring_{false};               // list head; reported nodes move to the end, for fairness
+    Source* first_queued_ = nullptr; // sources whose AFD poll is updated before the next wait
     Source* last_queued_ = nullptr;
-    Group* roomy_ = nullptr;                // the groups that have room for more
-    std::array<Source*, 1024> by_socket_{}; // chains of those that are attached
-    std::size_t spare_groups_ = 0;          // of those that serve nobody
-    Events* sink_ = nullptr;                // where the batch under way goes
+    Group* roomy_ = nullptr;                // groups with room for another source
+    std::array<Source*, 1024> by_socket_{}; // hash chains of the attached sources
+    std::size_t spare_groups_ = 0;          // number of groups without sources
+    Events* sink_ = nullptr;                // receives the current batch
     bool news_come_first_ = false;
 };
 
-/// A completion port and AFD, with edges and one-shots made of AFD's levels. It keeps a state for each source.
+/// A completion port selector that emulates edges and one-shots with AFD polls. It stores the state of each
+/// source.
 ///
-/// A direction that was reported is not asked for again until an operation would have blocked in it (see
-/// `Registration::run`); new data behind data left unread is not reported. A second source for a handle replaces
-/// the first one.
+/// A reported direction is not polled for again until an operation in it would have blocked (see
+/// `Registration::run`). New data is not reported while earlier data is unread. A second source for a handle
+/// replaces the first one.
 /// @see CreateIoCompletionPort, GetQueuedCompletionStatusEx
 export class Selector : public SharedSelectorBase {
   public:
@@ -246,7 +248,8 @@ export class Selector : public SharedSelectorBase {
     const std::unique_ptr<Port> port_;
 };
 
-/// A place in the ring of those with news, and a packet in the port's queue if a thread waits.
+/// A member of the port's ring while a wake-up is pending. If a thread waits, a packet in the port's queue
+/// ends the wait.
 export class Waker : Node {
   public:
     struct Parts {};
@@ -266,25 +269,28 @@ export class Waker : Node {
     const Token token_;
 };
 
-/// What ties a handle that is no socket to a port: its overlapped operations complete through it, and its body, not
-/// the kernel, tells what it is ready for. For bodies of sources such as named pipes.
+/// Associates a handle that is not a socket with a port. Its overlapped operations complete through the port,
+/// and its owner, not the kernel, reports its readiness. For the implementation of sources such as named
+/// pipes.
 ///
-/// How to use it:
-/// - Keep it in a part of the source that lives on the heap together with the source's `Operation`s. That part has an
-///   owner more for each operation under way, which `Operation::completed` gives back.
+/// Usage:
+/// - Store it on the heap, in one reference-counted object with the `Operation`s of the source. Each
+///   operation in progress holds a reference, which `Operation::completed` releases.
 /// - `add_to`, `modify_in` and `remove_from` of the source call `add`, `modify` and `remove`, with
-///   `*static_cast<Selector*>(BackendAccess::selector(registry))`. The first `add` ties the handle to the port for life, since
-///   Windows does not know how to untie it; from then on operations may be started.
-/// - Before an operation is started, call `begin`: once it is started its completion may run in another thread. If it
-///   failed to start, so that no completion will come, take that back by `abandon`. (A call that succeeds at once
-///   still brings a completion.)
-/// - Tell what is ready by `set`, and that it is no longer by `clear`, from `completed` or from any other thread.
-///   Reporting it once, or again and again, or not at all, is done here.
-/// - On destruction close the handle, which ends its operations, and then call `close`, holding an owner of the part
-///   on the heap: if the `Poll` is gone, the completions run in there. None may start an operation any more.
+///   `*static_cast<Selector*>(BackendAccess::selector(registry))`. The first `add` associates the handle with
+///   the port permanently, because Windows cannot undo the association. Operations may be started from then
+///   on.
+/// - Call `begin` before starting an operation: its completion may run in another thread as soon as it is
+///   started. If it fails to start, no completion follows: call `abandon`. (An operation that succeeds
+///   immediately still causes a completion.)
+/// - Report readiness with `set`, and its end with `clear`, from `completed` or from any other thread. The
+///   channel applies the trigger mode.
+/// - On destruction, close the handle, which ends its operations, and then call `close` while holding a
+///   reference to the heap object: if the `Poll` is gone, the completions run inside `close`. They must not
+///   start another operation.
 ///
-/// Calls until the first `add` has returned are for one thread at a time; afterwards only `add`, `modify`, `remove`
-/// and `close` are.
+/// Until the first `add` has returned, only one thread at a time may make calls. Afterwards this restriction
+/// applies only to `add`, `modify`, `remove` and `close`.
 export class Channel : Node {
   public:
     Channel() noexcept : Node(false) {}
@@ -292,26 +298,27 @@ export class Channel : Node {
     Channel& operator=(const Channel&) = delete;
     ~Channel() = default; // after `close`
 
-    /// As in `Registry`. Errors: `Errc::already_registered`; `Errc::other_registry` if it is tied to another port
-    /// already, even if the `Poll` of that port is gone; the OS's own. What holds is reported.
+    /// As in `Registry`. Errors: `Errc::already_registered`; `Errc::other_registry` if it is already
+    /// associated with another port, even if the `Poll` of that port is gone; the OS's own. A condition that
+    /// holds is reported.
     [[nodiscard]] Result<> add(Selector&, RawHandle handle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(Selector&, Token, Interest, Trigger) noexcept;
-    /// When it has returned nothing more is reported, whatever was ready before.
+    /// After it returns nothing more is reported, even if the channel was ready.
     [[nodiscard]] Result<> remove(Selector&) noexcept;
-    /// Ends the registration, and the tie to the port.
+    /// Ends the registration and the association with the port.
     void close() noexcept;
 
-    /// True if the handle is tied to a port, so that operations may be started.
+    /// True if the handle is associated with a port, so that operations may be started.
     [[nodiscard]] inline bool is_tied() const noexcept { return port_ != nullptr; }
 
-    /// An operation is about to be started, and its completion will come.
+    /// Announces an operation that is about to be started.
     void begin() noexcept;
-    /// The operation that was begun last by this thread could not be started.
+    /// Withdraws the last `begin` of this thread: the operation failed to start.
     void abandon() noexcept;
 
-    /// These hold from now on, and are news: also those that held already.
+    /// Sets predicates and reports them, also those that were already set.
     void set(Readiness) noexcept;
-    /// These hold no longer.
+    /// Clears predicates.
     void clear(Readiness) noexcept;
 
   private:
@@ -322,15 +329,15 @@ export class Channel : Node {
     [[nodiscard]] Readiness to_report() const noexcept;
     [[nodiscard]] Event report() noexcept;
 
-    Selector* selector_ = nullptr; // owned once, while the handle is tied to its port
-    Port* port_ = nullptr;         // valid while it is tied, and in completions
+    Selector* selector_ = nullptr; // one reference, held while the handle is associated with its port
+    Port* port_ = nullptr;         // valid while associated, and in completions
     Token token_;
     Interest interest_ = Interest::readable;
     Trigger trigger_ = Trigger::edge;
     Readiness held_ = Readiness::none;
     Readiness news_ = Readiness::none;
     bool is_registered_ = false;
-    bool is_spent_ = false; // a one-shot that was reported
+    bool is_spent_ = false; // a one-shot that has been reported
 };
 
 } // namespace mio::sys::iocp

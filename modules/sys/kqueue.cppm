@@ -1,5 +1,5 @@
 /// @file
-/// The kqueue backend: Apple's systems, FreeBSD, NetBSD, OpenBSD, DragonFly.
+/// The kqueue backend: Apple systems, FreeBSD, NetBSD, OpenBSD, DragonFly.
 
 module;
 
@@ -19,12 +19,12 @@ import mio.sys.wakers;
 
 namespace mio::sys::kqueue {
 
-/// What the kernel writes for each event.
+/// The kernel's event record.
 /// @see kqueue(2)
 export using Record = struct ::kevent;
 
-// The types of these differ from system to system, and so do the filters that there are. A filter that a system
-// lacks has a number that its kernel never gives.
+// The types and the available filters differ between systems. A filter that a system lacks gets a number that
+// its kernel never uses.
 using Filter = decltype(Record::filter);
 constexpr Filter no_filter = 127;
 #ifdef EVFILT_AIO
@@ -43,8 +43,8 @@ constexpr Filter user_filter = EVFILT_USER;
 constexpr Filter user_filter = no_filter;
 #endif
 
-/// What a Record means, as a set of predicates. There is one for each filter, so that a source that is readable
-/// and writable brings two.
+/// Maps a Record to predicates. Each filter has its own record, so that a source that is readable and
+/// writable causes two.
 ///
 /// | predicate    | record                                                   |
 /// |--------------|----------------------------------------------------------|
@@ -56,7 +56,7 @@ constexpr Filter user_filter = no_filter;
 /// | aio          | EVFILT_AIO                                               |
 /// | lio          | EVFILT_LIO                                               |
 ///
-/// priority is never reported. A closed writing side is reported for a local `shutdown(SHUT_WR)`, too.
+/// priority is never reported. A closed writing side is also reported for a local `shutdown(SHUT_WR)`.
 export constexpr Readiness decode(std::int64_t filter, std::uint64_t flags, std::uint64_t fflags) noexcept {
     auto readiness = Readiness::none;
     const bool at_end = (flags & EV_EOF) != 0;
@@ -80,47 +80,47 @@ static_assert(decode(EVFILT_READ, EV_CLEAR, 1) == Readiness::readable);
 
 export class Waker;
 
-/// One-shot registrations. The kernel has one for each filter and knows nothing of the other one, so that the
-/// backend has to: a source that was reported for one filter is not to be reported for the other.
+/// One-shot registrations. The kernel handles each filter separately. The backend relates the two: once a
+/// source is reported for one filter, it must not be reported for the other.
 ///
-/// The kernel is given a number for each registration instead of its token, by which a report of a registration
-/// that was replaced in the meantime is known. The flag EV_ONESHOT alone does not tell: a kernel may set it for a
-/// filter that it drops by itself, such as that of a pipe that lost its reader.
+/// The kernel receives a registration number instead of the token. The number identifies a record of a
+/// registration that was replaced in the meantime. The flag EV_ONESHOT is not sufficient: a kernel may set it
+/// for a filter that it drops itself, such as the filter of a pipe whose read end was closed.
 class Oneshots {
   public:
     struct Entry {
         Token token;
         std::size_t registration = 0;
-        std::size_t batch = 0; // which reported it; 0: none
-        std::size_t event = 0; // its place in the batch
+        std::size_t batch = 0; // the batch that reported it; 0: none
+        std::size_t event = 0; // its index in the batch
         bool is_oneshot = false;
         bool has_two_filters = false;
     };
 
-    /// False if there is no memory. What follows never fails.
+    /// Returns false if memory allocation fails. The other calls cannot fail.
     [[nodiscard]] bool make_room_for(RawHandle) noexcept;
-    /// Returns what the kernel is to be given as the token.
+    /// Returns the value to pass to the kernel as the token.
     [[nodiscard]] Token begin(RawHandle, Token, Interest) noexcept;
-    /// The handle is no one-shot any more.
+    /// Ends the one-shot registration of the handle.
     void end(RawHandle) noexcept;
-    /// The entry of a handle; none if it never was a one-shot.
+    /// The entry of a handle; null if it was never registered as a one-shot.
     [[nodiscard]] Entry* find(RawHandle) noexcept;
-    /// Whether a number that came back is one that `begin` gave.
+    /// Whether `begin` returned `number`.
     [[nodiscard]] bool gave(std::size_t number) const noexcept {
         return number > first_registration && number <= last_registration_;
     }
 
-    std::mutex mutex; // for all calls, and for the system call that goes with them
+    std::mutex mutex; // for all calls, and for the corresponding system call
 
   private:
     ByHandle<Entry> by_handle_;
-    static constexpr std::size_t first_registration =
-        SIZE_MAX / 3 * 2; // numbers that nobody would use as tokens
+    static constexpr std::size_t first_registration = SIZE_MAX / 3 * 2; // numbers that are unlikely as tokens
     std::size_t last_registration_ = first_registration;
 };
 
-/// One kqueue. The kernel keeps interests and readiness. The selector keeps one-shots, and knows which source was added last
-/// with a descriptor's number, since the kernel identifies a registration by that number.
+/// A kqueue. The kernel stores interests and readiness. The selector stores one-shots, and records which
+/// source was added last for each descriptor number, because the kernel identifies a registration by that
+/// number.
 /// @see kqueue(2)
 export class Selector : public SharedSelectorBase {
   public:
@@ -154,19 +154,19 @@ export class Selector : public SharedSelectorBase {
     friend class kqueue::Waker;
 
     [[nodiscard]] Result<> add_waker(RawHandle receiver, Token) noexcept;
-    // These two with the mutex of `oneshots_` held.
+    // Called with the mutex of `oneshots_` held.
     [[nodiscard]] Result<> arm(RawHandle, Token, Interest, Trigger, bool replaces) noexcept;
     [[nodiscard]] Result<> disarm(RawHandle) noexcept;
     void report_oneshot(const Record&, Events&) noexcept;
 
     const OwnedHandle kqueue_;
     Wakers wakers_;
-    Oneshots oneshots_; // its mutex guards the sources, too
+    Oneshots oneshots_; // its mutex also guards the sources
     NumberedSources sources_;
-    std::size_t batch_ = 0; // the number of the last one
+    std::size_t batch_ = 0; // the number of the last batch
 };
 
-/// An event of the kqueue itself (EVFILT_USER) where the system has them, and elsewhere the reading end of a pipe.
+/// A user event of the kqueue (EVFILT_USER) where the system supports it; otherwise a pipe.
 export class Waker {
   public:
     struct Parts {
@@ -185,7 +185,7 @@ export class Waker {
 
     [[nodiscard]] Result<> trigger() noexcept;
 
-    static const Filter filter; // together with the ident, identifies the waker's events
+    static const Filter filter; // identifies the waker's events, together with the ident
 
     Selector& selector_;
     const Token token_;

@@ -1,5 +1,5 @@
 /// @file
-/// The poll(2) backend: every Unix.
+/// The poll(2) backend: every POSIX system.
 
 module;
 
@@ -18,30 +18,30 @@ import mio.sys.wakers;
 
 namespace mio::sys::poll {
 
-/// What the kernel fills in for each source.
+/// The kernel's record of a source.
 /// @see poll(2)
 export using Record = ::pollfd;
 
-/// A peer that will send no more. Not every system can tell: there a half-close is reported as readable alone.
+/// The flag for a peer that has shut down writing. Systems without it report a half-close as readable only.
 #ifdef POLLRDHUP
 export constexpr short read_hang_up = POLLRDHUP;
 #else
 export constexpr short read_hang_up = 0;
 #endif
 
-/// What a Record's `revents` mean for a source that is watched for `interest`, as a set of predicates:
+/// Maps the `revents` of a source that is watched for `interest` to predicates:
 ///
-/// | predicate    | flags                                                                          |
-/// |--------------|--------------------------------------------------------------------------------|
-/// | readable     | POLLIN, POLLPRI, POLLRDHUP; POLLHUP or POLLERR if reading or priority is asked |
-/// | writable     | POLLOUT; POLLHUP or POLLERR if writing is asked for                            |
-/// | priority     | POLLPRI                                                                        |
-/// | error        | POLLERR                                                                        |
-/// | read_closed  | POLLHUP or POLLRDHUP                                                           |
-/// | write_closed | POLLHUP, or POLLOUT with POLLERR, or POLLERR and nothing else                  |
+/// | predicate    | flags                                                                           |
+/// |--------------|---------------------------------------------------------------------------------|
+/// | readable     | POLLIN, POLLPRI, POLLRDHUP; POLLHUP, POLLERR with readable or priority interest |
+/// | writable     | POLLOUT; POLLHUP, POLLERR with writable interest                                |
+/// | priority     | POLLPRI                                                                         |
+/// | error        | POLLERR                                                                         |
+/// | read_closed  | POLLHUP or POLLRDHUP                                                            |
+/// | write_closed | POLLHUP, or POLLOUT with POLLERR, or POLLERR and nothing else                   |
 ///
-/// aio and lio are never reported. A hang-up or an error makes the source worth trying in each direction that was asked
-/// for, also where the record lacks the direction's own flag: a direction that was reported before is not polled for.
+/// aio and lio are never reported. A hang-up or an error makes the source ready in each direction of the
+/// interest, even without the flag of that direction: a direction that has been reported is not polled for.
 export constexpr Readiness decode(short revents, Interest interest) noexcept {
     const auto has = [revents](int flags) { return (revents & flags) != 0; };
     auto readiness = Readiness::none;
@@ -70,13 +70,13 @@ static_assert(decode(POLLHUP, Interest::priority)
 export class Selector;
 export class Waker;
 
-/// A place in the ring of all that can be reported: a source, or a waker.
+/// A member of the ring of everything that can be reported: a source or a waker.
 struct Node {
     Node(Token reported_with, bool wakes) noexcept : token(reported_with), is_waker(wakes) {}
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
 
-    /// Puts this node, which is in no ring, before `position`.
+    /// Inserts this node before `position`. The node must not be in a ring.
     inline void link_before(Node& position) noexcept {
         previous = position.previous;
         next = &position;
@@ -94,13 +94,13 @@ struct Node {
     const bool is_waker;
 };
 
-/// A registered handle: the state behind a `Registration`, and what makes edges out of poll's levels.
+/// A registered handle: the state of a `Registration`, and the conversion of poll's levels to edges.
 struct Source;
 
-/// Everything that is registered, and the waiting for it.
+/// The registered sources and wakers, and the wait for them.
 ///
-/// Changes never wait for the thread that waits: each wait has a list of its own, made under the mutex, and a
-/// change that matters to it interrupts it, so that it begins again with a new list.
+/// A change never blocks on the polling thread. Each wait uses its own list, built under the mutex. A change
+/// that affects a wait in progress interrupts it, and the wait restarts with a new list.
 class Table {
   public:
     [[nodiscard]] static Result<std::unique_ptr<Table>> create() noexcept;
@@ -117,7 +117,7 @@ class Table {
 
     void link(Waker&) noexcept;
     void unlink(Waker&) noexcept;
-    /// A waker has become pending.
+    /// Called when a waker has become pending.
     [[nodiscard]] Result<> wake() noexcept;
 
   private:
@@ -133,35 +133,35 @@ class Table {
     void collect(Events&) noexcept;
     bool report(Source&, Events&) noexcept;
 
-    std::mutex mutex_; // guards everything down to `capacity_`
-    Node ring_{{},
-               false}; // the node before the first: those reported last come last, so that all get their turn
+    std::mutex mutex_;                       // guards everything down to `capacity_`
+    Node ring_{{}, false};                   // list head; reported nodes move to the end, for fairness
     ByHandle<Source*> by_handle_;            // the attached sources
-    std::size_t count_ = 0;                  // of the sources
-    std::unique_ptr<Record[]> next_records_; // larger ones for the next wait, or none
-    std::size_t capacity_ = 0;               // of `next_records_`, or else of `records_`
+    std::size_t count_ = 0;                  // number of sources
+    std::unique_ptr<Record[]> next_records_; // larger array for the next wait, or null
+    std::size_t capacity_ = 0;               // of `next_records_` if it is set, otherwise of `records_`
 
-    std::unique_ptr<Record[]> records_; // of the wait under way; the first one is the receiver's
+    std::unique_ptr<Record[]> records_; // of the wait in progress; the first is the receiver's
 
-    const OwnedHandle receiver_; // readable when the wait is to be interrupted
-    const OwnedHandle sender_;   // makes it so, where the receiver cannot be written to
+    const OwnedHandle receiver_; // readable when the wait must be interrupted
+    const OwnedHandle sender_;   // write end, on systems where the receiver is not writable
     std::atomic<bool> is_waiting_ = false;
-    Coalescer interruption_;           // what makes the receiver readable
-    std::atomic<bool> woken_ = false;          // some waker may be pending
+    Coalescer interruption_;          // coalesces writes to the receiver
+    std::atomic<bool> woken_ = false; // some waker may be pending
 };
 
-/// poll(2), with edges and one-shots made of its levels. It keeps a record for each source.
+/// A poll(2) selector that emulates edges and one-shots. It stores a record for each source.
 ///
-/// A direction that was reported is not asked for again until an operation would have blocked in it (see
-/// `Registration::run`); new data behind data left unread is not reported. A hang-up or an error is reported
-/// once, and again only if an operation failed or it was gone at the start of a wait.
+/// A reported direction is not polled for again until an operation in it would have blocked (see
+/// `Registration::run`). New data is not reported while earlier data is unread. A hang-up or an error is
+/// reported once; it is reported again only after an operation has failed, or if it was absent at the start
+/// of a wait.
 /// @see poll(2), ppoll(2)
 export class Selector : public SharedSelectorBase {
   public:
     using Waker = poll::Waker;
 
     static constexpr std::string_view name = "poll";
-    static constexpr std::size_t record_size = 0; // the kernel's records are the table's
+    static constexpr std::size_t record_size = 0; // the table stores the kernel's records
 
     struct Parts {
         std::unique_ptr<Table> table;
@@ -191,7 +191,7 @@ export class Selector : public SharedSelectorBase {
     const std::unique_ptr<Table> table_;
 };
 
-/// A flag that `select` looks at before it waits, and an interruption if it waits already.
+/// A flag that `select` checks before it waits. If `select` is already waiting, a wake-up interrupts it.
 export class Waker : Node {
   public:
     struct Parts {};

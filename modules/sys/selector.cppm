@@ -1,5 +1,6 @@
 /// @file
-/// The whole duty of a backend, and what backends share: the selector's owners, and sources by their handles.
+/// The backend concept, and code shared by backends: reference counting of selectors, and tables of sources
+/// indexed by handle.
 
 module;
 
@@ -15,10 +16,10 @@ import mio.core.types;
 
 namespace mio::sys {
 
-/// Base of every backend's `Selector`: counts its owners, and knows whether its `Poll` is gone.
+/// Base class of every backend's `Selector`: a reference count, and a flag that its `Poll` is destroyed.
 ///
-/// The `Poll`, each clone of its registry, each waker and each registered source owns the selector once. The last owner
-/// to go destroys it, and with it the kernel's object.
+/// The `Poll`, each clone of its registry, each waker and each registered source holds one reference.
+/// Releasing the last one destroys the selector and its kernel object.
 export class SharedSelectorBase {
   public:
     SharedSelectorBase() noexcept = default;
@@ -26,14 +27,14 @@ export class SharedSelectorBase {
     SharedSelectorBase& operator=(const SharedSelectorBase&) = delete;
     virtual ~SharedSelectorBase() = default;
 
-    /// Adds an owner; the first one comes with the object.
+    /// Adds a reference. A new object has one.
     inline void retain() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
     inline void release() noexcept {
-        // The last owner must see all that the others did before it destroys what they used.
+        // The last owner must see all writes of the other owners before it destroys the object.
         if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
-    /// The `Poll` is gone: the sources that are registered here count as not registered from now on.
+    /// Marks the `Poll` as destroyed: sources registered with it then count as not registered.
     inline void retire() noexcept { is_retired_.store(true, std::memory_order_release); }
     [[nodiscard]] inline bool is_retired() const noexcept {
         return is_retired_.load(std::memory_order_acquire);
@@ -44,15 +45,16 @@ export class SharedSelectorBase {
     std::atomic<bool> is_retired_ = false;
 };
 
-/// Values indexed by handle, on systems whose handles are small numbers.
+/// Values indexed by handle, for systems whose handles are small numbers.
 export template <class T> class ByHandle {
   public:
-    /// The value of a handle; null if no room was made for it.
+    /// The value of a handle; null if `make_room_for` was not called for it.
     [[nodiscard]] inline T* find(RawHandle handle) noexcept {
         const auto index = static_cast<std::size_t>(handle);
         return index < size_ ? &values_[index] : nullptr;
     }
-    /// False if there is no memory. The handle must be open: the room grows with the number.
+    /// Returns false if memory allocation fails. The handle must be open: the table's size grows with its
+    /// number.
     [[nodiscard]] bool make_room_for(RawHandle handle) noexcept {
         const auto index = static_cast<std::size_t>(handle);
         if (index < size_) return true;
@@ -71,12 +73,13 @@ export template <class T> class ByHandle {
     std::size_t size_ = 0;
 };
 
-/// State of a source for backends whose kernel identifies a registration by the number of its handle: epoll, kqueue.
+/// State of a source, for backends whose kernel identifies a registration by descriptor number: epoll,
+/// kqueue.
 ///
-/// Closing the handle ends the registration in the kernel without notice, and the number can then be given to another
-/// file. The state is attached until it is removed or another source is added with the same number, which the kernel
-/// accepts only if the earlier registration is gone. Only an attached state may be changed in the kernel: the number of
-/// any other one belongs to another source.
+/// Closing the handle silently ends the registration in the kernel, and another file can then get the same
+/// number. A state is attached until it is removed, or until another source is added with the same number;
+/// the kernel accepts that only if the earlier registration is gone. Only an attached state may be changed in
+/// the kernel: the number of a detached state belongs to another source.
 export struct NumberedSource {
     SharedSelectorBase* selector = nullptr;
     RawHandle handle = invalid_handle;
@@ -84,7 +87,7 @@ export struct NumberedSource {
     NumberedSource* next_free = nullptr;
 };
 
-/// The `NumberedSource`s of one selector. Calls are serialised by the selector.
+/// The `NumberedSource`s of one selector. The selector serialises the calls.
 export class NumberedSources {
   public:
     NumberedSources() noexcept = default;
@@ -96,7 +99,8 @@ export class NumberedSources {
         while (blocks_ != nullptr) delete std::exchange(blocks_, blocks_->next);
     }
 
-    /// Makes room for one source more, with `handle`, which must be open. False if there is no memory.
+    /// Makes room for another source, with `handle`, which must be open. Returns false if memory allocation
+    /// fails.
     [[nodiscard]] inline bool make_room_for(RawHandle handle) noexcept {
         return by_handle_.make_room_for(handle) && (free_ != nullptr || add_block());
     }
@@ -104,7 +108,7 @@ export class NumberedSources {
     [[nodiscard]] inline bool has_room_for(RawHandle handle) noexcept {
         return by_handle_.find(handle) != nullptr;
     }
-    /// The state of a source that the kernel has accepted. There must be room.
+    /// Creates the state of a source that the kernel has accepted. There must be room.
     [[nodiscard]] inline NumberedSource& attach(SharedSelectorBase& selector, RawHandle handle) noexcept {
         displace(handle);
         auto& source = *std::exchange(free_, free_->next_free);
@@ -112,13 +116,14 @@ export class NumberedSources {
         *by_handle_.find(handle) = &source;
         return source;
     }
-    /// The kernel has accepted something else with this number, so that an earlier source is registered no longer.
+    /// Detaches the earlier source with this number, after the kernel has accepted another registration for
+    /// it.
     inline void displace(RawHandle handle) noexcept {
         auto** const place = by_handle_.find(handle);
         if (place == nullptr || *place == nullptr) return;
         std::exchange(*place, nullptr)->is_attached = false;
     }
-    /// The source is gone.
+    /// Frees the state of a source.
     inline void drop(NumberedSource& source) noexcept {
         if (source.is_attached) *by_handle_.find(source.handle) = nullptr;
         source.is_attached = false;
@@ -144,37 +149,40 @@ export class NumberedSources {
     Block* blocks_ = nullptr;
 };
 
-/// What a backend's `Selector` must do. `Poll`, `Registry`, `Registration` and `Waker` are thin over it.
+/// Requirements on a backend's `Selector`. `Poll`, `Registry`, `Registration` and `Waker` are thin wrappers
+/// around it.
 ///
-/// **Life.** `open` acquires the OS's part, the only step that can fail; the constructor takes it over. A
-/// selector never moves: wakers and source states point at it. It derives from `SharedSelectorBase` and is destroyed after
-/// the last waker and the last source state.
+/// **Lifetime.** `open` acquires the OS resources and is the only step that can fail; the constructor takes
+/// ownership of them. A selector never moves: wakers and source states point to it. It derives from
+/// `SharedSelectorBase` and is destroyed after the last waker and the last source state.
 ///
-/// **select(events, timeout)** clears `events`, waits for at least one event, for the timeout to pass (never
-/// early, however long it is; rounded up to what the OS can count; negative as zero) or for a signal, which is an error. A
-/// capacity of 0 is `Errc::no_capacity`; events that do not fit are reported by the next call, so that no source is
-/// starved. One thread at a time. No allocation.
+/// **select(events, timeout)** clears `events` and waits for at least one event, for the timeout, or for a
+/// signal, which is an error. The timeout never expires early; it is rounded up to the OS's resolution, and a
+/// negative one counts as zero. A capacity of 0 is `Errc::no_capacity`. Events that do not fit are reported
+/// by the next call, so that no source is starved. Only one thread at a time may call it. It does not
+/// allocate.
 ///
-/// **add, modify, remove** may run in any thread, also during `select`, and take effect in it. `add` returns
-/// the state that the source keeps, never 0; the other two receive it. `selector_of` is the selector that a state came
-/// from. `add` and `modify` report a condition that holds. After `remove` returns, no later
-/// `select` reports the registration. An `Interest` that the backend cannot watch is `Errc::unsupported`. A
-/// call that fails changes nothing.
+/// **add, modify, remove** may run in any thread, also during `select`, and affect a `select` in progress.
+/// `add` returns a non-zero state, which the source stores and passes to the other two. `selector_of` returns
+/// the selector of a state. `add` and `modify` report a condition that holds. After `remove` returns, no
+/// later `select` reports the registration. An `Interest` that the backend cannot watch for is
+/// `Errc::unsupported`. A call that fails has no effect.
 ///
-/// **forget(state)** is `remove` for a source that is destroyed, released or replaced. Both end the registration in the
-/// kernel, whatever duplicates of the handle exist. A registration that the kernel no longer has, since its handle was
-/// closed first, ends without error, and without an effect on another source that was given the handle's number;
-/// `modify` fails with `Errc::not_registered` then, or with the OS's error.
+/// **forget(state)** is `remove` for a source that is destroyed, released or replaced. Both end the
+/// registration in the kernel, even if duplicates of the handle exist. If the handle was closed first and the
+/// kernel has dropped the registration, both succeed without an effect on another source with the same
+/// number; `modify` then fails with `Errc::not_registered` or the OS's error.
 ///
-/// **rearm(state, blocked)** is called when an operation would have blocked, **error_taken(state)** when one
-/// failed otherwise, so that a pending error may be gone. Both may run in several threads at once for one source, and
-/// during `modify`; `add`, `remove` and `forget` overlap with nothing else for the same source. Backends whose kernel
-/// has edges do nothing in either.
+/// **rearm(state, blocked)** is called after an operation would have blocked; **error_taken(state)** is
+/// called after an operation failed with another error, which may have cleared a pending error. Several
+/// threads may call both at once for one source, and during `modify`. `add`, `remove` and `forget` do not
+/// overlap with any other call for the same source. Backends whose kernel supports edges do nothing in
+/// either.
 ///
-/// **Wakes.** `Waker::open` prepares the OS's part for a token; the constructor takes it over. `wake` runs in
-/// any thread, makes `select` report one readable event with the token however often it was called before,
-/// makes no system call while one is pending, and synchronises with the `select` that reports it. Creating,
-/// waking and destroying wakers may overlap with everything else.
+/// **Wake-ups.** `Waker::open` acquires the OS resources for a token; the constructor takes ownership of
+/// them. Any thread may call `wake`. It makes `select` report one readable event with the token, however
+/// often it was called, makes no system call while a wake-up is pending, and synchronises with the `select`
+/// that reports it. Creating, waking and destroying wakers may overlap with any other call.
 template <class S>
 concept Selecting =
     requires(S& s, const S& cs, Events& events, std::optional<std::chrono::nanoseconds> timeout) {
@@ -187,16 +195,16 @@ concept Selecting =
     };
 
 template <class S>
-concept Registering = requires(S& s, RawHandle handle, std::uint64_t state, Token token,
-                               Interest interest, Trigger trigger) {
-    { s.add(handle, token, interest, trigger) } noexcept -> std::same_as<Result<std::uint64_t>>;
-    { s.modify(handle, state, token, interest, trigger) } noexcept -> std::same_as<Result<>>;
-    { s.remove(handle, state) } noexcept -> std::same_as<Result<>>;
-    { S::selector_of(state) } noexcept -> std::same_as<S&>;
-    { S::rearm(state, interest) } noexcept -> std::same_as<Result<>>;
-    { S::error_taken(state) } noexcept -> std::same_as<void>;
-    { S::forget(state) } noexcept -> std::same_as<void>;
-};
+concept Registering =
+    requires(S& s, RawHandle handle, std::uint64_t state, Token token, Interest interest, Trigger trigger) {
+        { s.add(handle, token, interest, trigger) } noexcept -> std::same_as<Result<std::uint64_t>>;
+        { s.modify(handle, state, token, interest, trigger) } noexcept -> std::same_as<Result<>>;
+        { s.remove(handle, state) } noexcept -> std::same_as<Result<>>;
+        { S::selector_of(state) } noexcept -> std::same_as<S&>;
+        { S::rearm(state, interest) } noexcept -> std::same_as<Result<>>;
+        { S::error_taken(state) } noexcept -> std::same_as<void>;
+        { S::forget(state) } noexcept -> std::same_as<void>;
+    };
 
 template <class S>
 concept Waking = requires(S& s, typename S::Waker& waker, Token token) {
@@ -207,8 +215,8 @@ concept Waking = requires(S& s, typename S::Waker& waker, Token token) {
 
 template <class S>
 concept Describing = requires(const Event& event) {
-    { S::name } -> std::convertible_to<std::string_view>;   // as in `mio::backend()`
-    { S::record_size } -> std::convertible_to<std::size_t>; // bytes of one OS record
+    { S::name } -> std::convertible_to<std::string_view>;   // returned by `mio::backend()`
+    { S::record_size } -> std::convertible_to<std::size_t>; // size of an OS record in bytes
     { S::describe(event) } -> std::same_as<std::string>;    // the OS record with its flag names
 };
 

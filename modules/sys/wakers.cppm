@@ -1,5 +1,5 @@
 /// @file
-/// Coalescing of wake-ups, for backends whose waker makes a system call.
+/// Coalescing of wake-ups, for backends that signal a kernel object.
 
 export module mio.sys.wakers;
 
@@ -7,22 +7,22 @@ import mio.std;
 
 namespace mio::sys {
 
-/// Coalesces notifications from any number of threads to one receiver: after one has been sent, further ones
-/// need no system call until the receiver takes it.
+/// Coalesces notifications from any number of threads to one receiver: while a notification is sent and not
+/// yet taken, further ones make no system call.
 ///
-/// A sender calls `begin`. If that returns a ticket, the sender makes the system call and, if the call
-/// succeeds, passes the ticket to `sent`. If the call fails there is nothing to undo: the phase stays
-/// `sending`, so the next sender makes the call again.
+/// A sender calls `begin`. If it returns a ticket, the sender makes the system call and, on success, passes
+/// the ticket to `sent`. A failure needs no clean-up: the phase stays `sending`, so the next sender makes the
+/// call again.
 ///
-/// No notification is lost. A sender that makes no system call has found the phase `sent`, so another
-/// sender's call has succeeded and is not yet taken. A sender that finds `sending` makes the call itself,
-/// because the call under way may still fail. The generation keeps a late `sent` from confirming a newer
-/// notification than its own.
+/// No notification is lost. A sender that makes no system call has seen the phase `sent`: another sender's
+/// call has succeeded and is not yet taken. A sender that sees `sending` makes the call itself, because the
+/// call in progress may still fail. The generation prevents a late `sent` from confirming a newer
+/// notification.
 ///
-/// Every operation on the state is a read-modify-write, including one that changes nothing. All of them
-/// therefore have one order, and `take` acquires what every earlier sender released. A sender that only read
-/// `sent` would order nothing: what it wrote for the receiver could still be on its way to memory when the
-/// receiver has already looked.
+/// Every operation on the state is a read-modify-write, even one that does not change the value. They
+/// therefore have a single order, and `take` acquires the writes of every earlier sender. A plain load of
+/// `sent` would not order the sender's writes: the receiver could take the notification before those writes
+/// are visible to it.
 export class Coalescer {
   public:
     /// Returns 0 if a notification is sent and not yet taken; otherwise a ticket for `sent`.
@@ -43,11 +43,11 @@ export class Coalescer {
                                        std::memory_order_relaxed);
     }
 
-    /// Whether a notification was begun and not yet taken.
+    /// Whether a notification has begun and is not yet taken.
     [[nodiscard]] inline bool is_pending() const noexcept {
         return (state_.load(std::memory_order_relaxed) & phases) != idle;
     }
-    /// The receiver has the notification. Returns false if there was none.
+    /// Takes the notification. Returns false if there is none.
     inline bool take() noexcept {
         return (state_.fetch_and(~phases, std::memory_order_acq_rel) & phases) != idle;
     }
@@ -62,10 +62,10 @@ export class Coalescer {
 
 export class Wakers;
 
-/// The part of a waker that its selector knows: a `Coalescer` in the selector's list.
+/// A waker's `Coalescer` in its selector's list.
 export class PendingWake {
   public:
-    /// `key` identifies the waker's events among those that the kernel reports.
+    /// `key` identifies the waker's events among the kernel's events.
     PendingWake(Wakers&, std::uint64_t key) noexcept;
     PendingWake(const PendingWake&) = delete;
     PendingWake& operator=(const PendingWake&) = delete;
@@ -86,23 +86,23 @@ export class PendingWake {
 
 /// The wakers of a selector.
 ///
-/// `settle` takes a wake only after the kernel has returned its event, and before `select` returns. A later
-/// wake therefore makes a system call of its own, and its event is still to come.
+/// `settle` takes a wake-up only after the kernel has returned its event, and before `select` returns. A
+/// later wake-up therefore makes its own system call and causes another event.
 ///
 /// `is_any_pending_` is set before the system call, and the kernel orders that call before the wait that
-/// reports it: the thread that receives the event sees that there is a wake to take.
+/// reports it. The thread that receives the event therefore sees the flag.
 export class Wakers {
   public:
     Wakers() noexcept = default;
     Wakers(const Wakers&) = delete;
     Wakers& operator=(const Wakers&) = delete;
 
-    /// Takes the wakes whose events are in a batch. `is_reported(key)` tells whether the event with `key` is in
-    /// it; a false positive costs that waker one system call it could have saved.
+    /// Takes the wake-ups whose events are in a batch. `is_reported(key)` returns whether the batch contains
+    /// the event with `key`; a false positive costs that waker one avoidable system call.
     template <class F> inline void settle(F&& is_reported) noexcept {
         if (is_any_pending()) settle_pending(is_reported);
     }
-    /// Whether `settle` has anything to do.
+    /// Whether `settle` has wake-ups to check.
     [[nodiscard]] inline bool is_any_pending() const noexcept {
         return is_any_pending_.load(std::memory_order_relaxed);
     }
@@ -112,8 +112,8 @@ export class Wakers {
 
     template <class F> void settle_pending(F& is_reported) noexcept {
         const std::scoped_lock lock(mutex_);
-        // An exchange, because the loads below must not overtake it: if it overwrites a waker's `true`, they see
-        // that waker's wake.
+        // An exchange, so that the loads below are not reordered before it: if it overwrites a waker's
+        // `true`, they see that waker's wake-up.
         is_any_pending_.exchange(false, std::memory_order_acq_rel);
         for (auto* wake = first_; wake != nullptr; wake = wake->next_) {
             if (!wake->pending_.is_pending()) continue;
@@ -125,7 +125,7 @@ export class Wakers {
         }
     }
 
-    std::atomic<bool> is_any_pending_ = false; // some waker may be pending
+    std::atomic<bool> is_any_pending_ = false; // a waker may be pending
     std::mutex mutex_;                         // guards the list
     PendingWake* first_ = nullptr;
 };
@@ -144,7 +144,7 @@ inline PendingWake::~PendingWake() {
 
 inline std::uint32_t PendingWake::begin() noexcept {
     const auto ticket = pending_.begin();
-    // A read-modify-write: a plain store would end the release sequence of another waker's.
+    // A read-modify-write: a plain store would end the release sequence of another waker.
     if (ticket != 0) wakers_.is_any_pending_.exchange(true, std::memory_order_acq_rel);
     return ticket;
 }

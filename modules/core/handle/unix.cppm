@@ -1,5 +1,5 @@
 /// @file
-/// What a handle is on Unix: a file descriptor. `windows.cppm` beside this file says the same for Windows.
+/// Native handle type on POSIX: a file descriptor. `windows.cppm` is the Windows counterpart.
 
 export module mio.core.handle;
 
@@ -7,13 +7,13 @@ import mio.std;
 
 namespace mio {
 
-/// The operating system's name for a socket, pipe or other thing to wait for: a file descriptor.
+/// Native handle of a socket, pipe or other pollable file: a file descriptor.
 export using RawHandle = int;
 
-/// The handle that names nothing.
+/// Invalid handle value.
 export inline constexpr RawHandle invalid_handle = -1;
 
-/// A piece of memory as scatter-gather calls take it: the layout of `iovec`.
+/// A buffer of a scatter-gather call, with the layout of `iovec`.
 /// @see readv(2)
 export struct RawBuffer {
     void* data = nullptr;
@@ -23,14 +23,14 @@ export struct RawBuffer {
     constexpr RawBuffer(void* bytes, std::size_t count) noexcept : data(bytes), size(count) {}
 };
 
-/// Closes `handle`. A failure is ignored: the descriptor is gone in any case.
+/// Closes `handle`. Errors are ignored: the descriptor is released in any case.
 /// @see close(2)
 export void close_handle(RawHandle handle) noexcept;
 
-/// Owns a handle and closes it, unless it is taken away before.
+/// Owning handle: closes its handle on destruction.
 export class OwnedHandle {
   public:
-    /// Owns nothing.
+    /// An empty object that owns no handle.
     OwnedHandle() noexcept = default;
     inline explicit OwnedHandle(RawHandle handle) noexcept : handle_(handle) {}
     inline OwnedHandle(OwnedHandle&& other) noexcept : handle_(other.take()) {}
@@ -44,7 +44,7 @@ export class OwnedHandle {
     }
 
     [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
-    /// Gives up ownership.
+    /// Releases ownership and returns the handle.
     [[nodiscard]] inline RawHandle take() noexcept { return std::exchange(handle_, invalid_handle); }
 
   private:

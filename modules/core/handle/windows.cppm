@@ -1,5 +1,5 @@
 /// @file
-/// What a handle is on Windows: a `SOCKET`. `unix.cppm` beside this file says the same for Unix.
+/// Native handle type on Windows: a `SOCKET`. `unix.cppm` is the POSIX counterpart.
 
 export module mio.core.handle;
 
@@ -7,15 +7,14 @@ import mio.std;
 
 namespace mio {
 
-/// The operating system's name for a socket: what Winsock calls a `SOCKET`. A `HANDLE` of another kind fits too,
-/// as the same word.
+/// Native handle of a socket: a `SOCKET`. It is wide enough for any other `HANDLE`.
 export using RawHandle = std::uintptr_t;
 
-/// The handle that names nothing: `INVALID_SOCKET`, which is the same word as `INVALID_HANDLE_VALUE`.
+/// Invalid handle value: `INVALID_SOCKET`, which equals `INVALID_HANDLE_VALUE`.
 export inline constexpr RawHandle invalid_handle = ~RawHandle{0};
 
-/// A piece of memory as scatter-gather calls take it: the layout of `WSABUF`. Of a piece that is longer than its
-/// size can tell, as much as it can.
+/// A buffer of a scatter-gather call, with the layout of `WSABUF`. A larger size is clamped to the 32-bit
+/// maximum.
 /// @see WSASend, WSARecv
 export struct RawBuffer {
     std::uint32_t size = 0;
@@ -28,14 +27,14 @@ export struct RawBuffer {
           data(bytes) {}
 };
 
-/// Closes `handle`, a socket. A failure is ignored: the socket is gone in any case.
+/// Closes `handle`, a socket. Errors are ignored: the socket is released in any case.
 /// @see closesocket
 export void close_handle(RawHandle handle) noexcept;
 
-/// Owns a handle and closes it, unless it is taken away before.
+/// Owning handle: closes its handle on destruction.
 export class OwnedHandle {
   public:
-    /// Owns nothing.
+    /// An empty object that owns no handle.
     OwnedHandle() noexcept = default;
     inline explicit OwnedHandle(RawHandle handle) noexcept : handle_(handle) {}
     inline OwnedHandle(OwnedHandle&& other) noexcept : handle_(other.take()) {}
@@ -49,7 +48,7 @@ export class OwnedHandle {
     }
 
     [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
-    /// Gives up ownership.
+    /// Releases ownership and returns the handle.
     [[nodiscard]] inline RawHandle take() noexcept { return std::exchange(handle_, invalid_handle); }
 
   private:

@@ -1,6 +1,6 @@
 /// @file
-/// The most frequent system calls, made without the C library: its wrappers cost as much as the rest of an event's way
-/// through this library. Linux on x86-64 and 64-bit ARM; `library.cppm` beside this file is for everything else.
+/// The most frequent system calls, made directly: the C library's wrappers cost as much as the rest of this
+/// library's work per event. Linux on x86-64 and 64-bit ARM; `library.cppm` is used everywhere else.
 
 export module mio.sys.calls;
 
@@ -13,7 +13,7 @@ namespace mio::sys {
 
 enum class Call : long { write = 1, sendto = 44, recvfrom = 45, epoll_wait = 232, epoll_ctl = 233 };
 
-// Returns what the kernel does: the negated error code on failure. @see syscall(2)
+// Returns the kernel's result: a negated error code on failure. @see syscall(2)
 inline long call(Call number, long a, long b, long c, long d, long e, long f) noexcept {
     long result = static_cast<long>(number);
     register long fourth asm("r10") = d;
@@ -34,7 +34,7 @@ inline long call(Call number, long a, long b, long c, long d) noexcept {
 
 #elif defined(__aarch64__)
 
-// There is no epoll_wait: epoll_pwait without a signal mask does the same.
+// There is no epoll_wait: epoll_pwait without a signal mask is equivalent.
 enum class Call : long { epoll_ctl = 21, epoll_wait = 22, write = 64, sendto = 206, recvfrom = 207 };
 
 inline long call(Call number, long a, long b, long c, long d, long e, long f) noexcept {
@@ -73,13 +73,16 @@ export inline Count send(RawHandle handle, const std::byte* bytes, std::size_t s
     return call(Call::sendto, handle, address(bytes), static_cast<long>(size), no_signal, 0, 0);
 }
 
-/// Waits for up to `capacity` records of type `epoll_event`, which is at most INT_MAX. @see epoll_wait(2)
-export inline Count wait_epoll(RawHandle epoll, void* records, std::size_t capacity, int milliseconds) noexcept {
+/// Waits for up to `capacity` records of type `epoll_event`; `capacity` is at most INT_MAX. @see
+/// epoll_wait(2)
+export inline Count wait_epoll(RawHandle epoll, void* records, std::size_t capacity,
+                               int milliseconds) noexcept {
     return call(Call::epoll_wait, epoll, address(records), static_cast<long>(capacity), milliseconds);
 }
 
 /// `record` is an `epoll_event`. @see epoll_ctl(2)
-export inline Count control_epoll(RawHandle epoll, int operation, RawHandle handle, const void* record) noexcept {
+export inline Count control_epoll(RawHandle epoll, int operation, RawHandle handle,
+                                  const void* record) noexcept {
     return call(Call::epoll_ctl, epoll, operation, handle, address(record));
 }
 

@@ -1,5 +1,5 @@
 /// @file
-/// The most frequent system calls, made through the C library or Winsock; `direct.cppm` beside this file does without.
+/// The most frequent system calls, made through the C library or Winsock. `direct.cppm` makes them directly.
 
 export module mio.sys.calls;
 
@@ -17,9 +17,10 @@ export Count receive(RawHandle, std::byte* buffer, std::size_t size) noexcept;
 /// Sends to a socket, without SIGPIPE. @see send(2)
 export Count send(RawHandle, const std::byte* bytes, std::size_t size) noexcept;
 
-// The rest is defined where the epoll backend is built.
+// The following are defined only if the epoll backend is built.
 
-/// Waits for up to `capacity` records of type `epoll_event`, which is at most INT_MAX. @see epoll_wait(2)
+/// Waits for up to `capacity` records of type `epoll_event`; `capacity` is at most INT_MAX. @see
+/// epoll_wait(2)
 export Count wait_epoll(RawHandle epoll, void* records, std::size_t capacity, int milliseconds) noexcept;
 
 /// `record` is an `epoll_event`. @see epoll_ctl(2)

@@ -1,5 +1,5 @@
 /// @file
-/// The backend behind `Poll`: epoll.
+/// The backend of `Poll`: epoll.
 
 export module mio.sys;
 

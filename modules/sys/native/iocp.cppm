@@ -1,5 +1,5 @@
 /// @file
-/// The backend behind `Poll`: a completion port.
+/// The backend of `Poll`: a completion port.
 
 export module mio.sys;
 

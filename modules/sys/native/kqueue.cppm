@@ -1,5 +1,5 @@
 /// @file
-/// The backend behind `Poll`: kqueue.
+/// The backend of `Poll`: kqueue.
 
 export module mio.sys;
 

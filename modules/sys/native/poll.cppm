@@ -1,5 +1,5 @@
 /// @file
-/// The backend behind `Poll`: poll(2).
+/// The backend of `Poll`: poll(2).
 
 export module mio.sys;
 

@@ -21,7 +21,6 @@ using mio::net::Shutdown;
 
 namespace {
 
-/// Whether this kernel knows RWF_NOSIGNAL.
 ::sigset_t only(int signal) {
     ::sigset_t set;
     ::sigemptyset(&set);

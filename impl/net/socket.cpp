@@ -32,6 +32,10 @@ std::error_code Socket::failed(Interest direction, sys::Count code) const noexce
     return try_io(direction, operation).error();
 }
 
-void Socket::ran_out_of_room() const noexcept { exhausted(Interest::writable); }
+std::error_code Socket::sent_less(sys::Count moved) const noexcept {
+    if (moved < 0) return failed(Interest::writable, moved);
+    exhausted(Interest::writable);
+    return {};
+}
 
 } // namespace mio::net

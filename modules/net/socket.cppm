@@ -77,18 +77,17 @@ export class Socket : public IoSource {
     }
     [[nodiscard]] inline Result<std::size_t> send_some(std::span<const std::byte> bytes) const noexcept {
         const auto moved = sys::send(raw(), bytes.data(), bytes.size());
-        if (moved < 0) [[unlikely]]
-            return std::unexpected(failed(Interest::writable, moved));
-        if (static_cast<std::size_t>(moved) < bytes.size()) [[unlikely]]
-            ran_out_of_room();
+        if (static_cast<std::size_t>(moved) != bytes.size()) [[unlikely]] {
+            if (const auto error = sent_less(moved)) return std::unexpected(error);
+        }
         return static_cast<std::size_t>(moved);
     }
 
   private:
     // Reports a failed operation to `try_io`, as every operation does, and returns its error.
     [[nodiscard]] std::error_code failed(Interest direction, sys::Count code) const noexcept;
-    // Called after a short write: another write would block.
-    void ran_out_of_room() const noexcept;
+    // The error of a send that failed; none if it was short, so that another one would block.
+    [[nodiscard]] std::error_code sent_less(sys::Count moved) const noexcept;
 };
 
 } // namespace mio::net

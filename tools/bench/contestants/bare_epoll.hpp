@@ -37,10 +37,10 @@ template <bool is_edge> struct BareEpoll : BareSockets {
         }
 
         void run() {
-            while (!handler_.done()) hand_on(::epoll_wait(epoll_, records_.data(), capacity, -1));
+            while (!handler_.done()) dispatch(::epoll_wait(epoll_, records_.data(), capacity, -1));
         }
-        void look() { hand_on(::epoll_wait(epoll_, records_.data(), capacity, 0)); }
-        void pause(std::chrono::nanoseconds time) { hand_on(wait(time)); }
+        void look() { dispatch(::epoll_wait(epoll_, records_.data(), capacity, 0)); }
+        void pause(std::chrono::nanoseconds time) { dispatch(wait(time)); }
 
       private:
         static constexpr int capacity = 256;
@@ -55,7 +55,7 @@ template <bool is_edge> struct BareEpoll : BareSockets {
             return ::epoll_wait(epoll_, records_.data(), capacity, static_cast<int>(milliseconds.count()));
         }
 
-        void hand_on(int count) {
+        [[gnu::always_inline]] void dispatch(int count) {
             if (count == -1) [[unlikely]] {
                 if (errno == EINTR) return;
                 fail("epoll_wait");

@@ -38,10 +38,10 @@ struct BarePoll : BareSockets {
         }
 
         void run() {
-            while (!handler_.done()) hand_on(::poll(records_.data(), size(), -1));
+            while (!handler_.done()) dispatch(::poll(records_.data(), size(), -1));
         }
-        void look() { hand_on(::poll(records_.data(), size(), 0)); }
-        void pause(std::chrono::nanoseconds time) { hand_on(wait(time)); }
+        void look() { dispatch(::poll(records_.data(), size(), 0)); }
+        void pause(std::chrono::nanoseconds time) { dispatch(wait(time)); }
 
       private:
         [[nodiscard]] ::nfds_t size() const { return static_cast<::nfds_t>(records_.size()); }
@@ -65,7 +65,7 @@ struct BarePoll : BareSockets {
             tokens_.pop_back();
         }
 
-        void hand_on(int count) {
+        [[gnu::always_inline]] void dispatch(int count) {
             if (count == -1) [[unlikely]] {
                 if (errno == EINTR) return;
                 fail("poll");

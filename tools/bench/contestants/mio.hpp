@@ -94,17 +94,17 @@ template <mio::Trigger trigger> struct BasicMio {
         void remove(auto& source) { must(poll_.registry().remove(source), "remove"); }
 
         void run() {
-            while (!handler_.done()) poll(std::nullopt);
+            while (!handler_.done()) dispatch(poll_.poll(events_));
         }
-        void look() { poll(std::chrono::nanoseconds::zero()); }
-        void pause(std::chrono::nanoseconds time) { poll(time); }
+        void look() { dispatch(poll_.poll(events_, std::chrono::nanoseconds::zero())); }
+        void pause(std::chrono::nanoseconds time) { dispatch(poll_.poll(events_, time)); }
 
         void set_spin(std::chrono::nanoseconds limit) { poll_.set_spin(limit); }
         [[nodiscard]] const mio::Registry& registry() const { return poll_.registry(); }
 
       private:
-        void poll(std::optional<std::chrono::nanoseconds> timeout) {
-            if (const auto polled = poll_.poll(events_, timeout); !polled) [[unlikely]] {
+        [[gnu::always_inline]] void dispatch(const mio::Result<>& polled) {
+            if (!polled) [[unlikely]] {
                 if (!mio::interrupted(polled.error())) fail("Poll::poll", polled.error().value());
             }
             for (const auto& event : events_) handler_.ready(event.token().value);

@@ -45,11 +45,22 @@ template <Contestant C, template <class> class Connection, class Latencies = NoL
     }
 
     void ready(std::size_t token) {
-        if (token < end_token) [[likely]] {
-            if (!connections_[token]->serve()) [[unlikely]]
-                close(token);
-            else
-                latencies_.lap();
+        if (token < end_token && connections_[token]->serve()) [[likely]]
+            latencies_.lap();
+        else
+            begin_or_end(token);
+    }
+    [[nodiscard]] bool done() const { return closed_ >= expected_; }
+
+  private:
+    static constexpr std::size_t listener_token = SIZE_MAX;
+    static constexpr std::size_t end_token = SIZE_MAX - 1;
+
+    // Not inline, so that a request saves no registers for it.
+    [[gnu::noinline]] void begin_or_end(std::size_t token) {
+        if (token < end_token) {
+            connections_[token].reset();
+            ++closed_;
             return;
         }
         if (token == end_token) {
@@ -60,16 +71,6 @@ template <Contestant C, template <class> class Connection, class Latencies = NoL
             connections_.push_back(std::make_unique<Connection<C>>(std::move(*stream)));
             loop_.add(connections_.back()->stream, connections_.size() - 1);
         }
-    }
-    [[nodiscard]] bool done() const { return closed_ >= expected_; }
-
-  private:
-    static constexpr std::size_t listener_token = SIZE_MAX;
-    static constexpr std::size_t end_token = SIZE_MAX - 1;
-
-    void close(std::size_t token) {
-        connections_[token].reset();
-        ++closed_;
     }
 
     [[no_unique_address]] Latencies latencies_;

@@ -104,10 +104,14 @@ template <mio::Trigger trigger> struct BasicMio {
 
       private:
         void poll(std::optional<std::chrono::nanoseconds> timeout) {
-            if (const auto polled = poll_.poll(events_, timeout); !polled) [[unlikely]] {
-                if (!mio::interrupted(polled.error())) fail("Poll::poll", polled.error().value());
-            }
+            const auto polled = poll_.poll(events_, timeout);
+            if (!polled) [[unlikely]]
+                fail_unless_interrupted(polled.error());
             for (const auto& event : events_) handler_.ready(event.token().value);
+        }
+
+        [[gnu::noinline]] static void fail_unless_interrupted(const std::error_code& error) {
+            if (!mio::interrupted(error)) fail("Poll::poll", error.value());
         }
 
         Handler& handler_;

@@ -46,19 +46,13 @@ template <Contestant C, template <class> class Connection, class Latencies = NoL
 
     void ready(std::size_t token) {
         if (token < end_token) [[likely]] {
-            if (!connections_[token]->serve()) [[unlikely]]
-                close(token);
-            else
+            if (connections_[token]->serve()) [[likely]] {
                 latencies_.lap();
-            return;
-        }
-        if (token == end_token) {
-            closed_ = expected_; // also if it failed before it connected
-            return;
-        }
-        while (auto stream = listener_.accept()) {
-            connections_.push_back(std::make_unique<Connection<C>>(std::move(*stream)));
-            loop_.add(connections_.back()->stream, connections_.size() - 1);
+            } else {
+                close(token);
+            }
+        } else {
+            ready_rarely(token);
         }
     }
     [[nodiscard]] bool done() const { return closed_ >= expected_; }
@@ -67,7 +61,19 @@ template <Contestant C, template <class> class Connection, class Latencies = NoL
     static constexpr std::size_t listener_token = SIZE_MAX;
     static constexpr std::size_t end_token = SIZE_MAX - 1;
 
-    void close(std::size_t token) {
+    // Apart from `ready`, so that compilers inline that into the loop.
+    [[gnu::noinline]] void ready_rarely(std::size_t token) {
+        if (token == end_token) {
+            closed_ = expected_; // also if the process failed before it connected
+            return;
+        }
+        while (auto stream = listener_.accept()) {
+            connections_.push_back(std::make_unique<Connection<C>>(std::move(*stream)));
+            loop_.add(connections_.back()->stream, connections_.size() - 1);
+        }
+    }
+
+    [[gnu::noinline]] void close(std::size_t token) {
         connections_[token].reset();
         ++closed_;
     }

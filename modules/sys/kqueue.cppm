@@ -114,7 +114,8 @@ class Oneshots {
 
   private:
     ByHandle<Entry> by_handle_;
-    static constexpr std::size_t first_registration = SIZE_MAX / 3 * 2; // numbers that are unlikely as tokens
+    // Numbers that are unlikely as tokens.
+    static constexpr std::size_t first_registration = std::numeric_limits<std::size_t>::max() / 3 * 2;
     std::size_t last_registration_ = first_registration;
 };
 

@@ -151,7 +151,7 @@ int main(int argc, char** argv) {
     app.add_option("workload", options.workloads, "Measure these only; see --list")->type_name("NAME");
     app.add_option("--contestant", options.contestants, "Let these take part only; see --list")
         ->type_name("NAME");
-    app.add_option("--rounds", options.rounds, "How often each contestant has its turn")
+    app.add_option("--rounds", options.rounds, "Rounds of each contestant")
         ->capture_default_str()
         ->check(CLI::Range(1, 10'000));
     app.add_option("--scale", options.scale, "Multiplies the operations of each turn")

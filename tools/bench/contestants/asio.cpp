@@ -1,4 +1,4 @@
-// Standalone Asio, by stream_descriptor::async_wait, which is how it tells of readiness: the loop is compared, so reading
+// Standalone Asio, by stream_descriptor::async_wait, its interface for readiness: the loop is compared, so reading
 // and writing are the bare calls. Its own reads would try to read first, and wait only if nothing is there.
 
 #include "contestants/contestant.hpp"

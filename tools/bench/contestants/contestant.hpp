@@ -1,4 +1,4 @@
-// What a contestant gives, so that each workload is written once.
+// The interface of a contestant, for which each workload is written once.
 
 #pragma once
 
@@ -13,17 +13,17 @@
 
 namespace bench {
 
-/// What a loop hands events to: `ready` for each, and `done` tells when to stop.
+/// Handler of events: a loop calls `ready` for each, and stops when `done` is true.
 struct AnyHandler {
     void ready(std::size_t token);
     [[nodiscard]] bool done() const;
 };
 
-/// A contestant: the types that a program is made of that uses it. All of it is resolved when it is compiled, so that
-/// nothing but the contestant's own code stands between a workload and the kernel.
+/// A contestant: the types of a program that uses it. All of it is resolved at compile time, so that only the contestant's
+/// own code is between a workload and the kernel.
 ///
 /// - `LocalStream`, of a pair, `Stream`, of TCP, and `Listener` are non-blocking sockets. Destroying one that is still
-///   added ends that. `read` answers nothing if it would block; `write` writes all.
+///   added ends that. `read` returns nothing if it would block; `write` writes all.
 /// - `Loop<Handler>` watches for readability. `run` waits and hands on events until the handler is done, in the way
 ///   that suits the contestant; `look` hands on what is there, without waiting; `pause` waits for a time, and nothing
 ///   else is to happen meanwhile.

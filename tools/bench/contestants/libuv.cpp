@@ -18,9 +18,9 @@
 namespace bench {
 namespace {
 
-void check(int answer, const char* what) {
-    if (answer < 0) [[unlikely]]
-        fail(what, -answer);
+void check(int result, const char* what) {
+    if (result < 0) [[unlikely]]
+        fail(what, -result);
 }
 
 struct Libuv {
@@ -108,7 +108,7 @@ struct Libuv {
 
         void run() { ::uv_run(&loop_, UV_RUN_DEFAULT); }
         void look() { ::uv_run(&loop_, UV_RUN_NOWAIT); }
-        // In whole milliseconds, of which it has to be one at least.
+        // In whole milliseconds, at least one.
         void pause(std::chrono::nanoseconds time) {
             const auto limit = std::chrono::ceil<std::chrono::milliseconds>(time).count();
             ::uv_update_time(&loop_); // else it counts from the end of the turn before

@@ -1,5 +1,5 @@
 // Rust's Mio, by its Poll, SourceFd and Waker behind a C interface: the loop is compared, so reading and writing are the
-// bare calls. A poll answers the tokens of its events in one call.
+// bare calls. A poll returns the tokens of its events in one call.
 
 #include "contestants/mio-rs/mio_rs.hpp"
 
@@ -20,10 +20,10 @@
 namespace bench {
 namespace {
 
-int check(int answer, const char* what) {
-    if (answer < 0) [[unlikely]]
-        fail(what, -answer);
-    return answer;
+int check(int result, const char* what) {
+    if (result < 0) [[unlikely]]
+        fail(what, -result);
+    return result;
 }
 
 template <class T> T* made(T* what, const char* by) {

@@ -104,10 +104,13 @@ template <mio::Trigger trigger> struct BasicMio {
 
       private:
         [[gnu::always_inline]] void dispatch(const mio::Result<>& polled) {
-            if (!polled) [[unlikely]] {
-                if (!mio::interrupted(polled.error())) fail("Poll::poll", polled.error().value());
-            }
+            if (!polled) [[unlikely]]
+                fail_unless_interrupted(polled.error());
             for (const auto& event : events_) handler_.ready(event.token().value);
+        }
+
+        [[gnu::noinline]] static void fail_unless_interrupted(const std::error_code& error) {
+            if (!mio::interrupted(error)) fail("Poll::poll", error.value());
         }
 
         Handler& handler_;

@@ -1,4 +1,4 @@
-// A descriptor and the plain system calls on it: for the bare loop, and for the peers, of which only the loop is compared.
+// A descriptor and the plain system calls on it: for the bare loop, and for the peers, whose loop alone is compared.
 
 #pragma once
 

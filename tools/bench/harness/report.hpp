@@ -1,4 +1,4 @@
-// What outcomes come to, for people and for programs.
+// Reports: the table for people, and JSON for programs.
 
 #pragma once
 

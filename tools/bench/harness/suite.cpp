@@ -19,7 +19,7 @@ std::vector<Outcome> interleave(const std::vector<const Case*>& cases, std::size
                                 std::uint64_t operations) {
     std::vector<Outcome> outcomes;
     for (const auto* one : cases) outcomes.push_back({one, operations, {}});
-    // Whoever comes first would pay for what is done once, like growing the heap.
+    // Warm-up: the first to run would pay for one-time work such as growing the heap.
     for (const auto* one : cases) static_cast<void>(one->run(std::max<std::uint64_t>(operations / 10, 1)));
     for (std::size_t round = 0; round < rounds; ++round) {
         for (std::size_t turn = 0; turn < outcomes.size(); ++turn) {

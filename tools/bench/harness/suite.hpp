@@ -1,4 +1,4 @@
-// What is measured, by whom, and in which order.
+// The cases to measure, and the order of their rounds.
 
 #pragma once
 
@@ -21,10 +21,10 @@ struct Workload {
     std::size_t processors = 1;
 };
 
-/// What one round of one contestant came to, for each operation.
+/// Result of one round of one contestant, per operation.
 struct Sample {
     double time_ns = 0;
-    /// What the measured thread used of its processor; not a number where waiting is what is measured.
+    /// Processor time of the measured thread; not a number where waiting is measured.
     double processor_ns = std::numeric_limits<double>::quiet_NaN();
 };
 
@@ -35,7 +35,7 @@ struct Case {
     std::function<Sample(std::uint64_t operations)> run;
 };
 
-/// What all rounds of a case came to.
+/// Results of all rounds of a case.
 struct Outcome {
     const Case* what;
     std::uint64_t operations;
@@ -58,12 +58,12 @@ class Suite {
 /// The contestant that the others are compared with.
 inline constexpr std::string_view reference = "bare";
 
-/// Measures `cases`, of one workload: in each of `rounds` every contestant has its turn, and another one begins, so
-/// that what else the machine does meets all of them.
+/// Measures the `cases` of one workload: each of `rounds` runs every contestant, starting with another one, so that other
+/// load on the machine affects all of them.
 std::vector<Outcome> interleave(const std::vector<const Case*>& cases, std::size_t rounds,
                                 std::uint64_t operations);
 
-/// Raises the limit of open descriptors as far as it goes, and tells how many that is.
+/// Raises the limit of open descriptors to the hard limit, and returns it.
 std::size_t descriptor_limit();
 
 } // namespace bench

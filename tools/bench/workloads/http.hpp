@@ -1,4 +1,4 @@
-// A server that answers each request with a line of text, and keeps the connection.
+// A server that responds to each request with a line of text, and keeps the connection.
 
 #pragma once
 
@@ -38,12 +38,12 @@ template <class C> struct HttpConnection {
             if (!count) return true;
             if (*count == 0) return false;
             size += *count;
-            answer();
+            respond();
             if (*count < room.size()) return true; // nothing is left; see epoll(7)
         }
     }
 
-    void answer() {
+    void respond() {
         static constexpr std::string_view end_of_request = "\r\n\r\n";
         std::string_view text(buffer.data(), size);
         for (auto end = text.find(end_of_request); end != text.npos; end = text.find(end_of_request)) {

@@ -42,7 +42,7 @@ void send_all(int descriptor, std::string_view text) {
     if (::send(descriptor, text.data(), text.size(), 0) != static_cast<::ssize_t>(text.size())) fail("send");
 }
 
-// Connections of which a wait says which can be read.
+// Connections; a wait reports the readable ones.
 #if defined(__linux__)
 class ReadableSet {
   public:
@@ -159,7 +159,7 @@ void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t
 }
 
 void connect_and_wait(std::uint16_t port, std::uint64_t times) {
-    // What the server closes first leaves its port in use for a minute, unless this side resets it.
+    // A connection that the server closes first occupies its port for a minute, unless this side resets it.
     const ::linger reset{.l_onoff = 1, .l_linger = 0};
     std::vector<int> open;
     while (times != 0) {

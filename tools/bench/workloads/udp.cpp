@@ -55,7 +55,7 @@ struct Pair {
     }
 };
 
-/// Times `receive`, which receives what it can and answers how many datagrams that were. More than one call for a burst
+/// Times `receive`, which receives what it can and returns the number of datagrams. More than one call for a burst
 /// is needed only when the kernel put off delivering some of it.
 template <class F> Sample receive_bursts(const Pair& pair, std::uint64_t operations, F&& receive) {
     Sample sum{.time_ns = 0, .processor_ns = 0};

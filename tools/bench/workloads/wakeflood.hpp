@@ -1,4 +1,4 @@
-// One thread wakes a loop again and again: while nobody polls it, and while another thread does.
+// One thread wakes a loop repeatedly: while no thread polls it, and while another thread does.
 
 #pragma once
 
@@ -49,7 +49,7 @@ template <Contestant C> class WakeFlood {
 };
 
 template <Contestant C> void enter_wakeflood(Suite& suite) {
-    suite.enter({"wakeflood", "a wake, nobody polling meanwhile", 50'000}, std::string(C::name),
+    suite.enter({"wakeflood", "a wake, no thread polling meanwhile", 50'000}, std::string(C::name),
                 [](std::uint64_t operations) { return WakeFlood<C>().unattended(operations); });
     suite.enter({"wakeflood-polled", "a wake, another thread polling meanwhile", 50'000, 64, 2},
                 std::string(C::name),

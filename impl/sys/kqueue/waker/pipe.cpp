@@ -15,6 +15,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.os.wakeup;
+import mio.sys.kqueue.changes;
 import mio.sys.wakers;
 
 namespace mio::sys::kqueue {
@@ -37,7 +38,11 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
       sender_(std::move(parts.sender)), pending_(selector.wakers_, parts.ident) {}
 
 // Closing the pipe alone would leave it registered as long as a child process has a copy of it.
-Waker::~Waker() { static_cast<void>(selector_.remove(receiver_.get(), selector_.id_)); }
+Waker::~Waker() {
+    Changes changes;
+    changes.drop(ident_, filter);
+    static_cast<void>(changes.submit(selector_.kqueue_.get()));
+}
 
 Result<> Waker::wake() noexcept {
     const auto ticket = pending_.begin();

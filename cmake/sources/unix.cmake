@@ -1,6 +1,6 @@
 # What the library consists of on Unix, besides what it has everywhere.
 target_sources(metal-io-mio
-    PRIVATE FILE_SET internal_modules FILES
+    ${mio_internal} FILE_SET internal_modules FILES
         impl/os/unix/fork.cppm
         impl/os/unix/sigpipe.cppm
         impl/os/unix/wakeup.cppm

@@ -1,10 +1,12 @@
 # What the library consists of on Unix, besides what it has everywhere.
 target_sources(metal-io-mio
-    PRIVATE FILE_SET internal_modules FILES
+    ${mio_internal} FILE_SET internal_modules FILES
+        impl/os/unix/fork.cppm
         impl/os/unix/sigpipe.cppm
         impl/os/unix/wakeup.cppm
         impl/net/unix/quiet_write.cppm
     PRIVATE
+        impl/os/unix/fork.cpp
         impl/net/unix/fd_passing.cpp
         impl/net/unix/peer_credentials.cpp
         impl/net/unix/pipe.cpp

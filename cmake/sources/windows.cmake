@@ -1,6 +1,6 @@
 # What the library consists of on Windows, besides what it has everywhere.
 target_sources(metal-io-mio
-    PRIVATE FILE_SET internal_modules FILES
+    ${mio_internal} FILE_SET internal_modules FILES
         impl/os/windows/kernel_handle.cppm
         impl/os/windows/winsock.cppm
     PRIVATE

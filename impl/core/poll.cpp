@@ -54,7 +54,8 @@ static_assert(time_left(std::chrono::steady_clock::time_point::max(),
 } // namespace
 
 struct SharedSelector final : sys::native {
-    explicit SharedSelector(sys::native::Parts&& parts) noexcept : sys::native(std::move(parts)) {}
+    explicit SharedSelector(sys::native::Parts&& parts) noexcept
+        : sys::native(std::move(parts), &sys::destroy_selector<SharedSelector>) {}
 };
 
 SelectorOwner::SelectorOwner(const SelectorOwner& other) noexcept : selector_(other.selector_) {

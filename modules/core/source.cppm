@@ -68,10 +68,10 @@ export class RawSource {
 
 /// A source that owns its handle and closes it. The base of every socket and pipe of `mio::net`.
 ///
-/// Destroying, releasing or replacing it ends its registration, even if duplicates of the handle exist. A
-/// child of `fork` shares the parent's epoll instance and must not destroy sources that the parent has
-/// registered. A moved-from source holds `invalid_handle`.
-/// @see close(2), epoll(7)
+/// Destroying, releasing or replacing it ends its registration, even if duplicates of the handle exist. In a
+/// child of `fork` these end no registration of the parent; `Registry::remove` does on epoll, see "After
+/// `fork`" in `docs/backends.md`. A moved-from source holds `invalid_handle`.
+/// @see close(2), fork(2), epoll(7)
 export class IoSource : private RawSource {
   public:
     inline IoSource(IoSource&& other) noexcept : RawSource(std::move(other)) {

@@ -87,6 +87,9 @@ export class Waker;
 
 /// An epoll instance. The kernel stores interests and readiness. The selector records which source was added
 /// last for each descriptor number, because the kernel identifies a registration by that number.
+///
+/// A child of fork(2) shares the epoll instance. `forget` and the waker's destructor only end registrations of
+/// the same process; `add`, `modify`, `remove` and `select` act on the shared instance.
 /// @see epoll(7)
 export class Selector : public SharedSelectorBase {
   public:
@@ -100,7 +103,7 @@ export class Selector : public SharedSelectorBase {
         NumberedSources sources;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
-    explicit Selector(Parts&& parts) noexcept;
+    explicit Selector(Parts&& parts, Destroy destroy = &destroy_selector<Selector>) noexcept;
 
     [[nodiscard]] inline Result<> select(Events& events,
                                          std::optional<std::chrono::nanoseconds> timeout) noexcept {
@@ -175,6 +178,7 @@ export class Waker {
   private:
     Selector& selector_; // outlives its wakers
     const OwnedHandle eventfd_;
+    const std::uint16_t fork_generation_; // of the process that registered the eventfd
     PendingWake pending_; // last, so that it leaves the selector's list before the eventfd is closed
 };
 

@@ -223,7 +223,8 @@ export class Selector : public SharedSelectorBase {
         std::unique_ptr<Port> port;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
-    inline explicit Selector(Parts&& parts) noexcept : port_(std::move(parts.port)) {}
+    inline explicit Selector(Parts&& parts, Destroy destroy = &destroy_selector<Selector>) noexcept
+        : SharedSelectorBase(destroy), port_(std::move(parts.port)) {}
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
         return port_->select(events, timeout);

@@ -122,6 +122,9 @@ class Oneshots {
 /// A kqueue. The kernel stores interests and readiness. The selector stores one-shots, and records which
 /// source was added last for each descriptor number, because the kernel identifies a registration by that
 /// number.
+///
+/// A child of fork(2) does not inherit the kqueue, and its descriptor number may name another file there. In a
+/// child, `remove`, `forget` and the destructors make no system call with that number.
 /// @see kqueue(2)
 export class Selector : public SharedSelectorBase {
   public:
@@ -135,7 +138,8 @@ export class Selector : public SharedSelectorBase {
         NumberedSources sources;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
-    explicit Selector(Parts&& parts) noexcept;
+    explicit Selector(Parts&& parts, Destroy destroy = &destroy_selector<Selector>) noexcept;
+    ~Selector();
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept;
 
@@ -155,12 +159,16 @@ export class Selector : public SharedSelectorBase {
     friend class kqueue::Waker;
 
     [[nodiscard]] Result<> add_waker(RawHandle receiver, Token) noexcept;
+    void remove_waker(RawHandle receiver) noexcept;
+    // Whether this process is a child of the one that created the kqueue.
+    [[nodiscard]] bool is_inherited() const noexcept;
     // Called with the mutex of `oneshots_` held.
     [[nodiscard]] Result<> arm(RawHandle, Token, Interest, Trigger, bool replaces) noexcept;
     [[nodiscard]] Result<> disarm(RawHandle) noexcept;
     void report_oneshot(const Record&, Events&) noexcept;
 
-    const OwnedHandle kqueue_;
+    OwnedHandle kqueue_;
+    const std::uint16_t fork_generation_; // of the process that created the kqueue
     Wakers wakers_;
     Oneshots oneshots_; // its mutex also guards the sources
     NumberedSources sources_;

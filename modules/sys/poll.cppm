@@ -167,7 +167,8 @@ export class Selector : public SharedSelectorBase {
         std::unique_ptr<Table> table;
     };
     [[nodiscard]] static Result<Parts> open() noexcept;
-    inline explicit Selector(Parts&& parts) noexcept : table_(std::move(parts.table)) {}
+    inline explicit Selector(Parts&& parts, Destroy destroy = &destroy_selector<Selector>) noexcept
+        : SharedSelectorBase(destroy), table_(std::move(parts.table)) {}
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
         return table_->select(events, timeout);

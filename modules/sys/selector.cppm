@@ -20,18 +20,22 @@ namespace mio::sys {
 ///
 /// The `Poll`, each clone of its registry, each waker and each registered source holds one reference.
 /// Releasing the last one destroys the selector and its kernel object.
+///
+/// The destructor is not virtual: compilers still fail on classes with a virtual table in a module interface. `Destroy`
+/// deletes the selector as its most derived type.
 export class SharedSelectorBase {
   public:
-    SharedSelectorBase() noexcept = default;
+    using Destroy = void (*)(SharedSelectorBase&) noexcept;
+
+    inline explicit SharedSelectorBase(Destroy destroy) noexcept : destroy_(destroy) {}
     SharedSelectorBase(const SharedSelectorBase&) = delete;
     SharedSelectorBase& operator=(const SharedSelectorBase&) = delete;
-    virtual ~SharedSelectorBase() = default;
 
     /// Adds a reference. A new object has one.
     inline void retain() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
     inline void release() noexcept {
         // The last owner must see all writes of the other owners before it destroys the object.
-        if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+        if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_(*this);
     }
 
     /// Marks the `Poll` as destroyed: sources registered with it then count as not registered.
@@ -40,10 +44,19 @@ export class SharedSelectorBase {
         return is_retired_.load(std::memory_order_acquire);
     }
 
+  protected:
+    ~SharedSelectorBase() = default;
+
   private:
     std::atomic<std::size_t> owners_ = 1;
     std::atomic<bool> is_retired_ = false;
+    const Destroy destroy_;
 };
+
+/// `Destroy` function of a selector whose most derived type is `S`.
+export template <class S> void destroy_selector(SharedSelectorBase& selector) noexcept {
+    delete static_cast<S*>(&selector);
+}
 
 /// Values indexed by handle, for systems whose handles are small numbers.
 export template <class T> class ByHandle {
@@ -84,6 +97,7 @@ export struct NumberedSource {
     SharedSelectorBase* selector = nullptr;
     RawHandle handle = invalid_handle;
     bool is_attached = false;
+    std::uint16_t fork_generation = 0; // of the process that added it, for kernel objects that fork(2) shares
     NumberedSource* next_free = nullptr;
 };
 
@@ -109,10 +123,15 @@ export class NumberedSources {
         return by_handle_.find(handle) != nullptr;
     }
     /// Creates the state of a source that the kernel has accepted. There must be room.
-    [[nodiscard]] inline NumberedSource& attach(SharedSelectorBase& selector, RawHandle handle) noexcept {
+    [[nodiscard]] inline NumberedSource& attach(SharedSelectorBase& selector, RawHandle handle,
+                                                std::uint16_t fork_generation = 0) noexcept {
         displace(handle);
         auto& source = *std::exchange(free_, free_->next_free);
-        source = {.selector = &selector, .handle = handle, .is_attached = true, .next_free = nullptr};
+        source = {.selector = &selector,
+                  .handle = handle,
+                  .is_attached = true,
+                  .fork_generation = fork_generation,
+                  .next_free = nullptr};
         *by_handle_.find(handle) = &source;
         return source;
     }
@@ -172,6 +191,9 @@ export class NumberedSources {
 /// registration in the kernel, even if duplicates of the handle exist. If the handle was closed first and the
 /// kernel has dropped the registration, both succeed without an effect on another source with the same
 /// number; `modify` then fails with `Errc::not_registered` or the OS's error.
+///
+/// In a child of fork(2), `forget` and the destructors of the selector and its wakers affect neither the parent's
+/// registrations nor a selector that the child created.
 ///
 /// **rearm(state, blocked)** is called after an operation would have blocked; **error_taken(state)** is
 /// called after an operation failed with another error, which may have cleared a pending error. Several

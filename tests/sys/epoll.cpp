@@ -437,3 +437,27 @@ TEST(Epoll, SelectorsAreClosedOnExecAndWhenDestroyed) {
         const auto parts = must(Selector::open());
     }
 }
+
+TEST(Epoll, AChildEndsAnInheritedRegistrationByRemoveOnly) {
+    Selector selector(must(Selector::open()));
+    const auto [here, there] = plain::socket_pair();
+    const auto fd = here.fd();
+    const auto state = must(selector.add(fd, Token{1}, Interest::readable, Trigger::level));
+    ASSERT_TRUE(holds_in_child([&] { Selector::forget(state); }));
+    EXPECT_TRUE(watched_by(selector.raw_fd()).contains(fd));
+    ASSERT_TRUE(holds_in_child([&] { EXPECT_TRUE(ok(selector.remove(fd, state))); }));
+    EXPECT_FALSE(watched_by(selector.raw_fd()).contains(fd));
+    EXPECT_TRUE(ok(selector.remove(fd, state)));
+}
+
+TEST(Epoll, AChildEndsWhatItRegisteredItselfWithAnInheritedSelector) {
+    Selector selector(must(Selector::open()));
+    const auto [here, there] = plain::socket_pair();
+    const auto fd = here.fd();
+    ASSERT_TRUE(holds_in_child([&] {
+        const auto state = must(selector.add(fd, Token{1}, Interest::readable, Trigger::level));
+        EXPECT_TRUE(watched_by(selector.raw_fd()).contains(fd));
+        Selector::forget(state);
+    }));
+    EXPECT_FALSE(watched_by(selector.raw_fd()).contains(fd));
+}

@@ -26,6 +26,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
 import mio.os;
+import mio.os.fork;
 import mio.sys.calls;
 import mio.sys.selector;
 import mio.sys.wakers;
@@ -52,7 +53,7 @@ int wait_precisely(RawHandle epoll, Record* records, std::size_t capacity,
 }
 
 Count wait_for(RawHandle epoll, Record* records, std::size_t capacity,
-                      std::chrono::nanoseconds timeout) noexcept {
+               std::chrono::nanoseconds timeout) noexcept {
     if (timeout.count() <= 0) return wait_epoll(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const int count = wait_precisely(epoll, records, capacity, timeout);
@@ -78,9 +79,7 @@ std::unexpected<std::error_code> out_of_memory() noexcept {
     return std::unexpected(std::error_code(ENOMEM, os_category()));
 }
 
-std::uint64_t state_of(NumberedSource& source) noexcept {
-    return reinterpret_cast<std::uintptr_t>(&source);
-}
+std::uint64_t state_of(NumberedSource& source) noexcept { return reinterpret_cast<std::uintptr_t>(&source); }
 NumberedSource& source_of(std::uint64_t state) noexcept {
     return *reinterpret_cast<NumberedSource*>(static_cast<std::uintptr_t>(state));
 }
@@ -95,6 +94,7 @@ bool is_gone(Count code) noexcept {
 } // namespace
 
 Result<Selector::Parts> Selector::open() noexcept {
+    if (auto counted = os::count_forks(); !counted) return std::unexpected(counted.error());
     auto epoll = os::check_handle(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll) return std::unexpected(epoll.error());
     NumberedSources sources;
@@ -103,8 +103,8 @@ Result<Selector::Parts> Selector::open() noexcept {
     return Parts{.epoll = std::move(*epoll), .sources = std::move(sources)};
 }
 
-Selector::Selector(Parts&& parts) noexcept
-    : epoll_(std::move(parts.epoll)), sources_(std::move(parts.sources)) {}
+Selector::Selector(Parts&& parts, Destroy destroy) noexcept
+    : SharedSelectorBase(destroy), epoll_(std::move(parts.epoll)), sources_(std::move(parts.sources)) {}
 
 std::unexpected<std::error_code> Selector::failure(Count code) noexcept {
     return std::unexpected(std::error_code(static_cast<int>(-code), os_category()));
@@ -138,7 +138,7 @@ Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest inte
         return out_of_memory();
     if (auto added = arm(EPOLL_CTL_ADD, handle, token, interest, trigger); !added) [[unlikely]]
         return std::unexpected(added.error());
-    return state_of(sources_.attach(*this, handle));
+    return state_of(sources_.attach(*this, handle, os::fork_generation()));
 }
 
 Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest interest,
@@ -170,6 +170,10 @@ Selector& Selector::selector_of(std::uint64_t state) noexcept {
 
 void Selector::forget(std::uint64_t state) noexcept {
     auto& source = source_of(state);
+    // The registration is the parent's, and lasts. The lock may be, too: of a thread that the child does not have. The state
+    // is freed with the selector.
+    if (source.fork_generation != os::fork_generation()) [[unlikely]]
+        return;
     auto& selector = selector_of(state);
     const std::scoped_lock lock(selector.sources_mutex_);
     if (source.is_attached) control_epoll(selector.epoll_.get(), EPOLL_CTL_DEL, source.handle, nullptr);

@@ -14,6 +14,7 @@ module mio.sys.epoll;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
+import mio.os.fork;
 import mio.os.wakeup;
 import mio.sys.calls;
 import mio.sys.wakers;
@@ -29,10 +30,15 @@ Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
 }
 
 Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
-    : selector_(selector), eventfd_(std::move(parts.eventfd)), pending_(selector.wakers_, token.value) {}
+    : selector_(selector), eventfd_(std::move(parts.eventfd)), fork_generation_(os::fork_generation()),
+      pending_(selector.wakers_, token.value) {}
 
-// Closing the eventfd alone would leave it registered as long as a child process has a copy of it.
-Waker::~Waker() { control_epoll(selector_.epoll_.get(), EPOLL_CTL_DEL, eventfd_.get(), nullptr); }
+// Closing the eventfd alone would leave it registered as long as a child process has a copy of it. In such a child, the
+// registration is the parent's.
+Waker::~Waker() {
+    if (fork_generation_ != os::fork_generation()) return;
+    control_epoll(selector_.epoll_.get(), EPOLL_CTL_DEL, eventfd_.get(), nullptr);
+}
 
 Result<> Waker::wake() noexcept {
     const auto ticket = pending_.begin();

@@ -28,6 +28,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
 import mio.os;
+import mio.os.fork;
 import mio.sys.kqueue.changes;
 import mio.sys.selector;
 import mio.sys.wakers;
@@ -78,9 +79,7 @@ std::unexpected<std::error_code> fail(int code) noexcept {
     return std::unexpected(std::error_code(code, os_category()));
 }
 
-std::uint64_t state_of(NumberedSource& source) noexcept {
-    return reinterpret_cast<std::uintptr_t>(&source);
-}
+std::uint64_t state_of(NumberedSource& source) noexcept { return reinterpret_cast<std::uintptr_t>(&source); }
 NumberedSource& source_of(std::uint64_t state) noexcept {
     return *reinterpret_cast<NumberedSource*>(static_cast<std::uintptr_t>(state));
 }
@@ -88,6 +87,7 @@ NumberedSource& source_of(std::uint64_t state) noexcept {
 } // namespace
 
 Result<Selector::Parts> Selector::open() noexcept {
+    if (auto counted = os::count_forks(); !counted) return std::unexpected(counted.error());
     auto kqueue = os::check_handle(::kqueue());
     if (!kqueue) return std::unexpected(kqueue.error());
     auto marked = os::check(::fcntl(kqueue->get(), F_SETFD, FD_CLOEXEC));
@@ -98,8 +98,15 @@ Result<Selector::Parts> Selector::open() noexcept {
     return Parts{.kqueue = std::move(*kqueue), .sources = std::move(sources)};
 }
 
-Selector::Selector(Parts&& parts) noexcept
-    : kqueue_(std::move(parts.kqueue)), sources_(std::move(parts.sources)) {}
+Selector::Selector(Parts&& parts, Destroy destroy) noexcept
+    : SharedSelectorBase(destroy), kqueue_(std::move(parts.kqueue)), fork_generation_(os::fork_generation()),
+      sources_(std::move(parts.sources)) {}
+
+Selector::~Selector() {
+    if (is_inherited()) static_cast<void>(kqueue_.take());
+}
+
+bool Selector::is_inherited() const noexcept { return fork_generation_ != os::fork_generation(); }
 
 Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     events.clear();
@@ -119,7 +126,8 @@ Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds
             if ((record.flags & EV_ONESHOT) != 0) {
                 report_oneshot(record, events);
             } else {
-                BackendAccess::push(events, event_of(record, Token{std::bit_cast<std::size_t>(record.udata)}));
+                BackendAccess::push(events,
+                                    event_of(record, Token{std::bit_cast<std::size_t>(record.udata)}));
             }
         }
         wakers_.settle([batch](std::uint64_t ident) {
@@ -219,7 +227,7 @@ Result<> Selector::disarm(RawHandle handle) noexcept {
 Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
     const std::scoped_lock lock(oneshots_.mutex);
     auto& source = source_of(state);
-    if (source.is_attached) {
+    if (source.is_attached && !is_inherited()) {
         if (auto disarmed = disarm(source.handle); !disarmed) return disarmed;
     }
     sources_.drop(source);
@@ -233,6 +241,8 @@ Selector& Selector::selector_of(std::uint64_t state) noexcept {
 void Selector::forget(std::uint64_t state) noexcept {
     auto& source = source_of(state);
     auto& selector = selector_of(state);
+    // The lock may be that of a thread that the child does not have. The state is freed with the selector.
+    if (selector.is_inherited()) return;
     const std::scoped_lock lock(selector.oneshots_.mutex);
     if (source.is_attached) static_cast<void>(selector.disarm(source.handle));
     selector.sources_.drop(source);
@@ -244,6 +254,12 @@ Result<> Selector::add_waker(RawHandle receiver, Token token) noexcept {
     auto added = arm(receiver, token, Interest::readable, Trigger::edge, false);
     if (added) sources_.displace(receiver);
     return added;
+}
+
+void Selector::remove_waker(RawHandle receiver) noexcept {
+    if (is_inherited()) return;
+    const std::scoped_lock lock(oneshots_.mutex);
+    static_cast<void>(disarm(receiver));
 }
 
 } // namespace mio::sys::kqueue

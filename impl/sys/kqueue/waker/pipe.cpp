@@ -4,8 +4,10 @@ module;
 
 #include <sys/event.h>
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -38,11 +40,7 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
       sender_(std::move(parts.sender)), pending_(selector.wakers_, parts.ident) {}
 
 // Closing the pipe alone would leave it registered as long as a child process has a copy of it.
-Waker::~Waker() {
-    Changes changes;
-    changes.drop(ident_, filter);
-    static_cast<void>(changes.submit(selector_.kqueue_.get()));
-}
+Waker::~Waker() { selector_.remove_waker(receiver_.get()); }
 
 Result<> Waker::wake() noexcept {
     const auto ticket = pending_.begin();
@@ -52,8 +50,6 @@ Result<> Waker::wake() noexcept {
     return triggered;
 }
 
-Result<> Waker::trigger() noexcept {
-    return os::signal(receiver_, sender_);
-}
+Result<> Waker::trigger() noexcept { return os::signal(receiver_, sender_); }
 
 } // namespace mio::sys::kqueue

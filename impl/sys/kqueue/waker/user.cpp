@@ -36,6 +36,7 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
     : selector_(selector), token_(token), ident_(parts.ident), pending_(selector.wakers_, parts.ident) {}
 
 Waker::~Waker() {
+    if (selector_.is_inherited()) return;
     Changes changes;
     changes.drop(ident_, filter);
     static_cast<void>(changes.submit(selector_.kqueue_.get()));

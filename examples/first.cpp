@@ -6,7 +6,7 @@
 
 import mio;
 
-// Functions that can fail return a value or an error; they do not throw. Here an error is printed and ends the program.
+// Functions that can fail return a value or an error; they do not throw. Here an error ends the program.
 template <class T> T value(mio::Result<T> result, const char* what) {
     if (!result) {
         std::fprintf(stderr, "first: %s: %s\n", what, result.error().message().c_str());
@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
 
     mio::Events events(64);
     while (true) {
-        // Sleeps until there are events. A signal ends the wait early and without events, for example Ctrl-Z and fg.
+        // Sleeps until there are events. A signal, such as Ctrl-Z and fg, ends the wait without events.
         const auto polled = poll.poll(events);
         if (!polled && !mio::interrupted(polled.error())) value(polled, "cannot poll");
         for (const auto& event : events) {

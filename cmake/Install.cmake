@@ -1,7 +1,9 @@
 # Installed files. The prefix can be moved afterwards.
 #
-#   bin/mio-probe if it was built lib/libmetal-io.a lib/cmake/metal-io/ the package: find_package(metal-io) defines
-#   metal-io::mio share/metal-io/modules/ the module interfaces, which every consumer compiles itself
+#   bin/mio-probe                 if it was built
+#   lib/libmetal-io.a
+#   lib/cmake/metal-io/           the package: find_package(metal-io) defines metal-io::mio
+#   share/metal-io/modules/       the module interfaces, which every consumer compiles itself
 #   share/licenses/metal-io/
 #
 # Compiled interfaces (BMIs) are not installed: they are specific to a compiler and its options, and CMake never uses

@@ -1,28 +1,27 @@
-# The only list of systems: which backends each can build, and which body it has of each mechanism that systems have in
-# several ways.
+# The only list of systems: the backends that each supports, and the variant of each mechanism that it uses.
 #
-# Sets  MIO_FAMILY         whose bodies are compiled: unix or windows   (impl/*/<family>/)
+# Sets  MIO_FAMILY         the OS family: unix or windows               (impl/*/<family>/)
 #       MIO_SYSTEM         the row of the table below
 #       MIO_BACKENDS       the backends to build                        (modules/sys/<name>.cppm and impl/sys/<name>/)
-#       MIO_NATIVE         the one that mio.sys hands to Poll
-#       MIO_<MECHANISM>    the body of a mechanism: for each column of the table, a file of the folder below
+#       MIO_NATIVE         the backend of Poll
+#       MIO_<MECHANISM>    for each other column of the table, a file of the folder below
 #       MIO_CALLS          whether the most frequent system calls go through the C library   (modules/sys/calls/)
 #
 #       abstract_names     impl/net/abstract_names/       whether Unix sockets have abstract names
-#       open               impl/os/unix/open/             how descriptors become non-blocking and close-on-exec
-#       wakeup             impl/os/unix/wakeup/           what ends another thread's wait
-#       sigpipe            impl/os/unix/sigpipe/          how a pending SIGPIPE is taken back
-#       quiet_write        impl/net/unix/quiet_write/     how a pipe is written to without SIGPIPE
-#       send_file          impl/net/unix/send_file/       which sendfile(2) there is
-#       splice             impl/net/unix/splice/          whether there is splice(2)
-#       udp_many           impl/net/unix/udp_many/        whether one call takes many datagrams
-#       offload            impl/net/unix/offload/         whether the kernel splits and joins datagrams
-#       control_room       impl/net/unix/control_room/    whether the kernel closes passed descriptors without room
-#       poll_wait          impl/sys/poll/wait/            how precisely poll waits
-#       kqueue_waker       impl/sys/kqueue/waker/         whether a kqueue has events of its own
+#       open               impl/os/unix/open/             sets non-blocking and close-on-exec mode of descriptors
+#       wakeup             impl/os/unix/wakeup/           ends another thread's wait
+#       sigpipe            impl/os/unix/sigpipe/          takes a pending SIGPIPE
+#       quiet_write        impl/net/unix/quiet_write/     writes to a pipe without SIGPIPE
+#       send_file          impl/net/unix/send_file/       the variant of sendfile(2)
+#       splice             impl/net/unix/splice/          whether splice(2) exists
+#       udp_many           impl/net/unix/udp_many/        whether one call transfers several datagrams
+#       offload            impl/net/unix/offload/         whether the kernel segments and coalesces datagrams
+#       control_room       impl/net/unix/control_room/    whether the kernel closes received descriptors that do not fit
+#       poll_wait          impl/sys/poll/wait/            the resolution of poll's timeout
+#       kqueue_waker       impl/sys/kqueue/waker/         whether EVFILT_USER exists
 
 set(columns   backends    abstract_names open     wakeup  sigpipe      quiet_write   send_file splice udp_many offload     control_room  poll_wait kqueue_waker)
-set(linux     epoll,poll  leading_nul    atomic   eventfd sigtimedwait nosignal_flag linux     splice mmsg     udp_segment kernel_closes ppoll     user) # waker: for the double
+set(linux     epoll,poll  leading_nul    atomic   eventfd sigtimedwait nosignal_flag linux     splice mmsg     udp_segment kernel_closes ppoll     user) # kqueue_waker: for the test double
 set(freebsd   kqueue,poll none           atomic   pipe    sigtimedwait swallow       freebsd   none   mmsg     none        for_all       ppoll     user)
 set(dragonfly kqueue,poll none           atomic   pipe    sigtimedwait swallow       freebsd   none   loop     none        for_all       ppoll     pipe)
 set(netbsd    kqueue,poll none           atomic   pipe    sigtimedwait no_sigpipe    none      none   mmsg     none        for_all       ppoll     pipe)
@@ -51,7 +50,7 @@ foreach(column value IN ZIP_LISTS columns ${MIO_SYSTEM})
 endforeach()
 string(REPLACE "," ";" MIO_BACKENDS ${MIO_BACKENDS})
 
-# For the tests: kqueue over epoll, so that its backend can be run here.
+# For the tests: a double of kqueue on epoll, to run the kqueue backend on Linux.
 if(MIO_SYSTEM STREQUAL "linux")
     option(MIO_KQUEUE_DOUBLE "Build the kqueue backend on the test double of tests/support/kqueue_double" OFF)
     mark_as_advanced(MIO_KQUEUE_DOUBLE)
@@ -65,10 +64,10 @@ option(MIO_DIRECT_SYSTEM_CALLS
 set(MIO_CALLS library)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND MIO_DIRECT_SYSTEM_CALLS
         AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64|aarch64|arm64)$")
-    # A sanitizer intercepts the C library's functions: what the kernel writes without them, it does not see. Chosen here
-    # and not in the sources, so that the library and who imports it compile the same definitions.
+    # A sanitizer intercepts the C library's functions and does not see memory that a direct system call writes. The
+    # choice is made here and not in the sources, so that the library and its importers compile the same definitions.
     include(CheckCXXSourceCompiles)
-    set(CMAKE_TRY_COMPILE_CONFIGURATION ${CMAKE_BUILD_TYPE}) # a preset's sanitizer is among the flags of its configuration
+    set(CMAKE_TRY_COMPILE_CONFIGURATION ${CMAKE_BUILD_TYPE}) # presets set sanitizers in the flags of the build type
     unset(MIO_WITHOUT_SANITIZER CACHE)                       # the flags may have changed
     check_cxx_source_compiles([[
         #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_HWADDRESS__) || defined(__SANITIZE_THREAD__)

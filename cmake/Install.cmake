@@ -1,12 +1,13 @@
-# What `cmake --install` puts into a prefix, which may be moved afterwards:
+# Installed files. The prefix can be moved afterwards.
 #
-#   bin/mio-probe                 if it is built
+#   bin/mio-probe                 if it was built
 #   lib/libmetal-io.a
-#   lib/cmake/metal-io/           the package: find_package(metal-io) gives metal-io::mio
-#   share/metal-io/modules/       the module interfaces, which every consumer compiles for itself
+#   lib/cmake/metal-io/           the package: find_package(metal-io) defines metal-io::mio
+#   share/metal-io/modules/       the module interfaces, which every consumer compiles itself
 #   share/licenses/metal-io/
 #
-# Compiled interfaces (BMIs) are not installed: they fit one compiler and one set of options, and CMake never uses them.
+# Compiled interfaces (BMIs) are not installed: they are specific to a compiler and its options, and CMake never uses
+# them.
 
 include(CMakePackageConfigHelpers)
 
@@ -15,8 +16,8 @@ set(mio_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/metal-io)
 install(TARGETS metal-io-mio EXPORT metal-io
     FILE_SET modules DESTINATION ${CMAKE_INSTALL_DATADIR}/metal-io/modules)
 
-# CXX_MODULES_DIRECTORY: CMake gives the files in it the same names for every export set (CMake issue 25609), so that
-# a directory shared by two of them would lose one.
+# CXX_MODULES_DIRECTORY: CMake uses the same file names for every export set (CMake issue 25609), so that two export
+# sets in one directory would overwrite each other.
 install(EXPORT metal-io
     NAMESPACE metal-io::
     FILE metal-ioTargets.cmake

@@ -1,7 +1,7 @@
-# What mio needs of whoever compiles its module interfaces: this project, and every user of an installed mio. So it
-# is installed too, beside the package's config file.
+# Requirements for compiling mio's module interfaces, in this project and in every consumer of an installed mio.
+# Therefore this file is installed too, beside the package's config file.
 
-# Sets `result` to the first thing that is missing, with what to do about it, or to nothing.
+# Sets `result` to a message about the first unmet requirement and its solution, or to an empty string.
 function(mio_missing_requirement result)
     get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
 
@@ -13,7 +13,7 @@ function(mio_missing_requirement result)
 
     set(least 0)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-        set(least 19) # before, libstdc++ keeps std::expected from it
+        set(least 19) # with older versions, libstdc++ disables std::expected
         set(wanted "Clang 19 or newer")
     elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
         set(least 15)
@@ -23,7 +23,7 @@ function(mio_missing_requirement result)
         set(wanted "Visual Studio 2022 17.10 or newer")
     endif()
 
-    # message() breaks lines by itself, except those that begin with a space.
+    # message() wraps lines, except those that begin with a space.
     set(missing "")
     if(NOT "CXX" IN_LIST languages)
         string(CONCAT missing
@@ -31,7 +31,7 @@ function(mio_missing_requirement result)
             "Enable it before mio is looked for:\n"
             "  project(… LANGUAGES CXX)")
     elseif(NOT CMAKE_GENERATOR MATCHES "Ninja")
-        # Visual Studio's can build modules, but not import those of an installed library.
+        # Visual Studio's generators can build modules, but not import those of an installed library.
         string(CONCAT missing
             "mio is made of C++ modules, which CMake cannot build with the generator '${CMAKE_GENERATOR}'.\n"
             "Install Ninja 1.11 or newer and configure an empty build directory with it:\n"

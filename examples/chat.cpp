@@ -1,13 +1,15 @@
-// chat PATH: a chat room at a Unix socket. Every line that somebody sends goes to all others, with the sender's number.
+// chat PATH: a chat room on a Unix socket. Each line that a client sends goes to all other clients, with the
+// sender's number.
 //
-//     chat /tmp/room & socat - UNIX-CONNECT:/tmp/room        (or nc -U /tmp/room; as many as you like)
+//     chat /tmp/room & socat - UNIX-CONNECT:/tmp/room        (or nc -U /tmp/room; any number of clients)
 //
-// What could play tricks on the terminals of others reaches them as escapes, such as \x1b.
+// Bytes that could control a terminal are forwarded as escapes, such as \x1b.
 //
-// Shows many clients that depend on each other. One that does not read stops nobody: what it has not taken is kept for
-// it, up to a limit; then it misses what is said until it has caught up, and is told how much that was. One that ends
-// its side (`echo bye | nc -NU /tmp/room`) still gets what was said before. And the name of the room: one that a crash
-// left behind is taken over, one that is in use is not, and at the end, on SIGINT or SIGTERM, it is removed.
+// Shows many clients that depend on each other. A client that does not read does not stop the others: its
+// unsent lines are kept up to a limit. Beyond it, further lines are dropped until the client has caught up,
+// and the client is informed of their number. A client that shuts down writing (`echo bye | nc -NU
+// /tmp/room`) still receives earlier lines. Also shows the lifetime of the socket's path: a stale path left
+// by a crash is replaced, a path in use is not, and the path is removed on SIGINT or SIGTERM.
 
 #include <algorithm>
 #include <array>
@@ -37,44 +39,44 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A client's token is its number, and these two are never that.
+// A client's token is its number. These two are never used as numbers.
 constexpr mio::Token listener_token{SIZE_MAX};
 constexpr mio::Token stop_token{SIZE_MAX - 1};
 
 constexpr auto both_ways = mio::Interest::readable | mio::Interest::writable;
 
-constexpr std::size_t longest_line = 1000;     // in bytes; a longer one becomes several
-constexpr std::size_t most_kept = 1024 * 1024; // for each client
+constexpr std::size_t longest_line = 1000;     // in bytes; a longer line is split
+constexpr std::size_t most_kept = 1024 * 1024; // per client
 
 class Client {
   public:
     Client(std::size_t number, net::UnixStream accepted)
         : stream(std::move(accepted)), name_(std::to_string(number) + ": ") {}
 
-    /// Sends `lines`, at once or when there is room for them.
+    /// Sends `lines`, now or when there is room.
     void tell(std::string_view lines) {
         if (has_ended_) return;
-        // Who has missed something hears nothing more before being told so: thus the order stays right.
+        // Once lines have been dropped, the notice about them must precede any other line.
         if (missed_ > 0 || unsent_.size() + lines.size() > most_kept) {
             missed_ += static_cast<std::uint64_t>(std::ranges::count(lines, '\n'));
             return;
         }
-        // What is still unsent had no room; an event will tell when there is some, so there is no need to try.
+        // If earlier data is unsent there is no room; a writable event follows, so do not try.
         const bool waiting = !unsent_.empty();
         unsent_ += lines;
         if (!waiting) send();
     }
 
-    /// Sends what waits to be sent, as far as there is room.
+    /// Sends unsent data, as far as there is room.
     void send() {
         while (!unsent_.empty()) {
             const auto written = stream.write(std::as_bytes(std::span(unsent_)));
             if (written) {
-                unsent_.erase(0, *written); // the kernel may take a part only
+                unsent_.erase(0, *written); // possibly a partial write
             } else if (mio::would_block(written.error())) {
                 return;
             } else if (!mio::interrupted(written.error())) {
-                unsent_.clear(); // it takes nothing more; whether it is gone, reading will tell
+                unsent_.clear(); // writing failed; reading reports whether the client is gone
             }
             if (unsent_.empty() && missed_ > 0)
                 unsent_ = "* you have missed " + std::to_string(std::exchange(missed_, 0)) + " lines\n";
@@ -83,8 +85,8 @@ class Client {
 
     enum class Next { wait, go_on, leave };
 
-    /// Appends to `lines` what the client says, as the others shall see it. Not all of it at once, so that they have an
-    /// opportunity to take it before there is more.
+    /// Appends the client's lines to `lines`, as the others will see them. Limits the amount, so that the
+    /// others can receive them before there are more.
     Next listen(std::string& lines) {
         for (int turn = 0; turn < turns_at_once && !has_ended_; ++turn) {
             std::array<char, 4 * 1024> buffer;
@@ -95,12 +97,12 @@ class Client {
             } else if (mio::would_block(read.error())) {
                 return Next::wait;
             } else if (!mio::interrupted(read.error())) {
-                has_ended_ = true; // reset, with something unread
+                has_ended_ = true; // reset, with data unread
             }
             take_lines(lines);
         }
         if (!has_ended_) return Next::go_on;
-        // It may still read what it was told before. If it does not even want that, the next `send` will see it.
+        // It may still read earlier lines. If it does not, the next `send` detects it.
         return unsent_.empty() ? Next::leave : Next::wait;
     }
 
@@ -112,12 +114,12 @@ class Client {
         while (!rest.empty()) {
             const auto feed = rest.find('\n');
             const bool is_whole = feed != std::string_view::npos;
-            if (!is_whole && !has_ended_ && rest.size() <= longest_line + 1) break; // its end is to come
+            if (!is_whole && !has_ended_ && rest.size() <= longest_line + 1) break; // incomplete line
             auto line = rest.substr(0, feed);
-            if (is_whole && line.ends_with('\r')) line.remove_suffix(1); // as Telnet ends lines
+            if (is_whole && line.ends_with('\r')) line.remove_suffix(1); // Telnet's line ending
             if (line.size() > longest_line) {
                 line = line.substr(0, longest_line);
-                line.remove_suffix(size_of_unfinished(line)); // is not cut within a character
+                line.remove_suffix(size_of_unfinished(line)); // do not split a character
                 rest.remove_prefix(line.size());
             } else {
                 rest.remove_prefix(is_whole ? feed + 1 : rest.size());
@@ -130,17 +132,17 @@ class Client {
     static constexpr int turns_at_once = 4;
 
     std::string name_;
-    std::string heard_;        // the beginning of a line
-    std::string unsent_;       // empty unless we wait for room
-    std::uint64_t missed_ = 0; // the lines that it was not told
-    bool has_ended_ = false;   // it says nothing more
+    std::string heard_;        // an incomplete line
+    std::string unsent_;       // empty unless waiting for room
+    std::uint64_t missed_ = 0; // number of dropped lines
+    bool has_ended_ = false;   // no more input
 };
 
 class Room {
   public:
     Room(mio::Poll& poll, const net::UnixListener& listener) noexcept : poll_(poll), listener_(listener) {}
 
-    /// Goes on until the stop token is seen.
+    /// Runs until an event with the stop token.
     mio::Result<> run() {
         mio::Events events(256);
         while (true) {
@@ -158,14 +160,14 @@ class Room {
                     serve(event.token());
                 }
             }
-            // Only now, when the descriptors of those that have left are free.
+            // After the batch, when the descriptors of clients that have left are free.
             if (clients_wait) accept_all();
         }
     }
 
   private:
     void serve(mio::Token token) {
-        // Numbers are given once only, so an event for a client that has left finds nobody.
+        // Numbers are not reused, so an event of a client that has left finds no entry.
         const auto found = clients_.find(token.value);
         if (found == clients_.end()) return;
         auto& client = found->second;
@@ -175,8 +177,8 @@ class Room {
         auto next = client.listen(lines);
         tell_others(token.value, lines);
         if (next == Client::Next::go_on) {
-            // There is more to hear, but the kernel owes us no event. Modifying a registration makes it report again
-            // what holds at that moment, after the events of all others.
+            // There may be more input, but no further event is guaranteed. Modifying the registration makes
+            // the kernel report a condition that holds, after the events of the other sources.
             if (poll_.registry().modify(client.stream, token, both_ways)) return;
             next = Client::Next::leave;
         }
@@ -193,7 +195,7 @@ class Room {
         }
     }
 
-    // As in tcp_echo, where the reasons are given.
+    // As in tcp_echo, which explains the steps.
     void accept_all() {
         while (true) {
             auto accepted = listener_.accept();
@@ -226,10 +228,11 @@ class Room {
     const net::UnixListener& listener_;
     std::map<std::size_t, Client> clients_; // by number
     std::size_t last_number_ = 0;
-    bool starved_ = false; // clients are waiting that could not be accepted
+    bool starved_ = false; // there are pending clients that could not be accepted
 };
 
-/// Removes the name of a listener, while that is still open: so nobody else can have taken it over yet.
+/// Removes the path of a listener while the listener is still open, so that no other process can have
+/// replaced it.
 class NameRemover {
   public:
     explicit NameRemover(std::filesystem::path path) : path_(std::move(path)) {}
@@ -244,11 +247,11 @@ class NameRemover {
     std::filesystem::path path_;
 };
 
-// As in tcp_echo: a wake is never lost, and a signal handler may make one.
+// As in tcp_echo: a wake-up is never lost, and a signal handler may call `wake`.
 const mio::Waker* stop_waker = nullptr;
 
 extern "C" void on_signal(int) {
-    const int before = errno; // belongs to the code that was interrupted
+    const int before = errno; // used by the interrupted code
     [[maybe_unused]] const auto woken = stop_waker->wake();
     errno = before;
 }
@@ -267,7 +270,7 @@ int main(int argc, char** argv) {
     }
     const std::string_view path = argv[1];
 
-    // The poll comes first, and so is destroyed last: it has to outlive its sources.
+    // The poll is created first and destroyed last, after its sources.
     auto poll = mio::Poll::create();
     if (!poll) return fail("cannot make a poll", poll.error());
     const auto stop = mio::Waker::create(poll->registry(), stop_token);
@@ -276,17 +279,18 @@ int main(int argc, char** argv) {
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
 
-    // Only now, since from here on there is a name to remove before a signal may end the program.
+    // After the handlers are installed: from here on, a signal must not end the program before the path is
+    // removed.
     auto listener = net::UnixListener::bind_replacing(path);
     if (!listener) return fail(path, listener.error());
     const NameRemover name(path);
     auto added = poll->registry().add(*listener, listener_token, mio::Interest::readable);
     if (!added) return fail("cannot watch the listener", added.error());
-    std::cout << "listening on " << path << std::endl; // flushed: somebody may wait for it
+    std::cout << "listening on " << path << std::endl; // flushed: another program may wait for it
 
     const auto ran = Room(*poll, *listener).run();
 
-    // It ends now, and the waker is about to go. A second Ctrl-C shall not keep the name from being removed.
+    // The waker is about to be destroyed, and a second Ctrl-C must not prevent the removal of the path.
     std::signal(SIGINT, SIG_IGN);
     std::signal(SIGTERM, SIG_IGN);
     if (!ran) return fail("cannot poll", ran.error());

@@ -6,7 +6,7 @@
 
 import mio;
 
-// Functions that can fail return a value or an error, and throw nothing. Here an error ends the program with a sentence.
+// Functions that can fail return a value or an error; they do not throw. Here an error ends the program.
 template <class T> T value(mio::Result<T> result, const char* what) {
     if (!result) {
         std::fprintf(stderr, "first: %s: %s\n", what, result.error().message().c_str());
@@ -18,7 +18,7 @@ template <class T> T value(mio::Result<T> result, const char* what) {
 // Greets every client: `first 127.0.0.1:9000`, then `nc 127.0.0.1 9000`.
 int main(int argc, char** argv) {
     constexpr std::string_view greeting = "Hello from mio\n";
-    constexpr mio::Token new_clients{0}; // our name for the listener, to know its events by
+    constexpr mio::Token new_clients{0}; // identifies the listener's events
 
     const char* name = argc > 1 ? argv[1] : "127.0.0.1:9000";
     const auto address = mio::net::SocketAddress::parse(name);
@@ -34,17 +34,17 @@ int main(int argc, char** argv) {
 
     mio::Events events(64);
     while (true) {
-        // Sleeps until there is something to do. A signal ends that early, as Ctrl-Z and fg do, with no events.
+        // Sleeps until there are events. A signal, such as Ctrl-Z and fg, ends the wait without events.
         const auto polled = poll.poll(events);
         if (!polled && !mio::interrupted(polled.error())) value(polled, "cannot poll");
         for (const auto& event : events) {
             if (event.token() != new_clients) continue;
-            // One event may stand for many clients: accept until the call would have to wait.
+            // One event may announce several clients: accept until the call would block.
             while (auto client = listener.accept()) {
                 auto& [stream, peer] = *client;
                 std::printf("greeting %s\n", peer.to_string().c_str());
-                if (!stream.write(std::as_bytes(std::span(greeting)))) std::puts("it has left already");
-            } // the stream closes itself here
+                if (!stream.write(std::as_bytes(std::span(greeting)))) std::puts("the client has left");
+            } // the stream's destructor closes it
         }
     }
 }

@@ -1,12 +1,12 @@
-// http_hello [ADDRESS]: an HTTP/1.1 server that says hello to whatever it is asked. ADDRESS is 127.0.0.1:9000 unless
-// given; with port 0 the system chooses one, and the first line of output tells which.
+// http_hello [ADDRESS]: an HTTP/1.1 server that answers every request with a greeting. ADDRESS is
+// 127.0.0.1:9000 by default; with port 0 the system chooses a port, and the first line of output contains it.
 //
 //     http_hello & curl -i http://127.0.0.1:9000/        wrk -c 100 http://127.0.0.1:9000/
 //
-// A protocol on top of what tcp_echo shows (there the event loop is explained; here it is the same). Connections stay
-// open between requests, requests may come one after the other without waiting (pipelining) and in pieces of any
-// size, and bad ones are told so. Each connection has two fixed buffers, so serving a request allocates nothing, and a
-// client can make the server hold no more than that. What it leaves out is a time limit for clients that do nothing.
+// Adds a protocol to the event loop of tcp_echo, which explains the loop. Connections are persistent.
+// Requests may be pipelined and may arrive in pieces of any size; malformed requests get an error response.
+// Each connection has two fixed buffers: serving a request does not allocate, and the memory per client is
+// bounded. It has no time limit for idle clients.
 
 #include <algorithm>
 #include <array>
@@ -37,19 +37,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// First the protocol: text in, text out. Nothing here knows of sockets. See RFC 9112.
+// The protocol, independent of sockets. See RFC 9112.
 
-/// What a request asks of us: how to answer it, and what follows it.
+/// A parsed request head: the response to send, and the data that follows the head.
 struct Request {
     std::string_view status = "200 OK";
-    std::uint64_t body_size = 0; // how much follows the head that is not the next request
-    bool is_head = false;        // answer without the body
+    std::uint64_t body_size = 0; // bytes of the body that follow the head
+    bool is_head = false;        // respond without a body
     bool is_http_1_0 = false;
-    bool keep_alive = true; // another request may follow
+    bool keep_alive = true; // the connection stays open
     bool expects_continue = false;
 };
 
-/// A request that cannot be understood; as nobody knows where the next one would begin, there is none.
+/// An invalid request. Its end is unknown, so the connection is closed after the response.
 Request refused(std::string_view status) { return {.status = status, .keep_alive = false}; }
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -81,14 +81,15 @@ constexpr std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-/// Cuts off and returns what comes before `separator`; all if there is none.
+/// Removes and returns the text before `separator`, or all of it if there is none. Also removes the
+/// separator.
 constexpr std::string_view cut(std::string_view& text, std::string_view separator) {
     const auto piece = text.substr(0, text.find(separator));
     text.remove_prefix(std::min(text.size(), piece.size() + separator.size()));
     return piece;
 }
 
-/// Whether there is a line feed that no carriage return precedes.
+/// Whether there is a line feed without a preceding carriage return.
 constexpr bool has_bare_line_feed(std::string_view text) {
     for (auto feed = text.find('\n'); feed != std::string_view::npos; feed = text.find('\n', feed + 1)) {
         if (feed == 0 || text[feed - 1] != '\r') return true;
@@ -96,7 +97,7 @@ constexpr bool has_bare_line_feed(std::string_view text) {
     return false;
 }
 
-/// Reads a head: the request line and the header fields, each with its CRLF, without the empty line that ends it.
+/// Parses a head: the request line and the header fields, each with its CRLF, without the final empty line.
 Request parse(std::string_view head) {
     Request request;
 
@@ -118,8 +119,8 @@ Request parse(std::string_view head) {
         line = cut(head, "\r\n");
         const auto colon = line.find(':');
         const auto name = line.substr(0, colon);
-        // Also refuses a space before the colon, and lines that go on from the one before. Proxies that read these
-        // otherwise than the servers behind them can be made to mistake one client's request for another's.
+        // Also rejects a space before the colon, and continuation lines. If a proxy and a server interpret
+        // these differently, an attacker can smuggle requests.
         if (colon == std::string_view::npos || !is_token(name)) return refused("400 Bad Request");
         auto value = trimmed(line.substr(colon + 1));
         if (!is_text(value, true)) return refused("400 Bad Request");
@@ -141,7 +142,7 @@ Request parse(std::string_view head) {
             if (length && *length != size) return refused("400 Bad Request");
             length = size;
         } else if (equal_ignoring_case(name, "Transfer-Encoding")) {
-            // A body in chunks, which this server cannot read.
+            // A chunked body, which this server does not support.
             return refused("501 Not Implemented");
         } else if (equal_ignoring_case(name, "Expect")) {
             request.expects_continue = equal_ignoring_case(value, "100-continue");
@@ -155,7 +156,7 @@ Request parse(std::string_view head) {
     return request;
 }
 
-/// Text in a buffer of fixed size, put in at one end and taken out at the other.
+/// A FIFO buffer of fixed size for text.
 template <std::size_t size> class Buffer {
   public:
     [[nodiscard]] std::string_view text() const { return {bytes_.data() + begin_, end_ - begin_}; }
@@ -165,7 +166,7 @@ template <std::size_t size> class Buffer {
     void take(std::size_t count) { begin_ += count; }
     void clear() { begin_ = end_ = 0; }
 
-    /// All the room there is, at the end, after moving what is there to the front.
+    /// All free space, after moving the content to the front.
     [[nodiscard]] std::span<char> room() {
         if (begin_ != 0) {
             std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
@@ -187,7 +188,7 @@ template <std::size_t size> class Buffer {
 };
 
 constexpr std::size_t longest_head = 8 * 1024;
-constexpr std::size_t longest_answer = 256; // "100 Continue" and what `answer` makes
+constexpr std::size_t longest_answer = 256; // "100 Continue" and the output of `answer`
 
 using Input = Buffer<longest_head>;
 using Output = Buffer<16 * longest_answer>;
@@ -213,20 +214,20 @@ void answer(Output& output, const Request& request, std::string_view date) {
     output.append("\n");
 }
 
-/// Where a connection stands in the protocol. Eats input and makes output, as far as there is room for it.
+/// The protocol state of a connection. Consumes input and produces output, as far as there is room.
 class Conversation {
   public:
     Input input;
     Output output;
 
-    /// Nothing will be answered any more.
+    /// No further request is answered.
     [[nodiscard]] bool is_over() const { return is_over_; }
 
     void go_on(std::string_view date) {
         while (!is_over_ && output.room().size() >= longest_answer) {
             if (!request_) {
                 read_head();
-                if (!request_) return; // not all of it is there yet
+                if (!request_) return; // incomplete
             }
             const auto skipped = std::min<std::uint64_t>(request_->body_size, input.text().size());
             input.take(static_cast<std::size_t>(skipped));
@@ -241,19 +242,19 @@ class Conversation {
 
   private:
     void read_head() {
-        // Empty lines before a request are to be overlooked.
+        // Empty lines before a request are ignored.
         while (input.text().starts_with("\r\n")) input.take(2);
 
         const auto text = input.text();
         const auto end = text.find("\r\n\r\n");
         if (has_bare_line_feed(text.substr(0, end))) {
-            // Not HTTP: do not wait for an end that may never come. Looked for first, so that the answer is the same when the
-            // end is already here: it must not depend on how the network has cut the request into pieces.
+            // Not HTTP: do not wait for an end that may never arrive. This is checked first, so that the
+            // response does not depend on how the network splits the request.
             request_ = refused("400 Bad Request");
         } else if (end != std::string_view::npos) {
             request_ = parse(text.substr(0, end + 2));
             input.take(end + 4);
-            // The client holds the body back until it is asked for it.
+            // The client sends the body only after this response.
             if (request_->expects_continue && request_->body_size > 0 && !request_->is_http_1_0) {
                 output.append("HTTP/1.1 100 Continue\r\n\r\n");
             }
@@ -262,21 +263,21 @@ class Conversation {
         }
     }
 
-    std::optional<Request> request_; // the head was read, the body was not yet
+    std::optional<Request> request_; // the head has been read, the body has not
     bool is_over_ = false;
 };
 
 constexpr auto both_ways = mio::Interest::readable | mio::Interest::writable;
 
-/// One client: its stream, and how far the conversation has come.
+/// A client: its stream and its protocol state.
 class Connection {
   public:
     explicit Connection(net::TcpStream accepted) noexcept : stream(std::move(accepted)) {}
 
     enum class Next { wait, go_on, close };
 
-    /// Does what there is to do: sends answers, then makes more from what was received, then receives more, until
-    /// one of them would block. Not receiving while answers are not taken is what holds a greedy client back.
+    /// Sends responses, produces more from received data, and receives more, until an operation would block.
+    /// It does not receive while responses are unsent: this is back-pressure.
     Next serve(std::string_view date) {
         for (int turn = 0; turn < turns_at_once; ++turn) {
             while (!talk_.output.empty()) {
@@ -294,12 +295,12 @@ class Connection {
             if (!talk_.output.empty()) continue;
 
             if (talk_.is_over()) {
-                // Closing while something is unread would reset the connection, and the client might never see its
-                // last answer. So only our side is ended, and what still comes is read until the client ends its own.
+                // Closing with unread data would reset the connection, and the client could lose the last
+                // response. Therefore shut down writing, and read until the client closes its side.
                 if (!shut_down_ && !stream.shutdown(net::Shutdown::write)) return Next::close;
                 shut_down_ = true;
                 talk_.input.clear();
-                if (overread_ > most_overread) return Next::close; // enough
+                if (overread_ > most_overread) return Next::close; // limit reached
             }
 
             const auto read = stream.read(std::as_writable_bytes(talk_.input.room()));
@@ -327,7 +328,7 @@ class Connection {
     std::size_t overread_ = 0;
 };
 
-// The event loop is that of tcp_echo, where the reasons are given.
+// The event loop is the one of tcp_echo, which explains it.
 
 constexpr mio::Token listener_token{SIZE_MAX};
 constexpr mio::Token stop_token{SIZE_MAX - 1};
@@ -360,7 +361,7 @@ class Server {
     }
 
   private:
-    // Once a second is enough, and formatting a date costs more than the rest of an answer.
+    // Once per second: formatting a date costs more than the rest of a response.
     void update_date() {
         const std::time_t now = std::time(nullptr);
         if (now == date_time_) return;

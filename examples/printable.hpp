@@ -1,4 +1,4 @@
-// Text that came from elsewhere, made fit to be shown: used by the examples that print or pass on what they received.
+// Escaping of untrusted text for terminals. Used by the examples that print or forward received data.
 #pragma once
 
 #include <algorithm>
@@ -13,11 +13,11 @@
 #endif
 
 struct Character {
-    std::size_t size; // in bytes; 0: not UTF-8
+    std::size_t size; // in bytes; 0: invalid UTF-8
     char32_t code;
 };
 
-/// The character that `text`, which is not empty, begins with.
+/// The first character of `text`, which must not be empty.
 constexpr Character first_character(std::string_view text) {
     const auto lead = static_cast<unsigned char>(text[0]);
     if (lead < 0x80) return {1, lead};
@@ -29,22 +29,23 @@ constexpr Character first_character(std::string_view text) {
         if ((byte & 0xc0) != 0x80) return {0, 0};
         code = code << 6 | (byte & 0x3f);
     }
-    // Overlong forms, surrogates, and what is beyond Unicode.
+    // Overlong forms, surrogates, and values beyond Unicode.
     if (code < (size == 4 ? 0x10000u : size == 3 ? 0x800u : 0x80u) || code > 0x10ffff) return {0, 0};
     if (code >= 0xd800 && code <= 0xdfff) return {0, 0};
     return {size, code};
 }
 
-/// Whether a terminal shows the character and does nothing else.
+/// Whether the character has no other effect on a terminal than being displayed.
 constexpr bool is_printable(char32_t code) {
-    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return false; // C0, DEL and C1 control it
-    if (code >= 0x2028 && code <= 0x202e) return false;             // end a line, or a paragraph, or reorder
-    if (code >= 0x2066 && code <= 0x2069) return false;             // reorder
-    return code != 0x061c && code != 0x200e && code != 0x200f;      // reorder
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return false; // C0, DEL and C1 controls
+    if (code >= 0x2028 && code <= 0x202e) return false;             // separators, bidirectional controls
+    if (code >= 0x2066 && code <= 0x2069) return false;             // bidirectional controls
+    return code != 0x061c && code != 0x200e && code != 0x200f;      // bidirectional marks
 }
 
-/// Replaces each byte that could control a terminal, disguise other text, or is not UTF-8, by `\x` and two digits. The control
-/// characters in `kept` stay. This is for people: a backslash stays too, so the bytes cannot be told from the result.
+/// Replaces each byte that could control a terminal or disguise other text, or that is not valid UTF-8, by
+/// `\x` and two digits. The control characters in `kept` are not replaced. The result is for display only:
+/// backslashes are not escaped, so the original bytes cannot be recovered.
 inline std::string printable(std::string_view text, std::string_view kept = {}) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string result;
@@ -64,11 +65,11 @@ inline std::string printable(std::string_view text, std::string_view kept = {}) 
     return result;
 }
 
-/// How many bytes at the end of `text` may be the beginning of a character that goes on after it.
+/// Number of bytes at the end of `text` that may be the start of an incomplete character.
 constexpr std::size_t size_of_unfinished(std::string_view text) {
     for (std::size_t size = 1; size <= 3 && size <= text.size(); ++size) {
         const auto byte = static_cast<unsigned char>(text[text.size() - size]);
-        if ((byte & 0xc0) == 0x80) continue; // not the first one of its character
+        if ((byte & 0xc0) == 0x80) continue; // a continuation byte
         const std::size_t whole = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
         return size < whole ? size : 0;
     }

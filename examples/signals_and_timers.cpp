@@ -1,11 +1,11 @@
-// signals_and_timers [ADDRESS]: counts datagrams. Every second it says how many have come in the meantime; on a signal
-// how many in all, after which SIGUSR1 lets it go on, while SIGINT and SIGTERM end it. ADDRESS is 127.0.0.1:9000 unless
-// given; with port 0 the system chooses one, and the first line of output tells which.
+// signals_and_timers [ADDRESS]: counts datagrams. Prints the count of the last second every second, and the
+// total on SIGUSR1, SIGINT and SIGTERM; the latter two end the program. ADDRESS is 127.0.0.1:9000 by default;
+// with port 0 the system chooses a port, and the first line of output contains it.
 //
 //     signals_and_timers & echo hello | nc -u -q 0 127.0.0.1 9000; kill -USR1 $!
 //
-// Shows one loop that waits for three kinds of things: a socket, a timer and signals. The latter two are descriptors
-// that Linux makes, and a RawSource watches them as it would any other; each has a page of its own in raw/.
+// Shows a loop that waits for a socket, a timer and signals. The latter two are Linux descriptors, watched
+// with a RawSource like any other; raw/ has a program for each.
 
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -37,7 +37,8 @@ mio::OwnedHandle make_signals() {
     ::sigset_t set;
     ::sigemptyset(&set);
     for (const int number : {SIGUSR1, SIGINT, SIGTERM}) ::sigaddset(&set, number);
-    // Blocked, or they would do what they always do. With more threads: before the first one is started.
+    // Block the signals, which prevents their default action. In a multi-threaded program, do so before
+    // starting threads.
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
     return mio::OwnedHandle(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
@@ -51,9 +52,9 @@ mio::OwnedHandle make_timer() {
     return timer;
 }
 
-/// Reads the next record, which both kinds of descriptors are made to tell in one piece; would-block if there is none.
+/// Reads the next record, which both kinds of descriptors deliver in one read; would-block if there is none.
 template <class Record> mio::Result<Record> read_record(const mio::RawSource& source) {
-    // Operations that may block belong inside of `try_io`, for backends that have to know of that.
+    // Operations that may block must run inside `try_io`: backends that emulate edges require it.
     return source.try_io(mio::Interest::readable, [&]() -> mio::Result<Record> {
         Record record;
         if (::read(source.raw(), &record, sizeof record) == sizeof record) return record;
@@ -61,7 +62,7 @@ template <class Record> mio::Result<Record> read_record(const mio::RawSource& so
     });
 }
 
-/// Receives a batch of datagrams, of which only the number matters, so that they may all go to the same byte.
+/// Receives a batch of datagrams. Only their number is used, so all share one byte as buffer.
 std::uint64_t count_datagrams(const net::UdpSocket& socket) {
     std::array<std::byte, 1> scrap;
     std::array<net::IncomingDatagram, 64> batch;
@@ -98,8 +99,8 @@ int main(int argc, char** argv) {
 
     auto socket = net::UdpSocket::bind(*address);
     if (!socket) return fail(name, socket.error());
-    // With level trigger one batch at a time will do: as long as there is more, every poll says so again. The timer and
-    // the signals get their turn in between, however many datagrams come.
+    // With level trigger, one batch per event is sufficient: every poll reports the socket while datagrams
+    // are pending. The timer and the signals are served in between, however many datagrams arrive.
     auto added = registry.add(*socket, socket_token, mio::Interest::readable, mio::Trigger::level);
     if (!added) return fail("cannot watch the socket", added.error());
     mio::RawSource timer(timer_handle.get());
@@ -111,22 +112,23 @@ int main(int argc, char** argv) {
 
     const auto local = socket->local_address();
     if (!local) return fail(name, local.error());
-    std::cout << "listening on " << local->to_string() << std::endl; // flushed: somebody may wait for it
+    std::cout << "listening on " << local->to_string()
+              << std::endl; // flushed: another program may wait for it
 
     mio::Events events(16);
     std::uint64_t in_all = 0;
     std::uint64_t told = 0;
     for (bool running = true; running;) {
         if (const auto polled = poll->poll(events); !polled) {
-            if (mio::interrupted(polled.error())) continue; // stopped and continued, for instance
+            if (mio::interrupted(polled.error())) continue; // for example, stopped and continued
             return fail("cannot poll", polled.error());
         }
         for (const auto& event : events) {
             if (event.token() == socket_token) {
                 in_all += count_datagrams(*socket);
             } else if (event.token() == timer_token) {
-                // Edge trigger: read until nothing is left. What is read is how often the time has come since the last
-                // time: more than once, if we were kept from running.
+                // Edge trigger: read until it would block. The value is the number of expirations since the
+                // last read: more than one if the program was delayed.
                 while (const auto seconds = read_record<std::uint64_t>(timer)) {
                     std::cout << in_all - told << " datagrams in " << *seconds << " s" << std::endl;
                     told = in_all;
@@ -140,7 +142,7 @@ int main(int argc, char** argv) {
         }
     }
 
-    // A RawSource owns nothing: it goes before its handle is closed.
+    // A RawSource does not own its handle: remove it before the handle is closed.
     for (auto* source : {&timer, &signals}) {
         if (const auto removed = registry.remove(*source); !removed)
             return fail("cannot remove", removed.error());

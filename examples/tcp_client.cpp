@@ -1,14 +1,15 @@
-// tcp_client ADDRESS [TEXT]: sends TEXT, or else its standard input, and prints what comes back.
+// tcp_client ADDRESS [TEXT]: sends TEXT, or its standard input, and prints the received data.
 //
 //     tcp_client 127.0.0.1:9000 'Hello!'
 //     tcp_client [::1]:9000 < file > copy
 //
-// A terminal is shown what could control it as escapes, such as \x1b; a file or a pipe gets every byte as it came.
+// Terminal control characters are printed as escapes, such as \x1b. Output to a file or a pipe is not
+// changed.
 //
-// Shows how a non-blocking connection is made, used in both directions at once, and ended: when all is sent the
-// client shuts down its own direction, and the server's end of stream ends the program.
+// Shows how to establish a non-blocking connection, use both directions at once, and end it: after sending,
+// the client shuts down writing, and the server's end of stream ends the program.
 //
-// Exit status: 0 when both directions came to their end, 1 when the network failed, 2 when it was called wrongly.
+// Exit status: 0 if both directions ended, 1 on a network error, 2 on wrong usage.
 
 #include <array>
 #include <cstddef>
@@ -38,12 +39,12 @@ int fail(std::string_view what, const std::error_code& error) {
     return EXIT_FAILURE;
 }
 
-// Writes until all is sent or the socket takes no more for now. What is left stays in `unsent`.
+// Writes until all data is sent or the call would block. The rest stays in `unsent`.
 mio::Result<> send(const net::TcpStream& stream, std::span<const std::byte>& unsent) {
     while (!unsent.empty()) {
         const auto written = stream.write(unsent);
         if (written) {
-            unsent = unsent.subspan(*written); // often less than all
+            unsent = unsent.subspan(*written); // possibly a partial write
         } else if (mio::would_block(written.error())) {
             return {};
         } else if (!mio::interrupted(written.error())) {
@@ -53,12 +54,12 @@ mio::Result<> send(const net::TcpStream& stream, std::span<const std::byte>& uns
     return {};
 }
 
-/// Standard output, for what was received.
+/// Standard output for received data.
 class Output {
   public:
     mio::Result<> write(std::string_view bytes) {
         if (!is_terminal_) return put(bytes);
-        // A character may be cut in two. Its first part waits for the second.
+        // A character may be split between reads. Its first part is kept until the rest arrives.
         unfinished_ += bytes;
         const std::string_view text = unfinished_;
         const auto whole = text.substr(0, text.size() - size_of_unfinished(text));
@@ -83,7 +84,7 @@ class Output {
     std::string unfinished_;
 };
 
-// Reads and prints until nothing is left for now (false) or for ever (true).
+// Reads and prints until the call would block (false) or end of stream (true).
 mio::Result<bool> receive(const net::TcpStream& stream, Output& output) {
     std::array<char, 64 * 1024> buffer;
     while (true) {
@@ -115,7 +116,7 @@ int main(int argc, char** argv) {
         return exit_usage;
     }
 
-    // Standard input is read to its end beforehand: it may be a file, and no operating system polls files.
+    // Read standard input to its end first: it may be a regular file, which cannot be polled.
     const std::string text =
         argc == 3 ? std::string(argv[2]) : std::string(std::istreambuf_iterator(std::cin), {});
     std::span<const std::byte> unsent = std::as_bytes(std::span(text));
@@ -123,11 +124,11 @@ int main(int argc, char** argv) {
     auto poll = mio::Poll::create();
     if (!poll) return fail("cannot make a poll", poll.error());
 
-    // This only starts to connect. It may fail at once, though, and that is no different from failing later.
+    // Starts a connection attempt. A failure may be reported here or later.
     auto stream = net::TcpStream::connect(*address);
     if (!stream) return fail(name, stream.error());
 
-    // Both directions, once and for all: with edge trigger nothing is gained by narrowing the interest later.
+    // Register for both directions: with edge trigger there is no benefit in narrowing the interest later.
     auto added = poll->registry().add(*stream, server, mio::Interest::readable | mio::Interest::writable);
     if (!added) return fail("cannot watch the connection", added.error());
 
@@ -137,30 +138,30 @@ int main(int argc, char** argv) {
     bool shut_down = false;
     while (true) {
         if (const auto polled = poll->poll(events); !polled) {
-            if (mio::interrupted(polled.error())) continue; // a signal handler ran, nothing more
+            if (mio::interrupted(polled.error())) continue; // a signal handler ran
             return fail("cannot poll", polled.error());
         }
         if (events.empty()) continue;
 
-        // There is one source, so any event is its event. Which predicates hold does not matter much either: an event
-        // is a hint, and trying an operation tells more than asking about it.
+        // There is only one source. The predicates are not needed: an event is a hint, and trying the
+        // operation gives the answer.
         if (!connected) {
             const auto finished = stream->finish_connect();
             if (!finished) return fail(name, finished.error());
-            if (!*finished) continue; // not yet
+            if (!*finished) continue; // in progress
             connected = true;
         }
 
         if (const auto sent = send(*stream, unsent); !sent) return fail(name, sent.error());
         if (unsent.empty() && !shut_down) {
-            // The peer reads end of stream, while our other direction stays open for its answer.
+            // The peer reads end of stream; the other direction stays open for its reply.
             if (const auto shut = stream->shutdown(net::Shutdown::write); !shut)
                 return fail(name, shut.error());
             shut_down = true;
         }
 
-        // Receiving goes on while sending does. A client that sent everything first would never get to the end of it
-        // with a server that stops reading while its answers are not taken.
+        // Receive while sending. A client that first sends everything would deadlock with a server that stops
+        // reading while its replies are not read.
         const auto ended = receive(*stream, output);
         if (!ended) return fail(name, ended.error());
         if (*ended) break;

@@ -1,11 +1,11 @@
-// tcp_echo [ADDRESS]: sends every client its own words back. ADDRESS is 127.0.0.1:9000 unless given; with port 0 the
-// system chooses one, and the first line of output tells which.
+// tcp_echo [ADDRESS]: sends every client its own data back. ADDRESS is 127.0.0.1:9000 by default; with port 0
+// the system chooses a port, and the first line of output contains it.
 //
 //     tcp_echo & tcp_client 127.0.0.1:9000 'Hello!'
 //
-// It is written to be copied, so it does what a server on a real network has to: it bears short writes, clients that
-// send and never read, clients that go away in any manner, and more clients than it may have descriptors; and it ends
-// in good order on SIGINT and SIGTERM. What it leaves out is a time limit for clients that do nothing at all.
+// It is meant to be copied and handles the conditions of a real network: short writes, clients that send but
+// never read, clients that disconnect in any way, and more clients than descriptors. It exits cleanly on
+// SIGINT and SIGTERM. It has no time limit for idle clients.
 
 #include <array>
 #include <cerrno>
@@ -32,40 +32,41 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A connection's token is its place in a table. These two can never be such a place.
+// A connection's token is its index in a table. These two are never used as indexes.
 constexpr mio::Token listener_token{SIZE_MAX};
 constexpr mio::Token stop_token{SIZE_MAX - 1};
 
 constexpr auto both_ways = mio::Interest::readable | mio::Interest::writable;
 
-/// One client, and what was read from it and is not written back yet.
+/// A client, and the data that was read from it and not yet written back.
 class Connection {
   public:
     explicit Connection(net::TcpStream accepted) noexcept : stream(std::move(accepted)) {}
 
     enum class Next { wait, go_on, close };
 
-    /// Echoes until there is no more to do for now, whatever the event was: with edge trigger an operation has to be
-    /// repeated until it would block, or its next event may never come. Trying also makes spurious events harmless.
+    /// Echoes until an operation would block, whatever the event was. With edge trigger an operation must be
+    /// repeated until it would block; otherwise no further event is guaranteed. Trying the operation also
+    /// makes spurious events harmless.
     Next echo() {
         for (int turn = 0; turn < turns_at_once; ++turn) {
             while (!unsent_.empty()) {
                 const auto written = stream.write(unsent_);
                 if (written) {
-                    unsent_ = unsent_.subspan(*written); // the kernel may take a part only
+                    unsent_ = unsent_.subspan(*written); // possibly a partial write
                 } else if (mio::would_block(written.error())) {
-                    // The client does not read. Until it does we do not either, so that the kernel's buffers fill up
-                    // and hold it back: that is all there is to back-pressure. A readable event that comes meanwhile
-                    // is not lost, since the writable event that we wait for leads to the read below.
+                    // The client does not read. Stop reading until it does: the kernel's buffers then fill up
+                    // and stop the client. This is back-pressure. A readable event in the meantime is not
+                    // lost, because the next writable event leads to the read below.
                     return Next::wait;
                 } else if (!mio::interrupted(written.error())) {
-                    return Next::close; // reset, or gone
+                    return Next::close; // reset or closed
                 }
             }
 
             const auto read = stream.read(buffer_);
             if (read) {
-                // The end: the client has shut down its side, and everything before that has been echoed.
+                // End of stream: the client has shut down writing, and all its data has been echoed.
                 if (*read == 0) return Next::close;
                 unsent_ = std::span(buffer_).first(*read);
             } else if (mio::would_block(read.error())) {
@@ -80,7 +81,7 @@ class Connection {
     net::TcpStream stream;
 
   private:
-    // A client that sends faster than we echo would otherwise have the server for itself: 256 KiB, then the next one.
+    // Limits the work per event to 256 KiB, so that a fast client does not occupy the server.
     static constexpr int turns_at_once = 16;
 
     std::array<std::byte, 16 * 1024> buffer_;
@@ -91,14 +92,14 @@ class Server {
   public:
     Server(mio::Poll& poll, const net::TcpListener& listener) noexcept : poll_(poll), listener_(listener) {}
 
-    /// Serves until the stop token is seen.
+    /// Serves until an event with the stop token.
     mio::Result<> run() {
         mio::Events events(256);
         while (true) {
-            // Without a timeout a poll waits for ever, which is right unless something is to be tried again.
+            // No timeout, unless accepting must be retried.
             const auto timeout = starved_ ? std::optional<std::chrono::nanoseconds>(100ms) : std::nullopt;
             if (const auto polled = poll_.poll(events, timeout); !polled) {
-                if (mio::interrupted(polled.error())) continue; // a signal handler ran: see on_signal
+                if (mio::interrupted(polled.error())) continue; // a signal handler ran; see on_signal
                 return polled;
             }
 
@@ -112,22 +113,23 @@ class Server {
                 }
             }
 
-            // Only now, after the whole batch: the place of a connection that was closed above is given to a new one
-            // here, when no event is left that was meant for the old one. And its descriptor is free by now.
+            // Accept after the whole batch: only then may a new connection reuse the index of a closed one,
+            // because no event for the old one is left. The descriptors of closed connections are also free.
             if (clients_wait) accept_all();
         }
     }
 
   private:
     void serve(mio::Token token) {
-        // An event for a connection that an earlier event of this batch has closed.
+        // The connection was closed by an earlier event of this batch.
         if (token.value >= connections_.size() || !connections_[token.value]) return;
 
         auto& connection = *connections_[token.value];
         auto next = connection.echo();
         if (next == Connection::Next::go_on) {
-            // It was not done, so the kernel owes us no event. Modifying a registration makes it report again what
-            // holds at that moment, after the events of all others.
+            // The connection did not reach would-block, so no further event is guaranteed. Modifying the
+            // registration makes the kernel report a condition that holds, after the events of the other
+            // sources.
             if (poll_.registry().modify(connection.stream, token, both_ways)) return;
             next = Connection::Next::close;
         }
@@ -137,7 +139,7 @@ class Server {
         }
     }
 
-    // One event may stand for many clients, so this repeats until the call would block.
+    // One event may announce several clients: repeat until the call would block.
     void accept_all() {
         while (true) {
             auto accepted = listener_.accept();
@@ -147,13 +149,14 @@ class Server {
             }
             const auto error = accepted.error();
             if (mio::would_block(error)) break;
-            // A client that left before its turn says nothing about the next one.
+            // A client that disconnected early does not affect the next one.
             if (mio::interrupted(error) || error == std::errc::connection_aborted) continue;
 
-            // Most likely we are out of descriptors (too_many_files_open). The clients stay in the kernel's queue, and
-            // as they are there already no edge will announce them; a level-triggered listener would be announced
-            // without pause, and we would spin. So we remember it, and try again at every poll from now on: that is
-            // when a connection was closed, or after the timeout, for the descriptors of others may be to blame.
+            // Usually the process or the system is out of descriptors (too_many_files_open). The clients stay
+            // in the kernel's queue. No further edge announces them, and a level-triggered listener would be
+            // reported at every poll, so the loop would spin. Therefore retry after every poll from now on:
+            // after other events, which may have closed a connection, or after the timeout, because other
+            // processes may have freed descriptors.
             if (!starved_) std::cerr << "tcp_echo: cannot accept for now: " << error.message() << '\n';
             starved_ = true;
             return;
@@ -168,10 +171,11 @@ class Server {
         }
         const std::size_t place = free_.back();
         auto connection = std::make_unique<Connection>(std::move(stream));
-        // An answer shall not wait until more comes to go with it. If that cannot be had it is only slower.
+        // Send small replies at once. On failure the connection is only slower.
         [[maybe_unused]] const auto hurried = connection->stream.set_nodelay(true);
-        // What has arrived before is reported as well, so there is no need to try it here.
-        if (!poll_.registry().add(connection->stream, mio::Token{place}, both_ways)) return; // closes it
+        // Data that has already arrived is reported as well, so there is no need to read here.
+        if (!poll_.registry().add(connection->stream, mio::Token{place}, both_ways))
+            return; // closes the stream
         free_.pop_back();
         connections_[place] = std::move(connection);
     }
@@ -179,16 +183,17 @@ class Server {
     mio::Poll& poll_;
     const net::TcpListener& listener_;
     std::vector<std::unique_ptr<Connection>> connections_;
-    std::vector<std::size_t> free_; // the empty places in connections_
-    bool starved_ = false;          // clients are waiting that could not be accepted
+    std::vector<std::size_t> free_; // unused indexes of connections_
+    bool starved_ = false;          // there are pending clients that could not be accepted
 };
 
-// A flag would not do for ending the loop: a signal that comes between looking at it and polling would be slept over.
-// A wake is never lost. Making one is a few atomic operations and a write(2), which a signal handler may do.
+// A flag is not sufficient to end the loop: a signal between the check of the flag and the poll would not end
+// the poll. A wake-up is never lost. It consists of a few atomic operations and a write(2), which are allowed
+// in a signal handler.
 const mio::Waker* stop_waker = nullptr;
 
 extern "C" void on_signal(int) {
-    const int before = errno; // belongs to the code that was interrupted
+    const int before = errno; // used by the interrupted code
     [[maybe_unused]] const auto woken = stop_waker->wake();
     errno = before;
 }
@@ -209,7 +214,7 @@ int main(int argc, char** argv) {
         return 2;
     }
 
-    // The poll comes first, and so is destroyed last: it has to outlive its sources.
+    // The poll is created first and destroyed last, after its sources.
     auto poll = mio::Poll::create();
     if (!poll) return fail("cannot make a poll", poll.error());
     auto listener = net::TcpListener::bind(*address);
@@ -225,11 +230,12 @@ int main(int argc, char** argv) {
 
     const auto local = listener->local_address();
     if (!local) return fail(name, local.error());
-    std::cout << "listening on " << local->to_string() << std::endl; // flushed: somebody may wait for it
+    std::cout << "listening on " << local->to_string()
+              << std::endl; // flushed: another program may wait for it
 
     const auto served = Server(*poll, *listener).run();
 
-    // The waker is about to go.
+    // The waker is about to be destroyed.
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
     if (!served) return fail("cannot poll", served.error());

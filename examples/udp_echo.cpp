@@ -1,13 +1,13 @@
-// udp_echo [ADDRESS]: sends every datagram back to where it came from. ADDRESS is 127.0.0.1:9000 unless given; with
-// port 0 the system chooses one, and the first line of output tells which.
+// udp_echo [ADDRESS]: sends every datagram back to its sender. ADDRESS is 127.0.0.1:9000 by default; with
+// port 0 the system chooses a port, and the first line of output contains it.
 //
 //     udp_echo & nc -u 127.0.0.1 9000
 //
-// Shows datagrams in batches: up to 64 of them are received with one system call and answered with another. At the end,
-// on SIGINT or SIGTERM, it says how many there were.
+// Shows batches of datagrams: up to 64 are received with one system call and sent with another. On SIGINT or
+// SIGTERM it prints statistics and exits.
 //
-// Not for the open internet: a sender's address is easily forged, and two of these, told that the other one asked,
-// would answer each other for ever.
+// Not for the open internet: a sender's address is easily forged, and two such servers could be made to
+// answer each other endlessly.
 
 #include <array>
 #include <cerrno>
@@ -37,9 +37,9 @@ constexpr mio::Token socket_token{0};
 constexpr mio::Token stop_token{1};
 
 constexpr std::size_t batch_size = 64;
-constexpr std::size_t longest_datagram = 64 * 1024; // more than any is, so none is ever cut
+constexpr std::size_t longest_datagram = 64 * 1024; // above the maximum, so none is truncated
 
-/// The socket, a batch of datagrams that were received, and those of them that are not answered yet.
+/// The socket, a batch of received datagrams, and those of them that have not been answered.
 class Echo {
   public:
     explicit Echo(net::UdpSocket bound) : socket(std::move(bound)), bytes_(batch_size * longest_datagram) {
@@ -47,10 +47,11 @@ class Echo {
             incoming_[i].buffer = std::span(bytes_).subspan(i * longest_datagram, longest_datagram);
     }
 
-    /// Receives a batch and answers it, after what is left of the one before. False if there is no more to do for now.
+    /// Sends the rest of the previous batch, then receives a batch and answers it. Returns false if a call
+    /// would block.
     bool go_on() {
-        // What does not fit now waits for the writable event. Meanwhile nothing is received: the kernel keeps what comes
-        // as far as it has room, and drops the rest. With datagrams that is all there is to back-pressure.
+        // Unsent datagrams wait for a writable event. Nothing is received until then: the kernel queues
+        // datagrams up to its limit and drops the rest. This is back-pressure for datagrams.
         return send() && receive() && send();
     }
 
@@ -62,30 +63,30 @@ class Echo {
     [[nodiscard]] const Counts& counts() const { return counts_; }
 
   private:
-    /// Answers what was received; false if the socket takes no more for now.
+    /// Sends the answers; false if the call would block.
     bool send() {
         while (!unsent_.empty()) {
             const auto sent = socket.send_many(unsent_);
             if (sent) {
                 for (const auto& datagram : unsent_.first(*sent)) counts_.bytes += datagram.bytes.size();
                 counts_.answered += *sent;
-                // What is left had no room, or is preceded by one that cannot be sent: the next call will tell.
+                // The rest had no room, or the next datagram cannot be sent: the next call reports it.
                 unsent_ = unsent_.subspan(*sent);
             } else if (mio::would_block(sent.error())) {
                 return false;
             } else if (!mio::interrupted(sent.error())) {
-                // This one cannot be answered: there is no way to its sender any more, or its port is 0. That says
-                // nothing about the others.
+                // This datagram cannot be answered: there is no route to its sender, or the port is 0.
+                // Continue with the others.
                 unsent_ = unsent_.subspan(1);
             }
         }
         return true;
     }
 
-    /// Receives the next batch; false if there is none for now.
+    /// Receives the next batch; false if the call would block.
     bool receive() {
         const auto received = socket.receive_many(incoming_);
-        // Any other error is about one datagram, like one that we sent and nobody took: go on.
+        // Any other error concerns one datagram, such as an ICMP error for a sent one: continue.
         if (!received) return !mio::would_block(received.error());
         for (std::size_t i = 0; i < *received; ++i)
             outgoing_[i] = {incoming_[i].buffer.first(incoming_[i].size), incoming_[i].peer};
@@ -95,35 +96,35 @@ class Echo {
         return true;
     }
 
-    std::vector<std::byte> bytes_; // what the two arrays below point into
+    std::vector<std::byte> bytes_; // buffers of the two arrays below
     std::array<net::IncomingDatagram, batch_size> incoming_;
     std::array<net::OutgoingDatagram, batch_size> outgoing_;
     std::span<const net::OutgoingDatagram> unsent_; // a part of outgoing_
     Counts counts_;
 };
 
-/// Echoes until the stop token is seen.
+/// Echoes until an event with the stop token.
 mio::Result<> run(mio::Poll& poll, Echo& echo) {
     mio::Events events(16);
     bool more = false;
     while (true) {
-        // With edge trigger no event tells of datagrams that have been there before. So while there are more, this is
-        // only a look at what else has happened, without waiting: like the wish to stop, which no flood may drown.
+        // With edge trigger, datagrams that are already pending cause no event. While there are more, poll
+        // without blocking, to see other events: a flood of datagrams must not delay the stop request.
         const auto timeout = more ? std::optional<std::chrono::nanoseconds>(0ns) : std::nullopt;
         if (const auto polled = poll.poll(events, timeout); !polled && !mio::interrupted(polled.error()))
             return polled;
         for (const auto& event : events) {
             if (event.token() == stop_token) return {};
         }
-        more = echo.go_on(); // trying is harmless, so it does not matter what the event was
+        more = echo.go_on(); // trying is harmless, whatever the event was
     }
 }
 
-// As in tcp_echo: a wake is never lost, and a signal handler may make one.
+// As in tcp_echo: a wake-up is never lost, and a signal handler may call `wake`.
 const mio::Waker* stop_waker = nullptr;
 
 extern "C" void on_signal(int) {
-    const int before = errno; // belongs to the code that was interrupted
+    const int before = errno; // used by the interrupted code
     [[maybe_unused]] const auto woken = stop_waker->wake();
     errno = before;
 }
@@ -144,7 +145,7 @@ int main(int argc, char** argv) {
         return 2;
     }
 
-    // The poll comes first, and so is destroyed last: it has to outlive its sources.
+    // The poll is created first and destroyed last, after its sources.
     auto poll = mio::Poll::create();
     if (!poll) return fail("cannot make a poll", poll.error());
     auto bound = net::UdpSocket::bind(*address);
@@ -162,11 +163,12 @@ int main(int argc, char** argv) {
 
     const auto local = echo.socket.local_address();
     if (!local) return fail(name, local.error());
-    std::cout << "listening on " << local->to_string() << std::endl; // flushed: somebody may wait for it
+    std::cout << "listening on " << local->to_string()
+              << std::endl; // flushed: another program may wait for it
 
     const auto ran = run(*poll, echo);
 
-    // The waker is about to go.
+    // The waker is about to be destroyed.
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
     if (!ran) return fail("cannot poll", ran.error());

@@ -1,7 +1,8 @@
-// wake_from_thread: a worker thread computes something while the event loop waits, and wakes the loop when it is done.
+// wake_from_thread: a worker thread computes a result while the event loop runs, and wakes the loop when it
+// is done.
 //
-// The result is a plain variable, without mutex or atomic. That is sound because of what a Waker promises: whatever a
-// thread wrote before `wake` is visible to the thread whose `poll` reports the wake.
+// The result is a plain variable, without a mutex or an atomic. A Waker guarantees that this is safe: writes
+// by a thread before `wake` are visible to the thread whose `poll` reports the wake-up.
 
 #include <chrono>
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace {
 
 constexpr mio::Token worker_done{1};
 
-// Work that is too long for an event loop, during which no connection would be served.
+// Work that takes too long for an event loop: it would delay all connections.
 std::vector<std::uint64_t> primes_below(std::uint64_t limit) {
     std::vector<bool> composite(limit, false);
     std::vector<std::uint64_t> primes;
@@ -33,20 +34,20 @@ std::vector<std::uint64_t> primes_below(std::uint64_t limit) {
     return primes;
 }
 
-// The event loop, until the worker is done. Returns how often there was time for other things meanwhile.
+// Runs the event loop until the worker is done. Returns the number of ticks, which represent other work.
 mio::Result<std::uint64_t> run_until_done(mio::Poll& poll) {
     mio::Events events(16);
     std::uint64_t ticks = 0;
     while (true) {
-        // The timeout stands for whatever else the loop has to do: it goes on while the worker works.
+        // The timeout represents the loop's other work, which continues meanwhile.
         if (const auto polled = poll.poll(events, 5ms); !polled) {
-            if (mio::interrupted(polled.error())) continue; // a signal handler ran, nothing more
+            if (mio::interrupted(polled.error())) continue; // a signal handler ran
             return std::unexpected(polled.error());
         }
         if (events.empty()) ++ticks;
         for (const auto& event : events) {
-            // Several wakes may have become one event. With several results there would be a queue (which does need a
-            // mutex, as the worker goes on filling it), emptied at each event.
+            // Several wake-ups may be coalesced into one event. For several results, use a queue (with a
+            // mutex, because the worker keeps adding to it) and empty it at each event.
             if (event.token() == worker_done) return ticks;
         }
     }
@@ -62,15 +63,15 @@ int fail(const char* what, const std::error_code& error) {
 int main() {
     auto poll = mio::Poll::create();
     if (!poll) return fail("cannot make a poll", poll.error());
-    // A waker is born registered, and lives as long as somebody may wake with it.
+    // A waker is registered on creation. It must outlive every call of `wake`.
     const auto waker = mio::Waker::create(poll->registry(), worker_done);
     if (!waker) return fail("cannot make a waker", waker.error());
 
-    std::vector<std::uint64_t> primes; // the worker's until it wakes us, ours from then on
+    std::vector<std::uint64_t> primes; // owned by the worker until the wake-up, then by this thread
     std::thread worker([&primes, &waker] {
         primes = primes_below(5'000'000);
         if (const auto woken = waker->wake(); !woken) {
-            // Without the wake the loop would wait for ever, so there is no way to go on.
+            // Without the wake-up the loop would never end.
             std::cerr << "wake_from_thread: cannot wake: " << woken.error().message() << '\n';
             std::abort();
         }
@@ -78,7 +79,7 @@ int main() {
 
     const auto ticks = run_until_done(*poll);
     std::uint64_t sum = 0;
-    // Before the thread is joined, to make the point: it is the wake that makes this safe.
+    // Read before the thread is joined, to demonstrate that the wake-up makes this safe.
     if (ticks) sum = std::accumulate(primes.begin(), primes.end(), std::uint64_t{0});
     worker.join();
     if (!ticks) return fail("cannot poll", ticks.error());

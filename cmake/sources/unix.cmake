@@ -1,4 +1,4 @@
-# What the library consists of on Unix, besides what it has everywhere.
+# Sources of the library that only POSIX systems use.
 target_sources(metal-io-mio
     ${mio_internal} FILE_SET internal_modules FILES
         impl/os/unix/fork.cppm
@@ -10,7 +10,7 @@ target_sources(metal-io-mio
         impl/net/unix/fd_passing.cpp
         impl/net/unix/peer_credentials.cpp
         impl/net/unix/pipe.cpp
-        # Mechanisms that systems have in several ways.
+        # Variants of mechanisms; see cmake/Backend.cmake.
         impl/net/unix/quiet_write/${MIO_QUIET_WRITE}.cpp
         impl/net/unix/send_file/${MIO_SEND_FILE}.cpp
         impl/net/unix/udp_many/${MIO_UDP_MANY}.cpp

@@ -1,4 +1,4 @@
-# What the library consists of on Windows, besides what it has everywhere.
+# Sources of the library that only Windows uses.
 target_sources(metal-io-mio
     ${mio_internal} FILE_SET internal_modules FILES
         impl/os/windows/kernel_handle.cppm
@@ -11,6 +11,6 @@ target_sources(metal-io-mio
         impl/os/windows/open.cpp
         impl/os/windows/winsock.cpp)
 
-# Lean: without the first Winsock, which the second one, wanted here, collides with. No macros named min and max.
+# WIN32_LEAN_AND_MEAN omits Winsock 1, which conflicts with Winsock 2. NOMINMAX omits the macros min and max.
 target_compile_definitions(metal-io-mio PRIVATE WIN32_LEAN_AND_MEAN NOMINMAX)
 target_link_libraries(metal-io-mio PUBLIC ws2_32 iphlpapi ntdll)

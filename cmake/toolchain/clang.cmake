@@ -1,4 +1,4 @@
-# The newest Clang on this machine, unless the user named a compiler.
+# Selects the newest Clang on this machine, unless the user specifies a compiler.
 if(NOT CMAKE_CXX_COMPILER AND NOT DEFINED ENV{CXX})
     find_program(MIO_CLANG NAMES clang++-22 clang++-21 clang++-20 clang++-19 clang++
         HINTS /opt/homebrew/opt/llvm/bin /usr/local/opt/llvm/bin DOC "Clang that can build C++ modules")

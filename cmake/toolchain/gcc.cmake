@@ -1,4 +1,4 @@
-# The newest GCC on this machine, unless the user named a compiler.
+# Selects the newest GCC on this machine, unless the user specifies a compiler.
 if(NOT CMAKE_CXX_COMPILER AND NOT DEFINED ENV{CXX})
     find_program(MIO_GCC NAMES g++-17 g++-16 g++-15 g++ DOC "GCC that can build C++ modules")
     if(NOT MIO_GCC)

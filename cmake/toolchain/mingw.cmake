@@ -1,5 +1,4 @@
-# Programs for 64-bit Windows, built on another system by Clang with MinGW-w64's headers and libraries, and run there
-# by Wine.
+# Cross-compiles for 64-bit Windows with Clang and the headers and libraries of MinGW-w64. Wine runs the programs.
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
 
@@ -10,9 +9,9 @@ if(NOT CMAKE_CXX_COMPILER)
     endif()
     set(CMAKE_CXX_COMPILER ${MIO_CLANG})
 endif()
-# GoogleTest, which is built with this, names C among its languages.
+# GoogleTest, which is built with this toolchain, enables C.
 string(REPLACE "clang++" "clang" CMAKE_C_COMPILER ${CMAKE_CXX_COMPILER})
-# Not an older one than the compiler, whose object files it may refuse.
+# An older linker may reject the compiler's object files.
 find_program(MIO_LLD NAMES ld.lld-22 ld.lld-21 ld.lld-20 ld.lld-19 ld.lld DOC "LLVM's linker, 19 or newer")
 if(NOT MIO_LLD)
     message(FATAL_ERROR "No ld.lld on this machine. Install lld 19 or newer, or run: tools/dev setup --all")
@@ -23,16 +22,16 @@ find_program(CMAKE_RC_COMPILER NAMES x86_64-w64-mingw32-windres)
 find_program(CMAKE_AR NAMES x86_64-w64-mingw32-ar REQUIRED)
 find_program(CMAKE_RANLIB NAMES x86_64-w64-mingw32-ranlib REQUIRED)
 
-# Static: the programs run wherever they are copied to. Clang does not add winpthreads, which std::thread needs.
+# Static, so that the programs run without further files. Clang does not add winpthreads, which std::thread needs.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "--ld-path=${MIO_LLD} -static")
 set(CMAKE_CXX_STANDARD_LIBRARIES_INIT "-lpthread")
 
-find_program(MIO_WINE NAMES wine64 wine DOC "What runs the programs")
+find_program(MIO_WINE NAMES wine64 wine DOC "Runs the programs")
 if(MIO_WINE)
     set(CMAKE_CROSSCOMPILING_EMULATOR ${CMAKE_COMMAND} -E env WINEDEBUG=-all ${MIO_WINE})
 endif()
 
-# Libraries and headers are MinGW's, or built here: never this machine's own.
+# Find only libraries and headers of MinGW or of this build, never those of this machine.
 set(CMAKE_FIND_ROOT_PATH /usr/x86_64-w64-mingw32)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

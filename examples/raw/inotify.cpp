@@ -1,4 +1,4 @@
-// raw_inotify FOLDER: what happens to the files of a folder, as events. Ends when the folder is removed, or with
+// raw_inotify FOLDER: changes of a directory's files as events. Ends when the directory is removed, or with
 // Ctrl-C. Linux only; see inotify(7).
 
 #include <sys/inotify.h>
@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
         std::fputs("usage: raw_inotify FOLDER\n", stderr);
         return 2;
     }
-    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // each line at once, also into a pipe
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // line-buffered, also into a pipe
     const mio::OwnedHandle changes(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     constexpr auto wanted = IN_CREATE | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR;
     if (changes.get() == mio::invalid_handle || ::inotify_add_watch(changes.get(), argv[1], wanted) == -1) {
@@ -33,11 +33,11 @@ int main(int argc, char** argv) {
     }
 
     auto poll = value(mio::Poll::create(), "cannot make a poll");
-    mio::RawSource source(changes.get()); // watches what `changes` owns
+    mio::RawSource source(changes.get()); // `changes` owns the descriptor
     value(poll.registry().add(source, mio::Token{0}, mio::Interest::readable), "cannot watch it");
     std::printf("watching %s\n", argv[1]);
 
-    alignas(::inotify_event) std::array<char, 4096> buffer; // room for several records of different size
+    alignas(::inotify_event) std::array<char, 4096> buffer; // several records of variable size
     const auto read_some = [&]() -> mio::Result<std::size_t> {
         const auto count = ::read(source.raw(), buffer.data(), buffer.size());
         if (count == -1) return std::unexpected(std::error_code(errno, mio::os_category()));
@@ -48,12 +48,12 @@ int main(int argc, char** argv) {
     for (bool running = true; running;) {
         if (auto polled = poll.poll(events); !polled && !mio::interrupted(polled.error()))
             value(polled, "cannot poll");
-        // Edge trigger: read until nothing is left.
+        // Edge trigger: read until it would block.
         while (const auto size = source.try_io(mio::Interest::readable, read_some)) {
             for (std::size_t i = 0; i < *size;) {
                 ::inotify_event record;
                 std::memcpy(&record, buffer.data() + i, sizeof record);
-                // Others choose the names: one may contain what controls a terminal, or a line feed.
+                // Names are untrusted: they may contain terminal control characters or line feeds.
                 const std::string shown = printable(record.len > 0 ? buffer.data() + i + sizeof record : "");
                 const char* name = shown.c_str();
                 if (record.mask & IN_CREATE) std::printf("created %s\n", name);
@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
                 if (record.mask & (IN_DELETE | IN_MOVED_FROM)) std::printf("gone %s\n", name);
                 if (record.mask & IN_MOVED_TO) std::printf("moved here %s\n", name);
                 if (record.mask & IN_Q_OVERFLOW) std::puts("too much at once, some of it is lost");
-                if (record.mask & IN_IGNORED) running = false; // the folder itself is gone
+                if (record.mask & IN_IGNORED) running = false; // the directory was removed
                 i += sizeof record + record.len;
             }
         }

@@ -1,5 +1,5 @@
-// raw_signalfd: signals as events. Tells of each SIGUSR1 and SIGUSR2 and who sent it, and ends with SIGINT (Ctrl-C) or
-// SIGTERM. No handler runs, so nothing is ever interrupted. Linux only; see signalfd(2).
+// raw_signalfd: signals as events. Prints each SIGUSR1 and SIGUSR2 with its sender, and ends with SIGINT
+// (Ctrl-C) or SIGTERM. No handler runs, so no call is interrupted. Linux only; see signalfd(2).
 
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -17,11 +17,12 @@
 import mio;
 
 int main() {
-    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // each line at once, also into a pipe
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // line-buffered, also into a pipe
     ::sigset_t set;
     ::sigemptyset(&set);
     for (const int number : {SIGUSR1, SIGUSR2, SIGINT, SIGTERM}) ::sigaddset(&set, number);
-    // Blocked, or they would do what they always do. With more threads: before the first one is started.
+    // Block the signals, which prevents their default action. In a multi-threaded program, do so before
+    // starting threads.
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
     const mio::OwnedHandle signals(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
     if (signals.get() == mio::invalid_handle) {
@@ -30,7 +31,7 @@ int main() {
     }
 
     auto poll = value(mio::Poll::create(), "cannot make a poll");
-    mio::RawSource source(signals.get()); // watches what `signals` owns
+    mio::RawSource source(signals.get()); // `signals` owns the descriptor
     value(poll.registry().add(source, mio::Token{0}, mio::Interest::readable), "cannot watch it");
     std::printf("process %d waits for signals\n", ::getpid());
 
@@ -44,7 +45,7 @@ int main() {
     for (bool running = true; running;) {
         if (auto polled = poll.poll(events); !polled && !mio::interrupted(polled.error()))
             value(polled, "cannot poll");
-        // Edge trigger: read until nothing is left. Inside of `try_io`, for backends that have to know of that.
+        // Edge trigger: read until it would block. `try_io` is required by backends that emulate edges.
         while (const auto info = source.try_io(mio::Interest::readable, next_signal)) {
             const int number = static_cast<int>(info->ssi_signo);
             std::printf("%s from process %u\n", ::strsignal(number), info->ssi_pid);

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
-/// The value of a `mio::Result`. Where it is an error instead, ends the program with a sentence.
+/// Returns the value of a `mio::Result`. Prints an error and exits if there is none.
 template <class Result> typename Result::value_type value(Result result, const char* what) {
     if (!result) {
         std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());

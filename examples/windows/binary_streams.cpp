@@ -1,5 +1,5 @@
-// Standard input and output as they are everywhere else: the bytes themselves. Windows would make two characters of every
-// line end, and take Ctrl-Z for the end of the input.
+// Sets standard input and output to binary mode. In text mode, Windows translates line endings and treats
+// Ctrl-Z as end of input.
 
 #include <fcntl.h>
 #include <io.h>

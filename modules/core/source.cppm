@@ -14,9 +14,9 @@ namespace mio {
 /// A source for a handle that it does not own. Any handle that the OS can watch is accepted.
 ///
 /// Destroying or replacing it ends its registration. Remove or destroy it before the handle is closed. Both
-/// also succeed afterwards, without an effect on another source whose handle has the same number. Until then,
-/// however, epoll keeps watching if a duplicate of the handle exists, and poll(2) watches any file that has
-/// the number.
+/// also succeed afterwards, without an effect on another source whose handle has the same number. On epoll,
+/// however, events continue as long as a duplicate of the handle exists. On poll(2), until then any file that
+/// gets the number is watched.
 ///
 /// Several threads may call `try_io` and `exhausted` at once, also while the source is modified and polled.
 /// No other calls may overlap for one source.

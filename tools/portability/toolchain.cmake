@@ -1,7 +1,8 @@
-# Clang on this machine, for another system and against its headers. For tools/portability/check; nothing is linked.
+# Uses this machine's Clang to compile for another system with that system's headers. For tools/portability/check;
+# nothing is linked.
 #
-#   MIO_ZIG              the folder lib of a Zig, which holds the headers of several systems and of libc++
-#   MIO_HEADER_FOLDERS   the folders of its libc/include to search, in this order
+#   MIO_ZIG              the directory lib of a Zig installation, with headers of several systems and of libc++
+#   MIO_HEADER_FOLDERS   the directories of its libc/include to search, in this order
 #   MIO_DEFINITIONS      macros that the compiler defines on that system, or that Zig moved out of its headers
 #   CMAKE_SYSTEM_NAME, CMAKE_CXX_COMPILER_TARGET   the system
 
@@ -21,7 +22,7 @@ foreach(folder IN LISTS MIO_HEADER_FOLDERS)
     string(APPEND CMAKE_CXX_FLAGS_INIT " -isystem ${MIO_ZIG}/libc/include/${folder}")
 endforeach()
 
-# Zig's copy of libc++ has no __config_site. These are the values that libc++ has on all of these systems.
+# Zig's copy of libc++ has no __config_site. These are libc++'s values on all of these systems.
 foreach(definition IN ITEMS
         ABI_VERSION=1 ABI_NAMESPACE=__1 HAS_THREADS=1 HAS_THREAD_API_PTHREAD=1 HAS_THREAD_API_WIN32=0
         HAS_THREAD_API_EXTERNAL=0 HAS_MONOTONIC_CLOCK=1 HAS_TERMINAL=1 HAS_FILESYSTEM=1 HAS_RANDOM_DEVICE=1
@@ -34,9 +35,9 @@ foreach(definition IN LISTS MIO_DEFINITIONS)
     string(APPEND CMAKE_CXX_FLAGS_INIT " -D${definition}")
 endforeach()
 
-# There are no libraries to link with: an executable is an empty file.
+# There are no libraries to link: an executable is an empty file.
 set(CMAKE_CXX_LINK_EXECUTABLE "<CMAKE_COMMAND> -E touch <TARGET>")
 
-# CMake wants these for Apple's systems, and nothing here uses them.
+# CMake requires these for Apple systems, but nothing uses them.
 set(CMAKE_INSTALL_NAME_TOOL ${CMAKE_COMMAND})
 set(CMAKE_OSX_SYSROOT "")

@@ -1,4 +1,4 @@
-// When events come, and when they come again.
+// When events are reported, and when they are reported again.
 #include "sockets.hpp"
 
 #include <array>
@@ -18,12 +18,12 @@ using mio::Trigger;
 
 namespace {
 
-class UdpEdges : public OnEachFamily {};
-INSTANTIATE_TEST_SUITE_P(, UdpEdges, both_families, family_name);
+class UdpEvents : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, UdpEvents, both_families, family_name);
 
 } // namespace
 
-TEST_P(UdpEdges, ComeAgainAfterReceivingFromAPeer) {
+TEST_P(UdpEvents, ReceiveThatWouldBlockRearms) {
     auto s1 = bound();
     auto s2 = bound();
     Loop loop;
@@ -41,7 +41,7 @@ TEST_P(UdpEdges, ComeAgainAfterReceivingFromAPeer) {
     }
 }
 
-TEST_P(UdpEdges, ComeAgainAfterReceivingFromAnyone) {
+TEST_P(UdpEvents, ReceiveFromThatWouldBlockRearms) {
     auto s1 = bound();
     auto s2 = bound();
     Loop loop;
@@ -60,7 +60,7 @@ TEST_P(UdpEdges, ComeAgainAfterReceivingFromAnyone) {
     EXPECT_EQ(must(s2.take_error()), std::error_code());
 }
 
-TEST_P(UdpEdges, DoNotComeForWhatWasLeft) {
+TEST_P(UdpEvents, EdgeTriggerDoesNotReportUnreadDatagramsAgain) {
     auto s1 = bound();
     const auto s2 = bound();
     Loop loop;
@@ -73,14 +73,14 @@ TEST_P(UdpEdges, DoNotComeForWhatWasLeft) {
     EXPECT_EQ(s1.receive_many(rooms.all()), 2u);
     loop.expect_none();
     if (!differences.reports_data_behind_data_left_unread) return;
-    // The next datagram reports both.
+    // The next datagram causes one event for both.
     send_text(s2, data2, address_of(s1));
     loop.expect({{id1, Interest::readable}});
     EXPECT_EQ(next_text(s1), data1);
     EXPECT_EQ(next_text(s1), data2);
 }
 
-TEST_P(UdpEdges, AreDrainedByReceivingManyUntilItComesShort) {
+TEST_P(UdpEvents, ShortReceiveManyDrainsTheSocket) {
     constexpr std::size_t total = 150;
     auto receiver = roomy(GetParam());
     const auto sender = bound();
@@ -101,7 +101,7 @@ TEST_P(UdpEdges, AreDrainedByReceivingManyUntilItComesShort) {
     }
 }
 
-TEST_P(UdpEdges, OfALevelTriggeredSocketLastAsLongAsDatagrams) {
+TEST_P(UdpEvents, LevelTriggerReportsUntilDrained) {
     auto s1 = bound();
     const auto s2 = bound();
     Loop loop;
@@ -115,7 +115,7 @@ TEST_P(UdpEdges, OfALevelTriggeredSocketLastAsLongAsDatagrams) {
     loop.expect_none();
 }
 
-TEST_P(UdpEdges, OfAOneshotSocketWaitForModify) {
+TEST_P(UdpEvents, OneshotReportsOnceUntilModified) {
     auto s1 = bound();
     const auto s2 = bound();
     Loop loop;
@@ -132,7 +132,7 @@ TEST_P(UdpEdges, OfAOneshotSocketWaitForModify) {
     loop.expect({{id1, Interest::readable}});
 }
 
-TEST_P(UdpEdges, LetOneThreadServeMany) {
+TEST_P(UdpEvents, OneThreadServesManySockets) {
     constexpr int clients = 4;
     constexpr int rounds = 100;
     auto server = bound();
@@ -174,8 +174,8 @@ TEST_P(UdpEdges, LetOneThreadServeMany) {
     EXPECT_EQ(answers, clients * rounds);
 }
 
-TEST_P(UdpEdges, AndCallsBelongToNoThread) {
-    // Two threads send through one socket, while two receive from another: nothing is lost, nothing comes twice.
+TEST_P(UdpEvents, SeveralThreadsCanShareASocket) {
+    // Two threads send through one socket while two receive from another: no datagram is lost or duplicated.
     constexpr std::size_t each = 60;
     const auto sender = bound();
     const auto receiver = roomy(GetParam());
@@ -190,7 +190,8 @@ TEST_P(UdpEdges, AndCallsBelongToNoThread) {
                     const auto text = std::to_string(n);
                     const OutgoingDatagram one{.bytes = bytes_of(text)};
                     auto sent = sender.send_many({&one, 1});
-                    while (!sent && mio::would_block(sent.error())) { // there is no room for two at once
+                    // the buffer may not hold both threads' datagrams
+                    while (!sent && mio::would_block(sent.error())) {
                         std::this_thread::yield();
                         sent = sender.send_many({&one, 1});
                     }

@@ -1,4 +1,4 @@
-// Many datagrams at once.
+// Many datagrams per call.
 #include "sockets.hpp"
 
 #include <array>
@@ -17,7 +17,7 @@ namespace {
 class ManyDatagrams : public OnEachFamily {};
 INSTANTIATE_TEST_SUITE_P(, ManyDatagrams, both_families, family_name);
 
-/// Marks every field, so that what the call leaves as it was is seen.
+/// Fills every field with a marker, so that unchanged fields are detected.
 void spoil(std::span<IncomingDatagram> slots) {
     for (auto& slot : slots) {
         slot.size = 4711;
@@ -71,13 +71,13 @@ TEST_P(ManyDatagrams, ArriveAsTheyWereSentBetweenPeers) {
     }
 }
 
-TEST_P(ManyDatagrams, OfWhichThereAreNoneAreNoCall) {
+TEST_P(ManyDatagrams, EmptyBatchIsNoCall) {
     const auto socket = bound();
-    EXPECT_EQ(socket.receive_many({}), 0u) << "though nothing is waiting";
-    EXPECT_EQ(socket.send_many({}), 0u) << "though there is no peer";
+    EXPECT_EQ(socket.receive_many({}), 0u) << "even with nothing queued";
+    EXPECT_EQ(socket.send_many({}), 0u) << "even without a peer";
 }
 
-TEST_P(ManyDatagrams, ComeFromTheirSenders) {
+TEST_P(ManyDatagrams, ReceiveReportsEachSender) {
     const auto receiver = bound();
     const std::array senders{bound(), bound(), bound()};
     const InOrder order;
@@ -89,7 +89,7 @@ TEST_P(ManyDatagrams, ComeFromTheirSenders) {
     for (std::size_t i = 0; i < 6; ++i) expect_datagram(rooms, i, data1, address_of(senders[i % 3]));
 }
 
-TEST_P(ManyDatagrams, GoToTheirReceivers) {
+TEST_P(ManyDatagrams, SendUsesEachAddress) {
     const auto sender = bound();
     const std::array receivers{bound(), bound(), bound()};
     std::vector<OutgoingDatagram> datagrams;
@@ -104,7 +104,7 @@ TEST_P(ManyDatagrams, GoToTheirReceivers) {
     }
 }
 
-TEST_P(ManyDatagrams, OfAConnectedSocketMayGoElsewhere) {
+TEST_P(ManyDatagrams, ConnectedSocketCanSendToOtherAddresses) {
     const auto sender = bound();
     const auto peer = bound();
     const auto other = bound();
@@ -120,7 +120,7 @@ TEST_P(ManyDatagrams, OfAConnectedSocketMayGoElsewhere) {
     EXPECT_EQ(next_text(other), "elsewhere");
 }
 
-TEST_P(ManyDatagrams, AreFewerThanAskedForWhenNoMoreWait) {
+TEST_P(ManyDatagrams, ReceiveReturnsFewerThanRequestedWhenNoMoreAreQueued) {
     const auto receiver = roomy(GetParam());
     const auto sender = bound();
     const InOrder order;
@@ -131,12 +131,12 @@ TEST_P(ManyDatagrams, AreFewerThanAskedForWhenNoMoreWait) {
         spoil(rooms.all());
         ASSERT_EQ(receiver.receive_many(rooms.all()), waiting);
         EXPECT_EQ(rooms.text(waiting - 1), Numbered::text(waiting - 1));
-        EXPECT_EQ(rooms[waiting].size, 4711u) << "the others are left as they were";
+        EXPECT_EQ(rooms[waiting].size, 4711u) << "unused entries are unchanged";
         EXPECT_TRUE(blocks(receiver.receive_many(rooms.all())));
     }
 }
 
-TEST_P(ManyDatagrams, ThatAreNotAskedForStay) {
+TEST_P(ManyDatagrams, ReceiveLeavesTheRestQueued) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
@@ -152,7 +152,7 @@ TEST_P(ManyDatagrams, ThatAreNotAskedForStay) {
     EXPECT_EQ(rooms.text(3), "9");
 }
 
-TEST_P(ManyDatagrams, WouldBlockWhenNoneIsThere) {
+TEST_P(ManyDatagrams, ReceiveWouldBlockWithoutDatagrams) {
     const auto socket = bound();
     for (const std::size_t count : {1uz, 64uz, 65uz}) {
         Rooms rooms(count);
@@ -160,7 +160,7 @@ TEST_P(ManyDatagrams, WouldBlockWhenNoneIsThere) {
     }
 }
 
-TEST_P(ManyDatagrams, TellWhichWereCut) {
+TEST_P(ManyDatagrams, ReportTruncation) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
@@ -181,7 +181,7 @@ TEST_P(ManyDatagrams, TellWhichWereCut) {
     expect(4, "x", false);
 }
 
-TEST_P(ManyDatagrams, MayBeReceivedIntoNothing) {
+TEST_P(ManyDatagrams, EmptyBuffersDiscardDatagrams) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
@@ -196,7 +196,7 @@ TEST_P(ManyDatagrams, MayBeReceivedIntoNothing) {
     EXPECT_EQ(nothing[1].peer, address_of(sender));
 }
 
-TEST_P(ManyDatagrams, OfTheLongestSizeArriveWhole) {
+TEST_P(ManyDatagrams, LongestDatagramsArriveWhole) {
     const auto receiver = must(UdpSocket::bind(GetParam()));
     const auto sender = bound();
     const std::size_t longest = GetParam().ip().is_v4() ? 65'507 : 65'527;
@@ -212,14 +212,14 @@ TEST_P(ManyDatagrams, OfTheLongestSizeArriveWhole) {
     EXPECT_FALSE(rooms[0].truncated);
 }
 
-TEST_P(ManyDatagrams, EndBeforeTheFirstThatCannotBeSent) {
+TEST_P(ManyDatagrams, SendStopsBeforeTheFirstThatFails) {
     const auto receiver = roomy(GetParam());
     const auto sender = bound();
     const InOrder order;
     const SocketAddress port_0(GetParam().ip(), 0);
     const std::string too_long(70'000, 'x');
     for (const std::size_t bad : {1uz, 30uz, 63uz, 64uz, 65uz, 99uz}) {
-        // An address that is none.
+        // An invalid address.
         Numbered numbered(100, address_of(receiver));
         numbered[bad].peer = port_0;
         EXPECT_EQ(sender.send_many(numbered.all()), bad);
@@ -237,7 +237,7 @@ TEST_P(ManyDatagrams, EndBeforeTheFirstThatCannotBeSent) {
     EXPECT_EQ(must(sender.take_error()), std::error_code());
 }
 
-TEST_P(ManyDatagrams, WithoutAPeerAreRefusedWhenTheSocketHasNone) {
+TEST_P(ManyDatagrams, SendWithoutAddressOrPeerFails) {
     const auto sender = bound();
     const auto receiver = bound();
     EXPECT_TRUE(fails_saying(sender.send_many(Numbered(3).all()), says_no_peer));
@@ -247,12 +247,12 @@ TEST_P(ManyDatagrams, WithoutAPeerAreRefusedWhenTheSocketHasNone) {
     EXPECT_TRUE(fails_saying(sender.send_many(mixed.all().subspan(2)), says_no_peer));
 }
 
-TEST_P(ManyDatagrams, EndAtARefusalAndTheNextCallGoesOn) {
+TEST_P(ManyDatagrams, CallAfterAPendingErrorContinues) {
     const ClosedPort closed(GetParam());
     const auto sender = bound();
     ASSERT_TRUE(ok(sender.connect(closed.address())));
     std::size_t sent = 0;
-    // Either call may be the one that is told, or neither; in any case it gets on.
+    // Either call may report the error, or neither; sending continues in any case.
     for (int call = 0; call < 20 && sent < 10; ++call) {
         const auto count = sender.send_many(Numbered(10 - sent).all());
         if (!count) {
@@ -265,7 +265,7 @@ TEST_P(ManyDatagrams, EndAtARefusalAndTheNextCallGoesOn) {
     EXPECT_EQ(sent, 10u);
 }
 
-TEST(ManyBroadcasts, NeedTheOption) {
+TEST(ManyBroadcasts, RequireTheOption) {
     const auto sender = must(UdpSocket::bind(local_v4()));
     const auto receiver = must(UdpSocket::bind({IpAddress::any_v4(), 0}));
     const auto port = address_of(receiver).port();
@@ -281,10 +281,10 @@ TEST(ManyBroadcasts, NeedTheOption) {
     for (const auto* text : {"1", "2", "3"}) EXPECT_EQ(next_text(receiver), text);
 }
 
-TEST(ManyDatagramsOfBothFamilies, KeepEachItsPeer) {
+TEST(ManyDatagramsOfBothFamilies, KeepTheirAddresses) {
     const auto dual = UdpSocket::bind({IpAddress::any_v6(), 0});
-    if (!dual) GTEST_SKIP() << "no IPv6 here: " << dual.error().message();
-    if (must(dual->only_v6())) GTEST_SKIP() << "sockets are for IPv6 only here";
+    if (!dual) GTEST_SKIP() << "no IPv6: " << dual.error().message();
+    if (must(dual->only_v6())) GTEST_SKIP() << "sockets are IPv6-only on this system";
     const auto port = address_of(*dual).port();
     const auto v4 = must(UdpSocket::bind(local_v4()));
     const auto v6 = must(UdpSocket::bind(local_v6()));

@@ -1,7 +1,7 @@
-// Not a test: what `strace_test.py` and `netcat_test.py` start.
+// Helper program for `strace_test.py` and `netcat_test.py`, not a test.
 //
-//     test-udp-peer many              receives 64 datagrams of its own with receive_many
-//     test-udp-peer echo              says where it listens, and answers the first datagram with the same
+//     test-udp-peer many              receives 64 of its own datagrams with receive_many
+//     test-udp-peer echo              prints its address and echoes the first datagram
 //     test-udp-peer send ADDRESS TEXT sends one datagram
 #include "sockets.hpp"
 

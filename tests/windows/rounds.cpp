@@ -114,7 +114,7 @@ class Rounds : public testing::Test {
     const std::string text = pattern(1000);
 };
 
-TEST_F(Rounds, TenThousandLeaveNoHandleAndNoMemory) {
+TEST_F(Rounds, TenThousandLeakNoHandleAndNoMemory) {
     // Until everything that is kept for the next connection has been made once.
     for (int round = 0; round < 1000; ++round) play(round);
     const auto handles = open_handles();

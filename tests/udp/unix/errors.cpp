@@ -1,4 +1,4 @@
-// What an ICMP message ("nobody listens there") does to a socket.
+// Effect of an ICMP port unreachable message on a socket.
 #include <poll.h>
 
 #include <array>
@@ -17,7 +17,7 @@ constexpr auto refused = std::errc::connection_refused;
 
 class UdpErrors : public OnEachFamily {
   protected:
-    /// A socket that has just heard that its peer does not listen.
+    /// A socket that has just received the refusal of its peer's port.
     UdpSocket told() {
         auto socket = bound();
         must(socket.connect(closed_.address()));
@@ -37,7 +37,7 @@ class UdpErrors : public OnEachFamily {
 };
 INSTANTIATE_TEST_SUITE_P(, UdpErrors, both_families, family_name);
 
-/// The one event that is there.
+/// Returns the only pending event.
 mio::Event only_event(Loop& loop) {
     must(loop.poll.poll(loop.events, 5s));
     EXPECT_EQ(loop.events.size(), 1u);
@@ -46,7 +46,7 @@ mio::Event only_event(Loop& loop) {
 
 } // namespace
 
-TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
+TEST_P(UdpErrors, NewSocketIsWritableOnly) {
     auto socket = bound();
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
@@ -59,8 +59,8 @@ TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
-    if (mio::backend() != "epoll") GTEST_SKIP() << "these are epoll's flags";
+TEST_P(UdpErrors, RefusalIsReportedAsError) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "tests epoll flags";
     auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(closed())));
     Loop loop;
@@ -76,8 +76,8 @@ TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, ARefusalIsReportedWhateverTheInterest) {
-    if (!differences.reports_lasting_errors) GTEST_SKIP() << "it is no error event";
+TEST_P(UdpErrors, RefusalIsReportedForEveryInterest) {
+    if (!differences.reports_lasting_errors) GTEST_SKIP() << "not reported as an error event";
     for (const auto interest : {Interest::readable, Interest::writable}) {
         auto socket = bound();
         ASSERT_TRUE(ok(socket.connect(closed())));
@@ -88,7 +88,7 @@ TEST_P(UdpErrors, ARefusalIsReportedWhateverTheInterest) {
     }
 }
 
-TEST_P(UdpErrors, EachRefusalIsAnEventOfItsOwn) {
+TEST_P(UdpErrors, EachRefusalIsReported) {
     const auto told_by = differences.reports_lasting_errors ? Readiness::error : Readiness::readable;
     auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(closed())));
@@ -102,14 +102,14 @@ TEST_P(UdpErrors, EachRefusalIsAnEventOfItsOwn) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, TakeErrorTellsItOnce) {
+TEST_P(UdpErrors, TakeErrorReturnsTheErrorOnce) {
     const auto socket = told();
     EXPECT_EQ(must(socket.take_error()), refused);
     EXPECT_EQ(must(socket.take_error()), std::error_code());
     EXPECT_TRUE(blocks(socket.receive(buffer_)));
 }
 
-TEST_P(UdpErrors, EveryCallTellsItOnce) {
+TEST_P(UdpErrors, EveryCallReportsTheErrorOnce) {
     Rooms rooms(2);
     EXPECT_TRUE(fails_with(told().receive(buffer_), refused));
     EXPECT_TRUE(fails_with(told().receive_from(buffer_), refused));
@@ -126,7 +126,7 @@ TEST_P(UdpErrors, EveryCallTellsItOnce) {
     EXPECT_EQ(must(socket.take_error()), std::error_code());
 }
 
-TEST_P(UdpErrors, NoDatagramIsLostOverIt) {
+TEST_P(UdpErrors, RefusalLosesNoDatagram) {
     const auto peer = bound();
     const auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(address_of(peer))));
@@ -140,7 +140,7 @@ TEST_P(UdpErrors, NoDatagramIsLostOverIt) {
     EXPECT_EQ(rooms.text(0), data1);
 }
 
-TEST_P(UdpErrors, TheSocketGoesOnAsBefore) {
+TEST_P(UdpErrors, SocketStaysUsable) {
     const auto socket = told();
     EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
     const auto peer = bound();

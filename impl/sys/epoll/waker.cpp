@@ -31,14 +31,14 @@ Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
 Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
     : selector_(selector), eventfd_(std::move(parts.eventfd)), pending_(selector.wakers_, token.value) {}
 
-// Closing the eventfd alone would leave it registered as long as a child process has a copy of it.
+// Closing the eventfd alone would leave it registered while a child process holds a copy.
 Waker::~Waker() { control_epoll(selector_.epoll_.get(), EPOLL_CTL_DEL, eventfd_.get(), nullptr); }
 
 Result<> Waker::wake() noexcept {
     const auto ticket = pending_.begin();
     if (ticket == 0) return {};
     if (add_eventfd(eventfd_.get(), 1) < 0) [[unlikely]] {
-        // The counter may be full, which `signal` can mend.
+        // The counter may be full; `signal` drains and retries.
         if (auto signalled = os::signal(eventfd_, {}); !signalled) return signalled;
     }
     pending_.sent(ticket);

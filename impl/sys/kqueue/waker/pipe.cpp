@@ -36,7 +36,7 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
     : selector_(selector), token_(token), ident_(parts.ident), receiver_(std::move(parts.receiver)),
       sender_(std::move(parts.sender)), pending_(selector.wakers_, parts.ident) {}
 
-// Closing the pipe alone would leave it registered as long as a child process has a copy of it.
+// Closing the pipe alone would leave it registered while a child process holds a copy.
 Waker::~Waker() { static_cast<void>(selector_.remove(receiver_.get(), selector_.id_)); }
 
 Result<> Waker::wake() noexcept {
@@ -47,8 +47,6 @@ Result<> Waker::wake() noexcept {
     return triggered;
 }
 
-Result<> Waker::trigger() noexcept {
-    return os::signal(receiver_, sender_);
-}
+Result<> Waker::trigger() noexcept { return os::signal(receiver_, sender_); }
 
 } // namespace mio::sys::kqueue

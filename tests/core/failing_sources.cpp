@@ -42,7 +42,7 @@ struct Refused {
 } // namespace
 
 TEST_P(FailingSource, ReceivingReportsRefusedDatagram) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
     Refused refused;
     PlainProgram program(GetParam());
     program.watch(refused.socket, Interest::readable);
@@ -52,7 +52,7 @@ TEST_P(FailingSource, ReceivingReportsRefusedDatagram) {
 }
 
 TEST_P(FailingSource, SendingReportsRefusedDatagram) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
     if (!refusal_fails_sending) GTEST_SKIP() << "only receiving reports the refusal";
     Refused refused;
     PlainProgram program(GetParam());

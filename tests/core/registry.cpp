@@ -99,7 +99,7 @@ struct WithoutRemove {
     Result<> add_to(const Registry&, Token, Interest, Trigger);
     Result<> modify_in(const Registry&, Token, Interest, Trigger);
 };
-struct WithTheWrongAnswer : WithoutRemove {
+struct WithWrongResultType : WithoutRemove {
     bool remove_from(const Registry&);
 };
 struct WithoutTrigger {
@@ -119,7 +119,7 @@ static_assert(mio::Source<mio::net::TcpListener> && mio::Source<mio::net::TcpStr
 static_assert(mio::Source<Recorder> && mio::Source<Refuser> && mio::Source<AnySource>);
 static_assert(mio::Source<Dynamic<mio::net::TcpStream>> && mio::Source<Dynamic<mio::RawSource>>);
 static_assert(!mio::Source<int> && !mio::Source<mio::Waker> && !mio::Source<mio::Poll>);
-static_assert(!mio::Source<WithoutRemove> && !mio::Source<WithTheWrongAnswer>
+static_assert(!mio::Source<WithoutRemove> && !mio::Source<WithWrongResultType>
               && !mio::Source<WithoutTrigger>);
 static_assert(!mio::Source<const mio::RawSource>, "registering changes what a source remembers");
 static_assert(!mio::Source<std::unique_ptr<Recorder>>, "hand over what it points to");

@@ -85,7 +85,7 @@ TEST_F(BindReplacing, ReplacesItsOwnStaleSocketsRepeatedly) {
 }
 
 TEST_F(BindReplacing, ReplacesAStaleDatagramSocket) {
-    leave_over(path_, SOCK_DGRAM);
+    leave_stale_socket(path_, SOCK_DGRAM);
     expect_served(must(UnixListener::bind_replacing(path_)));
 }
 
@@ -137,7 +137,7 @@ TEST_F(BindReplacing, KeepsAFifo) {
 }
 
 TEST_F(BindReplacing, KeepsASymlinkToAStaleSocket) {
-    leave_over(folder_ / "target");
+    leave_stale_socket(folder_ / "target");
     fs::create_symlink(folder_ / "target", path_);
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
     EXPECT_TRUE(fs::is_symlink(path_));
@@ -213,7 +213,7 @@ TEST_F(BindReplacing, IgnoresALockOnTheDirectory) {
 }
 
 TEST_F(BindReplacing, FailsImmediatelyWhileAnotherProcessReplacesTheSamePath) {
-    leave_over(path_);
+    leave_stale_socket(path_);
     const plain::Socket lock(::open((path_ + lock_suffix).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     ASSERT_EQ(::flock(lock.fd(), LOCK_EX), 0);
     in_child([&] {
@@ -231,7 +231,7 @@ TEST_F(BindReplacing, FailsImmediatelyWhileAnotherProcessReplacesTheSamePath) {
 }
 
 TEST_F(BindReplacing, TakesOverTheLockOfAProcessThatWasKilled) {
-    leave_over(path_);
+    leave_stale_socket(path_);
     std::ofstream(path_ + lock_suffix) << "";
     expect_served(must(UnixListener::bind_replacing(path_)));
     EXPECT_FALSE(fs::exists(path_ + lock_suffix));
@@ -246,7 +246,7 @@ TEST_F(BindReplacing, DoesNotFollowASymlinkAsItsLock) {
 }
 
 TEST_F(BindReplacing, ReportsTooManyOpenFiles) {
-    leave_over(path_);
+    leave_stale_socket(path_);
     // Each additional descriptor lets one more step succeed.
     in_child([&] {
         const int next = ::dup(0);
@@ -268,7 +268,7 @@ TEST_F(BindReplacing, ExactlyOneOfManyProcessesWins) {
     constexpr int racers = 8, rounds = 100;
     struct Shared {
         std::atomic<int> arrivals;               // over all rounds; macOS has no pthread_barrier_t
-        std::array<std::atomic<int>, 3> answers; // bound, in use, other errors
+        std::array<std::atomic<int>, 3> results; // bound, in use, other errors
     };
     auto* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(memory, MAP_FAILED);
@@ -279,14 +279,14 @@ TEST_F(BindReplacing, ExactlyOneOfManyProcessesWins) {
         while (shared->arrivals < complete) std::this_thread::yield();
     };
 
-    leave_over(path_);
+    leave_stale_socket(path_);
     std::vector<Child> children;
     for (int i = 0; i < racers; ++i) {
         children.emplace_back([&] {
             for (int round = 0; round < rounds; ++round) {
                 meet(); // all have started
                 const auto listener = UnixListener::bind_replacing(path_);
-                ++shared->answers[listener ? 0 : listener.error() == in_use ? 1 : 2];
+                ++shared->results[listener ? 0 : listener.error() == in_use ? 1 : 2];
                 meet(); // all have tried
                 meet(); // the parent has checked
             } // the winner closes its listener and leaves its path for the next round
@@ -295,11 +295,11 @@ TEST_F(BindReplacing, ExactlyOneOfManyProcessesWins) {
     for (int round = 0; round < rounds; ++round) {
         meet();
         meet();
-        EXPECT_EQ(shared->answers[0], 1) << "round " << round;
-        EXPECT_EQ(shared->answers[1], racers - 1) << "round " << round;
-        EXPECT_EQ(shared->answers[2], 0) << "round " << round;
+        EXPECT_EQ(shared->results[0], 1) << "round " << round;
+        EXPECT_EQ(shared->results[1], racers - 1) << "round " << round;
+        EXPECT_EQ(shared->results[2], 0) << "round " << round;
         EXPECT_TRUE(ok(UnixStream::connect(path_))) << "round " << round;
-        for (auto& answer : shared->answers) answer = 0;
+        for (auto& result : shared->results) result = 0;
         meet();
     }
     for (auto& child : children) EXPECT_EQ(child.wait(), 0);

@@ -228,7 +228,7 @@ TEST_F(UnixDatagramTest, HasNoPeerBeforeConnect) {
 
 TEST_F(UnixDatagramTest, SendingToAnUnboundAddressFails) {
     const auto socket = must(UnixDatagram::unbound());
-    leave_over(path1_, SOCK_DGRAM);
+    leave_stale_socket(path1_, SOCK_DGRAM);
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), path1_), std::errc::connection_refused));
     EXPECT_TRUE(fails_with(socket.connect(path1_), std::errc::connection_refused));
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), path2_), std::errc::no_such_file_or_directory));
@@ -255,7 +255,7 @@ TEST_F(UnixDatagramTest, InvalidPathsFail) {
 TEST_F(UnixDatagramTest, BindToAUsedPathFails) {
     const auto socket = must(UnixDatagram::bind(path1_));
     EXPECT_TRUE(fails_with(UnixDatagram::bind(path1_), std::errc::address_in_use));
-    leave_over(path2_, SOCK_DGRAM);
+    leave_stale_socket(path2_, SOCK_DGRAM);
     EXPECT_TRUE(fails_with(UnixDatagram::bind(path2_), std::errc::address_in_use));
 }
 

@@ -114,7 +114,7 @@ TEST_F(UnixExhaustion, BindFailsAndCreatesNoPath) {
 }
 
 TEST_F(UnixExhaustion, ReplacingAStaleSocketNeedsTwoDescriptors) {
-    leave_over(path_);
+    leave_stale_socket(path_);
     in_child([this] {
         Exhausted exhausted;
         exhausted.give_back(1);

@@ -227,7 +227,7 @@ inline std::string sun_path_of(int fd) {
 } // namespace plain
 
 /// Creates a stale socket file: one without a listener.
-inline void leave_over(std::string_view path, int type = SOCK_STREAM) {
+inline void leave_stale_socket(std::string_view path, int type = SOCK_STREAM) {
     plain::unix_bound(type, plain::unix_path(path)).close();
     ASSERT_TRUE(std::filesystem::is_socket(path));
 }

@@ -312,12 +312,12 @@ TEST_F(UnixStreamTest, TwoThreadsCanReadAndWriteConcurrently) {
 }
 
 TEST_F(UnixStreamTest, ConnectingWithoutAListenerIsRefused) {
-    leave_over(folder_ / "left-over");
+    leave_stale_socket(folder_ / "left-over");
     EXPECT_TRUE(fails_with(UnixStream::connect(folder_ / "left-over"), std::errc::connection_refused));
     const auto bound = plain::unix_bound(SOCK_STREAM, plain::unix_path(folder_ / "bound"));
     EXPECT_TRUE(fails_with(UnixStream::connect(folder_ / "bound"), std::errc::connection_refused));
     EXPECT_TRUE(
-        fails_with(UnixStream::connect(abstract(unique_name("nobody"))), std::errc::connection_refused));
+        fails_with(UnixStream::connect(abstract(unique_name("unbound"))), std::errc::connection_refused));
     EXPECT_TRUE(fails_with(UnixStream::connect(folder_.path()), std::errc::connection_refused));
 }
 
@@ -394,7 +394,7 @@ TEST_F(UnixStreamTest, HasNoCredentialsWithoutAPeer) {
 
 TEST_F(UnixStreamTest, LeaksNoDescriptors) {
     const auto before = open_descriptors();
-    leave_over(folder_ / "left-over");
+    leave_stale_socket(folder_ / "left-over");
     for (int i = 0; i < 10'000; ++i) {
         {
             const auto [stream, peer] = connected();

@@ -244,8 +244,8 @@ TEST(Tcp, AddAfterAResetReportsTheReset) {
 
 TEST(Tcp, FailedConnectIsReported) {
     Loop loop;
-    const auto nobody = refusing_port();
-    auto stream = TcpStream::connect(nobody.address);
+    const auto refusing = refusing_port();
+    auto stream = TcpStream::connect(refusing.address);
     if (!stream) { // connect may already report the refusal
         EXPECT_EQ(stream.error(), std::errc::connection_refused);
         return;

@@ -370,7 +370,7 @@ TEST(TcpSocket, StaysRegisteredWhenItCouldNotConnect) {
     Loop loop;
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, read_write)));
-    EXPECT_TRUE(fails_saying(std::move(socket).connect(local_v6()), says_wrong_family));
+    EXPECT_TRUE(fails_matching(std::move(socket).connect(local_v6()), is_wrong_family));
     EXPECT_TRUE(ok(loop.registry().modify(socket, Token{2}, read_write)));
     EXPECT_TRUE(ok(loop.registry().remove(socket)));
 }

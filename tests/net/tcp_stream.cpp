@@ -145,20 +145,20 @@ TEST(TcpStream, FinishConnectStaysTrueAfterThePeerCloses) {
 }
 
 TEST(TcpStream, ReportsConnectionRefused) {
-    const auto nobody = refusing_port();
-    const auto stream = refused_stream(nobody);
+    const auto refusing = refusing_port();
+    const auto stream = refused_stream(refusing);
     EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::connection_refused));
 }
 
 TEST(TcpStream, ReportsConnectionRefusedOverIpv6) {
-    const auto nobody = refusing_port(local_v6());
-    const auto stream = refused_stream(nobody);
+    const auto refusing = refusing_port(local_v6());
+    const auto stream = refused_stream(refusing);
     EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::connection_refused));
 }
 
 TEST(TcpStream, StaysFailedAfterFinishConnectReturnedTheError) {
-    const auto nobody = refusing_port();
-    const auto stream = refused_stream(nobody);
+    const auto refusing = refusing_port();
+    const auto stream = refused_stream(refusing);
     EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::connection_refused));
     for (int round = 0; round < 3; ++round) {
         const auto finished = stream.finish_connect();
@@ -169,8 +169,8 @@ TEST(TcpStream, StaysFailedAfterFinishConnectReturnedTheError) {
 
 TEST(TcpStream, StaysFailedAfterTakeErrorReturnedTheError) {
     if (is_wine()) GTEST_SKIP() << "Wine keeps the error after take_error";
-    const auto nobody = refusing_port();
-    const auto stream = refused_stream(nobody);
+    const auto refusing = refusing_port();
+    const auto stream = refused_stream(refusing);
     EXPECT_EQ(must(stream.take_error()), std::errc::connection_refused);
     EXPECT_FALSE(must(stream.take_error())) << "an error is reported once";
     const auto finished = stream.finish_connect();
@@ -181,8 +181,8 @@ TEST(TcpStream, StaysFailedAfterTakeErrorReturnedTheError) {
 
 TEST(TcpStream, StaysFailedAfterReadReturnedTheError) {
     if (is_wine()) GTEST_SKIP() << "Wine reports a failed or reset connection as end of stream";
-    const auto nobody = refusing_port();
-    const auto stream = refused_stream(nobody);
+    const auto refusing = refusing_port();
+    const auto stream = refused_stream(refusing);
     std::array<std::byte, 1> buffer;
     EXPECT_TRUE(fails_with(stream.read(buffer), std::errc::connection_refused));
     EXPECT_FALSE(stream.finish_connect());

@@ -143,7 +143,7 @@ TEST(Pipe, ExchangesDataWithAChildProcess) {
         EXPECT_EQ(event.token(), receiver_id);
         EXPECT_TRUE(event.is_read_closed());
         EXPECT_EQ(must(cat.output.read(buffer)), 0u);
-        EXPECT_TRUE(ends_well(cat.process));
+        EXPECT_TRUE(exits_successfully(cat.process));
     }
 }
 
@@ -154,7 +154,7 @@ TEST(Pipe, AdoptedPipeCanBeMadeNonBlocking) {
     std::array<std::byte, 20> buffer{};
     EXPECT_TRUE(blocks(cat.output.read(buffer)));
     cat.input = PipeSender::from_raw(mio::invalid_handle);
-    EXPECT_TRUE(ends_well(cat.process));
+    EXPECT_TRUE(exits_successfully(cat.process));
 }
 
 TEST(Pipe, IsNonBlockingAndNotInherited) {

@@ -54,7 +54,7 @@ template <class Body>::pid_t start_child(Body&& body) {
 }
 
 /// Waits for a child and expects exit code 0.
-inline testing::AssertionResult ends_well(::pid_t child) {
+inline testing::AssertionResult exits_successfully(::pid_t child) {
     int status = 0;
     if (child == -1 || ::waitpid(child, &status, 0) != child)
         return testing::AssertionFailure() << "no child";
@@ -65,7 +65,7 @@ inline testing::AssertionResult ends_well(::pid_t child) {
 }
 
 template <class Body> testing::AssertionResult in_child(Body&& body) {
-    return ends_well(start_child(std::forward<Body>(body)));
+    return exits_successfully(start_child(std::forward<Body>(body)));
 }
 
 /// Waits with poll(2), not the library, for one of `events`, an error or a hang-up.

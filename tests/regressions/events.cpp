@@ -134,8 +134,8 @@ TEST(StreamEvents, ReadThatWouldBlockDoesNotRearmWritable) {
 TEST(StreamEvents, FailedConnectIsReportedAndKeepsItsError) {
     for (const auto interest : {Interest::readable, Interest::writable, read_write}) {
         Loop loop;
-        const auto nobody = refusing_port();
-        auto stream = must(TcpStream::connect(nobody.address));
+        const auto refusing = refusing_port();
+        auto stream = must(TcpStream::connect(refusing.address));
         ASSERT_TRUE(ok(loop.registry().add(stream, first, interest)));
         loop.expect({{first, interest}});
         EXPECT_EQ(must(stream.take_error()), std::errc::connection_refused);

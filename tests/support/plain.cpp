@@ -35,8 +35,8 @@ Socket opened(mio::RawHandle handle, const char* what) {
     return Socket(handle);
 }
 
-void checked(int answer, const char* what) {
-    if (answer == -1) die(what);
+void checked(int result, const char* what) {
+    if (result == -1) die(what);
 }
 
 template <class T> mio::Result<std::size_t> counted(T count) {

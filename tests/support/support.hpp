@@ -54,9 +54,10 @@ template <class T, class Code> testing::AssertionResult fails_with(const mio::Re
 
 /// Failure with a code that satisfies the predicate: one of `family.hpp`.
 template <class T>
-testing::AssertionResult fails_saying(const mio::Result<T>& result, bool (*says)(const std::error_code&)) {
+testing::AssertionResult fails_matching(const mio::Result<T>& result,
+                                        bool (*predicate)(const std::error_code&)) {
     if (result) return testing::AssertionFailure() << "succeeded";
-    if (says(result.error())) return testing::AssertionSuccess();
+    if (predicate(result.error())) return testing::AssertionSuccess();
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
 }
 

@@ -270,7 +270,7 @@ const Situation situations[] = {
          return with(std::move(ends));
      },
      Interest::readable, in, R},
-    {"PipeWithDataWhoseWriterIsGone",
+    {"PipeWithDataAndClosedWriter",
      [] {
          auto ends = plain::pipe();
          EXPECT_EQ(::write(ends.second.fd(), "x", 1), 1);
@@ -278,21 +278,21 @@ const Situation situations[] = {
          return with(std::move(ends));
      },
      Interest::readable, in | hup, R | W | RC | WC},
-    {"PipeWhoseWriterIsGone",
+    {"PipeWithClosedWriter",
      [] {
          auto ends = plain::pipe();
          ends.second.close();
          return with(std::move(ends));
      },
      Interest::readable, hup, R | W | RC | WC},
-    {"PipeWhoseReaderIsGone",
+    {"PipeWithClosedReader",
      [] {
          auto [reader, writer] = plain::pipe();
          reader.close();
          return with({std::move(writer), std::move(reader)});
      },
      Interest::writable, out | err, R | W | E | WC},
-    {"FullPipeWhoseReaderIsGone",
+    {"FullPipeWithClosedReader",
      [] {
          auto [reader, writer] = plain::pipe();
          writer.set_non_blocking();
@@ -325,7 +325,7 @@ const Situation situations[] = {
          return with(std::move(ends));
      },
      read_write, in | out | rdhup, R | W | RC},
-    {"LocalPeerGone",
+    {"LocalPeerClosed",
      [] {
          auto ends = plain::socket_pair();
          ends.second.close();

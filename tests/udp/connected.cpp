@@ -170,7 +170,7 @@ TEST_P(ConnectedUdp, CanSendToOthersButReceivesFromItsPeerOnly) {
 }
 
 TEST_P(ConnectedUdp, DiscardsDatagramsFromOtherSenders) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
     auto [s1, s2] = connected();
     auto stranger = bound();
     ASSERT_TRUE(ok(stranger.connect(address_of(s1))));

@@ -69,8 +69,8 @@ TEST_P(UdpEvents, EdgeTriggerDoesNotReportUnreadDatagramsAgain) {
     for (int i = 0; i < 3; ++i) send_text(s2, data1, address_of(s1));
     order.settle();
     loop.expect({{id1, Interest::readable}});
-    Rooms rooms(2);
-    EXPECT_EQ(s1.receive_many(rooms.all()), 2u);
+    ReceiveBuffers buffers(2);
+    EXPECT_EQ(s1.receive_many(buffers.all()), 2u);
     loop.expect_none();
     if (!differences.reports_data_behind_data_left_unread) return;
     // The next datagram causes one event for both.
@@ -82,21 +82,21 @@ TEST_P(UdpEvents, EdgeTriggerDoesNotReportUnreadDatagramsAgain) {
 
 TEST_P(UdpEvents, ShortReceiveManyDrainsTheSocket) {
     constexpr std::size_t total = 150;
-    auto receiver = roomy(GetParam());
+    auto receiver = with_large_receive_buffer(GetParam());
     const auto sender = bound();
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(receiver, id1, Interest::readable)));
     const InOrder order;
     for (int round = 0; round < 3; ++round) {
-        ASSERT_EQ(sender.send_many(Numbered(total, address_of(receiver)).all()), total);
+        ASSERT_EQ(sender.send_many(NumberedDatagrams(total, address_of(receiver)).all()), total);
         order.settle();
         loop.expect({{id1, Interest::readable}});
-        Rooms rooms(70);
-        EXPECT_EQ(receiver.receive_many(rooms.all()), 70u);
-        EXPECT_EQ(receiver.receive_many(rooms.all()), 70u);
-        EXPECT_EQ(receiver.receive_many(rooms.all()), 10u);
-        EXPECT_EQ(rooms.text(9), Numbered::text(total - 1));
-        EXPECT_TRUE(blocks(receiver.receive_many(rooms.all())));
+        ReceiveBuffers buffers(70);
+        EXPECT_EQ(receiver.receive_many(buffers.all()), 70u);
+        EXPECT_EQ(receiver.receive_many(buffers.all()), 70u);
+        EXPECT_EQ(receiver.receive_many(buffers.all()), 10u);
+        EXPECT_EQ(buffers.text(9), NumberedDatagrams::text(total - 1));
+        EXPECT_TRUE(blocks(receiver.receive_many(buffers.all())));
         loop.expect_none();
     }
 }
@@ -139,7 +139,7 @@ TEST_P(UdpEvents, OneThreadServesManySockets) {
     const auto address = address_of(server);
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(server, id1, Interest::readable)));
-    std::atomic<int> answers = 0;
+    std::atomic<int> replies = 0;
     std::vector<std::jthread> threads;
     for (int i = 0; i < clients; ++i) {
         threads.emplace_back([&, i] {
@@ -148,37 +148,37 @@ TEST_P(UdpEvents, OneThreadServesManySockets) {
             for (int round = 0; round < rounds; ++round) {
                 const auto text = std::to_string(i * rounds + round);
                 must(socket.send(bytes_of(text)));
-                if (next_text(socket) == text) ++answers;
+                if (next_text(socket) == text) ++replies;
             }
         });
     }
-    Rooms rooms(3);
+    ReceiveBuffers buffers(3);
     std::vector<OutgoingDatagram> out;
     for (std::size_t served = 0; served < clients * rounds;) {
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, 10s)));
         ASSERT_FALSE(loop.events.empty());
-        for (auto count = rooms.all().size(); count == rooms.all().size();) {
-            const auto received = server.receive_many(rooms.all());
+        for (auto count = buffers.all().size(); count == buffers.all().size();) {
+            const auto received = server.receive_many(buffers.all());
             if (!received) {
                 ASSERT_TRUE(blocks(received));
                 break;
             }
             count = *received;
             out.clear();
-            for (const auto& in : rooms.first(count)) out.push_back({in.buffer.first(in.size), in.peer});
+            for (const auto& in : buffers.first(count)) out.push_back({in.buffer.first(in.size), in.peer});
             ASSERT_EQ(server.send_many(out), count);
             served += count;
         }
     }
     threads.clear();
-    EXPECT_EQ(answers, clients * rounds);
+    EXPECT_EQ(replies, clients * rounds);
 }
 
 TEST_P(UdpEvents, SeveralThreadsCanShareASocket) {
     // Two threads send through one socket while two receive from another: no datagram is lost or duplicated.
     constexpr std::size_t each = 60;
     const auto sender = bound();
-    const auto receiver = roomy(GetParam());
+    const auto receiver = with_large_receive_buffer(GetParam());
     ASSERT_TRUE(ok(sender.connect(address_of(receiver))));
     std::array<std::atomic<int>, each> seen{};
     std::atomic<std::size_t> received = 0;
@@ -199,11 +199,11 @@ TEST_P(UdpEvents, SeveralThreadsCanShareASocket) {
                 }
             });
             threads.emplace_back([&] {
-                Rooms rooms(5);
+                ReceiveBuffers buffers(5);
                 while (received < 2 * each) {
-                    const auto count = receiver.receive_many(rooms.all()).value_or(0);
+                    const auto count = receiver.receive_many(buffers.all()).value_or(0);
                     if (count == 0) std::this_thread::yield();
-                    for (std::size_t n = 0; n < count; ++n) ++seen[std::stoul(rooms.text(n))];
+                    for (std::size_t n = 0; n < count; ++n) ++seen[std::stoul(buffers.text(n))];
                     received += count;
                 }
             });

@@ -19,13 +19,13 @@ using namespace test;
 namespace {
 
 int many() {
-    const auto receiver = roomy(local_v4());
+    const auto receiver = with_large_receive_buffer(local_v4());
     const auto sender = must(UdpSocket::bind(local_v4()));
     const InOrder order;
-    if (must(sender.send_many(Numbered(64, address_of(receiver)).all())) != 64) return 1;
+    if (must(sender.send_many(NumberedDatagrams(64, address_of(receiver)).all())) != 64) return 1;
     order.settle();
-    Rooms rooms(64);
-    return must(receiver.receive_many(rooms.all())) == 64 ? 0 : 1;
+    ReceiveBuffers buffers(64);
+    return must(receiver.receive_many(buffers.all())) == 64 ? 0 : 1;
 }
 
 int echo() {

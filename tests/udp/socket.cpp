@@ -142,7 +142,7 @@ TEST_P(UdpSocketTest, EveryCallFailsAfterRelease) {
     auto socket = bound();
     const auto released = UdpSocket::from_raw(socket.release());
     std::array<std::byte, 8> buffer;
-    Rooms rooms(1);
+    ReceiveBuffers buffers(1);
     const auto bad = no_such_handle;
     EXPECT_TRUE(fails_with(socket.send(bytes_of(data1)), bad));
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), GetParam()), bad));
@@ -150,8 +150,8 @@ TEST_P(UdpSocketTest, EveryCallFailsAfterRelease) {
     EXPECT_TRUE(fails_with(socket.receive_from(buffer), bad));
     EXPECT_TRUE(fails_with(socket.peek(buffer), bad));
     EXPECT_TRUE(fails_with(socket.peek_from(buffer), bad));
-    EXPECT_TRUE(fails_with(socket.send_many(Numbered(1).all()), bad));
-    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), bad));
+    EXPECT_TRUE(fails_with(socket.send_many(NumberedDatagrams(1).all()), bad));
+    EXPECT_TRUE(fails_with(socket.receive_many(buffers.all()), bad));
     EXPECT_TRUE(fails_with(socket.bind_to(GetParam()), bad));
     EXPECT_TRUE(fails_with(socket.connect(GetParam()), bad));
     EXPECT_TRUE(fails_with(socket.local_address(), bad));

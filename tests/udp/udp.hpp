@@ -58,7 +58,7 @@ inline void set_raw_option(const UdpSocket& socket, int level, int name, int val
 }
 
 /// A socket whose receive queue holds a few hundred small datagrams.
-inline UdpSocket roomy(const SocketAddress& address) {
+inline UdpSocket with_large_receive_buffer(const SocketAddress& address) {
     auto socket = must(UdpSocket::bind(address));
     set_raw_option(socket, SOL_SOCKET, SO_RCVBUF, 212'992);
     return socket;
@@ -92,9 +92,9 @@ class InOrder {
 };
 
 /// Buffers for `receive_many`, all of one size.
-class Rooms {
+class ReceiveBuffers {
   public:
-    explicit Rooms(std::size_t count, std::size_t size = 64) : bytes_(count * size), slots_(count) {
+    explicit ReceiveBuffers(std::size_t count, std::size_t size = 64) : bytes_(count * size), slots_(count) {
         for (std::size_t i = 0; i < count; ++i) slots_[i].buffer = std::span(bytes_).subspan(i * size, size);
     }
 
@@ -111,9 +111,9 @@ class Rooms {
 };
 
 /// Datagrams for `send_many`: "0", "1", "2", …; every seventh, starting with the fourth, is empty.
-class Numbered {
+class NumberedDatagrams {
   public:
-    explicit Numbered(std::size_t count, const SocketAddress& peer = {}) {
+    explicit NumberedDatagrams(std::size_t count, const SocketAddress& peer = {}) {
         for (std::size_t i = 0; i < count; ++i) texts_.push_back(text(i));
         for (const auto& each : texts_) datagrams_.push_back({bytes_of(each), peer});
     }

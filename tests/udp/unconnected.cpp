@@ -131,7 +131,7 @@ TEST_P(UnconnectedUdp, LongestDatagramArrivesAndALongerOneFails) {
 
 TEST_P(UnconnectedUdp, SendingRequiresAnAddress) {
     const auto socket = bound();
-    EXPECT_TRUE(fails_saying(socket.send(bytes_of(data1)), says_no_peer));
+    EXPECT_TRUE(fails_matching(socket.send(bytes_of(data1)), is_no_peer));
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), GetParam()), std::errc::invalid_argument))
         << "port 0";
     EXPECT_TRUE(fails_with(socket.peer_address(), std::errc::not_connected));
@@ -256,7 +256,7 @@ TEST(UdpOfBothFamilies, DualStackSocketExchangesDatagramsWithIpv4) {
 TEST(UdpOfBothFamilies, Ipv4SocketCannotSendToIpv6) {
     const auto socket = must(UdpSocket::v4());
     const SocketAddress v6(IpAddress::loopback_v6(), 9);
-    EXPECT_TRUE(fails_saying(socket.send_to(bytes_of(data1), v6), says_wrong_family));
-    EXPECT_TRUE(fails_saying(socket.connect(v6), says_wrong_family));
-    EXPECT_TRUE(fails_saying(socket.bind_to(local_v6()), says_wrong_family));
+    EXPECT_TRUE(fails_matching(socket.send_to(bytes_of(data1), v6), is_wrong_family));
+    EXPECT_TRUE(fails_matching(socket.connect(v6), is_wrong_family));
+    EXPECT_TRUE(fails_matching(socket.bind_to(local_v6()), is_wrong_family));
 }

@@ -37,7 +37,7 @@ TEST_F(BindReplacing, ReportsFailureOfTheLivenessCheck) {
     };
     for (const auto& [call, error] : cases) {
         in_child([&] {
-            leave_over(path_);
+            leave_stale_socket(path_);
             ASSERT_TRUE(forbid_system_call(call, error));
             const auto listener = UnixListener::bind_replacing(path_);
             EXPECT_TRUE(fails_with(listener, std::error_code(error, mio::os_category())))

@@ -129,7 +129,7 @@ std::pair<plain::Socket, ::sockaddr_in> udp_socket() {
 
 void udp(Stage& stage) { watch(stage, udp_socket().first); }
 
-void udp_connected_to_nobody(Stage& stage) {
+void udp_connected_to_refusing_port(Stage& stage) {
     auto socket = udp_socket().first;
     // The port is taken by a socket connected to itself: datagrams from others are refused.
     auto [deaf, address] = udp_socket();
@@ -168,9 +168,9 @@ void shut_down_reading_then_writing(Stage& stage) {
     shut_down_reading(stage);
     shut_down_writing(stage);
 }
-void somebody_connects(Stage& stage) { stage.peer = plain::connect(must(stage.listener->local_address())); }
+void client_connects(Stage& stage) { stage.peer = plain::connect(must(stage.listener->local_address())); }
 void datagram_is_refused(Stage& stage) { ASSERT_EQ(::send(stage.handle->fd(), "?", 1, 0), 1); }
-void somebody_wakes(Stage& stage) { must(stage.waker->wake()); }
+void waker_wakes(Stage& stage) { must(stage.waker->wake()); }
 
 // The table.
 
@@ -205,7 +205,7 @@ const Row rows[] = {
      "tcp-local-shutdown-write: shut down writing"},
     {"TcpLocalShutdownOfBoth", connected, shut_down_both, rwp, "tcp-local-shutdown-both: shut down both"},
     {"TcpPeerSendsAnUrgentByte", connected, urgent_byte_comes, rwp, "tcp-urgent-data: urgent byte arrived"},
-    {"TcpPeerSendsAnUrgentByteNobodyAskedFor", connected, urgent_byte_comes, rw,
+    {"TcpPeerSendsAnUrgentByteWithoutPriorityInterest", connected, urgent_byte_comes, rw,
      "tcp-urgent-data-without-interest: urgent byte arrived"},
     {"TcpPeerSendsDataToAReader", connected, data_comes, r, "trigger-edge-no-repeat: data arrived"},
     {"TcpPeerClosesOnAReader", connected, peer_closes, r, "trigger-edge-end: peer closed"},
@@ -221,7 +221,7 @@ const Row rows[] = {
     {"PipeSenderClosedWithDataLeft", pipe_receiver, data_comes_and_peer_closes, r,
      "pipe-sender-closed-data-left: sender closed"},
     {"PipeSenderClosedWhenEmpty", pipe_receiver, peer_closes, r, "pipe-sender-closed: sender closed"},
-    {"PipeReceiverClosedWithRoomLeft", pipe_sender, peer_closes, w, "pipe-receiver-closed: receiver closed"},
+    {"PipeReceiverClosedWithSpaceLeft", pipe_sender, peer_closes, w, "pipe-receiver-closed: receiver closed"},
     {"PipeReceiverClosedWhenFull", full_pipe_sender, peer_closes, w,
      "pipe-receiver-closed-full: receiver closed"},
     {"UnixStreamIdle", unix_stream, nullptr, rw, "unix-stream-idle: registered"},
@@ -239,13 +239,13 @@ const Row rows[] = {
     {"UnixDatagramLocalShutdownOfReadingThenWriting", unix_datagram, shut_down_reading_then_writing, rw,
      "unix-datagram-local-shutdown: shut down writing too"},
     {"UdpFresh", udp, nullptr, rw, "udp-fresh: registered"},
-    {"UdpRefused", udp_connected_to_nobody, datagram_is_refused, rw, "udp-refused: refused"},
+    {"UdpRefused", udp_connected_to_refusing_port, datagram_is_refused, rw, "udp-refused: refused"},
     {"ListenerIdle", listening, nullptr, rw, "listener-idle: no connection"},
-    {"ListenerWithConnection", listening, somebody_connects, rw, "listener-pending: connection pending"},
+    {"ListenerWithConnection", listening, client_connects, rw, "listener-pending: connection pending"},
     {"ListenerWithConnectionBeforehand", listening_with_a_connection, nullptr, rw,
      "listener-pending: connection pending"},
     {"WakerAsleep", waker, nullptr, r, "waker-once: not woken"},
-    {"WakerWoken", waker, somebody_wakes, r, "waker-once: woken"},
+    {"WakerWoken", waker, waker_wakes, r, "waker-once: woken"},
 };
 
 std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.situation; }

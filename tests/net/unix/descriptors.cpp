@@ -28,9 +28,9 @@ TEST(Descriptors, FailedConnectLeaksNone) {
 
 TEST(Descriptors, RefusedConnectionLeaksNone) {
     const DescriptorGuard guard;
-    const auto nobody = refusing_port();
+    const auto refusing = refusing_port();
     for (int round = 0; round < 10; ++round) {
-        const auto stream = refused_stream(nobody);
+        const auto stream = refused_stream(refusing);
         EXPECT_FALSE(stream.finish_connect());
     }
 }

@@ -140,6 +140,6 @@ TEST(RawSource, WatchesAPidfd) {
         const auto gone = std::move(sender);
     }
     loop.expect({{id, Interest::readable}});
-    EXPECT_TRUE(ends_well(child));
+    EXPECT_TRUE(exits_successfully(child));
     must(loop.registry().remove(source));
 }

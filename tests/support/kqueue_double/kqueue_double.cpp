@@ -650,7 +650,7 @@ int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent*
     SystemCall call;
     auto* const q = find_kqueue(kq);
     if (q == nullptr) return fail(EBADF);
-    int answers = 0;
+    int reports = 0;
     for (int i = 0; i < nchanges; ++i) {
         // Copied, since the event list may be the same array.
         auto change = changelist[i];
@@ -658,16 +658,16 @@ int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent*
         change.flags &= static_cast<unsigned short>(~EV_SYSFLAGS);
         const auto error = apply(*q, change);
         if (error == 0 && (change.flags & EV_RECEIPT) == 0) continue;
-        if (answers == nevents) {
+        if (reports == nevents) {
             update_bell(*q);
             return error == 0 ? 0 : fail(error);
         }
         change.flags = EV_ERROR;
         change.data = error;
-        eventlist[answers++] = change;
+        eventlist[reports++] = change;
     }
     update_bell(*q);
-    if (answers > 0 || nevents == 0) return answers;
+    if (reports > 0 || nevents == 0) return reports;
     return wait_for_events(call, *q, kq, eventlist, nevents, timeout);
 }
 

@@ -113,7 +113,7 @@ Bound listener() {
     return made;
 }
 /// An address without a listener, reserved by a socket.
-Bound nobody(int type) { return bound_socket(type); }
+Bound refusing_address(int type) { return bound_socket(type); }
 
 int connect_to(const Fd& socket, Bound& where) {
     return ::connect(socket.get(), any(where.address), sizeof where.address) == 0 ? 0 : errno;
@@ -438,15 +438,15 @@ TEST(KqueueDouble, FailedChangeIsReportedAndTheOthersAreApplied) {
     const Event changes[] = {change(pair.a, EVFILT_READ, EV_DELETE, 0, 0, 1),
                              change(pair.a, EVFILT_WRITE, EV_ADD, 0, 0, 2),
                              change(pair.a, EVFILT_TIMER, EV_ADD, 0, 0, 3)};
-    Event answers[3];
-    ASSERT_EQ(::kevent(q.get(), changes, 3, answers, 3, nullptr), 2);
-    EXPECT_EQ(answers[0].flags, EV_ERROR);
-    EXPECT_EQ(answers[0].data, ENOENT);
-    EXPECT_EQ(answers[0].filter, EVFILT_READ);
-    EXPECT_EQ(answers[0].udata, reinterpret_cast<void*>(1));
-    EXPECT_EQ(answers[1].flags, EV_ERROR);
-    EXPECT_EQ(answers[1].data, EINVAL);
-    EXPECT_EQ(answers[1].udata, reinterpret_cast<void*>(3));
+    Event reports[3];
+    ASSERT_EQ(::kevent(q.get(), changes, 3, reports, 3, nullptr), 2);
+    EXPECT_EQ(reports[0].flags, EV_ERROR);
+    EXPECT_EQ(reports[0].data, ENOENT);
+    EXPECT_EQ(reports[0].filter, EVFILT_READ);
+    EXPECT_EQ(reports[0].udata, reinterpret_cast<void*>(1));
+    EXPECT_EQ(reports[1].flags, EV_ERROR);
+    EXPECT_EQ(reports[1].data, EINVAL);
+    EXPECT_EQ(reports[1].udata, reinterpret_cast<void*>(3));
     EXPECT_EQ(q.only().udata, reinterpret_cast<void*>(2));
 }
 
@@ -904,7 +904,7 @@ TEST(KqueueDouble, FifoOpensAgainWithANewWriter) {
 
 // The socket error is returned in fflags.
 TEST(KqueueDouble, RefusedConnectionIsReportedByBothFiltersAndKeepsTheError) {
-    auto where = nobody(SOCK_STREAM);
+    auto where = refusing_address(SOCK_STREAM);
     const auto client = inet_socket(SOCK_STREAM);
     const Queue q;
     q.add(client, EVFILT_READ);
@@ -945,7 +945,7 @@ TEST(KqueueDouble, ResetIsReportedByBothFiltersAndKeepsTheError) {
 }
 
 TEST(KqueueDouble, TransientErrorIsReportedWithoutEof) {
-    auto where = nobody(SOCK_DGRAM);
+    auto where = refusing_address(SOCK_DGRAM);
     const auto client = inet_socket(SOCK_DGRAM);
     ASSERT_EQ(connect_to(client, where), 0);
     where.socket.close();

@@ -89,8 +89,8 @@ std::vector<plain::Socket> exhaust_descriptors(int spare) {
 namespace plain {
 namespace {
 
-void checked(int answer, const char* what) {
-    if (answer != -1) return;
+void checked(int result, const char* what) {
+    if (result != -1) return;
     ADD_FAILURE() << what << ": " << std::strerror(errno);
     std::abort();
 }

@@ -12,11 +12,11 @@ using OpenHandles = unsigned long;
 inline constexpr auto no_such_handle = std::errc::not_a_socket;
 
 /// Whether "localhost" resolves.
-inline bool knows_localhost() { return true; }
+inline bool resolves_localhost() { return true; }
 
 /// Whether the sender of a datagram receives an error if no socket is bound to the destination. Wine does not report
 /// the first refusal, and reports later ones without an error code.
-bool tells_of_refused_datagrams();
+bool reports_refused_datagrams();
 
 /// Whether a refused datagram makes sending fail too, not only receiving.
 inline constexpr bool refusal_fails_sending = false;
@@ -25,12 +25,12 @@ inline constexpr bool refusal_fails_sending = false;
 bool is_wine();
 
 /// Error of sending without a peer; Wine has its own.
-inline bool says_no_peer(const std::error_code& code) {
+inline bool is_no_peer(const std::error_code& code) {
     return code == std::errc::not_connected || code == std::errc::invalid_argument;
 }
 
 /// Errors of using an address of the other family; the last two are Wine's.
-inline bool says_wrong_family(const std::error_code& code) {
+inline bool is_wrong_family(const std::error_code& code) {
     return code == std::errc::address_family_not_supported || code == std::errc::bad_address
            || code == std::errc::operation_not_supported || code == std::errc::invalid_argument;
 }

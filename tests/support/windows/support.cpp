@@ -45,7 +45,7 @@ std::chrono::nanoseconds processor_time() {
 
 bool is_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
 
-bool tells_of_refused_datagrams() { return !is_wine(); }
+bool reports_refused_datagrams() { return !is_wine(); }
 
 namespace {
 
@@ -60,11 +60,11 @@ bool is_of_interest(::HANDLE handle) {
     struct {
         ::PUBLIC_OBJECT_TYPE_INFORMATION type;
         std::array<wchar_t, 64> name;
-    } answer{};
+    } information{};
     // ObjectTypeInformation, missing from some SDKs
     const auto what = static_cast<::OBJECT_INFORMATION_CLASS>(2);
-    EXPECT_GE(::NtQueryObject(handle, what, &answer, sizeof answer, nullptr), 0);
-    const auto& name = answer.type.TypeName;
+    EXPECT_GE(::NtQueryObject(handle, what, &information, sizeof information, nullptr), 0);
+    const auto& name = information.type.TypeName;
     const std::wstring_view type(name.Buffer, name.Length / sizeof(wchar_t));
     return type == L"File" || type == L"IoCompletion";
 }

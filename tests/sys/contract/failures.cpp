@@ -41,7 +41,7 @@ TEST_F(ContractFailures, ResetMakesAConnectionReadyForEachInterest) {
 }
 
 TEST_F(ContractFailures, RefusedDatagramMakesASocketReadyForEachInterest) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
     const auto interests =
         refusal_fails_sending ? either_and_both : std::vector<Interest>{Interest::readable, read_write};
     expect_that_each_direction_is_reported(

@@ -10,9 +10,9 @@ using namespace test;
 namespace {
 
 /// Connects `socket` to a port that is then closed, so it has no receiver.
-void connect_to_nobody(const plain::Socket& socket) {
-    const auto nobody = plain::datagram_socket();
-    plain::connect(socket, plain::address_of(nobody));
+void connect_to_closed_port(const plain::Socket& socket) {
+    const auto closed = plain::datagram_socket();
+    plain::connect(socket, plain::address_of(closed));
 }
 
 } // namespace
@@ -92,11 +92,11 @@ TEST_F(Contract, WritableIsReportedWhenTheBufferHasSpaceAgain) {
 }
 
 TEST_F(Contract, EachErrorIsReportedOnce) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
     // Each datagram to a port without a receiver causes an error.
     const auto here = plain::datagram_socket();
     here.set_non_blocking();
-    connect_to_nobody(here);
+    connect_to_closed_port(here);
     const auto state = must(selector.add(here.fd(), id1, Interest::readable, Trigger::edge));
     for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(ok(plain::send(here.fd(), "x", 1)));

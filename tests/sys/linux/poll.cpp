@@ -36,17 +36,17 @@ TEST(PollSelector, ReportsWhenItCannotBeInterrupted) {
     EXPECT_TRUE(holds_in_child([] {
         Selector selector(must(Selector::open()));
         Selector::Waker waker(selector, Token{1}, {});
-        std::atomic<bool> is_told = false;
+        std::atomic<bool> has_failed_wake = false;
         std::thread other([&] {
             // The filter applies to this thread only. No write is needed while the other thread does not wait yet.
             ASSERT_TRUE(forbid_system_call(SYS_write, EPERM));
             mio::Result<> woken;
             while ((woken = waker.wake())) std::this_thread::sleep_for(1ms);
             EXPECT_TRUE(fails_with(woken, std::errc::operation_not_permitted));
-            is_told = true;
+            has_failed_wake = true;
         });
         mio::Events events(4, Selector::record_size);
-        while (!is_told) EXPECT_TRUE(ok(selector.select(events, 50ms)));
+        while (!has_failed_wake) EXPECT_TRUE(ok(selector.select(events, 50ms)));
         other.join();
         // It can be woken as before.
         EXPECT_TRUE(ok(waker.wake()));

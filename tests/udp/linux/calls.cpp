@@ -100,18 +100,18 @@ namespace {
 
 class UdpCalls : public OnEachFamily {
   protected:
-    UdpSocket receiver_ = roomy(local_v4());
+    UdpSocket receiver_ = with_large_receive_buffer(local_v4());
     UdpSocket sender_ = must(UdpSocket::bind(local_v4()));
     const InOrder order_;
 
     void SetUp() override {
         OnEachFamily::SetUp();
         if (IsSkipped()) return;
-        receiver_ = roomy(GetParam());
+        receiver_ = with_large_receive_buffer(GetParam());
         sender_ = bound();
     }
     void send(std::size_t count) {
-        ASSERT_EQ(sender_.send_many(Numbered(count, address_of(receiver_)).all()), count);
+        ASSERT_EQ(sender_.send_many(NumberedDatagrams(count, address_of(receiver_)).all()), count);
         order_.settle();
         calls.reset();
     }
@@ -130,8 +130,8 @@ TEST_P(UdpCalls, AreCounted) {
 TEST_P(UdpCalls, OneCallReceivesUpTo64) {
     for (const std::size_t count : {1uz, 2uz, 63uz, 64uz}) {
         send(count);
-        Rooms rooms(64);
-        ASSERT_EQ(receiver_.receive_many(rooms.all()), count);
+        ReceiveBuffers buffers(64);
+        ASSERT_EQ(receiver_.receive_many(buffers.all()), count);
         EXPECT_EQ(calls.receive_many, 1) << count;
         EXPECT_EQ(calls.receive_one, 0) << count;
     }
@@ -139,31 +139,31 @@ TEST_P(UdpCalls, OneCallReceivesUpTo64) {
 
 TEST_P(UdpCalls, ReceivingMoreTakesOneCallPer64) {
     send(200);
-    Rooms rooms(200);
-    ASSERT_EQ(receiver_.receive_many(rooms.all()), 200u);
+    ReceiveBuffers buffers(200);
+    ASSERT_EQ(receiver_.receive_many(buffers.all()), 200u);
     EXPECT_EQ(calls.receive_many, 4);
     EXPECT_EQ(calls.receive_one, 0);
 }
 
 TEST_P(UdpCalls, ReceivingStopsAfterAShortBatch) {
     send(70);
-    Rooms rooms(200);
-    ASSERT_EQ(receiver_.receive_many(rooms.all()), 70u);
+    ReceiveBuffers buffers(200);
+    ASSERT_EQ(receiver_.receive_many(buffers.all()), 70u);
     EXPECT_EQ(calls.receive_many, 2);
-    ASSERT_TRUE(blocks(receiver_.receive_many(rooms.all())));
+    ASSERT_TRUE(blocks(receiver_.receive_many(buffers.all())));
     EXPECT_EQ(calls.receive_many, 3);
     EXPECT_EQ(calls.receive_one, 0);
 }
 
 TEST_P(UdpCalls, OneCallSendsUpTo64) {
     for (const std::size_t count : {1uz, 64uz}) {
-        Numbered numbered(count, address_of(receiver_));
+        NumberedDatagrams numbered(count, address_of(receiver_));
         calls.reset();
         ASSERT_EQ(sender_.send_many(numbered.all()), count);
         EXPECT_EQ(calls.send_many, 1);
         EXPECT_EQ(calls.send_one, 0);
     }
-    Numbered numbered(200, address_of(receiver_));
+    NumberedDatagrams numbered(200, address_of(receiver_));
     calls.reset();
     ASSERT_EQ(sender_.send_many(numbered.all()), 200u);
     EXPECT_EQ(calls.send_many, 4);
@@ -179,8 +179,8 @@ TEST_P(UdpCalls, EmptyBatchMakesNone) {
 
 TEST_P(UdpCalls, AllocateNothing) {
     if (!TEST_COUNTS_MALLOC) GTEST_SKIP() << "the sanitizer has its own malloc";
-    Numbered numbered(200, address_of(receiver_));
-    Rooms rooms(200);
+    NumberedDatagrams numbered(200, address_of(receiver_));
+    ReceiveBuffers buffers(200);
     std::array<std::byte, 64> buffer;
     const auto before = allocations.load();
     const auto sent = sender_.send_many(numbered.all());
@@ -191,9 +191,9 @@ TEST_P(UdpCalls, AllocateNothing) {
     EXPECT_TRUE(sent_one && !refused);
     order_.settle();
     const auto between = allocations.load();
-    const auto received = receiver_.receive_many(rooms.all());
+    const auto received = receiver_.receive_many(buffers.all());
     const auto received_one = receiver_.receive_from(buffer);
-    const auto none = receiver_.receive_many(rooms.all());
+    const auto none = receiver_.receive_many(buffers.all());
     EXPECT_EQ(allocations, between);
     EXPECT_EQ(received, 200u);
     EXPECT_TRUE(ok(received_one));

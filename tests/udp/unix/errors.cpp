@@ -18,13 +18,13 @@ constexpr auto refused = std::errc::connection_refused;
 class UdpErrors : public OnEachFamily {
   protected:
     /// A socket that has just received the refusal of its peer's port.
-    UdpSocket told() {
+    UdpSocket refused_socket() {
         auto socket = bound();
         must(socket.connect(closed_.address()));
-        tell(socket);
+        cause_refusal(socket);
         return socket;
     }
-    static void tell(const UdpSocket& socket) {
+    static void cause_refusal(const UdpSocket& socket) {
         must(socket.send(bytes_of(data1)));
         ASSERT_NE(await(socket, 0) & POLLERR, 0);
     }
@@ -66,7 +66,7 @@ TEST_P(UdpErrors, RefusalIsReportedAsError) {
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
     EXPECT_EQ(describe(only_event(loop)), "EPOLLOUT");
-    tell(socket);
+    cause_refusal(socket);
     const auto event = only_event(loop);
     EXPECT_EQ(describe(event), "EPOLLOUT|EPOLLERR");
     EXPECT_EQ(event.readiness(),
@@ -83,46 +83,47 @@ TEST_P(UdpErrors, RefusalIsReportedForEveryInterest) {
         ASSERT_TRUE(ok(socket.connect(closed())));
         Loop loop;
         ASSERT_TRUE(ok(loop.registry().add(socket, id1, interest)));
-        tell(socket);
+        cause_refusal(socket);
         loop.expect({{id1, Readiness::error}});
     }
 }
 
 TEST_P(UdpErrors, EachRefusalIsReported) {
-    const auto told_by = differences.reports_lasting_errors ? Readiness::error : Readiness::readable;
+    const auto refusal_readiness =
+        differences.reports_lasting_errors ? Readiness::error : Readiness::readable;
     auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(closed())));
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, Interest::readable)));
     for (int i = 0; i < 3; ++i) {
-        tell(socket);
-        loop.expect({{id1, told_by}});
+        cause_refusal(socket);
+        loop.expect({{id1, refusal_readiness}});
         EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
     }
     loop.expect_none();
 }
 
 TEST_P(UdpErrors, TakeErrorReturnsTheErrorOnce) {
-    const auto socket = told();
+    const auto socket = refused_socket();
     EXPECT_EQ(must(socket.take_error()), refused);
     EXPECT_EQ(must(socket.take_error()), std::error_code());
     EXPECT_TRUE(blocks(socket.receive(buffer_)));
 }
 
 TEST_P(UdpErrors, EveryCallReportsTheErrorOnce) {
-    Rooms rooms(2);
-    EXPECT_TRUE(fails_with(told().receive(buffer_), refused));
-    EXPECT_TRUE(fails_with(told().receive_from(buffer_), refused));
-    EXPECT_TRUE(fails_with(told().peek(buffer_), refused));
-    EXPECT_TRUE(fails_with(told().peek_from(buffer_), refused));
-    EXPECT_TRUE(fails_with(told().send(bytes_of(data1)), refused));
-    EXPECT_TRUE(fails_with(told().send_to(bytes_of(data1), address_of(bound())), refused));
-    EXPECT_TRUE(fails_with(told().receive_many(rooms.all()), refused));
-    EXPECT_TRUE(fails_with(told().send_many(Numbered(2).all()), refused));
+    ReceiveBuffers buffers(2);
+    EXPECT_TRUE(fails_with(refused_socket().receive(buffer_), refused));
+    EXPECT_TRUE(fails_with(refused_socket().receive_from(buffer_), refused));
+    EXPECT_TRUE(fails_with(refused_socket().peek(buffer_), refused));
+    EXPECT_TRUE(fails_with(refused_socket().peek_from(buffer_), refused));
+    EXPECT_TRUE(fails_with(refused_socket().send(bytes_of(data1)), refused));
+    EXPECT_TRUE(fails_with(refused_socket().send_to(bytes_of(data1), address_of(bound())), refused));
+    EXPECT_TRUE(fails_with(refused_socket().receive_many(buffers.all()), refused));
+    EXPECT_TRUE(fails_with(refused_socket().send_many(NumberedDatagrams(2).all()), refused));
 
-    const auto socket = told();
-    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), refused));
-    EXPECT_TRUE(blocks(socket.receive_many(rooms.all())));
+    const auto socket = refused_socket();
+    EXPECT_TRUE(fails_with(socket.receive_many(buffers.all()), refused));
+    EXPECT_TRUE(blocks(socket.receive_many(buffers.all())));
     EXPECT_EQ(must(socket.take_error()), std::error_code());
 }
 
@@ -133,15 +134,15 @@ TEST_P(UdpErrors, RefusalLosesNoDatagram) {
     send_text(peer, data1, address_of(socket));
     await(socket, POLLIN);
     ASSERT_TRUE(ok(socket.connect(closed())));
-    tell(socket);
-    Rooms rooms(2);
-    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), refused));
-    ASSERT_EQ(socket.receive_many(rooms.all()), 1u);
-    EXPECT_EQ(rooms.text(0), data1);
+    cause_refusal(socket);
+    ReceiveBuffers buffers(2);
+    EXPECT_TRUE(fails_with(socket.receive_many(buffers.all()), refused));
+    ASSERT_EQ(socket.receive_many(buffers.all()), 1u);
+    EXPECT_EQ(buffers.text(0), data1);
 }
 
 TEST_P(UdpErrors, SocketStaysUsable) {
-    const auto socket = told();
+    const auto socket = refused_socket();
     EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
     const auto peer = bound();
     ASSERT_TRUE(ok(socket.connect(address_of(peer))));

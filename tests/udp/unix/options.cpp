@@ -66,9 +66,9 @@ TEST_P(UdpOptions, ReusePortDistributesDatagrams) {
     const InOrder order;
     for (std::size_t i = 0; i < senders; ++i) send_text(bound(), data1, address_of(s1));
     order.settle();
-    Rooms rooms(senders);
-    const auto first = must(s1.receive_many(rooms.all()));
-    const auto second = must(s2.receive_many(rooms.all()));
+    ReceiveBuffers buffers(senders);
+    const auto first = must(s1.receive_many(buffers.all()));
+    const auto second = must(s2.receive_many(buffers.all()));
     EXPECT_EQ(first + second, senders);
     // All datagrams on one side: probability 2^-63.
     EXPECT_GT(first, 0u);

@@ -105,7 +105,7 @@ TEST_F(ContractFailures, PipeWithClosedWriterIsReadable) {
 
 TEST_F(ContractFailures, PipeWithClosedReaderIsWritable) {
     expect_that_each_direction_is_reported({
-        {"WithRoomLeft", sender, close_there, writing},
+        {"WithSpaceLeft", sender, close_there, writing},
         {"Full", full_sender, close_there, writing},
     });
 }

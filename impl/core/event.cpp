@@ -17,14 +17,15 @@ static_assert(sizeof(Event) == 16, "an event is two words, so that a batch of th
 
 namespace {
 
-// The size of `count` records, saturated: allocating that much fails. A record can be larger than an event, so that
-// on a 32-bit system the events may fit where the records do not.
+// The size of `count` records; saturates, so that the allocation fails. On a 32-bit system the events may fit where
+// the larger records do not.
 constexpr std::size_t bytes_of(std::size_t count, std::size_t record_size) noexcept {
     constexpr auto most = std::numeric_limits<std::size_t>::max();
     return record_size != 0 && count > most / record_size ? most : count * record_size;
 }
 static_assert(bytes_of(4, 64) == 256 && bytes_of(4, 0) == 0);
-static_assert(bytes_of(std::numeric_limits<std::size_t>::max() / 32, 64) == std::numeric_limits<std::size_t>::max());
+static_assert(bytes_of(std::numeric_limits<std::size_t>::max() / 32, 64)
+              == std::numeric_limits<std::size_t>::max());
 
 } // namespace
 

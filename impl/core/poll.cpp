@@ -35,7 +35,7 @@ std::unexpected<std::error_code> out_of_memory() noexcept {
 
 constexpr std::chrono::nanoseconds none{0};
 
-// From `now` to `deadline`, which may be as far away as can be counted, also where the clock began below zero.
+// Time from `now` to `deadline`; saturates, and also handles clocks with negative values.
 constexpr std::chrono::nanoseconds time_left(std::chrono::steady_clock::time_point now,
                                              std::chrono::steady_clock::time_point deadline) noexcept {
     if (deadline <= now) return none;
@@ -86,7 +86,7 @@ Result<> Poll::poll(Events& events, std::optional<Saturating<std::chrono::nanose
     return registry_.selector_->select(events, timeout);
 }
 
-// Not inline, so that a poll that does not spin saves no registers for it.
+// Not inlined, so that a poll that does not spin saves no registers for it.
 [[gnu::noinline]] Result<> Poll::poll_spinning(Events& events,
                                                std::optional<std::chrono::nanoseconds> timeout) noexcept {
     using Clock = std::chrono::steady_clock;
@@ -134,7 +134,7 @@ Result<> Registration::add(const Registry& registry, RawHandle handle, Token tok
     return {};
 }
 
-// Without its `Poll` a selector is of no use, but a clone of the registry goes on working.
+// A retired selector, one without its `Poll`, counts as not registered; cloned registries can still use it.
 Result<> Registration::check_belongs_to(const Registry& registry) const noexcept {
     if (state_ == 0) return fail(Errc::not_registered);
     const auto& selector = sys::native::selector_of(state_);
@@ -154,7 +154,7 @@ Result<> Registration::remove(const Registry& registry, RawHandle handle) noexce
     auto removed = selector.remove(handle, state_);
     if (!removed) return removed;
     state_ = 0;
-    selector.release(); // the registry is an owner still
+    selector.release(); // the registry still owns it
     return {};
 }
 
@@ -175,7 +175,7 @@ struct Waker::Body {
     Body(SelectorOwner owner, Token token, sys::native::Waker::Parts&& parts) noexcept
         : selector(std::move(owner)), mechanism(*selector, token, std::move(parts)) {}
 
-    SelectorOwner selector; // outlives the mechanism, which points at it
+    SelectorOwner selector; // destroyed after the mechanism, which refers to it
     sys::native::Waker mechanism;
 };
 
@@ -190,7 +190,7 @@ Result<Waker> Waker::create(const Registry& registry, Token token) {
 Waker::~Waker() { delete body_; }
 
 Result<> Waker::wake() const noexcept {
-    assert(body_ != nullptr && "a moved-from Waker has nobody to wake");
+    assert(body_ != nullptr && "wake on a moved-from Waker");
     return body_->mechanism.wake();
 }
 

@@ -25,7 +25,7 @@ std::unexpected<std::error_code> invalid() noexcept {
     return std::unexpected(make_error_code(Errc::invalid_address));
 }
 
-// A copy that ends in a NUL, for the C library: the longest address and the longest interface name both fit.
+// A NUL-terminated copy for the C library; fits the longest address and interface name.
 constexpr std::size_t longest_text = std::max<std::size_t>(INET6_ADDRSTRLEN, IF_NAMESIZE);
 
 class CString {
@@ -42,7 +42,7 @@ class CString {
     std::array<char, longest_text> text_{};
 };
 
-// Decimal digits and nothing else.
+// Accepts decimal digits only.
 template <class T> std::optional<T> parse_number(std::string_view digits) noexcept {
     T value{};
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -50,10 +50,10 @@ template <class T> std::optional<T> parse_number(std::string_view digits) noexce
     return value;
 }
 
-// The number of an interface, or its name.
+// An interface's index or name.
 std::optional<std::uint32_t> parse_scope(std::string_view text) noexcept {
     if (const auto number = parse_number<std::uint32_t>(text)) return number;
-    // The C library may cut a longer name, and the kernel what follows a colon (the name of an alias).
+    // The C library may truncate a longer name, and the kernel drops the part after a colon (an alias).
     if (text.size() >= IF_NAMESIZE || text.contains(':')) return std::nullopt;
     const auto name = CString::from(text);
     const unsigned index = name ? ::if_nametoindex(name->get()) : 0;
@@ -64,7 +64,7 @@ std::optional<std::uint32_t> parse_scope(std::string_view text) noexcept {
 
 Result<IpAddress> IpAddress::parse(std::string_view text) noexcept {
     const auto copy = CString::from(text);
-    if (!copy || text.contains('%')) return invalid(); // Apple's inet_pton takes a scope, and drops it
+    if (!copy || text.contains('%')) return invalid(); // Apple's inet_pton accepts a scope and drops it
     std::array<std::uint8_t, 16> bytes{};
     if (::inet_pton(AF_INET, copy->get(), bytes.data()) == 1)
         return v4(bytes[0], bytes[1], bytes[2], bytes[3]);

@@ -39,7 +39,7 @@ class ConditionCategory final : public std::error_category {
     }
 };
 
-// A text that ends in a NUL, for the resolver. Longer ones are no names: a host's has at most 255 bytes in the DNS.
+// A NUL-terminated copy for the resolver. Longer texts are not names: a DNS host name has at most 255 bytes.
 constexpr std::size_t longest_text = 1024;
 using Text = std::array<char, longest_text + 1>;
 
@@ -59,11 +59,11 @@ constexpr bool is_space_or_control(char c) noexcept {
     return byte <= 0x20 || byte == 0x7f;
 }
 
-// True for "1", "127.1", "1.2.3.4", "0x7f.1": what the C library's inet_aton may take for an address, in octal,
-// hexadecimal or shortened forms, and what no name in the DNS looks like. A name ends in a label that is no number.
+// True for "1", "127.1", "1.2.3.4", "0x7f.1": text that inet_aton may accept as an address in octal, hexadecimal or
+// shortened form. No DNS name looks like that: the last label of a name is not a number.
 constexpr bool ends_in_a_number(std::string_view host) noexcept {
     if (host.ends_with('.')) host.remove_suffix(1);
-    auto label = host.substr(host.rfind('.') + 1); // all of it when there is no dot
+    auto label = host.substr(host.rfind('.') + 1); // the whole text if there is no dot
     if (label.empty()) return false;
     if (std::ranges::all_of(label, is_digit)) return true;
     if (!label.starts_with("0x") && !label.starts_with("0X")) return false;
@@ -73,7 +73,7 @@ static_assert(ends_in_a_number("1") && ends_in_a_number("127.1") && ends_in_a_nu
 static_assert(ends_in_a_number("0x7f.1") && ends_in_a_number("a.0x") && ends_in_a_number("a.0XfF"));
 static_assert(!ends_in_a_number("localhost1") && !ends_in_a_number("1.example") && !ends_in_a_number("."));
 
-// A name, or an address as `IpAddress::parse` reads it, to which a scope may be added.
+// A name, or an address as accepted by `IpAddress::parse`, optionally with a scope.
 bool may_be_host(std::string_view host) noexcept {
     if (host.size() > longest_text || std::ranges::any_of(host, is_space_or_control)) return false;
     if (!host.contains(':')) return !ends_in_a_number(host) || IpAddress::parse(host);
@@ -82,12 +82,12 @@ bool may_be_host(std::string_view host) noexcept {
     return IpAddress::parse(host.substr(0, percent)).has_value();
 }
 
-// A port's digits without leading zeros.
+// Port digits without leading zeros.
 struct Port {
     std::array<char, 6> digits{};
 };
 
-// Digits only, up to 65535.
+// Digits only, at most 65535.
 std::optional<Port> port_of(std::string_view service) noexcept {
     std::uint16_t number = 0;
     const auto* const last = service.data() + service.size();
@@ -98,8 +98,8 @@ std::optional<Port> port_of(std::string_view service) noexcept {
     return port;
 }
 
-// Graphic ASCII characters, among them a letter, and no sign in front: never a number, in whatever form.
-// See RFC 6335, section 5.1; older names have more characters.
+// Graphic ASCII characters with at least one letter and no leading sign: never a number in any form. See RFC 6335,
+// section 5.1; older names use more characters.
 bool may_be_service(std::string_view service) noexcept {
     return service.size() <= longest_text && service.front() != '+' && service.front() != '-'
            && !service.starts_with("0x") && !service.starts_with("0X")
@@ -126,7 +126,7 @@ Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_vi
 
     ::addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM; // each address once, not once for every type of socket
+    hints.ai_socktype = SOCK_STREAM; // returns each address once, not once per socket type
     if (port) hints.ai_flags = AI_NUMERICSERV;
     ::addrinfo* list = nullptr;
     const Text host_text = copy_of(host);

@@ -26,7 +26,7 @@ import mio.os;
 namespace mio::net {
 namespace {
 
-// On BSD and Apple an address tells its own length.
+// On BSD and Apple an address contains its length.
 template <class Native> void set_length(Native& native, std::size_t length) noexcept {
     const auto byte = static_cast<std::uint8_t>(length);
     if constexpr (requires { native.sin_len; }) native.sin_len = byte;
@@ -86,7 +86,7 @@ OsAddress to_os(const UnixAddress& address) noexcept {
     std::size_t length = offsetof(::sockaddr_un, sun_path);
     if (const auto path = address.path()) {
         std::ranges::copy(*path, native.sun_path);
-        // A path that fills the room, as only a foreign socket has, does without its NUL.
+        // A path that fills sun_path, which only a foreign socket has, is not NUL-terminated.
         length += std::min(path->size() + 1, sizeof native.sun_path);
     } else if (const auto name = address.abstract_name()) {
         std::ranges::copy(*name, native.sun_path + 1);
@@ -101,8 +101,8 @@ OsAddress to_os(const UnixAddress& address) noexcept {
 
 UnixAddress unix_from_os(const OsAddress& address) noexcept {
     constexpr std::size_t begin = offsetof(::sockaddr_un, sun_path);
-    // A sender that was never bound has an address of length 0, whose family was not filled in. One whose path fills
-    // sun_path and has no NUL is reported by Linux as one byte longer than the structure.
+    // An unbound sender has an address of length 0, whose family is not set. If a path fills sun_path without a NUL,
+    // Linux reports one byte more than the size of the structure.
     const std::size_t end = std::min(address.size(), sizeof(::sockaddr_un));
     if (end <= begin || address.storage.ss_family != AF_UNIX) return UnixAddress::unnamed();
     const std::string_view sun_path(reinterpret_cast<const char*>(&address.storage) + begin, end - begin);
@@ -155,7 +155,7 @@ Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) n
 }
 
 Result<> set_buffer_size(RawHandle handle, int name, std::uint64_t bytes) noexcept {
-    // Linux and Windows take the most that they allow instead of more. BSD and Apple refuse it, and 0 too.
+    // Linux and Windows clamp larger values. BSD and Apple reject them, and 0 too.
     auto size = static_cast<int>(std::clamp<std::uint64_t>(bytes, least_buffer_size, INT_MAX));
     while (true) {
         auto set = set_option<int>(handle, SOL_SOCKET, name, size);
@@ -173,23 +173,23 @@ Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept 
 Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
     const auto address = local_name_of(handle);
     if (!address) return std::unexpected(address.error());
-    // Linux would take 0 for IPv6, and Windows for both: with that no packet gets anywhere.
+    // Linux accepts 0 for IPv6, and Windows for both families; such packets never leave the host.
     if (hops == 0 || hops > 255) return std::unexpected(os_error(std::errc::invalid_argument));
     if (address->storage.ss_family != AF_INET6) return set_count(handle, IPPROTO_IP, IP_TTL, hops);
     if (auto set = set_count(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops); !set) return set;
-    // For the packets to IPv4 peers that an IPv6 socket may have. Not all systems let it have that option.
+    // For packets to IPv4 peers of an IPv6 socket. Not all systems allow the option there.
     [[maybe_unused]] const auto ignored = set_count(handle, IPPROTO_IP, IP_TTL, hops);
     return {};
 }
 
 Result<std::uint32_t> get_hops(RawHandle handle) noexcept {
-    constexpr std::uint32_t usual = 64; // what these kernels begin with
+    constexpr std::uint32_t usual = 64; // default of these kernels
     const auto address = local_name_of(handle);
     if (!address) return std::unexpected(address.error());
     if (address->storage.ss_family != AF_INET6) return get_count(handle, IPPROTO_IP, IP_TTL);
     const auto hops = get_option<int>(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS);
     if (!hops) return std::unexpected(hops.error());
-    // BSD and Apple answer -1 as long as nobody has set it.
+    // BSD and Apple return -1 until the option is set.
     return *hops < 0 ? usual : static_cast<std::uint32_t>(*hops);
 }
 

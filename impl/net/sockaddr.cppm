@@ -1,5 +1,5 @@
 /// @file
-/// What the bodies of all sockets share: addresses as the OS has them, and options. For bodies only.
+/// OS addresses and options, shared by all sockets. Internal.
 
 module;
 
@@ -23,8 +23,8 @@ import mio.os;
 
 namespace mio::net {
 
-/// An address as the OS takes and gives it. Only the first `length` bytes mean anything, once they are filled in;
-/// clearing all of them would cost more than the rest of a receiving call.
+/// An address in the OS's form. Only the first `length` bytes are valid; clearing all of them would cost more than
+/// the rest of a receive call.
 export struct OsAddress {
     ::sockaddr_storage storage;
     ::socklen_t length = sizeof(::sockaddr_storage);
@@ -38,15 +38,15 @@ export struct OsAddress {
 
 export OsAddress to_os(const SocketAddress&) noexcept;
 
-/// Errors: `Errc::invalid_address` for any family but IPv4 and IPv6.
+/// Errors: `Errc::invalid_address` for families other than IPv4 and IPv6.
 export Result<SocketAddress> from_os(const OsAddress&) noexcept;
 
 export OsAddress to_os(const UnixAddress&) noexcept;
 
-/// What is no Unix address is unnamed.
+/// Addresses of other families convert to the unnamed address.
 export UnixAddress unix_from_os(const OsAddress&) noexcept;
 
-/// The family of socket that can use `address`.
+/// The socket family for `address`.
 export int family_of(const SocketAddress& address) noexcept;
 
 /// @see getsockname(2)
@@ -68,29 +68,28 @@ export template <class T> Result<T> get_option(RawHandle handle, int level, int 
     static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>, "as the OS lays it out");
     T value{};
     ::socklen_t length = sizeof value;
-    const int answer = ::getsockopt(handle, level, name, reinterpret_cast<char*>(&value), &length);
-    if (auto got = os::check(answer); !got) return std::unexpected(got.error());
+    const int result = ::getsockopt(handle, level, name, reinterpret_cast<char*>(&value), &length);
+    if (auto got = os::check(result); !got) return std::unexpected(got.error());
     return value;
 }
 
-/// For options that are on or off.
+/// For boolean options.
 export Result<> set_flag(RawHandle handle, int level, int name, bool on) noexcept;
 export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
 
-/// For options that count something. Errors: `std::errc::invalid_argument` when the OS's `int` cannot hold
-/// it.
+/// For numeric options. Errors: `std::errc::invalid_argument` if the value does not fit the OS's `int`.
 export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
 export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
 
-/// SO_RCVBUF or SO_SNDBUF: as much of `bytes` as the OS allows.
+/// SO_RCVBUF or SO_SNDBUF; `bytes` is clamped to the OS's limit.
 export Result<> set_buffer_size(RawHandle handle, int name, std::uint64_t bytes) noexcept;
 
-/// How many routers a packet passes at the most, by whatever option the socket's family has for that. Errors:
-/// `std::errc::invalid_argument` unless from 1 to 255; the OS's own.
+/// Time to live (hop limit), set by the option of the socket's family. Errors: `std::errc::invalid_argument` unless
+/// from 1 to 255; the OS's own.
 export Result<> set_hops(RawHandle, std::uint32_t hops) noexcept;
 export Result<std::uint32_t> get_hops(RawHandle) noexcept;
 
-/// How many bytes there are to write. Saturates.
+/// Total number of bytes to write. Saturates.
 export std::size_t size_of(std::span<const IoSlice>) noexcept;
 
 } // namespace mio::net

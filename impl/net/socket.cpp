@@ -20,7 +20,7 @@ Result<std::error_code> Socket::take_error() const noexcept {
     if (!error) return std::unexpected(error.error());
     if (*error == 0) return std::error_code();
     const std::error_code taken(*error, os_category());
-    // As if an operation had failed with it, so that a backend that reported this error may report the next one.
+    // As if an operation had failed with it, so that a backend that reported this error can report the next one.
     static_cast<void>(try_io(Interest::readable, [taken]() -> Result<> { return std::unexpected(taken); }));
     return taken;
 }

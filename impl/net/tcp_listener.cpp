@@ -37,7 +37,7 @@ Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept
         OsAddress peer;
         auto handle = os::accept_socket(raw(), peer.get(), &peer.length);
         if (!handle) return std::unexpected(handle.error());
-        // So BSD and Apple hand out a connection that is gone again.
+        // BSD and Apple likewise accept a connection that is already closed.
         if (peer.length == 0) return std::unexpected(os_error(std::errc::connection_aborted));
         auto address = from_os(peer);
         if (!address) return std::unexpected(address.error());

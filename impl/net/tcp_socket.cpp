@@ -97,7 +97,7 @@ Result<SocketAddress> TcpSocket::local_address() const noexcept { return local_a
 Result<TcpListener> TcpSocket::listen(int backlog) && {
     if (auto listening = os::check(::listen(raw(), std::max(backlog, 0))); !listening)
         return std::unexpected(listening.error());
-    // What was reported of the socket before says nothing of the listener.
+    // Events of the socket before listen do not apply to the listener.
     exhausted(Interest::readable | Interest::writable);
     return TcpListener(std::move(*this));
 }
@@ -107,7 +107,7 @@ Result<TcpStream> TcpSocket::connect(const SocketAddress& peer) && {
     constexpr auto both = Interest::readable | Interest::writable;
     if (auto started = try_io(both, [&] { return start_connect(raw(), native); }); !started)
         return std::unexpected(started.error());
-    // What was reported of the socket before says nothing of the connection.
+    // Events of the socket before connect do not apply to the connection.
     exhausted(both);
     return TcpStream(std::move(*this));
 }

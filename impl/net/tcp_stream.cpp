@@ -33,12 +33,12 @@ Result<bool> TcpStream::finish_connect() const noexcept {
     if (*pending) return std::unexpected(*pending);
     const auto peer = peer_address();
     if (peer) return true;
-    // Not connected: not yet, or not any more because somebody took the error already.
+    // Not connected: still connecting, or failed with the error already cleared.
     if (peer.error() == std::errc::not_connected && !connect_has_ended(raw())) {
         exhausted(Interest::writable);
         return false;
     }
-    if (peer_address()) return true; // it succeeded between the two questions
+    if (peer_address()) return true; // it succeeded between the two calls
     return std::unexpected(peer.error());
 }
 

@@ -31,7 +31,7 @@ Result<UnixAddress> UnixAddress::from_path(std::string_view path) noexcept {
     if (path.empty()) return std::unexpected(make_error_code(Errc::invalid_address));
     if (path.contains('\0')) return std::unexpected(make_error_code(Errc::interior_nul));
     if (path.size() >= room)
-        return std::unexpected(make_error_code(Errc::path_too_long)); // it ends in a NUL there
+        return std::unexpected(make_error_code(Errc::path_too_long)); // it must be NUL-terminated
     return UnixAddress(Kind::path, path);
 }
 

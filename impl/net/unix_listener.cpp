@@ -20,7 +20,7 @@ import mio.os.open;
 namespace mio::net {
 
 Result<UnixListener> UnixListener::bind(const UnixAddress& address) {
-    constexpr int longest = INT_MAX; // not -1, of which NetBSD makes 0
+    constexpr int longest = INT_MAX; // not -1, which NetBSD treats as 0
     auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
     if (!handle) return std::unexpected(handle.error());
     const OsAddress native = to_os(address);

@@ -62,9 +62,8 @@ Result<> UnixStream::shutdown(Shutdown how) const noexcept { return shut_down(ra
 
 Result<std::size_t> UnixStream::send_with_fds(std::span<const std::byte> bytes,
                                               std::span<const RawHandle> fds) const noexcept {
-    // In a stream descriptors travel with a byte; without one they would be dropped in silence.
-    if (bytes.empty() && !fds.empty())
-        return std::unexpected(os_error(std::errc::invalid_argument));
+    // On a stream, descriptors are sent with at least one byte; without it they would be dropped silently.
+    if (bytes.empty() && !fds.empty()) return std::unexpected(os_error(std::errc::invalid_argument));
     const auto sent = try_io(Interest::writable, [&] { return send_fds(raw(), bytes, fds); });
     if (sent && *sent < bytes.size()) exhausted(Interest::writable);
     return sent;

@@ -1,5 +1,5 @@
 /// @file
-/// The flags of an OS record as text. For bodies only.
+/// Conversion of the flags of an OS record to text. Internal.
 
 module;
 
@@ -22,7 +22,7 @@ export void append_name(std::string& text, const std::string& name) {
     text += name;
 }
 
-/// The names of those of `names` that are in `flags`, for example "EPOLLIN|EPOLLRDHUP"; empty if there is none.
+/// The names in `names` whose flags are set in `flags`, for example "EPOLLIN|EPOLLRDHUP"; empty if none.
 export std::string join_names(std::span<const FlagName> names, std::uint32_t flags) {
     std::string text;
     for (const auto& [flag, name] : names) {
@@ -31,7 +31,7 @@ export std::string join_names(std::span<const FlagName> names, std::uint32_t fla
     return text;
 }
 
-/// A record without any flag.
+/// Text for a record without flags.
 export inline constexpr const char* no_flags = "(empty)";
 
 } // namespace mio::sys

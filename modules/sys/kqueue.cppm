@@ -106,7 +106,7 @@ class Oneshots {
     /// The entry of a handle; null if it was never registered as a one-shot.
     [[nodiscard]] Entry* find(RawHandle) noexcept;
     /// Whether `begin` returned `number`.
-    [[nodiscard]] bool gave(std::size_t number) const noexcept {
+    [[nodiscard]] bool issued(std::size_t number) const noexcept {
         return number > first_registration && number <= last_registration_;
     }
 

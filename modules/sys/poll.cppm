@@ -128,7 +128,7 @@ class Table {
     void detach(Source&) noexcept;
     Result<> interrupt() noexcept;
     [[nodiscard]] std::size_t begin_wait() noexcept;
-    void look_at_the_told() noexcept;
+    void recheck_reported() noexcept;
     void end_wait() noexcept;
     void collect(Events&) noexcept;
     bool report(Source&, Events&) noexcept;

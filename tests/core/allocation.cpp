@@ -1,5 +1,5 @@
-// Polling, waking, registering and I/O take no memory once all is set up. Every way to take memory is counted
-// here.
+// Polling, waking, registering and I/O allocate no memory after set-up. Every allocation function is replaced by a
+// counting one.
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -33,7 +33,7 @@ std::atomic<std::size_t> allocations = 0;
 
 #ifdef TEST_UNDER_SANITIZER
 
-// The sanitizers bring their own of everything, and tell when it is used.
+// Sanitizers replace the allocation functions and report allocation themselves.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, std::size_t),
                                                          void (*)(const volatile void*));
 
@@ -68,7 +68,7 @@ void* or_throw(void* memory) {
 } // namespace
 
 #ifdef TEST_REPLACES_MALLOC
-// The C library's own, under the names by which it can still be reached when these take their place.
+// The C library's own functions, under the names that stay reachable while the replacements below are linked.
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -89,7 +89,7 @@ void* realloc(void* memory, std::size_t size) noexcept {
 }
 #endif
 
-// GCC sees through these and takes the memory for another operator's.
+// GCC inlines these and mistakes the memory for another operator's.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
@@ -121,13 +121,13 @@ using mio::Trigger;
 
 namespace {
 
-/// How often memory was taken while `f` ran. What `f` answers is checked after the count.
+/// Number of allocations while `f` runs. The result of `f` is checked after counting.
 template <class F> testing::AssertionResult takes_no_memory(F&& f) {
     const auto before = allocations.load();
     const bool succeeded = f();
     const auto count = allocations.load() - before;
-    if (!succeeded) return testing::AssertionFailure() << "it did not do what it should";
-    if (count != 0) return testing::AssertionFailure() << "took memory " << count << " times";
+    if (!succeeded) return testing::AssertionFailure() << "the operation failed";
+    if (count != 0) return testing::AssertionFailure() << "allocated memory " << count << " times";
     return testing::AssertionSuccess();
 }
 
@@ -150,7 +150,7 @@ constexpr Token id1{1}, id2{2};
 TEST(Allocation, IsCounted) {
     const auto before = allocations.load();
     ::operator delete(::operator new(8));
-    EXPECT_GT(allocations.load(), before) << "or this program shows nothing";
+    EXPECT_GT(allocations.load(), before) << "allocations are not counted";
 #if defined(TEST_REPLACES_MALLOC) || defined(TEST_UNDER_SANITIZER)
     const auto between = allocations.load();
     void* volatile memory = std::malloc(8);
@@ -206,8 +206,8 @@ TEST(Allocation, IsNotNeededToWake) {
     }));
 }
 
-TEST(Allocation, IsNotNeededToRegisterWhereStatesAreKeptForTheNextSource) {
-    if (differences.keeps_state_of_sources) GTEST_SKIP() << "it makes a state for each source";
+TEST(Allocation, IsNotNeededToRegisterWhereStatesAreReused) {
+    if (differences.keeps_state_of_sources) GTEST_SKIP() << "allocates a state for each source";
     Loop loop;
     Loop elsewhere;
     Stream stream;
@@ -217,7 +217,7 @@ TEST(Allocation, IsNotNeededToRegisterWhereStatesAreKeptForTheNextSource) {
                && registry.modify(stream.here, id2, read_write, Trigger::oneshot)
                && registry.remove(stream.here);
     }));
-    // Nor to be told that it was a mistake.
+    // Reporting misuse allocates nothing either.
     mio::RawSource bad(mio::invalid_handle);
     EXPECT_TRUE(takes_no_memory([&] {
         return !registry.modify(stream.here, id1, Interest::readable) && !registry.remove(stream.here)
@@ -226,7 +226,7 @@ TEST(Allocation, IsNotNeededToRegisterWhereStatesAreKeptForTheNextSource) {
                && !registry.add(stream.here, id1, Interest::readable)
                && !elsewhere.registry().modify(stream.here, id1, Interest::readable);
     }));
-    // Or when a registered source goes.
+    // Nor does destroying a registered source.
     EXPECT_TRUE(takes_no_memory([&] {
         stream.here = mio::net::TcpStream::from_raw(mio::invalid_handle);
         return true;
@@ -259,7 +259,7 @@ TEST(Allocation, IsNotNeededForIo) {
                && stream.here.set_nodelay(true) && stream.here.peer_address() && stream.here.local_address()
                && stream.here.shutdown(mio::net::Shutdown::write);
     }));
-    // The broken connection's errors are no exception.
+    // Errors of a broken connection allocate nothing either.
     EXPECT_TRUE(takes_no_memory([&] {
         const auto written = stream.here.write(bytes_of("x"));
         return !written && written.error() == std::errc::broken_pipe;
@@ -280,10 +280,10 @@ TEST(Allocation, IsNotNeededToConnectAndAccept) {
     }));
 }
 
-TEST(Allocation, ThatFailsIsAnErrorAndLeavesNothingBehind) {
-    if (mio::backend() == "kqueue") GTEST_SKIP() << "its double, which takes memory itself, cannot fail";
+TEST(Allocation, FailureIsAnErrorAndLeaksNothing) {
+    if (mio::backend() == "kqueue") GTEST_SKIP() << "the kqueue double allocates and cannot fail";
 #ifdef TEST_UNDER_SANITIZER
-    GTEST_SKIP() << "the sanitizer's operator new cannot be made to fail once";
+    GTEST_SKIP() << "operator new cannot be made to fail under this sanitizer";
 #else
     DescriptorGuard guard;
     {
@@ -302,7 +302,7 @@ TEST(Allocation, ThatFailsIsAnErrorAndLeavesNothingBehind) {
         EXPECT_EQ(&waker.error().category(), &mio::os_category());
         EXPECT_EQ(&resolved.error().category(), &mio::os_category());
         EXPECT_EQ(open_handles(), before);
-        // The poll that was to get the waker is none the worse.
+        // The poll still works after creating the waker failed.
         ASSERT_TRUE(ok(other.wake()));
         loop.expect({{id2, Interest::readable}});
         const auto again = must(mio::Waker::create(loop.registry(), id1));

@@ -1,4 +1,4 @@
-// Durations and deadlines of any unit: what is too long to be counted is as long as can be counted.
+// Durations and deadlines of any unit; values that are too long saturate.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -45,7 +45,7 @@ template <class Duration> Call until(std::string name, Duration since_epoch) {
 
 } // namespace
 
-TEST(Durations, TooLongToCountWaitForAnEvent) {
+TEST(Durations, TooLongToRepresentWaitForAnEvent) {
     const std::vector<Call> calls{
         of("nanoseconds", chrono::nanoseconds::max()),
         of("microseconds", chrono::microseconds::max()),
@@ -72,7 +72,7 @@ TEST(Durations, TooLongToCountWaitForAnEvent) {
             loop.poll.set_spin(spin);
             const auto waker = must(mio::Waker::create(loop.registry(), Token{9}));
             std::thread waking([&waker] {
-                std::this_thread::sleep_for(20ms); // later does no harm
+                std::this_thread::sleep_for(20ms); // a later wake-up is harmless
                 EXPECT_TRUE(ok(waker.wake()));
             });
             EXPECT_TRUE(ok(call.poll(loop.poll, loop.events))) << call.name;
@@ -82,7 +82,7 @@ TEST(Durations, TooLongToCountWaitForAnEvent) {
     }
 }
 
-TEST(Durations, BelowZeroOnlyLook) {
+TEST(Durations, NegativeDoNotBlock) {
     const std::vector<Call> calls{
         of("nanoseconds", chrono::nanoseconds::min()),
         of("milliseconds", chrono::milliseconds::min()),
@@ -99,7 +99,7 @@ TEST(Durations, BelowZeroOnlyLook) {
     };
     for (const auto& call : calls) {
         Loop loop;
-        // Also the first poll ends: a waker sees to that, if only much later than it has to.
+        // A waker ends the first poll too, possibly much later.
         const auto waker = must(mio::Waker::create(loop.registry(), Token{9}));
         EXPECT_LT(time_of([&] { EXPECT_TRUE(ok(call.poll(loop.poll, loop.events))) << call.name; }),
                   generous_margin)
@@ -110,8 +110,8 @@ TEST(Durations, BelowZeroOnlyLook) {
 
 TEST(Durations, FinerThanANanosecondAreRoundedUp) {
     Loop loop;
-    // A wait of nothing would only look, and a look takes no time that can be measured; so this shows only that each
-    // of them is taken, and is not longer than it says.
+    // Whether a wait of less than a nanosecond blocks cannot be measured; this checks that each duration is accepted
+    // and does not block for long.
     for (const auto timeout : {Picoseconds(1), Picoseconds(1'000'001)})
         EXPECT_LT(time_of([&] { EXPECT_TRUE(ok(loop.poll.poll(loop.events, timeout))); }), generous_margin);
     EXPECT_GE(time_of([&] { EXPECT_TRUE(ok(loop.poll.poll(loop.events, Seconds(0.005)))); }), 5ms);
@@ -120,7 +120,7 @@ TEST(Durations, FinerThanANanosecondAreRoundedUp) {
     EXPECT_GE(Clock::now(), deadline);
 }
 
-TEST(Durations, AreTakenInEachFormThatTheInterfaceDocuments) {
+TEST(Durations, AcceptEveryDocumentedForm) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), Token{9}));
     const std::optional<chrono::nanoseconds> none;
@@ -138,11 +138,11 @@ TEST(Durations, AreTakenInEachFormThatTheInterfaceDocuments) {
     check(1ms);
     check(1s);
     ASSERT_TRUE(ok(waker.wake()));
-    EXPECT_TRUE(ok(loop.poll.poll(loop.events, {}))) << "for ever";
+    EXPECT_TRUE(ok(loop.poll.poll(loop.events, {}))) << "no timeout";
     EXPECT_EQ(loop.events.size(), 1u);
 }
 
-TEST(Durations, OfASpinSaturate) {
+TEST(Durations, SpinSaturates) {
     Loop loop;
     const auto set = [&loop](auto limit) {
         loop.poll.set_spin(limit);
@@ -157,7 +157,7 @@ TEST(Durations, OfASpinSaturate) {
     EXPECT_EQ(set(50us), 50us);
 }
 
-TEST(Durations, OfLingeringSaturate) {
+TEST(Durations, LingerSaturates) {
     const auto socket = must(mio::net::TcpSocket::v4());
     const auto set = [&socket](auto limit) {
         EXPECT_TRUE(ok(socket.set_linger(limit)));
@@ -165,13 +165,13 @@ TEST(Durations, OfLingeringSaturate) {
     };
     const auto longest = set(chrono::milliseconds::max());
     ASSERT_TRUE(longest);
-    EXPECT_GE(*longest, 300s) << "as long as the system can count";
+    EXPECT_GE(*longest, 300s) << "the longest time that the system can represent";
     EXPECT_EQ(set(chrono::hours::max()), longest);
     EXPECT_EQ(set(chrono::seconds::max()), longest);
     EXPECT_EQ(set(std::optional(chrono::minutes::max())), longest);
     EXPECT_EQ(set(Seconds(infinity)), longest);
     EXPECT_EQ(set(chrono::hours::min()), 0s);
     EXPECT_EQ(set(-1ms), 0s);
-    EXPECT_EQ(set(1001ms), 2s) << "whole seconds, rounded up";
+    EXPECT_EQ(set(1001ms), 2s) << "rounded up to whole seconds";
     EXPECT_EQ(set(std::nullopt), std::nullopt);
 }

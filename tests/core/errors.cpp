@@ -38,7 +38,7 @@ std::error_code generic(int code) { return {code, std::generic_category()}; }
 
 } // namespace
 
-TEST(Errors, EachErrcHasItsConditionAndItsText) {
+TEST(Errors, EachErrcHasAConditionAndAMessage) {
     std::set<std::string> texts;
     for (const auto& [errc, condition, text] : mappings) {
         const std::error_code code = errc;
@@ -47,25 +47,25 @@ TEST(Errors, EachErrcHasItsConditionAndItsText) {
         EXPECT_EQ(code, errc);
         EXPECT_EQ(code, condition) << code.message();
         EXPECT_NE(code.message().find(text), std::string::npos) << code.message();
-        EXPECT_TRUE(code) << "an error is never 0";
+        EXPECT_TRUE(code) << "an error code is never 0";
         texts.insert(code.message());
-        // No other condition of the list fits.
+        // It matches no other condition of the list.
         for (const auto& other : mappings) {
             if (other.condition != condition) {
                 EXPECT_NE(code, other.condition) << code.message();
             }
         }
     }
-    EXPECT_EQ(texts.size(), std::size(mappings)) << "each its own text";
+    EXPECT_EQ(texts.size(), std::size(mappings)) << "messages are distinct";
 }
 
-TEST(Errors, TheCategoryIsNamedMioAndIsOne) {
+TEST(Errors, CategoryIsNamedMioAndUnique) {
     EXPECT_STREQ(mio::error_category().name(), "mio");
     EXPECT_EQ(&mio::error_category(), &mio::error_category());
     EXPECT_EQ(make_error_code(Errc::unsupported).category(), mio::error_category());
 }
 
-TEST(Errors, AnUnknownCodeStillHasATextAndNoCondition) {
+TEST(Errors, UnknownCodeHasAMessageButNoCondition) {
     const std::error_code unknown(4711, mio::error_category());
     EXPECT_NE(unknown.message().find("4711"), std::string::npos);
     EXPECT_EQ(unknown.default_error_condition().category(), mio::error_category());
@@ -73,7 +73,7 @@ TEST(Errors, AnUnknownCodeStillHasATextAndNoCondition) {
     EXPECT_FALSE(none.message().empty());
 }
 
-TEST(Errors, ErrcIsNotMistakenForErrnoWithTheSameNumber) {
+TEST(Errors, ErrcDoesNotEqualErrnoWithTheSameValue) {
     EXPECT_NE(std::error_code(Errc::already_registered), os(1));
     EXPECT_NE(std::error_code(Errc::already_registered), generic(1));
 }

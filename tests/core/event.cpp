@@ -19,7 +19,7 @@ constexpr Readiness all_readiness[] = {Readiness::readable,    Readiness::writab
                                        Readiness::read_closed, Readiness::write_closed, Readiness::priority,
                                        Readiness::aio,         Readiness::lio};
 
-// Each predicate reads its own bit and no other.
+// Each predicate reads exactly its own bit.
 constexpr bool agrees(Readiness r) {
     const Event event(Token{1}, r, 0);
     const auto has = [r](Readiness bit) { return (r & bit) != Readiness::none; };
@@ -52,7 +52,7 @@ static_assert((Readiness::readable | Readiness::error) != Readiness::readable);
 static_assert((Readiness::readable & Readiness::writable) == Readiness::none);
 static_assert(or_assigned(Readiness::aio, Readiness::lio) == (Readiness::aio | Readiness::lio));
 
-TEST(Event, KeepsWhatTheBackendPutIn) {
+TEST(Event, KeepsItsTokenAndReadiness) {
     constexpr Event event(Token{9}, Readiness::readable, 0xdead'beef, 0x1234, -7);
     EXPECT_EQ(event.token(), Token{9});
     EXPECT_EQ(event.raw_flags(), 0xdead'beefu);
@@ -78,21 +78,21 @@ TEST(Event, IsPrintedAsTokenAndPredicates) {
     }
 }
 
-TEST(Event, IsDescribedByTheRecordOfTheKernel) {
+TEST(Event, DescribeNamesTheKernelFlags) {
     Loop loop;
     const auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
     ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, Interest::writable)));
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
     ASSERT_EQ(loop.events.size(), 1u);
-    // The form is not promised, only that it says something, and that an empty record does not look like one.
+    // The format is not specified; it is only non-empty and differs from that of an empty record.
     EXPECT_FALSE(describe(loop.events[0]).empty());
     EXPECT_NE(describe(loop.events[0]), describe(Event()));
     EXPECT_FALSE(describe(Event()).empty());
     EXPECT_NE(loop.events[0].raw_flags() | loop.events[0].raw_detail(), 0u);
 }
 
-TEST(Event, OutlivesThePollThatBroughtIt) {
+TEST(Event, OutlivesItsPoll) {
     std::vector<Event> kept;
     {
         Loop loop;

@@ -26,14 +26,14 @@ namespace {
 
 Events filled(std::size_t count, std::size_t capacity = 8) {
     Events events(capacity);
-    for (std::size_t i = 0; i < count; ++i) 
+    for (std::size_t i = 0; i < count; ++i)
         BackendAccess::push(events, Event(Token{i}, Readiness::readable, 0));
     return events;
 }
 
 } // namespace
 
-TEST(Events, HaveTheCapacityThatWasAskedForAndAreEmpty) {
+TEST(Events, StartEmptyWithTheRequestedCapacity) {
     for (const std::size_t capacity : {0u, 1u, 16u, 1024u}) {
         Events events(capacity);
         EXPECT_EQ(events.capacity(), capacity);
@@ -43,13 +43,13 @@ TEST(Events, HaveTheCapacityThatWasAskedForAndAreEmpty) {
     }
 }
 
-TEST(Events, CannotBeLargerThanMemory) {
+TEST(Events, TooLargeCapacityFails) {
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    GTEST_SKIP() << "the sanitizer ends the program instead of throwing";
+    GTEST_SKIP() << "the sanitizer aborts instead of throwing";
 #endif
 #endif
-    // One overflows the size of the events in bytes, the others do not fit any address space.
+    // The first overflows the size in bytes; the others exceed every address space.
     for (const auto capacity :
          {std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max() / 16,
           std::numeric_limits<std::size_t>::max() / 64}) {
@@ -57,7 +57,7 @@ TEST(Events, CannotBeLargerThanMemory) {
     }
 }
 
-TEST(Events, HoldWhatAPollBroughtUntilCleared) {
+TEST(Events, KeepTheEventsOfAPollUntilCleared) {
     Loop loop;
     EXPECT_EQ(loop.events.capacity(), 16u);
     const auto waker = must(mio::Waker::create(loop.registry(), Token{10}));
@@ -74,7 +74,7 @@ TEST(Events, HoldWhatAPollBroughtUntilCleared) {
     EXPECT_EQ(loop.events.capacity(), 16u);
 }
 
-TEST(Events, ArePolledAwayEvenWhenNothingNewComes) {
+TEST(Events, AreClearedByAPollWithoutNewEvents) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), Token{10}));
     ASSERT_TRUE(ok(waker.wake()));
@@ -84,7 +84,7 @@ TEST(Events, ArePolledAwayEvenWhenNothingNewComes) {
     EXPECT_TRUE(loop.events.empty());
 }
 
-TEST(Events, CanBeVisitedAgainAndByIndex) {
+TEST(Events, AllowRepeatedIterationAndIndexing) {
     const auto events = filled(5);
     ASSERT_EQ(events.size(), 5u);
     for (int round = 0; round < 2; ++round) {
@@ -96,13 +96,13 @@ TEST(Events, CanBeVisitedAgainAndByIndex) {
         }
         EXPECT_EQ(i, 5u);
     }
-    // An iterator half-way knows how much is left (a defect that Mio has).
+    // An advanced iterator reports the remaining count (Mio gets this wrong).
     EXPECT_EQ(std::distance(events.begin() + 2, events.end()), 3);
     EXPECT_EQ(std::ranges::count_if(events, [](const Event& e) { return e.token().value % 2 == 0; }), 3);
     EXPECT_EQ((events.end() - 1)->token(), Token{4});
 }
 
-TEST(Events, HaveRoomForTheRecordsOfTheKernelAlignedForAny) {
+TEST(Events, RecordStorageIsSuitablyAligned) {
     const auto is_aligned = [](const std::byte* records) {
         return reinterpret_cast<std::uintptr_t>(records) % alignof(std::max_align_t) == 0;
     };
@@ -111,7 +111,7 @@ TEST(Events, HaveRoomForTheRecordsOfTheKernelAlignedForAny) {
     Events other(4, 40);
     EXPECT_EQ(other.capacity(), 4u);
     EXPECT_TRUE(is_aligned(BackendAccess::records(other)));
-    // All of it can be written to, as a sanitizer would tell.
+    // All of the storage is writable; a sanitizer would report otherwise.
     std::fill_n(BackendAccess::records(other), 4 * 40, std::byte{0xff});
     EXPECT_TRUE(other.empty());
 }
@@ -122,9 +122,9 @@ TEST(Events, MoveWithTheirContents) {
     Events moved(std::move(events));
     EXPECT_EQ(moved.size(), 3u);
     EXPECT_EQ(moved.capacity(), 8u);
-    EXPECT_EQ(moved.begin(), first) << "nothing was copied";
+    EXPECT_EQ(moved.begin(), first) << "moved, not copied";
     EXPECT_EQ(moved[2].token(), Token{2});
-    // What is left has no room and no events, and can be asked.
+    // The moved-from object has no capacity and no events, and can be queried.
     EXPECT_EQ(events.capacity(), 0u); // NOLINT(bugprone-use-after-move)
     EXPECT_TRUE(events.empty());
     EXPECT_EQ(events.begin(), events.end());
@@ -137,7 +137,7 @@ TEST(Events, MoveWithTheirContents) {
     EXPECT_EQ(events.size(), 3u);
 }
 
-TEST(Events, SurviveBeingAssignedToThemselves) {
+TEST(Events, SelfAssignmentKeepsTheEvents) {
     auto events = filled(3);
     auto& same = events;
     events = std::move(same);
@@ -146,7 +146,7 @@ TEST(Events, SurviveBeingAssignedToThemselves) {
     EXPECT_EQ(events[1].token(), Token{1});
 }
 
-TEST(Events, CanBeSwappedBetweenPolls) {
+TEST(Events, CanBeSwapped) {
     Loop loop;
     auto other = filled(3, 4);
     std::swap(loop.events, other);
@@ -160,7 +160,7 @@ TEST(Events, CanBeSwappedBetweenPolls) {
     EXPECT_EQ(other.size(), 1u);
 }
 
-TEST(Events, MovedFromHaveNoCapacityToPollInto) {
+TEST(Events, MovedFromEventsHaveNoCapacity) {
     Loop loop;
     const Events taken(std::move(loop.events));
     EXPECT_TRUE(fails_with(loop.poll.poll(loop.events, 0ns), mio::Errc::no_capacity));

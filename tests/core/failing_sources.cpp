@@ -1,4 +1,5 @@
-// A program that looks at `is_readable` and `is_writable` alone notices every failure: it neither hangs nor spins.
+// Every failure is visible through `is_readable` and `is_writable` alone: a program that checks only these neither
+// hangs nor spins.
 #include <array>
 #include <cstddef>
 #include <expected>
@@ -15,7 +16,7 @@ using mio::net::UdpSocket;
 
 namespace {
 
-// A UDP socket connected to a port that hears only itself.
+// A UDP socket connected to a port whose owner accepts datagrams from itself only.
 struct Refused {
     UdpSocket closed = must(UdpSocket::bind(local_v4()));
     UdpSocket socket = must(UdpSocket::bind(local_v4()));
@@ -30,7 +31,7 @@ struct Refused {
     }
     auto sending() const {
         return [this]() -> mio::Result<std::size_t> {
-            // One datagram for each event: they are refused, too.
+            // Send one datagram per event; each is refused.
             auto sent = socket.send(bytes_of("x"));
             if (!sent) return sent;
             return std::unexpected(std::make_error_code(std::errc::operation_would_block));
@@ -40,8 +41,8 @@ struct Refused {
 
 } // namespace
 
-TEST_P(FailingSource, AReceiverLearnsThatItsDatagramWasRefused) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "nothing is told of refused datagrams";
+TEST_P(FailingSource, ReceivingReportsRefusedDatagram) {
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
     Refused refused;
     PlainProgram program(GetParam());
     program.watch(refused.socket, Interest::readable);
@@ -50,9 +51,9 @@ TEST_P(FailingSource, AReceiverLearnsThatItsDatagramWasRefused) {
     program.run(refused.receiving(), nullptr);
 }
 
-TEST_P(FailingSource, ASenderLearnsThatItsDatagramWasRefused) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "nothing is told of refused datagrams";
-    if (!refusal_fails_sending) GTEST_SKIP() << "only receiving fails";
+TEST_P(FailingSource, SendingReportsRefusedDatagram) {
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
+    if (!refusal_fails_sending) GTEST_SKIP() << "only receiving reports the refusal";
     Refused refused;
     PlainProgram program(GetParam());
     program.watch(refused.socket, Interest::writable);
@@ -61,7 +62,7 @@ TEST_P(FailingSource, ASenderLearnsThatItsDatagramWasRefused) {
     program.run(nullptr, refused.sending());
 }
 
-TEST_P(FailingSource, AStreamThatIsResetEndsEitherDirection) {
+TEST_P(FailingSource, ResetStreamEndsBothDirections) {
     for (const auto interest : {Interest::readable, Interest::writable}) {
         auto [stream, peer] = plain_pair();
         PlainProgram program(GetParam());

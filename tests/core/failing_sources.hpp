@@ -1,4 +1,4 @@
-// A program that looks at `is_readable` and `is_writable` alone, and sources that fail under it.
+// A program that checks `is_readable` and `is_writable` alone, and sources that fail while it runs.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 
 namespace test {
 
-/// Polls one source, reads and writes when an event says that it is worth trying, and gives up when that fails or the
-/// stream ends.
+/// Polls one source, reads and writes when an event makes it ready, and stops when an operation fails or the stream
+/// ends.
 class PlainProgram {
   public:
     explicit PlainProgram(mio::Trigger trigger) : trigger_(trigger) {}
@@ -20,26 +20,26 @@ class PlainProgram {
         must(loop_.registry().add(source, Token{1}, interest, trigger_));
     }
 
-    /// Reports what is ready now, so that with edges the next event is another one.
+    /// Consumes the current event, so that with edge triggering the next event is a new one.
     void poll_once() { must(loop_.poll.poll(loop_.events, 0ns)); }
 
-    /// Runs until an operation ends it, and fails the test if nothing is reported for seconds (a hang) or too much is that
-    /// leads to no end (it spins). `read` and `write` may be null.
+    /// Runs until an operation ends the loop. Fails the test if no event arrives for seconds (a hang) or if too many
+    /// events lead to no progress (spinning). `read` and `write` may be null.
     template <class Read, class Write> void run(Read read, Write write) {
         constexpr int many = 20;
         for (int polls = 0; polls < many; ++polls) {
             must(loop_.poll.poll(loop_.events, 2s));
-            ASSERT_FALSE(loop_.events.empty()) << "it hangs";
+            ASSERT_FALSE(loop_.events.empty()) << "no event: the program hangs";
             for (const auto& event : loop_.events) {
                 if (event.is_readable() && has_ended(read)) return;
                 if (event.is_writable() && has_ended(write)) return;
             }
         }
-        FAIL() << "it spins: nothing to act upon in " << to_string(loop_.events[0]);
+        FAIL() << "the program spins: no progress after " << to_string(loop_.events[0]);
     }
 
   private:
-    // Tries it until it would block, or with levels once.
+    // Repeats the operation until it would block; with level triggering, runs it once.
     template <class Operation> bool has_ended(Operation& operation) {
         if constexpr (!std::is_null_pointer_v<Operation>) {
             do {

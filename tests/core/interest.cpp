@@ -51,7 +51,7 @@ static_assert(!(r | w).without(r | w | p));
 
 static_assert(r != w && r < w && w < (r | w), "ordered, so that it can be a key");
 
-TEST(Interest, IsPrintedAsTheNamesInIt) {
+TEST(Interest, PrintsTheNamesOfItsFlags) {
     EXPECT_EQ(to_string(r), "READABLE");
     EXPECT_EQ(to_string(w), "WRITABLE");
     EXPECT_EQ(to_string(p), "PRIORITY");
@@ -68,7 +68,7 @@ TEST(Interest, ConstantsAreUsableBeforeMain) {
     EXPECT_EQ(both, r | w);
 }
 
-TEST(Interest, CanBeTakenAwayUntilNothingIsLeft) {
+TEST(Interest, RemovingTheLastFlagYieldsNone) {
     std::optional<Interest> left = r | w;
     left = left->without(r);
     ASSERT_TRUE(left);

@@ -11,7 +11,7 @@ using mio::OwnedHandle;
 
 namespace {
 
-/// The smallest source that owns a handle.
+/// Minimal source that owns a handle.
 class Owner : public mio::IoSource {
   public:
     explicit Owner(mio::RawHandle handle) noexcept : IoSource(handle) {}
@@ -22,7 +22,7 @@ constexpr bool moves_only =
     std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T>
     && !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T> && std::is_nothrow_destructible_v<T>;
 
-/// A handle to own, and a witness of its end: what is read from the witness ends when the handle is closed.
+/// An owned handle and a witness: reading from the witness returns end of stream once the handle is closed.
 struct Witnessed {
     Witnessed() {
         auto [owned, witness] = plain::socket_pair();
@@ -67,7 +67,7 @@ template <class T> mio::RawHandle give_up(T& owner) {
     }
 }
 
-// What holds for everything that owns a handle.
+// Properties of every type that owns a handle.
 template <class T> class Ownership : public testing::Test {};
 using Owners = testing::Types<OwnedHandle, Owner, mio::net::TcpStream>;
 TYPED_TEST_SUITE(Ownership, Owners);
@@ -94,7 +94,7 @@ TYPED_TEST(Ownership, ClosesOnDestruction) {
     EXPECT_FALSE(test::is_open(it.handle));
 }
 
-TYPED_TEST(Ownership, MovesToTheNewOwner) {
+TYPED_TEST(Ownership, MoveTransfersTheHandle) {
     const Witnessed it;
     {
         auto old = make<TypeParam>(it.handle);
@@ -115,11 +115,11 @@ TYPED_TEST(Ownership, MoveAssignmentClosesTheOldHandleAtOnce) {
         auto owner = make<TypeParam>(one.handle);
         auto source = make<TypeParam>(other.handle);
         owner = std::move(source);
-        EXPECT_TRUE(one.is_closed()) << "now, not when the source goes";
+        EXPECT_TRUE(one.is_closed()) << "closed at once, not when the source is destroyed";
         EXPECT_TRUE(other.is_open());
         EXPECT_EQ(handle_of(owner), other.handle);
         EXPECT_EQ(handle_of(source), invalid_handle); // NOLINT(bugprone-use-after-move)
-        // What was moved from can be used for another one.
+        // A moved-from object can be assigned to.
         const Witnessed third;
         source = make<TypeParam>(third.handle);
         EXPECT_EQ(handle_of(source), third.handle);
@@ -131,7 +131,7 @@ TYPED_TEST(Ownership, MoveAssignmentClosesTheOldHandleAtOnce) {
     EXPECT_TRUE(other.is_closed());
 }
 
-TYPED_TEST(Ownership, SurvivesBeingAssignedToItself) {
+TYPED_TEST(Ownership, SelfAssignmentKeepsTheHandle) {
     const Witnessed it;
     {
         auto owner = make<TypeParam>(it.handle);
@@ -143,20 +143,20 @@ TYPED_TEST(Ownership, SurvivesBeingAssignedToItself) {
     EXPECT_TRUE(it.is_closed());
 }
 
-TYPED_TEST(Ownership, CanBeGivenUp) {
+TYPED_TEST(Ownership, ReleaseGivesUpTheHandle) {
     const Witnessed it;
     {
         auto owner = make<TypeParam>(it.handle);
         EXPECT_EQ(give_up(owner), it.handle);
         EXPECT_EQ(handle_of(owner), invalid_handle);
-        EXPECT_EQ(give_up(owner), invalid_handle) << "a second time there is nothing to give";
+        EXPECT_EQ(give_up(owner), invalid_handle) << "the second release returns no handle";
     }
     EXPECT_TRUE(it.is_open());
     plain::Socket(it.handle).close();
     EXPECT_TRUE(it.is_closed());
 }
 
-TYPED_TEST(Ownership, OfNothingClosesNothing) {
+TYPED_TEST(Ownership, EmptyOwnerClosesNothing) {
     DescriptorGuard guard;
     const auto before = open_handles();
     {
@@ -188,7 +188,7 @@ TEST(IoSource, IsRegisteredAndDoesIo) {
     ASSERT_TRUE(ok(loop.registry().remove(owner)));
 }
 
-TEST(IoSource, ForgetsItsRegistrationWhenGivenUp) {
+TEST(IoSource, ReleaseEndsItsRegistration) {
     Loop loop;
     Loop other;
     auto [here, there] = plain::socket_pair();
@@ -213,7 +213,7 @@ TEST(IoSource, MovedFromIsNotRegistered) {
     EXPECT_TRUE(ok(loop.registry().remove(moved)));
 }
 
-TEST(IoSource, LivesWithAPollThatIsGone) {
+TEST(IoSource, OutlivesItsPoll) {
     DescriptorGuard guard;
     auto [here, there] = plain::socket_pair();
     Owner owner(here.release());

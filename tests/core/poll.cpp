@@ -23,7 +23,7 @@ static_assert(!std::is_default_constructible_v<mio::Registry>);
 
 namespace {
 
-/// Two ends of a stream, the first of them watched.
+/// Two ends of a stream; the first is watched.
 struct Pair {
     explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
         : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
@@ -37,13 +37,13 @@ constexpr Token id1{1}, id2{2}, id3{3};
 
 } // namespace
 
-TEST(Poll, WithNothingRegisteredRunsIntoItsTimeout) {
+TEST(Poll, WithoutSourcesTimesOut) {
     Loop loop;
     EXPECT_GE(time_of([&] { ASSERT_TRUE(ok(loop.poll.poll(loop.events, 100ms))); }), 100ms);
     EXPECT_TRUE(loop.events.empty());
 }
 
-TEST(Poll, WithZeroTimeoutReportsWhatIsReady) {
+TEST(Poll, ZeroTimeoutReportsReadySources) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     std::vector<mio::net::TcpStream> streams;
@@ -56,7 +56,7 @@ TEST(Poll, WithZeroTimeoutReportsWhatIsReady) {
     EXPECT_EQ(loop.events.size(), 3u);
 }
 
-TEST(Poll, IsNotDisturbedByASourceThatWentAway) {
+TEST(Poll, WorksAfterASourceIsDestroyed) {
     Loop loop;
     {
         auto listener = must(mio::net::TcpListener::bind(local_v4()));
@@ -74,12 +74,12 @@ TEST(Poll, ClosesItsDescriptor) {
     }
 }
 
-TEST(Poll, TellsWhichBackendItIs) {
+TEST(Poll, ReportsItsBackend) {
     const std::set<std::string_view> known{"epoll", "poll", "kqueue", "iocp"};
     EXPECT_TRUE(known.contains(mio::backend())) << mio::backend();
 }
 
-TEST(Poll, ReportsNewDataAfterTheOldWasDrained) {
+TEST(Poll, ReportsNewDataAfterDraining) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     auto peer = plain::connect(plain::address_of(listener));
@@ -99,7 +99,7 @@ TEST(Poll, ReportsNewDataAfterTheOldWasDrained) {
     loop.expect({{id1, Interest::readable}});
 }
 
-TEST(Poll, SeesADroppedStreamNoMoreAndItsPeerSeesTheEnd) {
+TEST(Poll, DestroyedStreamIsNotReportedAndItsPeerReadsTheEnd) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     std::thread peer([&] {
@@ -118,7 +118,7 @@ TEST(Poll, SeesADroppedStreamNoMoreAndItsPeerSeesTheEnd) {
     loop.expect_none();
 }
 
-TEST(Poll, ReportsWhatOtherThreadsRegister) {
+TEST(Poll, ReportsSourcesRegisteredByOtherThreads) {
     Loop loop;
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
     const auto address = must(listener.local_address());
@@ -133,7 +133,7 @@ TEST(Poll, ReportsWhatOtherThreadsRegister) {
         auto stream = must(mio::net::TcpStream::connect(address));
         EXPECT_TRUE(ok(registry.add(stream, id1, read_write)));
         step.arrive_and_wait();
-        step.arrive_and_wait(); // the stream lives until the events were seen
+        step.arrive_and_wait(); // the stream lives until its events are checked
     });
     step.arrive_and_wait();
     loop.expect({{Token{0}, Interest::readable}, {id1, Interest::writable}});
@@ -142,7 +142,7 @@ TEST(Poll, ReportsWhatOtherThreadsRegister) {
     other.join();
 }
 
-TEST(Poll, SeesTheLastOfWhatThreadsDidToTheirSources) {
+TEST(Poll, UsesTheLastRegistrationOfEachThread) {
     Loop loop;
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
     const auto address = must(listener.local_address());
@@ -169,14 +169,15 @@ TEST(Poll, SeesTheLastOfWhatThreadsDidToTheirSources) {
     for (auto* thread : {&first, &second, &third}) thread->join();
 }
 
-TEST(Poll, UnderWaySeesWhatIsRegisteredMeanwhile) {
+TEST(Poll, BlockedPollSeesNewRegistrations) {
     Loop loop;
     Pair pair;
     std::thread other([&] {
-        std::this_thread::sleep_for(50ms); // so that the poll is under way, most likely; it works in any case
+        // The poll is most likely blocked by then; the test holds in either case.
+        std::this_thread::sleep_for(50ms);
         EXPECT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::writable)));
     });
-    // Without end: it would hang if the registration had no effect on it.
+    // No timeout: the poll would hang if the registration had no effect.
     EXPECT_TRUE(ok(loop.poll.poll(loop.events)));
     other.join();
     ASSERT_EQ(loop.events.size(), 1u);
@@ -184,7 +185,7 @@ TEST(Poll, UnderWaySeesWhatIsRegisteredMeanwhile) {
     EXPECT_TRUE(loop.events[0].is_writable());
 }
 
-TEST(Poll, UnderWaySeesWhatIsModifiedMeanwhile) {
+TEST(Poll, BlockedPollSeesModifiedRegistrations) {
     Loop loop;
     Pair pair;
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
@@ -198,7 +199,7 @@ TEST(Poll, UnderWaySeesWhatIsModifiedMeanwhile) {
     EXPECT_EQ(loop.events[0].token(), id2);
 }
 
-TEST(Poll, UsesTheLastTokenAndInterest) {
+TEST(Poll, ReportsTheLatestTokenAndInterest) {
     Loop loop;
     Pair pair;
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
@@ -210,7 +211,7 @@ TEST(Poll, UsesTheLastTokenAndInterest) {
     EXPECT_TRUE(loop.events[0].is_writable());
 }
 
-TEST(Poll, GoesOnAfterARegistrationWasChangedUnderIt) {
+TEST(Poll, WorksAfterARegistrationChangesDuringPoll) {
     // On Windows the first poll submits a request that the change has to cancel.
     Loop loop;
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
@@ -234,12 +235,12 @@ TEST(Poll, GoesOnAfterARegistrationWasChangedUnderIt) {
     client.join();
 }
 
-TEST(Poll, WithoutCapacityIsRefusedAndLeavesTheEventWaiting) {
+TEST(Poll, ZeroCapacityFailsAndKeepsTheEventPending) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), id1));
     ASSERT_TRUE(ok(waker.wake()));
     mio::Events none(0);
-    // For every timeout, at once.
+    // It fails immediately for every timeout.
     EXPECT_TRUE(fails_with(loop.poll.poll(none), mio::Errc::no_capacity));
     EXPECT_TRUE(fails_with(loop.poll.poll(none, 0ns), mio::Errc::no_capacity));
     EXPECT_TRUE(fails_with(loop.poll.poll(none, 1h), std::errc::invalid_argument));
@@ -249,7 +250,7 @@ TEST(Poll, WithoutCapacityIsRefusedAndLeavesTheEventWaiting) {
     loop.expect({{id1, Interest::readable}});
 }
 
-TEST(Poll, WithCapacityOneDeliversThreeReadySourcesInThreePolls) {
+TEST(Poll, CapacityOneDeliversThreeReadySourcesInThreePolls) {
     Loop loop;
     std::array<Pair, 3> pairs;
     for (std::size_t i = 0; i < 3; ++i) {
@@ -263,12 +264,12 @@ TEST(Poll, WithCapacityOneDeliversThreeReadySourcesInThreePolls) {
         seen.insert(one[0].token());
     }
     EXPECT_EQ(seen.size(), 3u);
-    // Edges are used up by then.
+    // The edges are consumed by now.
     ASSERT_TRUE(ok(loop.poll.poll(one, 0ns)));
     EXPECT_TRUE(one.empty());
 }
 
-TEST(Poll, WithCapacityOneLetsNoSourceStarveAnother) {
+TEST(Poll, CapacityOneStarvesNoSource) {
     Loop loop;
     std::array<Pair, 3> pairs;
     for (std::size_t i = 0; i < 3; ++i) {
@@ -276,7 +277,7 @@ TEST(Poll, WithCapacityOneLetsNoSourceStarveAnother) {
             ok(loop.registry().add(pairs[i].source, Token{i}, Interest::writable, mio::Trigger::level)));
     }
     mio::Events one(1);
-    // All are ready all the time, and each gets its turn in each round.
+    // All sources are always ready; each is reported once per round.
     for (int round = 0; round < 4; ++round) {
         std::set<Token> seen;
         for (int i = 0; i < 3; ++i) {
@@ -288,7 +289,7 @@ TEST(Poll, WithCapacityOneLetsNoSourceStarveAnother) {
     }
 }
 
-TEST(Poll, NeverBringsMoreThanTheCapacity) {
+TEST(Poll, NeverReturnsMoreEventsThanTheCapacity) {
     Loop loop;
     std::array<Pair, 5> pairs;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -302,7 +303,7 @@ TEST(Poll, NeverBringsMoreThanTheCapacity) {
     }
 }
 
-TEST(Poll, HandlesMoreSourcesThanItCanReportAtOnce) {
+TEST(Poll, ReportsMoreSourcesThanTheCapacityOverSeveralPolls) {
     Loop loop;
     std::vector<Pair> pairs(200);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -319,7 +320,7 @@ TEST(Poll, HandlesMoreSourcesThanItCanReportAtOnce) {
     loop.expect_none();
 }
 
-TEST(Poll, IsTheSameAfterBeingMoved) {
+TEST(Poll, KeepsItsSourcesWhenMoved) {
     Loop loop;
     Pair pair;
     const auto waker = must(mio::Waker::create(loop.registry(), id2));
@@ -330,12 +331,12 @@ TEST(Poll, IsTheSameAfterBeingMoved) {
     plain::write_all(pair.there, "x");
     ASSERT_TRUE(ok(waker.wake()));
     expect_events(moved, loop.events, {{id1, Interest::readable}, {id2, Interest::readable}});
-    // The source still belongs to it.
+    // The source still belongs to the moved poll.
     EXPECT_TRUE(ok(moved.registry().modify(pair.source, id3, Interest::readable)));
     EXPECT_TRUE(ok(moved.registry().remove(pair.source)));
 }
 
-TEST(Poll, ClosesItsOwnDescriptorWhenAnotherIsMovedIn) {
+TEST(Poll, MoveAssignmentClosesTheOldDescriptor) {
     DescriptorGuard guard;
     {
         auto one = must(mio::Poll::create());
@@ -350,19 +351,19 @@ TEST(Poll, ClosesItsOwnDescriptorWhenAnotherIsMovedIn) {
     }
 }
 
-TEST(Poll, IsOutlivedByAClonedRegistry) {
+TEST(Poll, ClonedRegistryCanOutliveIt) {
     DescriptorGuard guard;
     Pair pair;
     Pair late;
     {
         auto poll = std::optional(must(mio::Poll::create()));
         const auto registry = must(poll->registry().try_clone());
-        EXPECT_EQ(registry.raw_fd(), poll->raw_fd()) << "the same selector";
+        EXPECT_EQ(registry.raw_fd(), poll->raw_fd()) << "same selector";
         EXPECT_EQ(is_close_on_exec(static_cast<mio::RawHandle>(registry.raw_fd())),
                   differences.has_a_descriptor);
         ASSERT_TRUE(ok(registry.add(pair.source, id1, Interest::readable)));
         poll.reset();
-        // Nobody can poll any more, but nothing is invalid either.
+        // No thread can poll it any more, but every call is still valid.
         EXPECT_TRUE(ok(registry.modify(pair.source, id2, Interest::readable)));
         EXPECT_TRUE(ok(registry.remove(pair.source)));
         EXPECT_TRUE(ok(registry.add(late.source, id3, Interest::readable)));

@@ -37,14 +37,14 @@ TEST(RawSource, DoesNotOwnItsHandle) {
     EXPECT_EQ(plain::read_exactly(there, 10), "still open");
 }
 
-TEST(RawSource, TryIoGivesTheValueOfTheOperation) {
+TEST(RawSource, TryIoReturnsTheValueOfTheOperation) {
     const auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
     plain::write_all(there, "hello");
     std::string text(16, '\0');
     EXPECT_EQ(must(source.try_io([&] { return read_some(source.raw(), text); })), 5u);
     EXPECT_EQ(text.substr(0, 5), "hello");
-    // Of whatever type, also one that can only be moved, or none.
+    // The result may have any type, including move-only types and void.
     auto moved =
         source.try_io([]() -> mio::Result<std::unique_ptr<int>> { return std::make_unique<int>(7); });
     ASSERT_TRUE(moved);
@@ -54,14 +54,14 @@ TEST(RawSource, TryIoGivesTheValueOfTheOperation) {
         std::is_same_v<decltype(source.try_io([]() -> mio::Result<> { return {}; })), mio::Result<>>);
 }
 
-TEST(RawSource, TryIoGivesTheErrorOfTheOperation) {
+TEST(RawSource, TryIoReturnsTheErrorOfTheOperation) {
     auto [here, there] = plain::socket_pair();
     here.set_non_blocking();
     Loop loop;
     mio::RawSource source(here.fd());
     std::string text(16, '\0');
     const auto read = [&] { return read_some(source.raw(), text); };
-    // Registered or not, in both forms.
+    // Registered and unregistered, in both overloads.
     for (int round = 0; round < 2; ++round) {
         EXPECT_TRUE(blocks(source.try_io(read)));
         EXPECT_TRUE(blocks(source.try_io(Interest::readable, read)));
@@ -74,7 +74,7 @@ TEST(RawSource, TryIoGivesTheErrorOfTheOperation) {
             ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, read_write)));
         }
     }
-    // It runs the operation once.
+    // The operation runs once.
     int runs = 0;
     const auto count = [&]() -> mio::Result<> {
         ++runs;
@@ -97,7 +97,7 @@ TEST(RawSource, TryIoThatWouldBlockIsFollowedByAnEvent) {
     const auto read = [&] { return read_some(source.raw(), text); };
     for (int round = 0; round < 3; ++round) {
         EXPECT_TRUE(blocks(source.try_io(Interest::readable, read)));
-        // A read that would block says nothing about writing.
+        // A read that would block does not rearm writable.
         loop.expect_none();
         plain::write_all(there, "x");
         loop.expect({{Token{1}, Interest::readable}});
@@ -105,7 +105,7 @@ TEST(RawSource, TryIoThatWouldBlockIsFollowedByAnEvent) {
     }
 }
 
-TEST(RawSource, MayBeAssignedToWatchAnother) {
+TEST(RawSource, AssignmentWatchesTheNewHandle) {
     Loop loop;
     const auto [a, a_peer] = plain::socket_pair();
     const auto [b, b_peer] = plain::socket_pair();

@@ -25,7 +25,7 @@ struct Pair {
     explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
         : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
 
-    /// Makes the watched end readable: an edge.
+    /// Makes the watched end readable.
     void speak() const { plain::write_all(there, "x"); }
 
     plain::Socket here;
@@ -35,7 +35,7 @@ struct Pair {
 
 constexpr Token id1{1}, id2{2}, id3{3};
 
-/// Remembers how it was called, and does nothing else.
+/// Records its calls and does nothing else.
 struct Recorder {
     struct Call {
         const Registry* registry;
@@ -61,7 +61,7 @@ struct Recorder {
     std::vector<const Registry*> removed;
 };
 
-/// Refuses everything, each with its own reason.
+/// Fails every call, each with its own error.
 struct Refuser {
     Result<> add_to(const Registry&, Token, Interest, Trigger) {
         return std::unexpected(std::error_code(1001, std::generic_category()));
@@ -74,7 +74,7 @@ struct Refuser {
     }
 };
 
-/// A source whose kind is known at run time only.
+/// A source whose type is known only at run time.
 struct AnySource {
     virtual ~AnySource() = default;
     virtual Result<> add_to(const Registry&, Token, Interest, Trigger) = 0;
@@ -99,7 +99,7 @@ struct WithoutRemove {
     Result<> add_to(const Registry&, Token, Interest, Trigger);
     Result<> modify_in(const Registry&, Token, Interest, Trigger);
 };
-struct WithTheWrongAnswer : WithoutRemove {
+struct WithWrongResultType : WithoutRemove {
     bool remove_from(const Registry&);
 };
 struct WithoutTrigger {
@@ -119,7 +119,7 @@ static_assert(mio::Source<mio::net::TcpListener> && mio::Source<mio::net::TcpStr
 static_assert(mio::Source<Recorder> && mio::Source<Refuser> && mio::Source<AnySource>);
 static_assert(mio::Source<Dynamic<mio::net::TcpStream>> && mio::Source<Dynamic<mio::RawSource>>);
 static_assert(!mio::Source<int> && !mio::Source<mio::Waker> && !mio::Source<mio::Poll>);
-static_assert(!mio::Source<WithoutRemove> && !mio::Source<WithTheWrongAnswer>
+static_assert(!mio::Source<WithoutRemove> && !mio::Source<WithWrongResultType>
               && !mio::Source<WithoutTrigger>);
 static_assert(!mio::Source<const mio::RawSource>, "registering changes what a source remembers");
 static_assert(!mio::Source<std::unique_ptr<Recorder>>, "hand over what it points to");
@@ -127,7 +127,7 @@ static_assert(Addable<Recorder> && !Addable<WithoutRemove>);
 static_assert(!std::is_copy_constructible_v<Registry> && !std::is_copy_assignable_v<Registry>,
               "another owner is made by try_clone");
 
-// --- What a registration does.
+// --- Effects of a registration.
 
 TEST(Registry, ServesAConnectionFromAcceptToClose) {
     Loop loop;
@@ -136,13 +136,13 @@ TEST(Registry, ServesAConnectionFromAcceptToClose) {
     ASSERT_TRUE(ok(loop.registry().add(listener, Token{0}, Interest::readable)));
     ASSERT_TRUE(ok(loop.registry().add(client, id1, Interest::readable)));
 
-    // The listener accepts, says something and hangs up.
+    // The server accepts, writes and closes.
     loop.expect({{Token{0}, Interest::readable}});
     {
         auto [connection, peer] = must(listener.accept());
         EXPECT_EQ(must(connection.write(bytes_of("foobar"))), 6u);
     }
-    // The client sees it, and is then asked about the other direction.
+    // The client is readable, and is then modified to watch for writing.
     loop.expect({{id1, Interest::readable}});
     ASSERT_TRUE(ok(loop.registry().modify(client, id1, Interest::writable)));
     loop.expect({{id1, Interest::writable}});
@@ -152,7 +152,7 @@ TEST(Registry, ServesAConnectionFromAcceptToClose) {
     loop.expect_none();
 }
 
-TEST(Registry, ReportsAConditionThatHoldsAlready) {
+TEST(Registry, AddReportsConditionsThatAlreadyHold) {
     Loop loop;
     Pair pair;
     pair.speak();
@@ -160,7 +160,7 @@ TEST(Registry, ReportsAConditionThatHoldsAlready) {
     loop.expect({{id1, Interest::readable}});
 }
 
-TEST(Registry, ReportsNothingThatWasNotAskedFor) {
+TEST(Registry, ReportsOnlyRequestedInterests) {
     Loop loop;
     Pair reader;
     Pair writer;
@@ -179,26 +179,26 @@ TEST(Registry, ReportsNothingThatWasNotAskedFor) {
     EXPECT_FALSE(loop.events[0].is_writable());
 }
 
-TEST(Registry, ForgetsAConditionThatIsNoLongerAskedFor) {
+TEST(Registry, ModifyDropsPendingEventsOfRemovedInterests) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     mio::RawSource source(listener.fd());
     ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
     const auto client = plain::connect(plain::address_of(listener));
     plain::await_readable(listener);
-    // It was readable, but nobody looked, and now nobody wants to know.
+    // The source became readable before readable was dropped from its interest.
     ASSERT_TRUE(ok(loop.registry().modify(source, id1, Interest::writable)));
     loop.expect_none();
 }
 
-TEST(Registry, ModifyReportsAConditionThatHoldsAgain) {
+TEST(Registry, ModifyReportsConditionsThatStillHold) {
     Loop loop;
     Pair pair;
     pair.speak();
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
     loop.expect({{id1, Interest::readable}});
     loop.expect_none();
-    // With the same arguments, with another token, and with another interest.
+    // Same arguments, another token, another interest.
     ASSERT_TRUE(ok(loop.registry().modify(pair.source, id1, Interest::readable)));
     loop.expect({{id1, Interest::readable}});
     ASSERT_TRUE(ok(loop.registry().modify(pair.source, id2, Interest::readable)));
@@ -207,7 +207,7 @@ TEST(Registry, ModifyReportsAConditionThatHoldsAgain) {
     loop.expect({{id3, read_write}});
 }
 
-TEST(Registry, ReplacesTheInterestAndDoesNotAddToIt) {
+TEST(Registry, ModifyReplacesTheInterest) {
     Loop loop;
     Pair pair;
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::writable)));
@@ -220,8 +220,8 @@ TEST(Registry, ReplacesTheInterestAndDoesNotAddToIt) {
     EXPECT_FALSE(loop.events[0].is_writable());
 }
 
-TEST(Registry, ReportsAPeerThatWillSendNoMore) {
-    // To those who want to read.
+TEST(Registry, ReportsPeerShutdownAsReadClosed) {
+    // Reported for readable interest.
     Loop loop;
     Pair pair;
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, read_write)));
@@ -231,8 +231,8 @@ TEST(Registry, ReportsAPeerThatWillSendNoMore) {
     EXPECT_FALSE(loop.events[0].is_write_closed()) << to_string(loop.events[0]);
 }
 
-TEST(Registry, ReportsPriorityDataOnlyToThoseWhoAsked) {
-    if (!differences.has_priority) GTEST_SKIP() << "no priority interest here";
+TEST(Registry, ReportsPriorityDataOnlyForPriorityInterest) {
+    if (!differences.has_priority) GTEST_SKIP() << "no priority interest on this backend";
     Loop loop;
     const auto listener = plain::listen(local_v4());
     const auto peer = plain::connect(plain::address_of(listener));
@@ -247,8 +247,8 @@ TEST(Registry, ReportsPriorityDataOnlyToThoseWhoAsked) {
 
 // --- Removing.
 
-TEST(Registry, RemoveIsFinalForASourceThatIsReady) {
-    // Mio's issue 1205.
+TEST(Registry, RemovedReadySourceIsNotReported) {
+    // Mio issue 1205.
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), Token{10}));
     const auto listener = plain::listen(local_v4());
@@ -257,7 +257,7 @@ TEST(Registry, RemoveIsFinalForASourceThatIsReady) {
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
     ASSERT_TRUE(loop.events.empty());
 
-    // It becomes ready, which the kernel has noted by now, and is removed.
+    // The source becomes ready in the kernel before it is removed.
     const auto client = plain::connect(plain::address_of(listener));
     plain::await_readable(listener);
     ASSERT_TRUE(ok(loop.registry().remove(source)));
@@ -269,7 +269,7 @@ TEST(Registry, RemoveIsFinalForASourceThatIsReady) {
     EXPECT_TRUE(loop.events[0].is_readable());
 }
 
-TEST(Registry, RemovedSourcesMayBeAddedAgain) {
+TEST(Registry, RemovedSourceCanBeAddedAgain) {
     Loop loop;
     Pair pair;
     for (int i = 0; i < 3; ++i) {
@@ -282,7 +282,7 @@ TEST(Registry, RemovedSourcesMayBeAddedAgain) {
     loop.expect({{id2, Interest::readable}});
 }
 
-TEST(Registry, RemovedSourcesMayBeAddedToAnotherPoll) {
+TEST(Registry, RemovedSourceCanBeAddedToAnotherPoll) {
     Loop one;
     Loop other;
     Pair pair;
@@ -299,7 +299,7 @@ TEST(Registry, RemovedSourcesMayBeAddedToAnotherPoll) {
     one.expect_none();
 }
 
-TEST(Registry, SourcesEndTheirRegistrationWhenDestroyed) {
+TEST(Registry, DestroyingASourceRemovesItsRegistration) {
     Loop loop;
     auto [here, there] = plain::socket_pair();
     {
@@ -310,7 +310,7 @@ TEST(Registry, SourcesEndTheirRegistrationWhenDestroyed) {
     loop.expect_none();
 }
 
-TEST(Registry, SourcesEndTheirRegistrationWhenReplaced) {
+TEST(Registry, AssigningToASourceRemovesItsRegistration) {
     Loop loop;
     auto [a, a_peer] = plain::socket_pair();
     auto [b, b_peer] = plain::socket_pair();
@@ -318,7 +318,7 @@ TEST(Registry, SourcesEndTheirRegistrationWhenReplaced) {
     ASSERT_TRUE(ok(loop.registry().add(stream, id1, read_write)));
     stream = mio::net::TcpStream::from_raw(b.release());
     loop.expect_none();
-    // The new one is not registered, and can be.
+    // The new source is not registered, and can be.
     EXPECT_TRUE(fails_with(loop.registry().modify(stream, id2, read_write), Errc::not_registered));
     ASSERT_TRUE(ok(loop.registry().add(stream, id2, read_write)));
     loop.expect({{id2, Interest::writable}});
@@ -335,7 +335,7 @@ TEST(Registry, RegistrationsMoveWithTheirSource) {
     loop.expect({{id1, Interest::readable}});
     ASSERT_TRUE(ok(loop.registry().remove(moved)));
 
-    // A raw source keeps its handle, and leaves its registration behind.
+    // A raw source keeps its handle open and removes only the registration.
     Pair pair;
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id2, Interest::readable)));
     mio::RawSource raw(std::move(pair.source));
@@ -344,9 +344,9 @@ TEST(Registry, RegistrationsMoveWithTheirSource) {
     EXPECT_TRUE(ok(loop.registry().remove(raw)));
 }
 
-// --- Mistakes are told, and change nothing.
+// --- Misuse is reported and changes nothing.
 
-TEST(RegistryMistake, AddingTwice) {
+TEST(RegistryError, AddingASourceTwiceFails) {
     Loop loop;
     Loop other;
     Pair pair;
@@ -356,7 +356,7 @@ TEST(RegistryMistake, AddingTwice) {
         EXPECT_TRUE(fails_with(again, Errc::already_registered));
         EXPECT_TRUE(fails_with(again, std::errc::file_exists));
     }
-    // Neither token nor interest nor trigger have changed, and it still belongs to the first.
+    // Token, interest and trigger are unchanged; it still belongs to the first poll.
     pair.speak();
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
     ASSERT_EQ(loop.events.size(), 1u);
@@ -369,7 +369,7 @@ TEST(RegistryMistake, AddingTwice) {
     EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
 }
 
-TEST(RegistryMistake, AddingASocketToTwoPolls) {
+TEST(RegistryError, AddingASocketToASecondPollFails) {
     Loop loop;
     Loop other;
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
@@ -383,7 +383,7 @@ TEST(RegistryMistake, AddingASocketToTwoPolls) {
     EXPECT_TRUE(ok(loop.registry().remove(stream)));
 }
 
-TEST(RegistryMistake, ChangingWhatIsNotRegistered) {
+TEST(RegistryError, ModifyingOrRemovingAnUnregisteredSourceFails) {
     Loop loop;
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
     Pair pair;
@@ -395,7 +395,7 @@ TEST(RegistryMistake, ChangingWhatIsNotRegistered) {
     };
     expect_refused(listener);
     expect_refused(pair.source);
-    // Removed is as good as never added.
+    // Removed sources behave like sources that were never added.
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
     ASSERT_TRUE(ok(loop.registry().remove(pair.source)));
     expect_refused(pair.source);
@@ -405,7 +405,7 @@ TEST(RegistryMistake, ChangingWhatIsNotRegistered) {
     loop.expect({{id2, Interest::readable}});
 }
 
-TEST(RegistryMistake, ChangingWhatBelongsToAnotherPoll) {
+TEST(RegistryError, ChangingASourceOfAnotherPollFails) {
     Loop loop;
     Loop other;
     Pair pair;
@@ -414,7 +414,7 @@ TEST(RegistryMistake, ChangingWhatBelongsToAnotherPoll) {
     EXPECT_TRUE(fails_with(modified, Errc::other_registry));
     EXPECT_TRUE(fails_with(modified, std::errc::file_exists));
     EXPECT_TRUE(fails_with(other.registry().remove(pair.source), Errc::other_registry));
-    // It is registered where it was, as it was.
+    // The existing registration is unchanged.
     pair.speak();
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
     ASSERT_EQ(loop.events.size(), 1u);
@@ -428,14 +428,14 @@ TEST(RegistryMistake, ChangingWhatBelongsToAnotherPoll) {
 
 // --- Sources that outlive their `Poll`.
 
-TEST(RegistryLife, ASourceWhosePollIsGoneCountsAsNotRegistered) {
+TEST(RegistryLifetime, SourceIsUnregisteredAfterItsPollIsDestroyed) {
     Pair pair;
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
     auto first = std::optional(must(mio::Poll::create()));
     ASSERT_TRUE(ok(first->registry().add(pair.source, id1, Interest::readable)));
     ASSERT_TRUE(ok(first->registry().add(listener, id2, Interest::readable)));
     first.reset();
-    // Most likely at the same address, and with the same descriptor.
+    // The new poll most likely has the same address and descriptor.
     Loop second;
     const auto expect_not_registered = [&](auto& source) {
         EXPECT_TRUE(
@@ -452,7 +452,7 @@ TEST(RegistryLife, ASourceWhosePollIsGoneCountsAsNotRegistered) {
     EXPECT_TRUE(ok(second.registry().remove(listener)));
 }
 
-TEST(RegistryLife, APollIsGoneAlthoughARegistryOrAWakerOfItIsLeft) {
+TEST(RegistryLifetime, RemainingRegistryOrWakerDoesNotKeepSourcesRegistered) {
     Loop other;
     Pair pair;
     auto first = std::optional(must(mio::Poll::create()));
@@ -467,7 +467,7 @@ TEST(RegistryLife, APollIsGoneAlthoughARegistryOrAWakerOfItIsLeft) {
     other.expect({{id3, Interest::readable}});
 }
 
-TEST(RegistryLife, APollThatIsAssignedToEndsTheOldRegistrationsAndKeepsTheNewOnes) {
+TEST(RegistryLifetime, PollAssignmentEndsOldRegistrationsAndKeepsNewOnes) {
     Pair of_old;
     Pair of_new;
     auto poll = must(mio::Poll::create());
@@ -484,7 +484,7 @@ TEST(RegistryLife, APollThatIsAssignedToEndsTheOldRegistrationsAndKeepsTheNewOne
     expect_events(poll, events, {{id1, Interest::readable}, {id3, Interest::readable}});
 }
 
-TEST(RegistryLife, SourcesThatOutliveTheirPollLeaveNothingBehind) {
+TEST(RegistryLifetime, SourcesThatOutliveTheirPollLeakNothing) {
     const DescriptorGuard guard;
     Pair pair;
     auto stream = must(mio::net::TcpListener::bind(local_v4()));
@@ -495,7 +495,7 @@ TEST(RegistryLife, SourcesThatOutliveTheirPollLeaveNothingBehind) {
     }
 }
 
-TEST(Registry, SourcesEndTheirRegistrationWhenReleased) {
+TEST(Registry, ReleasingASourceRemovesItsRegistration) {
     Loop loop;
     auto [here, there] = plain::socket_pair();
     auto stream = mio::net::TcpStream::from_raw(here.release());
@@ -508,7 +508,7 @@ TEST(Registry, SourcesEndTheirRegistrationWhenReleased) {
     loop.expect({{id2, Interest::readable}});
 }
 
-TEST(Registry, RawSourcesEndTheirRegistrationWhenDestroyedOrReplaced) {
+TEST(Registry, DestroyingOrReplacingARawSourceRemovesItsRegistration) {
     Loop loop;
     for (const bool is_replaced : {false, true}) {
         Pair pair;
@@ -527,10 +527,10 @@ TEST(Registry, RawSourcesEndTheirRegistrationWhenDestroyedOrReplaced) {
     }
 }
 
-// --- What the OS refuses.
+// --- Errors of the OS.
 
-TEST(RegistryRefusal, OfAHandleThatAnotherSourceWatches) {
-    if (!differences.refuses_a_second_source) GTEST_SKIP() << "it replaces the first one";
+TEST(RegistryError, AddingAHandleWatchedByAnotherSourceFails) {
+    if (!differences.refuses_a_second_source) GTEST_SKIP() << "a second source replaces the first";
     Loop loop;
     Loop elsewhere;
     Pair pair;
@@ -538,12 +538,12 @@ TEST(RegistryRefusal, OfAHandleThatAnotherSourceWatches) {
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
     const auto added = loop.registry().add(twin, id2, read_write);
     ASSERT_TRUE(fails_with(added, std::errc::file_exists));
-    EXPECT_EQ(added.error().category(), mio::os_category()) << "the OS found out, not the source";
+    EXPECT_EQ(added.error().category(), mio::os_category()) << "the error comes from the OS";
     EXPECT_TRUE(fails_with(loop.registry().modify(twin, id2, read_write), Errc::not_registered));
-    // The first one is untouched.
+    // The first source is unaffected.
     pair.speak();
     loop.expect({{id1, Interest::readable}});
-    // Another selector may watch the same handle, and so may this one as soon as the first source is removed.
+    // Another selector may watch the same handle, and so may this one after the first source is removed.
     EXPECT_TRUE(ok(elsewhere.registry().add(twin, id3, Interest::readable)));
     elsewhere.expect({{id3, Interest::readable}});
     EXPECT_TRUE(ok(elsewhere.registry().remove(twin)));
@@ -552,8 +552,8 @@ TEST(RegistryRefusal, OfAHandleThatAnotherSourceWatches) {
     loop.expect({{id2, Interest::readable}});
 }
 
-TEST(RegistryRefusal, OfAnInterestThatTheBackendDoesNotHave) {
-    if (differences.has_aio) GTEST_SKIP() << "it has them";
+TEST(RegistryError, InterestUnsupportedByTheBackendFails) {
+    if (differences.has_aio) GTEST_SKIP() << "aio and lio are supported";
     Loop loop;
     Pair pair;
     for (const auto interest :
@@ -563,7 +563,7 @@ TEST(RegistryRefusal, OfAnInterestThatTheBackendDoesNotHave) {
         EXPECT_TRUE(fails_with(added, std::errc::operation_not_supported));
         EXPECT_TRUE(fails_with(loop.registry().remove(pair.source), Errc::not_registered));
     }
-    // As a change it is refused too, and changes nothing.
+    // modify fails too, and changes nothing.
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
     EXPECT_TRUE(
         fails_with(loop.registry().modify(pair.source, id2, read_write | Interest::aio), Errc::unsupported));
@@ -575,9 +575,9 @@ TEST(RegistryRefusal, OfAnInterestThatTheBackendDoesNotHave) {
     EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
 }
 
-// --- Sources of one's own.
+// --- Custom sources.
 
-TEST(CustomSource, IsCalledWithWhatTheRegistryWasGiven) {
+TEST(CustomSource, ReceivesTheArgumentsOfTheRegistryCall) {
     const Loop loop;
     Recorder source;
     ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
@@ -585,7 +585,7 @@ TEST(CustomSource, IsCalledWithWhatTheRegistryWasGiven) {
     EXPECT_EQ(source.added[0].registry, &loop.registry());
     EXPECT_EQ(source.added[0].token, id1);
     EXPECT_EQ(source.added[0].interest, Interest::readable);
-    EXPECT_EQ(source.added[0].trigger, Trigger::edge) << "the default";
+    EXPECT_EQ(source.added[0].trigger, Trigger::edge) << "default trigger";
     EXPECT_TRUE(source.modified.empty() && source.removed.empty());
 
     ASSERT_TRUE(ok(loop.registry().modify(source, id2, read_write)));
@@ -609,7 +609,7 @@ TEST(CustomSource, IsCalledWithWhatTheRegistryWasGiven) {
     }
 }
 
-TEST(CustomSource, PassesItsOwnErrorsThrough) {
+TEST(CustomSource, ErrorsReachTheCaller) {
     const Loop loop;
     Refuser source;
     EXPECT_TRUE(fails_with(loop.registry().add(source, id1, Interest::readable),
@@ -619,7 +619,7 @@ TEST(CustomSource, PassesItsOwnErrorsThrough) {
     EXPECT_TRUE(fails_with(loop.registry().remove(source), std::error_code(1003, std::generic_category())));
 }
 
-TEST(CustomSource, MayBeKnownByItsBaseOnly) {
+TEST(CustomSource, WorksThroughABaseClassReference) {
     Loop loop;
     auto listener = must(mio::net::TcpListener::bind(local_v4()));
     const auto address = must(listener.local_address());

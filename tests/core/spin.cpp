@@ -20,7 +20,7 @@ class Spin : public testing::Test {
 
 } // namespace
 
-TEST_F(Spin, IsOffAtFirstAndWhenNegative) {
+TEST_F(Spin, IsOffByDefaultAndForNegativeDurations) {
     EXPECT_EQ(poll.spin(), 0ns);
     poll.set_spin(5us);
     EXPECT_EQ(poll.spin(), 5us);
@@ -28,7 +28,7 @@ TEST_F(Spin, IsOffAtFirstAndWhenNegative) {
     EXPECT_EQ(poll.spin(), 0ns);
 }
 
-TEST_F(Spin, TimeoutsAreNeverCutShort) {
+TEST_F(Spin, DoesNotShortenTimeouts) {
     for (const auto spin : {1us, 200us, 1'000'000us}) {
         poll.set_spin(spin);
         for (const auto timeout : {1ns, 50'000ns, 3'000'000ns}) {
@@ -40,12 +40,12 @@ TEST_F(Spin, TimeoutsAreNeverCutShort) {
     }
 }
 
-TEST_F(Spin, EndsAndIsFollowedByAWaitThatAWakeEnds) {
+TEST_F(Spin, WakeEndsTheWaitAfterTheSpin) {
     const auto waker = must(mio::Waker::create(poll.registry(), Token{1}));
     poll.set_spin(10us);
     for (int i = 0; i < 5; ++i) {
         std::thread other([&] {
-            std::this_thread::sleep_for(5ms); // the spin is over; if not, it does no harm
+            std::this_thread::sleep_for(5ms); // after the spin; earlier is harmless
             EXPECT_TRUE(ok(waker.wake()));
         });
         EXPECT_TRUE(ok(poll.poll(events)));
@@ -56,7 +56,7 @@ TEST_F(Spin, EndsAndIsFollowedByAWaitThatAWakeEnds) {
     }
 }
 
-TEST_F(Spin, IsEndedByAWake) {
+TEST_F(Spin, WakeEndsTheSpin) {
     const auto waker = must(mio::Waker::create(poll.registry(), Token{1}));
     poll.set_spin(1h);
     for (int i = 0; i < 5; ++i) {
@@ -70,13 +70,13 @@ TEST_F(Spin, IsEndedByAWake) {
     }
 }
 
-TEST_F(Spin, SeesWhatArrivesInTheKernel) {
+TEST_F(Spin, ReportsIoEventsDuringTheSpin) {
     auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
     ASSERT_TRUE(ok(poll.registry().add(source, Token{2}, Interest::readable)));
     poll.set_spin(1h);
     std::thread other([&there] {
-        std::this_thread::sleep_for(5ms); // later does no harm
+        std::this_thread::sleep_for(5ms); // later is harmless
         plain::write_all(there, "x");
     });
     EXPECT_TRUE(ok(poll.poll(events)));
@@ -86,7 +86,7 @@ TEST_F(Spin, SeesWhatArrivesInTheKernel) {
     EXPECT_TRUE(ok(poll.registry().remove(source)));
 }
 
-TEST_F(Spin, KeepsTheErrorOfNoCapacity) {
+TEST_F(Spin, ZeroCapacityStillFails) {
     mio::Events none{0};
     poll.set_spin(1ms);
     EXPECT_EQ(poll.poll(none).error(), mio::Errc::no_capacity);
@@ -95,7 +95,7 @@ TEST_F(Spin, KeepsTheErrorOfNoCapacity) {
     EXPECT_EQ(poll.poll(none).error(), mio::Errc::no_capacity);
 }
 
-TEST_F(Spin, LosesNoWakeAtItsEnd) {
+TEST_F(Spin, WakeAtTheEndOfTheSpinIsNotLost) {
     constexpr std::size_t rounds = 20'000;
     const auto waker = must(mio::Waker::create(poll.registry(), Token{1}));
     std::atomic<std::size_t> asked = 0;
@@ -111,7 +111,7 @@ TEST_F(Spin, LosesNoWakeAtItsEnd) {
         poll.set_spin(std::chrono::nanoseconds(round % 64 * 100 + 1));
         asked.fetch_add(1);
         ASSERT_TRUE(ok(poll.poll(events, generous_margin)));
-        ASSERT_EQ(events.size(), 1u) << "in round " << round;
+        ASSERT_EQ(events.size(), 1u) << "round " << round;
     }
     is_over = true;
     other.join();

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t workers = 4;
 
-/// A token that says who registered, and for the how manieth time.
+/// A token that encodes the thread and the number of its registration.
 Token token_of(std::size_t worker, std::uint64_t generation) {
     return Token{static_cast<std::size_t>(worker << 48 | generation)};
 }
@@ -24,9 +24,9 @@ std::uint64_t generation_of(Token token) { return token.value & 0xffff'ffff'ffff
 
 } // namespace
 
-TEST(Storm, NothingIsReportedAfterItsRemovalWhateverGoesOn) {
-    // Four threads register, modify and remove sources that are ready all the time, while this one polls.
-    // Before each poll it notes what has been removed by then: of that nothing may come.
+TEST(Storm, RemovedSourcesAreNeverReported) {
+    // Four threads register, modify and remove sources that are always ready while this thread polls. Before each
+    // poll it records the registrations that are already removed: no event of those may follow.
     constexpr std::uint64_t rounds = 4'000;
     Loop loop;
     std::array<std::atomic<std::uint64_t>, workers> removed{};
@@ -66,11 +66,11 @@ TEST(Storm, NothingIsReportedAfterItsRemovalWhateverGoesOn) {
     }
     for (auto& thread : threads) thread.join();
     loop.expect_none();
-    EXPECT_GT(events[0] + events[1] + events[2] + events[3], 0u) << "or this test shows nothing";
+    EXPECT_GT(events[0] + events[1] + events[2] + events[3], 0u) << "no events were reported";
 }
 
-TEST(Storm, SourcesWorkAfterwardsAsEver) {
-    // The same calls without end, also the mistaken ones; then each source is used.
+TEST(Storm, SourcesWorkAfterConcurrentChanges) {
+    // Four threads make the same calls, including invalid ones; afterwards each source is used.
     constexpr int rounds = 3'000;
     Loop loop;
     struct Side {
@@ -110,9 +110,8 @@ TEST(Storm, SourcesWorkAfterwardsAsEver) {
     }
 }
 
-TEST(Storm, EverySourceAddedDuringAPollIsReported) {
-    // Each thread registers a ready source and waits for its report before it goes on: one that is missed
-    // stops it.
+TEST(Storm, EverySourceAddedDuringPollIsReported) {
+    // Each thread registers a ready source and waits for its report before continuing: a missed event stops it.
     constexpr std::uint64_t rounds = 2'000;
     Loop loop;
     std::array<std::atomic<std::uint64_t>, workers> reported{};
@@ -134,7 +133,7 @@ TEST(Storm, EverySourceAddedDuringAPollIsReported) {
         EXPECT_TRUE(ok(loop.poll.poll(loop.events, generous_margin)));
         if (loop.events.empty()) {
             failed = true;
-            ADD_FAILURE() << "a source was not reported";
+            ADD_FAILURE() << "source not reported";
         }
         for (const auto& event : loop.events) {
             const auto generation = generation_of(event.token());
@@ -145,7 +144,7 @@ TEST(Storm, EverySourceAddedDuringAPollIsReported) {
     for (auto& thread : threads) thread.join();
 }
 
-TEST(Storm, ClonesOfARegistryComeAndGoInEveryThread) {
+TEST(Storm, RegistriesCanBeClonedAndDestroyedInEveryThread) {
     DescriptorGuard guard;
     Loop loop;
     std::vector<std::thread> threads;

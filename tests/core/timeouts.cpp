@@ -11,12 +11,12 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-/// Wakes after a moment, from another thread: how a poll ends that would otherwise not.
+/// Ends a poll from another thread after a short delay.
 class LateWake {
   public:
     explicit LateWake(const mio::Registry& registry, Token token = Token{99})
         : waker_(must(mio::Waker::create(registry, token))), thread_([this] {
-              std::this_thread::sleep_for(20ms); // later does no harm
+              std::this_thread::sleep_for(20ms); // later is harmless
               EXPECT_TRUE(ok(waker_.wake()));
           }) {}
     ~LateWake() { thread_.join(); }
@@ -38,16 +38,16 @@ class Timeout : public testing::TestWithParam<Wait> {
     const std::chrono::nanoseconds timeout = GetParam().length;
 };
 
-TEST_P(Timeout, IsNeverCutShort) {
+TEST_P(Timeout, PollNeverReturnsEarly) {
     Loop loop;
-    // More than once: a wait that is cut short may overrun by chance.
+    // Repeated: a wait that is too short may overrun by chance.
     for (int i = 0; i < 10; ++i) {
         EXPECT_GE(time_of([&] { ASSERT_TRUE(ok(loop.poll.poll(loop.events, timeout))); }), timeout);
         EXPECT_TRUE(loop.events.empty());
     }
 }
 
-TEST_P(Timeout, IsNeverCutShortAsADeadline) {
+TEST_P(Timeout, PollUntilNeverReturnsEarly) {
     Loop loop;
     for (int i = 0; i < 10; ++i) {
         const auto deadline = Clock::now() + timeout;
@@ -62,20 +62,20 @@ INSTANTIATE_TEST_SUITE_P(Finite, Timeout,
                                          Wait{1ms}, Wait{1'000'001ns}, Wait{2500us}, Wait{10ms}),
                          [](const auto& test) { return std::to_string(test.param.length.count()) + "ns"; });
 
-TEST(Timeouts, OfZeroOrLessOnlyLook) {
+TEST(Timeouts, ZeroOrNegativeDoesNotBlock) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
     for (const auto timeout : {0ns, -1ns, std::chrono::nanoseconds(-5s), std::chrono::nanoseconds::min()}) {
         EXPECT_LT(time_of([&] { ASSERT_TRUE(ok(loop.poll.poll(loop.events, timeout))); }), generous_margin);
         EXPECT_TRUE(loop.events.empty());
-        // What is ready is reported all the same.
+        // Ready sources are still reported.
         ASSERT_TRUE(ok(waker.wake()));
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, timeout)));
         EXPECT_EQ(loop.events.size(), 1u);
     }
 }
 
-TEST(Timeouts, ThatAreAbsentWaitForAnEvent) {
+TEST(Timeouts, NoneWaitsForAnEvent) {
     for (int way = 0; way < 2; ++way) {
         Loop loop;
         const LateWake late(loop.registry());
@@ -85,8 +85,8 @@ TEST(Timeouts, ThatAreAbsentWaitForAnEvent) {
     }
 }
 
-TEST(Timeouts, BeyondWhatTheKernelCountsDoNotWrap) {
-    // Around 2^31 ms and 2^32 ms, where Mio's went wrong, and the longest there are.
+TEST(Timeouts, LongerThanTheKernelLimitDoNotWrap) {
+    // Around 2^31 ms and 2^32 ms, where Mio overflowed, and the longest representable ones.
     for (const auto timeout :
          {std::chrono::nanoseconds(2'147'483'647ms), std::chrono::nanoseconds(2'147'483'648ms),
           std::chrono::nanoseconds(4'294'967'295ms), std::chrono::nanoseconds(4'294'967'297ms),
@@ -99,7 +99,7 @@ TEST(Timeouts, BeyondWhatTheKernelCountsDoNotWrap) {
     }
 }
 
-TEST(Timeouts, AreEndedByAnEvent) {
+TEST(Timeouts, EndWithAnEvent) {
     Loop loop;
     const LateWake late(loop.registry());
     EXPECT_LT(time_of([&] { EXPECT_TRUE(ok(loop.poll.poll(loop.events, 20 * generous_margin))); }),
@@ -107,7 +107,7 @@ TEST(Timeouts, AreEndedByAnEvent) {
     EXPECT_EQ(loop.events.size(), 1u);
 }
 
-TEST(Deadlines, InThePastOnlyLook) {
+TEST(Deadlines, InThePastDoNotBlock) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
     for (const auto deadline :
@@ -129,7 +129,7 @@ TEST(Deadlines, AtTheEndOfTimeWaitForAnEvent) {
     EXPECT_EQ(loop.events[0].token(), Token{99});
 }
 
-TEST(Deadlines, AreEndedByAnEvent) {
+TEST(Deadlines, EndWithAnEvent) {
     Loop loop;
     const LateWake late(loop.registry());
     const auto deadline = Clock::now() + 20 * generous_margin;

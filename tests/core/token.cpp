@@ -19,14 +19,14 @@ static_assert(Token{}.value == 0);
 static_assert(Token{3} == Token{3} && Token{3} != Token{4});
 static_assert(Token{3} < Token{4} && Token{4} >= Token{4} && Token{5} > Token{4});
 
-TEST(Token, CanBeAKeyOfAHashTable) {
+TEST(Token, WorksAsAHashTableKey) {
     std::unordered_set<Token> tokens{Token{1}, Token{2}, Token{1}};
     EXPECT_EQ(tokens.size(), 2u);
     EXPECT_TRUE(tokens.contains(Token{2}));
     EXPECT_FALSE(tokens.contains(Token{3}));
 }
 
-TEST(Token, ComesBackFromTheKernelWithEveryBit) {
+TEST(Token, EveryBitSurvivesTheKernel) {
     for (const auto value :
          {std::size_t{0}, std::size_t{1}, std::size_t{0x5555'5555},
           std::numeric_limits<std::size_t>::max() / 2 + 1, std::numeric_limits<std::size_t>::max() - 1,
@@ -41,7 +41,7 @@ TEST(Token, ComesBackFromTheKernelWithEveryBit) {
     }
 }
 
-TEST(Token, MayBeSharedByTwoSources) {
+TEST(Token, CanBeSharedByTwoSources) {
     Loop loop;
     const auto [here, there] = plain::socket_pair();
     mio::RawSource one(here.fd());

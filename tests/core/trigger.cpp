@@ -26,7 +26,7 @@ class TriggerTest : public testing::Test {
     }
     void speak(std::string_view text) { plain::write_all(ends_.second, text); }
     std::string hear(std::size_t count) { return plain::read_exactly(ends_.first, count); }
-    /// Reads until it would block, as edges ask for.
+    /// Reads until it would block, as edge triggering requires.
     void drain() {
         std::array<std::byte, 64> buffer;
         const auto read = [&] { return plain::receive(source.raw(), buffer.data(), buffer.size()); };
@@ -35,14 +35,14 @@ class TriggerTest : public testing::Test {
     }
     void hang_up() { ends_.second.close(); }
 
-    /// One event, for this source, readable or not.
+    /// Expects one event for this source, readable or not.
     void expect_one(bool readable = true) {
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
         ASSERT_EQ(loop.events.size(), 1u);
         EXPECT_EQ(loop.events[0].token(), id);
         EXPECT_EQ(loop.events[0].is_readable(), readable) << to_string(loop.events[0]);
     }
-    /// Nothing, now.
+    /// Expects no event.
     void expect_nothing() {
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, 20ms)));
         for (const auto& event : loop.events) ADD_FAILURE() << to_string(event);
@@ -56,14 +56,14 @@ class TriggerTest : public testing::Test {
     mio::RawSource source;
 };
 
-using Edge = TriggerTest;
-using Level = TriggerTest;
-using Oneshot = TriggerTest;
-using Switching = TriggerTest;
+using EdgeTrigger = TriggerTest;
+using LevelTrigger = TriggerTest;
+using OneshotTrigger = TriggerTest;
+using TriggerChange = TriggerTest;
 
 } // namespace
 
-TEST_F(Edge, IsTheDefault) {
+TEST_F(EdgeTrigger, IsTheDefault) {
     ASSERT_TRUE(ok(loop.registry().add(source, id, Interest::writable)));
     expect_one(false);
     expect_nothing();
@@ -72,17 +72,17 @@ TEST_F(Edge, IsTheDefault) {
     expect_nothing();
 }
 
-TEST_F(Edge, IsNotReportedAgainWithoutNews) {
+TEST_F(EdgeTrigger, ReportsOnceWithoutNewData) {
     add(Interest::readable, Trigger::edge);
     speak("four");
     expect_one();
     expect_nothing();
-    // Reading some of it is no news.
+    // A partial read is not a new edge.
     EXPECT_EQ(hear(2), "fo");
     expect_nothing();
 }
 
-TEST_F(Edge, IsReportedAgainAfterDrainingAndNewData) {
+TEST_F(EdgeTrigger, ReportsNewDataAfterDraining) {
     add(Interest::readable, Trigger::edge);
     for (int i = 0; i < 3; ++i) {
         speak("four");
@@ -92,8 +92,8 @@ TEST_F(Edge, IsReportedAgainAfterDrainingAndNewData) {
     }
 }
 
-TEST_F(Edge, IsReportedAfterAPartialReadAndNewData) {
-    if (!differences.reports_data_behind_data_left_unread) GTEST_SKIP() << "it asks for draining";
+TEST_F(EdgeTrigger, ReportsNewDataAfterAPartialRead) {
+    if (!differences.reports_data_behind_data_left_unread) GTEST_SKIP() << "requires draining first";
     add(Interest::readable, Trigger::edge);
     speak("four");
     expect_one();
@@ -104,7 +104,7 @@ TEST_F(Edge, IsReportedAfterAPartialReadAndNewData) {
     EXPECT_EQ(hear(6), "urmore");
 }
 
-TEST_F(Edge, OfTheEndIsReported) {
+TEST_F(EdgeTrigger, ReportsEndOfStream) {
     add(Interest::readable, Trigger::edge);
     hang_up();
     expect_one();
@@ -112,7 +112,7 @@ TEST_F(Edge, OfTheEndIsReported) {
     expect_nothing();
 }
 
-TEST_F(Level, IsReportedAsLongAsTheConditionHolds) {
+TEST_F(LevelTrigger, ReportsWhileTheConditionHolds) {
     add(Interest::readable, Trigger::level);
     expect_nothing();
     speak("four");
@@ -127,12 +127,12 @@ TEST_F(Level, IsReportedAsLongAsTheConditionHolds) {
     expect_nothing();
 }
 
-TEST_F(Level, OfAWritableSourceIsReportedByEveryPoll) {
+TEST_F(LevelTrigger, ReportsWritableSourceOnEveryPoll) {
     add(Interest::writable, Trigger::level);
     for (int i = 0; i < 5; ++i) expect_one(false);
 }
 
-TEST_F(Level, OfTheEndIsReportedByEveryPoll) {
+TEST_F(LevelTrigger, ReportsEndOfStreamOnEveryPoll) {
     add(Interest::readable, Trigger::level);
     hang_up();
     for (int i = 0; i < 3; ++i) {
@@ -141,24 +141,24 @@ TEST_F(Level, OfTheEndIsReportedByEveryPoll) {
     }
 }
 
-TEST_F(Oneshot, IsReportedOnceUntilModified) {
+TEST_F(OneshotTrigger, ReportsOnceUntilModified) {
     add(Interest::readable, Trigger::oneshot);
     expect_nothing();
     speak("one");
     expect_one();
     expect_nothing();
-    // News of whatever kind do not change that.
+    // New data does not rearm it.
     speak("two");
     expect_nothing();
     drain();
     expect_nothing();
     speak("three");
     expect_nothing();
-    // Modifying asks for one more report, of what holds already.
+    // modify rearms it and reports a condition that already holds.
     modify(Interest::readable, Trigger::oneshot);
     expect_one();
     expect_nothing();
-    // Or of what comes to hold.
+    // Or one that becomes true later.
     drain();
     modify(Interest::readable, Trigger::oneshot);
     expect_nothing();
@@ -167,8 +167,8 @@ TEST_F(Oneshot, IsReportedOnceUntilModified) {
     expect_nothing();
 }
 
-TEST_F(Oneshot, CoversEveryInterestAtOnce) {
-    // Writable is reported, and that was the one report: readable is not told any more.
+TEST_F(OneshotTrigger, OneReportDisarmsEveryInterest) {
+    // The writable event was the single report; readable is not reported any more.
     add(read_write, Trigger::oneshot);
     expect_one(false);
     speak("x");
@@ -179,19 +179,19 @@ TEST_F(Oneshot, CoversEveryInterestAtOnce) {
     expect_nothing();
 }
 
-TEST_F(Oneshot, DoesNotTellOfTheEndAfterItsReport) {
+TEST_F(OneshotTrigger, DoesNotReportEndOfStreamAfterItsEvent) {
     add(Interest::readable, Trigger::oneshot);
     speak("x");
     expect_one();
     hang_up();
     expect_nothing();
-    EXPECT_EQ(hear(1), "x"); // Wine tells of no end behind it
+    EXPECT_EQ(hear(1), "x"); // Wine does not report an end behind the byte
     modify(Interest::readable, Trigger::oneshot);
     expect_one();
     EXPECT_TRUE(loop.events[0].is_read_closed());
 }
 
-TEST_F(Oneshot, IsStillRegisteredAfterItsReport) {
+TEST_F(OneshotTrigger, StaysRegisteredAfterItsEvent) {
     add(Interest::writable, Trigger::oneshot);
     expect_one(false);
     EXPECT_TRUE(
@@ -201,8 +201,8 @@ TEST_F(Oneshot, IsStillRegisteredAfterItsReport) {
     expect_one(false);
 }
 
-TEST_F(Oneshot, ThatDidNotFitStillWaits) {
-    // With room for one event, three sources that report once do so one after the other.
+TEST_F(OneshotTrigger, EventThatDidNotFitStaysPending) {
+    // With capacity one, three one-shot sources are reported one after the other.
     std::array<std::pair<plain::Socket, plain::Socket>, 3> pairs{plain::socket_pair(), plain::socket_pair(),
                                                                  plain::socket_pair()};
     std::array<mio::RawSource, 3> sources{mio::RawSource(pairs[0].first.fd()),
@@ -223,7 +223,7 @@ TEST_F(Oneshot, ThatDidNotFitStillWaits) {
     EXPECT_TRUE(one.empty());
 }
 
-TEST_F(Switching, FromEdgeToLevelAndBack) {
+TEST_F(TriggerChange, FromEdgeToLevelAndBack) {
     add(Interest::readable, Trigger::edge);
     speak("x");
     expect_one();
@@ -231,11 +231,11 @@ TEST_F(Switching, FromEdgeToLevelAndBack) {
     modify(Interest::readable, Trigger::level);
     for (int i = 0; i < 3; ++i) expect_one();
     modify(Interest::readable, Trigger::edge);
-    expect_one(); // modify reports what holds
+    expect_one(); // modify reports conditions that already hold
     expect_nothing();
 }
 
-TEST_F(Switching, FromOneshotToLevelAndBack) {
+TEST_F(TriggerChange, FromOneshotToLevelAndBack) {
     add(Interest::readable, Trigger::oneshot);
     speak("x");
     expect_one();
@@ -247,7 +247,7 @@ TEST_F(Switching, FromOneshotToLevelAndBack) {
     expect_nothing();
 }
 
-TEST_F(Switching, FromOneshotToEdge) {
+TEST_F(TriggerChange, FromOneshotToEdge) {
     add(Interest::readable, Trigger::oneshot);
     speak("x");
     expect_one();
@@ -255,7 +255,7 @@ TEST_F(Switching, FromOneshotToEdge) {
     expect_one();
     drain();
     expect_nothing();
-    // From now on each edge counts.
+    // Edge-triggered from here on.
     for (int i = 0; i < 3; ++i) {
         speak("x");
         expect_one();

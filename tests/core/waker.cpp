@@ -26,7 +26,7 @@ constexpr Token id{10};
 struct WakerTest : testing::Test {
     mio::Waker make(Token token = id) { return must(mio::Waker::create(loop.registry(), token)); }
 
-    /// Polls once: what came, each a readable event and nothing else.
+    /// Polls once and returns the tokens; every event is readable and nothing else.
     std::multiset<Token> poll(std::chrono::nanoseconds timeout = 500ms) {
         return poll_into(loop.events, timeout);
     }
@@ -39,7 +39,7 @@ struct WakerTest : testing::Test {
         }
         return tokens;
     }
-    /// Exactly one event of the waker, and then nothing.
+    /// Expects exactly one event of the waker, then none.
     void expect_one(Token token = id) {
         EXPECT_EQ(poll(), std::multiset{token});
         EXPECT_EQ(poll(20ms), std::multiset<Token>{});
@@ -53,18 +53,18 @@ using Wakers = WakerTest;
 
 } // namespace
 
-TEST_F(Waker, ThatWasNotUsedReportsNothing) {
+TEST_F(Waker, UnusedWakerReportsNothing) {
     const auto waker = make();
     loop.expect_none();
 }
 
-TEST_F(Waker, WakesThePollThatComesNext) {
+TEST_F(Waker, WakeBeforePollEndsTheNextPoll) {
     const auto waker = make();
     ASSERT_TRUE(ok(waker.wake()));
     expect_one();
 }
 
-TEST_F(Waker, WakesAgainAndAgain) {
+TEST_F(Waker, WakesRepeatedly) {
     const auto waker = make();
     for (int i = 0; i < 100; ++i) {
         ASSERT_TRUE(ok(waker.wake()));
@@ -73,7 +73,7 @@ TEST_F(Waker, WakesAgainAndAgain) {
     }
 }
 
-TEST_F(Waker, WakesBeforeOnePollAreOneEvent) {
+TEST_F(Waker, WakesBeforeOnePollCoalesce) {
     const auto waker = make();
     for (const int wakes : {2, 3, 1000}) {
         for (int i = 0; i < wakes; ++i) ASSERT_TRUE(ok(waker.wake()));
@@ -89,10 +89,11 @@ TEST_F(Waker, WakesFromAnotherThread) {
     loop.expect_none();
 }
 
-TEST_F(Waker, WakesAPollThatIsUnderWay) {
+TEST_F(Waker, WakesABlockedPoll) {
     const auto waker = make();
     std::thread other([&] {
-        std::this_thread::sleep_for(30ms); // most likely it is by then; both must work
+        // The poll is most likely blocked by then; the test holds in either case.
+        std::this_thread::sleep_for(30ms);
         EXPECT_TRUE(ok(waker.wake()));
     });
     EXPECT_TRUE(ok(loop.poll.poll(loop.events)));
@@ -101,7 +102,7 @@ TEST_F(Waker, WakesAPollThatIsUnderWay) {
     EXPECT_EQ(loop.events[0].token(), id);
 }
 
-TEST_F(Waker, WakesOnceForEachOfTwoThreadsThatTakeTurns) {
+TEST_F(Waker, AlternatingThreadsEachWakeOnce) {
     const auto waker = make();
     Barrier turn(2);
     std::thread first([&] { EXPECT_TRUE(ok(waker.wake())); });
@@ -117,8 +118,8 @@ TEST_F(Waker, WakesOnceForEachOfTwoThreadsThatTakeTurns) {
     second.join();
 }
 
-TEST_F(Waker, IsNotLostWhenASourceIsRegisteredInBetween) {
-    // The poll(2) backend of Mio loses it to any of the three.
+TEST_F(Waker, WakeIsNotLostWhenASourceIsRegistered) {
+    // Mio's poll(2) backend loses the wake in each of these three cases.
     const auto waker = make();
     const auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
@@ -131,7 +132,7 @@ TEST_F(Waker, IsNotLostWhenASourceIsRegisteredInBetween) {
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_TRUE(ok(loop.registry().remove(source)));
     expect_one();
-    // Nor to another waker that is made or goes.
+    // Creating or destroying another waker does not lose it either.
     ASSERT_TRUE(ok(waker.wake()));
     {
         const auto other = make(Token{2});
@@ -141,25 +142,25 @@ TEST_F(Waker, IsNotLostWhenASourceIsRegisteredInBetween) {
     expect_one();
 }
 
-TEST_F(Waker, IsNotLostWhenAPollReportsOtherThings) {
+TEST_F(Waker, WakeIsNotLostBehindOtherEvents) {
     const auto waker = make();
     const auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
     ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, Interest::readable, mio::Trigger::level)));
     plain::write_all(there, "x");
     ASSERT_TRUE(ok(waker.wake()));
-    // Room for one event, and a source that is always ready: the wake comes after a while.
+    // Capacity one and a source that is always ready: the wake is reported after a few polls.
     mio::Events one(1);
     std::multiset<Token> seen;
     for (int i = 0; i < 4; ++i) seen.merge(poll_into(one));
     EXPECT_EQ(seen.count(id), 1u);
-    // And once more, since it has been reported.
+    // A second wake after the report is reported again.
     ASSERT_TRUE(ok(waker.wake()));
     for (int i = 0; i < 4; ++i) seen.merge(poll_into(one));
     EXPECT_EQ(seen.count(id), 2u);
 }
 
-TEST_F(Waker, IsNotLostToAPollThatFailed) {
+TEST_F(Waker, WakeIsNotLostWhenPollFails) {
     const auto waker = make();
     ASSERT_TRUE(ok(waker.wake()));
     mio::Events none(0);
@@ -167,7 +168,7 @@ TEST_F(Waker, IsNotLostToAPollThatFailed) {
     expect_one();
 }
 
-TEST_F(Waker, CanBeMadeThroughACloneOfTheRegistry) {
+TEST_F(Waker, CanBeCreatedFromAClonedRegistry) {
     std::optional<mio::Waker> waker;
     {
         const auto clone = must(loop.registry().try_clone());
@@ -177,7 +178,7 @@ TEST_F(Waker, CanBeMadeThroughACloneOfTheRegistry) {
     expect_one();
 }
 
-TEST_F(Waker, CanBeMadeByAnotherThreadDuringAPoll) {
+TEST_F(Waker, CanBeCreatedByAnotherThreadDuringPoll) {
     std::optional<mio::Waker> waker;
     std::thread other([&] {
         std::this_thread::sleep_for(20ms);
@@ -190,7 +191,7 @@ TEST_F(Waker, CanBeMadeByAnotherThreadDuringAPoll) {
     EXPECT_EQ(loop.events[0].token(), id);
 }
 
-TEST_F(Waker, UsedAfterThePollIsGoneSucceedsAndDoesNothing) {
+TEST_F(Waker, WakeAfterThePollIsDestroyedSucceeds) {
     DescriptorGuard guard;
     {
         std::optional<Loop> gone;
@@ -206,24 +207,24 @@ TEST_F(Waker, UsedAfterThePollIsGoneSucceedsAndDoesNothing) {
     }
 }
 
-TEST_F(Waker, DestroyedAfterAWakeLeavesThePollInOrder) {
+TEST_F(Waker, CanBeDestroyedWithAWakePending) {
     const auto other = make(Token{2});
     {
         const auto waker = make();
         ASSERT_TRUE(ok(waker.wake()));
     }
-    // Whether its event still comes is the backend's affair; nothing else may.
+    // Whether the pending event is still delivered depends on the backend; no other event may arrive.
     for (const auto token : poll(20ms)) EXPECT_EQ(token, id);
     ASSERT_TRUE(ok(other.wake()));
     expect_one(Token{2});
-    // Its successor may have the same token, and starts afresh.
+    // A new waker may reuse the token and starts without pending wakes.
     const auto successor = make();
     EXPECT_EQ(poll(20ms), std::multiset<Token>{});
     ASSERT_TRUE(ok(successor.wake()));
     expect_one();
 }
 
-TEST_F(Waker, StaysItselfWhenMoved) {
+TEST_F(Waker, KeepsItsTokenWhenMoved) {
     auto waker = make();
     ASSERT_TRUE(ok(waker.wake()));
     mio::Waker moved(std::move(waker));
@@ -236,13 +237,13 @@ TEST_F(Waker, StaysItselfWhenMoved) {
     expect_one(Token{2});
     ASSERT_TRUE(ok(moved.wake()));
     expect_one(Token{2});
-    // What was moved from may be assigned to.
+    // A moved-from waker can be assigned to.
     waker = make(Token{3});
     ASSERT_TRUE(ok(waker.wake()));
     expect_one(Token{3});
 }
 
-TEST_F(Waker, AndASourceMayShareAToken) {
+TEST_F(Waker, CanShareATokenWithASource) {
     const auto waker = make();
     const auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
@@ -251,12 +252,12 @@ TEST_F(Waker, AndASourceMayShareAToken) {
     plain::write_all(there, "x");
     EXPECT_EQ(poll(), (std::multiset{id, id}));
     if (!differences.reports_data_behind_data_left_unread) return;
-    // The source alone, which may be taken for the waker, and then the waker.
+    // First the source alone, whose event a backend might mistake for the waker's; then the waker.
     plain::write_all(there, "x");
     EXPECT_EQ(poll(), std::multiset{id});
     ASSERT_TRUE(ok(waker.wake()));
     expect_one();
-    // One at a time, in whichever order: neither is lost, and a wake after either is none the worse.
+    // Capacity one, in either order: neither event is lost, and a wake after either still works.
     mio::Events one(1);
     for (int round = 0; round < 10; ++round) {
         plain::write_all(there, "x");
@@ -264,21 +265,21 @@ TEST_F(Waker, AndASourceMayShareAToken) {
         EXPECT_EQ(poll_into(one), std::multiset{id});
         ASSERT_TRUE(ok(waker.wake()));
         EXPECT_EQ(poll_into(one), std::multiset{id});
-        // If it was the waker that was reported first, it has one more event.
+        // If the waker was reported first, it has one more event.
         const auto more = poll_into(one, 0ns);
         EXPECT_LE(more.size(), 1u);
         EXPECT_EQ(poll_into(one, 0ns), std::multiset<Token>{}) << "round " << round;
     }
 }
 
-TEST_F(Wakers, OfOnePollEachHaveTheirToken) {
+TEST_F(Wakers, EachReportsItsOwnToken) {
     std::vector<mio::Waker> wakers;
     for (std::size_t i = 0; i < 8; ++i) wakers.push_back(make(Token{i}));
     for (std::size_t i = 0; i < 8; ++i) {
         ASSERT_TRUE(ok(wakers[i].wake()));
         expect_one(Token{i});
     }
-    // All at once, some twice.
+    // Wake all, some of them twice.
     std::multiset<Token> all;
     for (std::size_t i = 0; i < 8; ++i) {
         ASSERT_TRUE(ok(wakers[i].wake()));
@@ -291,7 +292,7 @@ TEST_F(Wakers, OfOnePollEachHaveTheirToken) {
     EXPECT_EQ(poll(20ms), std::multiset<Token>{});
 }
 
-TEST_F(Wakers, CanBeMadeThroughTwoClonesOfTheRegistry) {
+TEST_F(Wakers, CanBeCreatedFromTwoClonedRegistries) {
     const auto clone = must(loop.registry().try_clone());
     const auto again = must(clone.try_clone());
     const auto one = must(mio::Waker::create(clone, Token{1}));
@@ -302,7 +303,7 @@ TEST_F(Wakers, CanBeMadeThroughTwoClonesOfTheRegistry) {
     expect_one(Token{1});
 }
 
-TEST_F(Wakers, MayShareAToken) {
+TEST_F(Wakers, CanShareAToken) {
     const auto one = make();
     const auto other = make();
     ASSERT_TRUE(ok(one.wake()));
@@ -315,7 +316,7 @@ TEST_F(Wakers, MayShareAToken) {
     expect_one();
 }
 
-TEST_F(Wakers, MoreThanThereIsRoomForComeExactlyOnceEach) {
+TEST_F(Wakers, EachIsReportedOnceDespiteSmallCapacity) {
     std::vector<mio::Waker> wakers;
     for (std::size_t i = 0; i < 5; ++i) wakers.push_back(make(Token{i}));
     mio::Events one(1);
@@ -327,7 +328,7 @@ TEST_F(Wakers, MoreThanThereIsRoomForComeExactlyOnceEach) {
             ASSERT_EQ(tokens.size(), 1u);
             const auto reported = *tokens.begin();
             seen.merge(tokens);
-            // Those that still wait may wake as often as they like: it stays one event.
+            // Further wakes of wakers that are still pending coalesce.
             for (std::size_t j = 0; j < 5; ++j) {
                 if (!seen.contains(Token{j})) {
                     ASSERT_NE(Token{j}, reported);
@@ -340,7 +341,7 @@ TEST_F(Wakers, MoreThanThereIsRoomForComeExactlyOnceEach) {
     }
 }
 
-TEST_F(Wakers, OfAnotherPollAreNotSeen) {
+TEST_F(Wakers, DoNotWakeAnotherPoll) {
     Loop other;
     const auto here = make(Token{1});
     const auto there = must(mio::Waker::create(other.registry(), Token{1}));
@@ -349,8 +350,8 @@ TEST_F(Wakers, OfAnotherPollAreNotSeen) {
     other.expect({{Token{1}, Interest::readable}});
 }
 
-TEST_F(Wakers, GoInAnyOrder) {
-    // First, middle and last of three, with wakes pending.
+TEST_F(Wakers, CanBeDestroyedInAnyOrder) {
+    // The first, middle and last of three wakers, with wakes pending.
     for (std::size_t gone = 0; gone < 3; ++gone) {
         std::array<std::optional<mio::Waker>, 3> wakers;
         for (std::size_t i = 0; i < 3; ++i) {
@@ -359,7 +360,7 @@ TEST_F(Wakers, GoInAnyOrder) {
         }
         wakers[gone].reset();
         auto seen = poll(20ms);
-        seen.erase(Token{gone}); // that is the backend's affair
+        seen.erase(Token{gone}); // delivery of its pending event depends on the backend
         EXPECT_EQ(seen.size(), 2u);
         for (std::size_t i = 0; i < 3; ++i) {
             if (i == gone) continue;

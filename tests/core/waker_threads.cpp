@@ -11,24 +11,24 @@ using namespace test;
 
 namespace {
 
-/// A wake that has not come by then is lost.
+/// A wake that has not arrived by then is lost.
 constexpr auto lost = generous_margin;
 
 void spin_until(const std::atomic<int>& step, int value) {
-    // Relaxed, so that nothing but the waker orders what the threads do.
+    // Relaxed: only the waker orders the threads' accesses.
     while (step.load(std::memory_order_relaxed) != value) std::this_thread::yield();
 }
 
 } // namespace
 
-TEST(WakerThreads, NoWakeIsLostInAPingPong) {
-    // Each thread waits for the other's wake before it answers: one that is lost stops both.
+TEST(WakerThreads, PingPongLosesNoWake) {
+    // Each thread waits for the other's wake before waking it again: a lost wake stops both.
     const int rounds =
-        is_wine() ? 20'000 : 100'000; // there each goes through a server that all programs share
+        is_wine() ? 20'000 : 100'000; // on Wine every wake goes through a server shared by all programs
     struct Side {
         Loop loop;
         mio::Waker waker = must(mio::Waker::create(loop.registry(), Token{1}));
-        int ball = 0; // not atomic: handed over by the wake alone
+        int ball = 0; // not atomic: synchronized by the wake alone
     };
     Side ping;
     Side pong;
@@ -58,12 +58,12 @@ TEST(WakerThreads, NoWakeIsLostInAPingPong) {
     EXPECT_FALSE(failed);
 }
 
-TEST(WakerThreads, WhatWasWrittenBeforeAWakeIsSeenAfterThePollThatReportsIt) {
-    // Each thread hands over a number in plain memory, and writes the next one when this one was taken.
+TEST(WakerThreads, WritesBeforeAWakeAreVisibleAfterThePollThatReportsIt) {
+    // Each thread passes a number through plain memory and writes the next one after the reader took it.
     constexpr std::size_t threads = 4;
     constexpr int numbers = 5'000;
     struct Slot {
-        int value = 0; // plain: ThreadSanitizer sees whether the wake orders it
+        int value = 0; // not atomic: ThreadSanitizer checks that the wake orders the accesses
         std::atomic<int> taken = 0;
     };
     Loop loop;
@@ -89,7 +89,7 @@ TEST(WakerThreads, WhatWasWrittenBeforeAWakeIsSeenAfterThePollThatReportsIt) {
         const auto polled = loop.poll.poll(loop.events, lost);
         if (!polled || loop.events.empty()) {
             failed = true;
-            ADD_FAILURE() << "a wake was lost";
+            ADD_FAILURE() << "lost wake";
         }
         for (const auto& event : loop.events) {
             const auto i = event.token().value;
@@ -107,8 +107,8 @@ TEST(WakerThreads, WhatWasWrittenBeforeAWakeIsSeenAfterThePollThatReportsIt) {
     EXPECT_FALSE(failed);
 }
 
-TEST(WakerThreads, AWakeThatFindsAnotherPendingPublishesToo) {
-    // The second thread's wake makes no system call, and yet the poll must see what that thread wrote.
+TEST(WakerThreads, CoalescedWakePublishesWritesToo) {
+    // The second thread's wake makes no system call; the poll must still see that thread's writes.
     for (int round = 0; round < 200; ++round) {
         Loop loop;
         const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
@@ -136,8 +136,9 @@ TEST(WakerThreads, AWakeThatFindsAnotherPendingPublishesToo) {
     }
 }
 
-TEST(WakerThreads, OneWakerSharedByManyLosesNoBurst) {
-    // All wake as fast as they can through one waker. Who counts before waking is seen by the poll after it.
+TEST(WakerThreads, WakerSharedByManyThreadsLosesNoWake) {
+    // All threads wake through one waker without pause. A count incremented before a wake is visible after the poll
+    // that reports it.
     constexpr int threads = 4;
     constexpr int wakes = 20'000;
     Loop loop;
@@ -152,7 +153,7 @@ TEST(WakerThreads, OneWakerSharedByManyLosesNoBurst) {
             }
         });
     }
-    // The last increment is followed by a wake, so that some poll returns after it and sees the whole sum.
+    // A wake follows the last increment, so some poll returns after it and sees the whole sum.
     bool lost_one = false;
     while (sent.load(std::memory_order_relaxed) != threads * wakes) {
         EXPECT_TRUE(ok(loop.poll.poll(loop.events, lost)));
@@ -163,16 +164,15 @@ TEST(WakerThreads, OneWakerSharedByManyLosesNoBurst) {
     }
     for (auto& worker : workers) worker.join();
     EXPECT_FALSE(lost_one) << "stopped at " << sent.load();
-    // After the storm it is as good as new.
+    // The waker still works afterwards.
     EXPECT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
     EXPECT_TRUE(ok(waker.wake()));
     loop.expect({{Token{1}, Interest::readable}});
     loop.expect_none();
 }
 
-TEST(WakerThreads, ManyWakersWithRoomForOneEventLoseNothing) {
-    // Each thread waits until its wake was reported: with one event at a time the others have to wait for
-    // theirs.
+TEST(WakerThreads, ManyWakersWithCapacityOneLoseNoWake) {
+    // Each thread waits for the report of its wake: with capacity one the others have to wait their turn.
     constexpr std::size_t threads = 4;
     constexpr int rounds = 5'000;
     Loop loop;
@@ -196,7 +196,7 @@ TEST(WakerThreads, ManyWakersWithRoomForOneEventLoseNothing) {
         EXPECT_TRUE(ok(loop.poll.poll(one, lost)));
         if (one.size() != 1) {
             failed = true;
-            ADD_FAILURE() << "lost after " << total;
+            ADD_FAILURE() << "lost wake after " << total;
             break;
         }
         ++seen[one[0].token().value];
@@ -204,10 +204,10 @@ TEST(WakerThreads, ManyWakersWithRoomForOneEventLoseNothing) {
     for (auto& worker : workers) worker.join();
     EXPECT_FALSE(failed);
     EXPECT_TRUE(ok(loop.poll.poll(one, 0ns)));
-    EXPECT_TRUE(one.empty()) << "nobody woke more often than was seen";
+    EXPECT_TRUE(one.empty()) << "no event beyond the wakes sent";
 }
 
-TEST(WakerThreads, WakersMayBeMadeAndDestroyedWhileOthersWakeAndAThreadPolls) {
+TEST(WakerThreads, WakersCanBeCreatedAndDestroyedDuringPoll) {
     constexpr int rounds = 500;
     Loop loop;
     const auto steady = must(mio::Waker::create(loop.registry(), Token{0}));
@@ -238,7 +238,8 @@ TEST(WakerThreads, WakersMayBeMadeAndDestroyedWhileOthersWakeAndAThreadPolls) {
         EXPECT_TRUE(ok(steady.wake()));
     });
     std::size_t steady_seen = 0;
-    while (!stop || steady_seen == 0) { // the last wake, if the thread that wakes did not come to it before
+    // until the last wake is reported, if the waking thread did not get that far before
+    while (!stop || steady_seen == 0) {
         EXPECT_TRUE(ok(loop.poll.poll(loop.events, lost)));
         ASSERT_FALSE(loop.events.empty());
         for (const auto& event : loop.events) {
@@ -250,14 +251,14 @@ TEST(WakerThreads, WakersMayBeMadeAndDestroyedWhileOthersWakeAndAThreadPolls) {
     joining.join();
     waking.join();
     EXPECT_GT(steady_seen, 0u);
-    // What is left over is at most one event of the waker that is left.
+    // At most one event of the remaining waker is left over.
     EXPECT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
     EXPECT_TRUE(ok(steady.wake()));
     loop.expect({{Token{0}, Interest::readable}});
     loop.expect_none();
 }
 
-TEST(WakerThreads, AWakerMayOutliveItsPollWhileItWakes) {
+TEST(WakerThreads, WakerCanOutliveItsPollWhileWaking) {
     for (int round = 0; round < 100; ++round) {
         auto loop = std::optional<Loop>(std::in_place);
         const auto waker = must(mio::Waker::create(loop->registry(), Token{1}));

@@ -1,4 +1,4 @@
-// Names of Unix sockets: what they hold, and what the kernel gets and gives.
+// Addresses of Unix sockets: their contents and conversion to and from the kernel's form.
 #include <array>
 #include <cstddef>
 #include <string>
@@ -43,7 +43,7 @@ TEST(UnixAddress, HoldsAnAbstractName) {
     EXPECT_FALSE(address.is_unnamed());
 }
 
-TEST(UnixAddress, RefusesWhatIsNoPath) {
+TEST(UnixAddress, InvalidPathsFail) {
     EXPECT_TRUE(fails_with(UnixAddress::from_path(""), Errc::invalid_address));
     EXPECT_TRUE(fails_with(UnixAddress::from_path("a\0b"sv), Errc::interior_nul));
     EXPECT_TRUE(fails_with(UnixAddress::from_path("\0a"sv), Errc::interior_nul));
@@ -51,7 +51,7 @@ TEST(UnixAddress, RefusesWhatIsNoPath) {
     EXPECT_TRUE(fails_with(UnixAddress::from_path("\0"sv), Errc::interior_nul));
 }
 
-TEST(UnixAddress, HasRoomFor107Bytes) {
+TEST(UnixAddress, HoldsUpTo107Bytes) {
     for (const std::size_t size : {1u, 106u, 107u}) {
         const std::string text(size, 'x');
         EXPECT_EQ(path_of(path_address(text)), text);
@@ -65,13 +65,13 @@ TEST(UnixAddress, HasRoomFor107Bytes) {
     }
 }
 
-TEST(UnixAddress, CutsNothingFromAbstractNames) {
+TEST(UnixAddress, KeepsTrailingNulsOfAbstractNames) {
     for (const auto name : {"\0"sv, "\0first"sv, "in\0side"sv, "last\0"sv, "\0\0\0"sv, ""sv}) {
         EXPECT_EQ(abstract_name_of(abstract(name)), name);
     }
 }
 
-TEST(UnixAddress, ReachesTheKernelByteForByte) {
+TEST(UnixAddress, ReachesTheKernelUnchanged) {
     const Folder folder;
     const std::string unique = unique_name("kernel");
     struct Case {
@@ -108,13 +108,13 @@ TEST(UnixAddress, ReachesTheKernelByteForByte) {
     }
 }
 
-TEST(UnixAddress, OfEmptyAbstractNameIsNotUnnamed) {
+TEST(UnixAddress, EmptyAbstractNameIsNotUnnamed) {
     EXPECT_FALSE(abstract("").is_unnamed());
     EXPECT_NE(abstract(""), UnixAddress::unnamed());
     EXPECT_EQ(from_kernel("\0"sv), abstract(""));
 }
 
-TEST(UnixAddress, ComesFromTheKernelWithoutTheTrailingNul) {
+TEST(UnixAddress, AddressFromTheKernelHasNoTrailingNul) {
     EXPECT_EQ(from_kernel(""), UnixAddress::unnamed());
     EXPECT_EQ(from_kernel("/x"), path_address("/x"));
     EXPECT_EQ(from_kernel("/x\0"sv), path_address("/x"));
@@ -125,19 +125,19 @@ TEST(UnixAddress, ComesFromTheKernelWithoutTheTrailingNul) {
 
 class UnixAddressOf108Bytes : public testing::Test {
   protected:
-    // Only a plain call binds to it: it fills sun_path, without a NUL.
+    // Only a plain call can bind to it: it fills sun_path without a NUL.
     const Folder folder_;
     const std::string path_ = folder_.path_of_size(108);
     const plain::UnixName name_{path_};
 };
 
-TEST_F(UnixAddressOf108Bytes, IsALocalAddress) {
+TEST_F(UnixAddressOf108Bytes, WorksAsLocalAddress) {
     const auto socket = UnixDatagram::from_raw(plain::unix_bound(SOCK_DGRAM, name_).release());
     ASSERT_TRUE(path_of(must(socket.local_address())).has_value());
     EXPECT_EQ(path_of(must(socket.local_address())), path_);
 }
 
-TEST_F(UnixAddressOf108Bytes, IsASender) {
+TEST_F(UnixAddressOf108Bytes, WorksAsSenderAddress) {
     const auto receiver = must(UnixDatagram::bind(folder_ / "receiver"));
     const auto to = plain::unix_path(folder_ / "receiver");
     const auto sender = plain::unix_bound(SOCK_DGRAM, name_);
@@ -147,7 +147,7 @@ TEST_F(UnixAddressOf108Bytes, IsASender) {
     EXPECT_EQ(path_of(must(receiver.receive_from(buffer)).second), path_);
 }
 
-TEST_F(UnixAddressOf108Bytes, IsAClientAndAPeer) {
+TEST_F(UnixAddressOf108Bytes, WorksAsClientAndPeerAddress) {
     const auto listener = must(UnixListener::bind(folder_ / "listener"));
     const auto client = plain::unix_bound(SOCK_STREAM, name_);
     const auto to = plain::unix_path(folder_ / "listener");
@@ -167,8 +167,8 @@ TEST_F(UnixAddressOf108Bytes, CanBeSentToAndConnectedTo) {
     EXPECT_TRUE(ok(sender.connect(must(foreign.local_address()))));
 }
 
-// Mio's issue 1403: the kernel reports such a sender with an address of length 0.
-TEST(UnixAddress, OfASenderThatWasNeverBoundIsUnnamed) {
+// Mio issue 1403: the kernel reports such a sender with an address of length 0.
+TEST(UnixAddress, UnboundSenderIsUnnamed) {
     const Folder folder;
     const auto receiver = must(UnixDatagram::bind(folder / "receiver"));
     const auto sender = must(UnixDatagram::unbound());
@@ -177,7 +177,7 @@ TEST(UnixAddress, OfASenderThatWasNeverBoundIsUnnamed) {
     EXPECT_EQ(must(receiver.peek_from(buffer)), std::pair(data1.size(), UnixAddress::unnamed()));
     EXPECT_EQ(must(receiver.receive_from(buffer)), std::pair(data1.size(), UnixAddress::unnamed()));
     EXPECT_TRUE(must(sender.local_address()).is_unnamed());
-    // The ends of a pair have no names either.
+    // The ends of a pair are unnamed, too.
     const auto [one, other] = must(UnixDatagram::pair());
     ASSERT_TRUE(ok(one.send(bytes_of(data1))));
     EXPECT_TRUE(must(other.receive_from(buffer)).second.is_unnamed());
@@ -185,7 +185,7 @@ TEST(UnixAddress, OfASenderThatWasNeverBoundIsUnnamed) {
     EXPECT_TRUE(must(one.peer_address()).is_unnamed());
 }
 
-TEST(UnixAddress, IsShownToPeople) {
+TEST(UnixAddress, ConvertsToReadableText) {
     EXPECT_EQ(path_address("/run/a.sock").to_string(), "/run/a.sock");
     EXPECT_EQ(path_address("/run/\n\x7f").to_string(), "/run/\\x0a\\x7f");
     EXPECT_EQ(abstract("name").to_string(), "@name");
@@ -206,7 +206,7 @@ TEST(UnixAddress, EqualsOnlyTheSameKindAndBytes) {
     EXPECT_NE(path_address("a"), UnixAddress::unnamed());
 }
 
-TEST(UnixAddress, HasAnOrder) {
+TEST(UnixAddress, IsOrdered) {
     const std::vector all = {UnixAddress::unnamed(), path_address("a"), path_address("b"),
                              abstract(""),           abstract("a"),     abstract("a\0"sv)};
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -214,7 +214,7 @@ TEST(UnixAddress, HasAnOrder) {
     }
 }
 
-TEST(UnixAddress, CopiesWholly) {
+TEST(UnixAddress, CopiesAllBytes) {
     auto address = abstract("longer than the other");
     const auto other = path_address("short");
     const auto copy = address;

@@ -1,4 +1,4 @@
-// Unix sockets take no memory for what they do.
+// Unix sockets allocate nothing.
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -16,7 +16,7 @@ std::atomic<int> allocations = 0;
 
 } // namespace
 
-// ThreadSanitizer has operators of its own, which cannot be replaced.
+// ThreadSanitizer has its own operator new, which cannot be replaced.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define MIO_CANNOT_COUNT
@@ -46,12 +46,12 @@ class UnixAllocation : public testing::Test {
   protected:
     void SetUp() override {
 #ifdef MIO_CANNOT_COUNT
-        GTEST_SKIP() << "ThreadSanitizer counts itself";
+        GTEST_SKIP() << "ThreadSanitizer replaces operator new";
 #endif
     }
 
     std::array<std::byte, 64> buffer_{};
-    // A call that goes wrong is counted, because reporting it would allocate.
+    // Failed calls are counted instead of reported, because reporting would allocate.
     int failures_ = 0;
     template <class T> void done(const mio::Result<T>& result) { failures_ += !result; }
     template <class T> void blocked(const mio::Result<T>& result) {
@@ -61,7 +61,7 @@ class UnixAllocation : public testing::Test {
 
 } // namespace
 
-TEST_F(UnixAllocation, DoesNotHappenInStreams) {
+TEST_F(UnixAllocation, StreamsMakeNone) {
     const Folder folder;
     const auto path = folder / "listener";
     const auto listener = must(UnixListener::bind(path));
@@ -91,7 +91,7 @@ TEST_F(UnixAllocation, DoesNotHappenInStreams) {
     EXPECT_EQ(failures_, 0);
 }
 
-TEST_F(UnixAllocation, DoesNotHappenInDatagrams) {
+TEST_F(UnixAllocation, DatagramsMakeNone) {
     const Folder folder;
     const auto path = folder / "receiver";
     const auto address = path_address(path);
@@ -119,7 +119,7 @@ TEST_F(UnixAllocation, DoesNotHappenInDatagrams) {
     EXPECT_EQ(failures_, 0);
 }
 
-TEST_F(UnixAllocation, DoesNotHappenInReplacingALeftOver) {
+TEST_F(UnixAllocation, ReplacingAStaleSocketMakesNone) {
     const Folder folder;
     const auto path = folder / "listener";
     const int before = allocations;

@@ -1,4 +1,4 @@
-// Listening where a process that is gone may have left its socket.
+// Binding where another process may have left its socket behind.
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -48,13 +48,13 @@ class BindReplacing : public testing::Test {
 
 } // namespace
 
-TEST_F(BindReplacing, BindsWhereNothingIs) {
+TEST_F(BindReplacing, BindsToANewPath) {
     const auto listener = must(UnixListener::bind_replacing(path_));
     EXPECT_TRUE(is_non_blocking(listener.raw()) && is_close_on_exec(listener.raw()));
     expect_served(listener);
 }
 
-TEST_F(BindReplacing, ReplacesWhatAKilledProcessLeft) {
+TEST_F(BindReplacing, ReplacesTheSocketOfAKilledProcess) {
     const Signal bound;
     Child child([&] {
         const auto listener = must(UnixListener::bind(path_));
@@ -69,7 +69,7 @@ TEST_F(BindReplacing, ReplacesWhatAKilledProcessLeft) {
     expect_served(must(UnixListener::bind_replacing(path_)));
 }
 
-TEST_F(BindReplacing, ReplacesWhatAProcessThatEndedLeft) {
+TEST_F(BindReplacing, ReplacesTheSocketOfAnExitedProcess) {
     in_child([&] {
         const auto handle = must(UnixListener::bind(path_)).release();
         EXPECT_GE(handle, 0);
@@ -80,26 +80,26 @@ TEST_F(BindReplacing, ReplacesWhatAProcessThatEndedLeft) {
     expect_served(must(UnixListener::bind_replacing(path_)));
 }
 
-TEST_F(BindReplacing, ReplacesItsOwnLeftOversAgainAndAgain) {
+TEST_F(BindReplacing, ReplacesItsOwnStaleSocketsRepeatedly) {
     for (int i = 0; i < 100; ++i) expect_served(must(UnixListener::bind_replacing(path_)));
 }
 
-TEST_F(BindReplacing, ReplacesWhatADatagramSocketLeft) {
-    leave_over(path_, SOCK_DGRAM);
+TEST_F(BindReplacing, ReplacesAStaleDatagramSocket) {
+    leave_stale_socket(path_, SOCK_DGRAM);
     expect_served(must(UnixListener::bind_replacing(path_)));
 }
 
-TEST_F(BindReplacing, LeavesALiveListenerAlone) {
+TEST_F(BindReplacing, KeepsALiveListener) {
     const auto live = must(UnixListener::bind(path_));
     const auto before = inode(path_);
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
     EXPECT_EQ(inode(path_), before);
-    // It was asked by connecting, and so has a connection that is gone; then it serves as before.
+    // The liveness check connected to it, so one closed connection is pending; then it works as before.
     EXPECT_EQ(try_read(must(live.accept()).first), 0u);
     expect_served(live);
 }
 
-TEST_F(BindReplacing, LeavesALiveListenerAloneWhoseQueueIsFull) {
+TEST_F(BindReplacing, KeepsALiveListenerWithAFullQueue) {
     const auto live = plain::unix_listen(path_, 0);
     std::vector<UnixStream> clients;
     for (auto client = UnixStream::connect(path_); client; client = UnixStream::connect(path_))
@@ -109,14 +109,14 @@ TEST_F(BindReplacing, LeavesALiveListenerAloneWhoseQueueIsFull) {
     EXPECT_EQ(inode(path_), before);
 }
 
-TEST_F(BindReplacing, LeavesALiveSocketOfAnotherTypeAlone) {
+TEST_F(BindReplacing, KeepsALiveSocketOfAnotherType) {
     const auto live = must(UnixDatagram::bind(path_));
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
     ASSERT_TRUE(ok(must(UnixDatagram::unbound()).send_to(bytes_of(data1), path_)));
     EXPECT_EQ(receive_text(live), data1);
 }
 
-TEST_F(BindReplacing, LeavesAFileAlone) {
+TEST_F(BindReplacing, KeepsAFile) {
     std::ofstream(path_) << "precious";
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
     std::string text;
@@ -124,53 +124,53 @@ TEST_F(BindReplacing, LeavesAFileAlone) {
     EXPECT_EQ(text, "precious");
 }
 
-TEST_F(BindReplacing, LeavesAFolderAlone) {
+TEST_F(BindReplacing, KeepsADirectory) {
     fs::create_directory(path_);
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
     EXPECT_TRUE(fs::is_directory(path_));
 }
 
-TEST_F(BindReplacing, LeavesANamedPipeAlone) {
+TEST_F(BindReplacing, KeepsAFifo) {
     ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
     EXPECT_TRUE(fs::is_fifo(path_));
 }
 
-TEST_F(BindReplacing, LeavesALinkToALeftOverAlone) {
-    leave_over(folder_ / "target");
+TEST_F(BindReplacing, KeepsASymlinkToAStaleSocket) {
+    leave_stale_socket(folder_ / "target");
     fs::create_symlink(folder_ / "target", path_);
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
     EXPECT_TRUE(fs::is_symlink(path_));
     EXPECT_TRUE(fs::is_socket(folder_ / "target"));
 }
 
-TEST_F(BindReplacing, LeavesALinkToNothingAlone) {
+TEST_F(BindReplacing, KeepsADanglingSymlink) {
     fs::create_symlink(folder_ / "nothing", path_);
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
     EXPECT_TRUE(fs::is_symlink(path_));
     EXPECT_FALSE(fs::exists(folder_ / "nothing"));
 }
 
-TEST_F(BindReplacing, FailsWithoutAFolder) {
+TEST_F(BindReplacing, FailsWithoutADirectory) {
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(folder_ / "missing/x"),
                            std::errc::no_such_file_or_directory));
     std::ofstream(folder_ / "file") << "x";
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(folder_ / "file/x"), std::errc::not_a_directory));
 }
 
-TEST_F(BindReplacing, RefusesWhatIsNoPath) {
+TEST_F(BindReplacing, InvalidPathsFail) {
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(""), Errc::invalid_address));
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(folder_.path_of_size(108)), Errc::path_too_long));
     EXPECT_TRUE(
         fails_with(UnixListener::bind_replacing(std::string_view("/tmp/\0x", 7)), Errc::interior_nul));
 }
 
-TEST_F(BindReplacing, TakesTheLongestPath) {
+TEST_F(BindReplacing, AcceptsTheLongestPath) {
     const auto path = folder_.path_of_size(107);
     for (int i = 0; i < 2; ++i) EXPECT_TRUE(ok(UnixListener::bind_replacing(path)));
 }
 
-TEST_F(BindReplacing, TakesARelativePath) {
+TEST_F(BindReplacing, AcceptsARelativePath) {
     in_child([&] {
         ASSERT_EQ(::chdir(folder_.path().c_str()), 0);
         for (const auto* path : {"here", "./there"}) {
@@ -180,14 +180,14 @@ TEST_F(BindReplacing, TakesARelativePath) {
     });
 }
 
-TEST_F(BindReplacing, TakesAPathRightBelowTheRoot) {
+TEST_F(BindReplacing, AcceptsAPathInTheRootDirectory) {
     const std::string path = "/" + unique_name("root");
-    if (::access("/", W_OK) != 0) GTEST_SKIP() << "may not write there";
+    if (::access("/", W_OK) != 0) GTEST_SKIP() << "no permission to write there";
     for (int i = 0; i < 2; ++i) EXPECT_TRUE(ok(UnixListener::bind_replacing(path)));
     EXPECT_TRUE(fs::remove(path));
 }
 
-TEST_F(BindReplacing, LeavesNothingElseInTheFolder) {
+TEST_F(BindReplacing, LeavesNoOtherFiles) {
     const auto names = [this] {
         std::set<std::string> found;
         for (const auto& entry : fs::directory_iterator(folder_.path()))
@@ -201,43 +201,43 @@ TEST_F(BindReplacing, LeavesNothingElseInTheFolder) {
     EXPECT_EQ(names(), only_the_socket);
 }
 
-// Everybody who may read a folder may lock it.
-TEST_F(BindReplacing, IsNotHeldUpByALockOnTheFolder) {
+// Any user with read permission can lock a directory.
+TEST_F(BindReplacing, IgnoresALockOnTheDirectory) {
     const plain::Socket folder(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     ASSERT_EQ(::flock(folder.fd(), LOCK_EX), 0);
     in_child([&] {
-        ::alarm(20); // a call that waits is killed
+        ::alarm(20); // ends the child if the call blocks
         expect_served(must(UnixListener::bind_replacing(path_)));
         expect_served(must(UnixListener::bind_replacing(path_)));
     });
 }
 
-TEST_F(BindReplacing, FailsAtOnceWhileAnotherProcessReplacesTheSamePath) {
-    leave_over(path_);
+TEST_F(BindReplacing, FailsImmediatelyWhileAnotherProcessReplacesTheSamePath) {
+    leave_stale_socket(path_);
     const plain::Socket lock(::open((path_ + lock_suffix).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     ASSERT_EQ(::flock(lock.fd(), LOCK_EX), 0);
     in_child([&] {
         ::alarm(20);
         EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), in_use));
-        EXPECT_TRUE(ok(UnixListener::bind_replacing(path_ + "2"))) << "another path";
+        EXPECT_TRUE(ok(UnixListener::bind_replacing(path_ + "2"))) << "another path is not affected";
     });
     EXPECT_TRUE(fs::is_socket(path_));
-    EXPECT_TRUE(fs::exists(path_ + lock_suffix)) << "it is the other's";
+    EXPECT_TRUE(fs::exists(path_ + lock_suffix)) << "the lock belongs to the other process";
 
-    // A process that is forked meanwhile keeps the descriptor, but not the lock.
+    // A process forked meanwhile inherits the descriptor, but not the lock.
     Child child([] { ::pause(); });
     ASSERT_EQ(::flock(lock.fd(), LOCK_UN), 0);
     expect_served(must(UnixListener::bind_replacing(path_)));
 }
 
 TEST_F(BindReplacing, TakesOverTheLockOfAProcessThatWasKilled) {
-    leave_over(path_);
+    leave_stale_socket(path_);
     std::ofstream(path_ + lock_suffix) << "";
     expect_served(must(UnixListener::bind_replacing(path_)));
     EXPECT_FALSE(fs::exists(path_ + lock_suffix));
 }
 
-TEST_F(BindReplacing, FollowsNoLinkInPlaceOfItsLock) {
+TEST_F(BindReplacing, DoesNotFollowASymlinkAsItsLock) {
     std::ofstream(folder_ / "precious") << "precious";
     fs::create_symlink(folder_ / "precious", path_ + lock_suffix);
     EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_), std::errc::too_many_symbolic_link_levels));
@@ -245,9 +245,9 @@ TEST_F(BindReplacing, FollowsNoLinkInPlaceOfItsLock) {
     EXPECT_TRUE(fs::is_symlink(path_ + lock_suffix));
 }
 
-TEST_F(BindReplacing, ReportsThatThereAreTooManyOpenFiles) {
-    leave_over(path_);
-    // With room for each number of descriptors more, one further step succeeds.
+TEST_F(BindReplacing, ReportsTooManyOpenFiles) {
+    leave_stale_socket(path_);
+    // Each additional descriptor lets one more step succeed.
     in_child([&] {
         const int next = ::dup(0);
         ASSERT_NE(next, -1);
@@ -264,11 +264,11 @@ TEST_F(BindReplacing, ReportsThatThereAreTooManyOpenFiles) {
     });
 }
 
-TEST_F(BindReplacing, LetsOneWinOfManyProcesses) {
+TEST_F(BindReplacing, ExactlyOneOfManyProcessesWins) {
     constexpr int racers = 8, rounds = 100;
     struct Shared {
-        std::atomic<int> arrivals; // of all rounds: macOS has no pthread_barrier_t
-        std::array<std::atomic<int>, 3> answers; // bound, in use, anything else
+        std::atomic<int> arrivals;               // over all rounds; macOS has no pthread_barrier_t
+        std::array<std::atomic<int>, 3> results; // bound, in use, other errors
     };
     auto* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(memory, MAP_FAILED);
@@ -279,27 +279,27 @@ TEST_F(BindReplacing, LetsOneWinOfManyProcesses) {
         while (shared->arrivals < complete) std::this_thread::yield();
     };
 
-    leave_over(path_);
+    leave_stale_socket(path_);
     std::vector<Child> children;
     for (int i = 0; i < racers; ++i) {
         children.emplace_back([&] {
             for (int round = 0; round < rounds; ++round) {
-                meet(); // all are here
+                meet(); // all have started
                 const auto listener = UnixListener::bind_replacing(path_);
-                ++shared->answers[listener ? 0 : listener.error() == in_use ? 1 : 2];
+                ++shared->results[listener ? 0 : listener.error() == in_use ? 1 : 2];
                 meet(); // all have tried
-                meet(); // the parent has looked
-            } // the winner goes, and leaves its path for the next round
+                meet(); // the parent has checked
+            } // the winner closes its listener and leaves its path for the next round
         });
     }
     for (int round = 0; round < rounds; ++round) {
         meet();
         meet();
-        EXPECT_EQ(shared->answers[0], 1) << "in round " << round;
-        EXPECT_EQ(shared->answers[1], racers - 1) << "in round " << round;
-        EXPECT_EQ(shared->answers[2], 0) << "in round " << round;
-        EXPECT_TRUE(ok(UnixStream::connect(path_))) << "in round " << round;
-        for (auto& answer : shared->answers) answer = 0;
+        EXPECT_EQ(shared->results[0], 1) << "round " << round;
+        EXPECT_EQ(shared->results[1], racers - 1) << "round " << round;
+        EXPECT_EQ(shared->results[2], 0) << "round " << round;
+        EXPECT_TRUE(ok(UnixStream::connect(path_))) << "round " << round;
+        for (auto& result : shared->results) result = 0;
         meet();
     }
     for (auto& child : children) EXPECT_EQ(child.wait(), 0);

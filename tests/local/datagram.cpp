@@ -1,4 +1,4 @@
-// Datagrams between Unix sockets.
+// Unix datagram sockets.
 #include <array>
 #include <cstddef>
 #include <span>
@@ -88,7 +88,7 @@ TEST_F(UnixDatagramTest, ExchangesDataWithoutPeers) {
     exchange_without_peers(must(UnixDatagram::bind(path1_)), must(UnixDatagram::bind(path_address(path2_))));
 }
 
-TEST_F(UnixDatagramTest, ExchangesDataWithoutPeersAfterTakingOverPlainSockets) {
+TEST_F(UnixDatagramTest, AdoptedSocketsExchangeDataWithoutPeers) {
     exchange_without_peers(taken_over(path1_), taken_over(path2_));
 }
 
@@ -99,14 +99,14 @@ TEST_F(UnixDatagramTest, ExchangesDataWithAPeer) {
     exchange_between_peers(std::move(s1), std::move(s2));
 }
 
-TEST_F(UnixDatagramTest, ExchangesDataWithAPeerAfterTakingOverPlainSockets) {
+TEST_F(UnixDatagramTest, AdoptedSocketsExchangeDataWithAPeer) {
     auto s1 = taken_over(path1_);
     auto s2 = taken_over(path2_);
     connect_both(s1, s2);
     exchange_between_peers(std::move(s1), std::move(s2));
 }
 
-TEST_F(UnixDatagramTest, ComesInPairs) {
+TEST_F(UnixDatagramTest, PairIsConnected) {
     auto [s1, s2] = must(UnixDatagram::pair());
     exchange_between_peers(std::move(s1), std::move(s2));
 }
@@ -120,7 +120,7 @@ TEST_F(UnixDatagramTest, ConnectsToItself) {
     EXPECT_EQ(receive_text(s1), data1);
 }
 
-TEST_F(UnixDatagramTest, ReportsWhatWasShutDown) {
+TEST_F(UnixDatagramTest, ReportsShutdown) {
     auto s1 = must(UnixDatagram::bind(path1_));
     auto s2 = must(UnixDatagram::bind(path2_));
     ASSERT_TRUE(ok(loop_.registry().add(s1, id1, read_write)));
@@ -139,13 +139,13 @@ TEST_F(UnixDatagramTest, ReportsWhatWasShutDown) {
     EXPECT_TRUE(has_no_error(s1));
 }
 
-TEST_F(UnixDatagramTest, IsQuietWhileNothingComes) {
+TEST_F(UnixDatagramTest, IsNotReadableWithoutData) {
     auto s1 = must(UnixDatagram::bind(path1_));
     ASSERT_TRUE(ok(loop_.registry().add(s1, id1, Interest::readable)));
     loop_.expect_none();
 }
 
-TEST_F(UnixDatagramTest, IsReportedOnceItsInterestIsWriting) {
+TEST_F(UnixDatagramTest, ModifyToWritableReportsIt) {
     auto s1 = must(UnixDatagram::bind(path1_));
     const auto s2 = must(UnixDatagram::bind(path2_));
     ASSERT_TRUE(ok(loop_.registry().add(s1, id1, Interest::readable)));
@@ -154,7 +154,7 @@ TEST_F(UnixDatagramTest, IsReportedOnceItsInterestIsWriting) {
     loop_.expect({{id1, Interest::writable}});
 }
 
-TEST_F(UnixDatagramTest, IsQuietAfterItWasRemoved) {
+TEST_F(UnixDatagramTest, RemovedSocketIsNotReported) {
     auto s1 = must(UnixDatagram::bind(path1_));
     const auto s2 = must(UnixDatagram::bind(path2_));
     ASSERT_TRUE(ok(loop_.registry().add(s1, id1, Interest::writable)));
@@ -163,7 +163,7 @@ TEST_F(UnixDatagramTest, IsQuietAfterItWasRemoved) {
     loop_.expect_none();
 }
 
-TEST_F(UnixDatagramTest, PeeksWithoutTaking) {
+TEST_F(UnixDatagramTest, PeekDoesNotConsumeData) {
     const auto s1 = must(UnixDatagram::bind(path1_));
     const auto s2 = must(UnixDatagram::bind(path2_));
     std::array<std::byte, 64> buffer;
@@ -180,13 +180,13 @@ TEST_F(UnixDatagramTest, PeeksWithoutTaking) {
     EXPECT_EQ(receive_text(s2), data2);
 }
 
-TEST_F(UnixDatagramTest, KeepsOrderAndLimits) {
+TEST_F(UnixDatagramTest, KeepsOrderAndBoundaries) {
     const auto [s1, s2] = must(UnixDatagram::pair());
     for (const auto* text : {"one", "", "three"})
         EXPECT_EQ(s1.send(bytes_of(text)), std::string_view(text).size());
     for (const auto* text : {"one", "", "three"}) EXPECT_EQ(receive_text(s2), text);
     EXPECT_TRUE(blocks(try_receive(s2)));
-    // What does not fit the buffer is lost.
+    // Bytes that do not fit the buffer are lost.
     ASSERT_TRUE(ok(s1.send(bytes_of(data1))));
     ASSERT_TRUE(ok(s1.send(bytes_of(data2))));
     std::array<std::byte, 3> small;
@@ -205,12 +205,12 @@ TEST_F(UnixDatagramTest, CanChangeItsPeer) {
         EXPECT_TRUE(ok(sender.send(bytes_of(data1))));
         EXPECT_EQ(receive_text(*receiver), data1);
     }
-    // It can send to others than its peer.
+    // A connected socket can send to other addresses.
     EXPECT_TRUE(ok(sender.send_to(bytes_of(data2), path2_)));
     EXPECT_EQ(receive_text(s2), data2);
 }
 
-TEST_F(UnixDatagramTest, HasAnAbstractName) {
+TEST_F(UnixDatagramTest, SupportsAbstractNames) {
     const auto receiver = must(UnixDatagram::bind(abstract(unique_name("datagram"))));
     const auto sender = must(UnixDatagram::bind(abstract(unique_name("sender"))));
     ASSERT_TRUE(ok(sender.send_to(bytes_of(data1), abstract(unique_name("datagram")))));
@@ -218,7 +218,7 @@ TEST_F(UnixDatagramTest, HasAnAbstractName) {
     EXPECT_EQ(abstract_name_of(must(receiver.receive_from(buffer)).second), unique_name("sender"));
 }
 
-TEST_F(UnixDatagramTest, HasNoPeerBeforeItIsConnected) {
+TEST_F(UnixDatagramTest, HasNoPeerBeforeConnect) {
     const auto socket = must(UnixDatagram::unbound());
     EXPECT_TRUE(is_non_blocking(socket.raw()) && is_close_on_exec(socket.raw()));
     EXPECT_TRUE(must(socket.local_address()).is_unnamed());
@@ -226,9 +226,9 @@ TEST_F(UnixDatagramTest, HasNoPeerBeforeItIsConnected) {
     EXPECT_TRUE(fails_with(socket.send(bytes_of(data1)), std::errc::not_connected));
 }
 
-TEST_F(UnixDatagramTest, CannotSendWhereNobodyIs) {
+TEST_F(UnixDatagramTest, SendingToAnUnboundAddressFails) {
     const auto socket = must(UnixDatagram::unbound());
-    leave_over(path1_, SOCK_DGRAM);
+    leave_stale_socket(path1_, SOCK_DGRAM);
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), path1_), std::errc::connection_refused));
     EXPECT_TRUE(fails_with(socket.connect(path1_), std::errc::connection_refused));
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), path2_), std::errc::no_such_file_or_directory));
@@ -241,7 +241,7 @@ TEST_F(UnixDatagramTest, CannotSendWhereNobodyIs) {
     EXPECT_TRUE(fails_with(socket.connect(UnixAddress::unnamed()), std::errc::invalid_argument));
 }
 
-TEST_F(UnixDatagramTest, RefusesWhatIsNoPath) {
+TEST_F(UnixDatagramTest, InvalidPathsFail) {
     const auto socket = must(UnixDatagram::unbound());
     const auto too_long = folder_.path_of_size(108);
     EXPECT_TRUE(fails_with(UnixDatagram::bind(too_long), Errc::path_too_long));
@@ -252,14 +252,14 @@ TEST_F(UnixDatagramTest, RefusesWhatIsNoPath) {
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), ""), Errc::invalid_address));
 }
 
-TEST_F(UnixDatagramTest, RefusesAPathThatIsTaken) {
+TEST_F(UnixDatagramTest, BindToAUsedPathFails) {
     const auto socket = must(UnixDatagram::bind(path1_));
     EXPECT_TRUE(fails_with(UnixDatagram::bind(path1_), std::errc::address_in_use));
-    leave_over(path2_, SOCK_DGRAM);
+    leave_stale_socket(path2_, SOCK_DGRAM);
     EXPECT_TRUE(fails_with(UnixDatagram::bind(path2_), std::errc::address_in_use));
 }
 
-TEST_F(UnixDatagramTest, TellsThatThePeerIsGone) {
+TEST_F(UnixDatagramTest, SendingToAClosedPeerFails) {
     auto [s1, s2] = must(UnixDatagram::pair());
     {
         const auto gone = std::move(s2);
@@ -267,14 +267,14 @@ TEST_F(UnixDatagramTest, TellsThatThePeerIsGone) {
     EXPECT_TRUE(fails_with(s1.send(bytes_of(data1)), std::errc::connection_refused));
 }
 
-TEST_F(UnixDatagramTest, RefusesADatagramThatIsTooLong) {
+TEST_F(UnixDatagramTest, TooLongDatagramFails) {
     const auto [s1, s2] = must(UnixDatagram::pair());
     const std::vector<std::byte> huge(16'000'000);
     EXPECT_TRUE(fails_with(s1.send(huge), std::errc::message_size));
     EXPECT_TRUE(blocks(try_receive(s2)));
 }
 
-TEST_F(UnixDatagramTest, IsReportedWhenItsPeerHasRoomAgain) {
+TEST_F(UnixDatagramTest, BecomesWritableWhenItsPeerHasSpace) {
     const auto receiver = must(UnixDatagram::bind(path1_));
     auto sender = must(UnixDatagram::unbound());
     ASSERT_TRUE(ok(sender.connect(path1_)));
@@ -292,7 +292,7 @@ TEST_F(UnixDatagramTest, IsReportedWhenItsPeerHasRoomAgain) {
     EXPECT_TRUE(ok(sender.send(bytes_of(data1))));
 }
 
-TEST_F(UnixDatagramTest, GoesOnWhenItIsMoved) {
+TEST_F(UnixDatagramTest, StaysUsableWhenMoved) {
     auto [first, peer] = must(UnixDatagram::pair());
     ASSERT_TRUE(ok(loop_.registry().add(first, id1, Interest::readable)));
     const auto second = std::move(first);
@@ -301,7 +301,7 @@ TEST_F(UnixDatagramTest, GoesOnWhenItIsMoved) {
     EXPECT_EQ(receive_text(second), data1);
 }
 
-TEST_F(UnixDatagramTest, LeavesNoDescriptorsBehind) {
+TEST_F(UnixDatagramTest, LeaksNoDescriptors) {
     const auto before = open_descriptors();
     const auto name = abstract(unique_name("rounds"));
     for (int i = 0; i < 10'000; ++i) {

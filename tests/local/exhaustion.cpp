@@ -1,4 +1,4 @@
-// Unix sockets in a process that may open no more descriptors.
+// Unix sockets in a process that has exhausted its descriptors.
 #include <sys/resource.h>
 
 #include <cstddef>
@@ -13,7 +13,7 @@ using namespace test;
 
 namespace {
 
-// All descriptors that this process may have are taken, but for as many as are given back.
+// Uses up all descriptors of this process, except those given back.
 class Exhausted {
   public:
     Exhausted() {
@@ -43,7 +43,7 @@ class UnixExhaustion : public testing::Test {
 
 } // namespace
 
-TEST_F(UnixExhaustion, DoesNotLoseAConnectionThatCannotBeAccepted) {
+TEST_F(UnixExhaustion, FailedAcceptKeepsTheConnection) {
     in_child([this] {
         Loop loop;
         auto listener = must(UnixListener::bind(path_));
@@ -65,7 +65,7 @@ TEST_F(UnixExhaustion, DoesNotLoseAConnectionThatCannotBeAccepted) {
     });
 }
 
-TEST_F(UnixExhaustion, FailsToConnectAndLeaksNothing) {
+TEST_F(UnixExhaustion, ConnectFailsAndLeaksNothing) {
     in_child([this] {
         const auto listener = must(UnixListener::bind(path_));
         Exhausted exhausted;
@@ -73,13 +73,13 @@ TEST_F(UnixExhaustion, FailsToConnectAndLeaksNothing) {
         for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(fails_with(UnixStream::connect(path_), full));
         EXPECT_EQ(open_descriptors(), before);
         exhausted.give_back(2);
-        EXPECT_TRUE(blocks(listener.accept())); // nothing had reached it
+        EXPECT_TRUE(blocks(listener.accept())); // no connection reached it
         const auto stream = must(UnixStream::connect(path_));
         EXPECT_TRUE(ok(listener.accept()));
     });
 }
 
-TEST_F(UnixExhaustion, FailsToMakePairsAndLeaksNothing) {
+TEST_F(UnixExhaustion, PairFailsAndLeaksNothing) {
     in_child([] {
         Exhausted exhausted;
         for (std::size_t free = 0; free < 2; ++free) {
@@ -94,7 +94,7 @@ TEST_F(UnixExhaustion, FailsToMakePairsAndLeaksNothing) {
     });
 }
 
-TEST_F(UnixExhaustion, FailsToBindAndMakesNoPath) {
+TEST_F(UnixExhaustion, BindFailsAndCreatesNoPath) {
     in_child([this] {
         Exhausted exhausted;
         const auto before = open_descriptors();
@@ -105,7 +105,7 @@ TEST_F(UnixExhaustion, FailsToBindAndMakesNoPath) {
         EXPECT_EQ(open_descriptors(), before);
         EXPECT_FALSE(::access(path_.c_str(), F_OK) == 0);
         exhausted.give_back(1);
-        // There is room for the socket, but not for the lock beside it.
+        // A descriptor for the socket is free, but none for the lock file.
         ASSERT_TRUE(fails_with(UnixListener::bind_replacing(path_), full));
         EXPECT_FALSE(::access(path_.c_str(), F_OK) == 0);
         EXPECT_TRUE(ok(UnixDatagram::unbound()));
@@ -113,8 +113,8 @@ TEST_F(UnixExhaustion, FailsToBindAndMakesNoPath) {
     });
 }
 
-TEST_F(UnixExhaustion, ReplacesALeftOverWithTwoDescriptors) {
-    leave_over(path_);
+TEST_F(UnixExhaustion, ReplacingAStaleSocketNeedsTwoDescriptors) {
+    leave_stale_socket(path_);
     in_child([this] {
         Exhausted exhausted;
         exhausted.give_back(1);

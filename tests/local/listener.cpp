@@ -1,4 +1,4 @@
-// Listening at Unix sockets, and accepting.
+// Unix listeners.
 #include <array>
 #include <cstddef>
 #include <filesystem>
@@ -44,7 +44,7 @@ class UnixListenerTest : public testing::Test {
         EXPECT_TRUE(blocks(listener.accept()));
         EXPECT_TRUE(has_no_error(listener));
 
-        // They are the two ends of one connection.
+        // Both are ends of the same connection.
         plain::write_all(client, data1);
         EXPECT_EQ(read_text(stream), data1);
         EXPECT_EQ(stream.write(bytes_of(data2)), data2.size());
@@ -56,13 +56,13 @@ class UnixListenerTest : public testing::Test {
 
 TEST_F(UnixListenerTest, AcceptsAConnection) { accepts_one(must(UnixListener::bind(path_))); }
 
-TEST_F(UnixListenerTest, TakesOverAPlainListener) {
+TEST_F(UnixListenerTest, AdoptsAnExistingSocket) {
     auto plain_listener = plain::unix_listen(path_);
     plain_listener.set_non_blocking();
     accepts_one(UnixListener::from_raw(plain_listener.release()));
 }
 
-TEST_F(UnixListenerTest, KnowsItsAddressAndThatOfItsStreams) {
+TEST_F(UnixListenerTest, ReportsItsAddressAndThatOfItsStreams) {
     auto listener = must(UnixListener::bind(path_));
     ASSERT_TRUE(ok(loop_.registry().add(listener, id1, read_write)));
     const auto client = plain::unix_connect(path_);
@@ -74,7 +74,7 @@ TEST_F(UnixListenerTest, KnowsItsAddressAndThatOfItsStreams) {
     EXPECT_TRUE(must(stream.peer_address()).is_unnamed());
 }
 
-TEST_F(UnixListenerTest, TellsTheNameOfAClientThatHasOne) {
+TEST_F(UnixListenerTest, ReportsTheAddressOfABoundClient) {
     const auto listener = must(UnixListener::bind(path_));
     const auto client = plain::unix_bound(SOCK_STREAM, plain::unix_path(folder_ / "client"));
     const auto to = plain::unix_path(path_);
@@ -84,13 +84,13 @@ TEST_F(UnixListenerTest, TellsTheNameOfAClientThatHasOne) {
     EXPECT_EQ(stream.peer_address(), address);
 }
 
-TEST_F(UnixListenerTest, IsQuietWhileNobodyConnects) {
+TEST_F(UnixListenerTest, IsNotReadableWithoutConnections) {
     auto listener = must(UnixListener::bind(path_));
     ASSERT_TRUE(ok(loop_.registry().add(listener, id1, Interest::readable)));
     loop_.expect_none();
 }
 
-TEST_F(UnixListenerTest, IsReportedOnceItsInterestIsReading) {
+TEST_F(UnixListenerTest, ModifyToReadableReportsPendingConnection) {
     auto listener = must(UnixListener::bind(path_));
     ASSERT_TRUE(ok(loop_.registry().add(listener, id1, Interest::writable)));
     const auto client = plain::unix_connect(path_);
@@ -100,7 +100,7 @@ TEST_F(UnixListenerTest, IsReportedOnceItsInterestIsReading) {
     EXPECT_TRUE(ok(listener.accept()));
 }
 
-TEST_F(UnixListenerTest, IsQuietAfterItWasRemoved) {
+TEST_F(UnixListenerTest, RemovedListenerIsNotReported) {
     auto listener = must(UnixListener::bind(path_));
     ASSERT_TRUE(ok(loop_.registry().add(listener, id1, Interest::readable)));
     const auto client = plain::unix_connect(path_);
@@ -109,7 +109,7 @@ TEST_F(UnixListenerTest, IsQuietAfterItWasRemoved) {
     EXPECT_TRUE(ok(listener.accept()));
 }
 
-TEST_F(UnixListenerTest, HasAnAbstractName) {
+TEST_F(UnixListenerTest, SupportsAbstractNames) {
     const auto address = abstract(unique_name("listener"));
     {
         auto listener = must(UnixListener::bind(address));
@@ -122,20 +122,20 @@ TEST_F(UnixListenerTest, HasAnAbstractName) {
         EXPECT_TRUE(must(listener.accept()).second.is_unnamed());
         EXPECT_TRUE(fails_with(UnixListener::bind(address), std::errc::address_in_use));
     }
-    // It vanished with the socket, and left nothing in the file system.
+    // The name disappeared with the socket and left no file.
     EXPECT_TRUE(fails_with(UnixStream::connect(address), std::errc::connection_refused));
     EXPECT_TRUE(ok(UnixListener::bind(address)));
     EXPECT_TRUE(folder_.is_empty());
 }
 
-TEST_F(UnixListenerTest, GetsAnAbstractNameIfItIsGivenNone) {
+TEST_F(UnixListenerTest, EmptyAddressBindsToAnAutomaticAbstractName) {
     const auto listener = must(UnixListener::bind(UnixAddress::unnamed()));
     const auto address = must(listener.local_address());
     ASSERT_TRUE(address.abstract_name().has_value());
     EXPECT_TRUE(ok(UnixStream::connect(address)));
 }
 
-TEST_F(UnixListenerTest, ReportsTheNextConnectionAfterItWasDrained) {
+TEST_F(UnixListenerTest, ReportsTheNextConnectionAfterDraining) {
     auto listener = must(UnixListener::bind(path_));
     ASSERT_TRUE(ok(loop_.registry().add(listener, id1, Interest::readable)));
     std::vector<UnixStream> streams;
@@ -148,7 +148,7 @@ TEST_F(UnixListenerTest, ReportsTheNextConnectionAfterItWasDrained) {
     }
 }
 
-TEST_F(UnixListenerTest, IsReportedAsLongAsAConnectionWaitsIfItIsLevelTriggered) {
+TEST_F(UnixListenerTest, LevelTriggerReportsWhileAConnectionIsPending) {
     auto listener = must(UnixListener::bind(path_));
     ASSERT_TRUE(ok(loop_.registry().add(listener, id1, Interest::readable, Trigger::level)));
     const auto first = plain::unix_connect(path_);
@@ -161,7 +161,7 @@ TEST_F(UnixListenerTest, IsReportedAsLongAsAConnectionWaitsIfItIsLevelTriggered)
     loop_.expect_none();
 }
 
-TEST_F(UnixListenerTest, AcceptsInTheOrderOfConnecting) {
+TEST_F(UnixListenerTest, AcceptsInConnectOrder) {
     const auto listener = must(UnixListener::bind(path_));
     std::vector<plain::Socket> clients;
     for (int i = 0; i < 5; ++i) {
@@ -171,7 +171,7 @@ TEST_F(UnixListenerTest, AcceptsInTheOrderOfConnecting) {
     for (int i = 0; i < 5; ++i) EXPECT_EQ(read_text(must(listener.accept()).first), std::to_string(i));
 }
 
-TEST_F(UnixListenerTest, AcceptsAClientThatIsGoneAgain) {
+TEST_F(UnixListenerTest, AcceptsAConnectionClosedByItsClient) {
     const auto listener = must(UnixListener::bind(path_));
     {
         const auto client = plain::unix_connect(path_);
@@ -182,7 +182,7 @@ TEST_F(UnixListenerTest, AcceptsAClientThatIsGoneAgain) {
     EXPECT_EQ(try_read(stream), 0u);
 }
 
-TEST_F(UnixListenerTest, HasALongQueue) {
+TEST_F(UnixListenerTest, QueuesManyConnections) {
     const auto listener = must(UnixListener::bind(path_));
     std::vector<UnixStream> clients;
     for (int i = 0; i < 300; ++i) clients.push_back(must(UnixStream::connect(path_), "the queue is short"));
@@ -190,7 +190,7 @@ TEST_F(UnixListenerTest, HasALongQueue) {
     EXPECT_TRUE(blocks(listener.accept()));
 }
 
-TEST_F(UnixListenerTest, LeavesItsPathBehind) {
+TEST_F(UnixListenerTest, DoesNotRemoveItsPath) {
     {
         const auto gone = must(UnixListener::bind(path_));
     }
@@ -200,7 +200,7 @@ TEST_F(UnixListenerTest, LeavesItsPathBehind) {
     EXPECT_TRUE(ok(UnixListener::bind(path_)));
 }
 
-TEST_F(UnixListenerTest, RefusesAPathThatIsTaken) {
+TEST_F(UnixListenerTest, BindToAUsedPathFails) {
     const auto listener = must(UnixListener::bind(path_));
     EXPECT_TRUE(fails_with(UnixListener::bind(path_), std::errc::address_in_use));
     EXPECT_TRUE(fails_with(UnixListener::bind(path_address(path_)), std::errc::address_in_use));
@@ -208,7 +208,7 @@ TEST_F(UnixListenerTest, RefusesAPathThatIsTaken) {
     EXPECT_TRUE(ok(UnixStream::connect(path_)));
 }
 
-TEST_F(UnixListenerTest, RefusesAPathThatCannotBe) {
+TEST_F(UnixListenerTest, InvalidPathsFail) {
     EXPECT_TRUE(fails_with(UnixListener::bind(""), Errc::invalid_address));
     EXPECT_TRUE(fails_with(UnixListener::bind(folder_.path_of_size(108)), Errc::path_too_long));
     EXPECT_TRUE(fails_with(UnixListener::bind(std::string_view("a\0b", 3)), Errc::interior_nul));
@@ -216,13 +216,13 @@ TEST_F(UnixListenerTest, RefusesAPathThatCannotBe) {
     EXPECT_TRUE(folder_.is_empty());
 }
 
-TEST_F(UnixListenerTest, DoesNotAcceptIfItDoesNotListen) {
+TEST_F(UnixListenerTest, AcceptFailsOnANonListeningSocket) {
     const auto listener =
         UnixListener::from_raw(plain::unix_bound(SOCK_STREAM, plain::unix_path(path_)).release());
     EXPECT_TRUE(fails_with(listener.accept(), std::errc::invalid_argument));
 }
 
-TEST_F(UnixListenerTest, GoesOnWhenItIsMoved) {
+TEST_F(UnixListenerTest, StaysUsableWhenMoved) {
     auto first = must(UnixListener::bind(path_));
     ASSERT_TRUE(ok(loop_.registry().add(first, id1, Interest::readable)));
     const auto handle = first.raw();
@@ -233,13 +233,13 @@ TEST_F(UnixListenerTest, GoesOnWhenItIsMoved) {
     EXPECT_TRUE(ok(second.accept()));
 }
 
-TEST_F(UnixListenerTest, LeavesNoDescriptorsBehind) {
+TEST_F(UnixListenerTest, LeaksNoDescriptors) {
     const auto before = open_descriptors();
     for (int i = 0; i < 10'000; ++i) {
         const auto listener = must(UnixListener::bind(UnixAddress::unnamed()));
         const auto client = must(UnixStream::connect(must(listener.local_address())));
         ASSERT_TRUE(ok(listener.accept()));
-        // Another stays in the queue.
+        // Another connection stays queued.
         ASSERT_TRUE(ok(UnixStream::connect(must(listener.local_address()))));
         ASSERT_TRUE(
             fails_with(UnixListener::bind(must(listener.local_address())), std::errc::address_in_use));

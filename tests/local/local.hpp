@@ -1,4 +1,4 @@
-// What the tests of Unix sockets share. Include it last, in place of "support.hpp".
+// Helpers shared by the tests of Unix sockets. Include it last, in place of "support.hpp".
 #pragma once
 
 #include <fcntl.h>
@@ -40,7 +40,7 @@ inline constexpr std::string_view data1 = "Hello same host!";
 inline constexpr std::string_view data2 = "Why hello mio!";
 inline const std::error_code no_error;
 
-/// A fresh folder, removed with all that is in it.
+/// A temporary directory, removed with its contents.
 class Folder {
   public:
     Folder() {
@@ -59,7 +59,7 @@ class Folder {
 
     const std::string& path() const { return path_; }
     std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-    /// A path in here that is exactly so long.
+    /// A path in this directory with exactly this length.
     std::string path_of_size(std::size_t size) const {
         return *this / std::string(size - path_.size() - 1, 'p');
     }
@@ -69,7 +69,7 @@ class Folder {
     std::string path_;
 };
 
-/// A process that runs `body` and ends. It fails if a test assertion in it failed.
+/// A child process that runs `body` and exits; exits with an error if an assertion in it fails.
 class Child {
   public:
     template <class F> explicit Child(F body) {
@@ -90,7 +90,7 @@ class Child {
     }
 
     ::pid_t pid() const { return pid_; }
-    /// Waits for the end; answers the exit status, or -1 after a signal.
+    /// Waits for the process to end and returns its exit status, or -1 after a signal.
     int wait() {
         int status = -1;
         while (::waitpid(pid_, &status, 0) == -1 && errno == EINTR) {
@@ -103,12 +103,12 @@ class Child {
     ::pid_t pid_ = -1;
 };
 
-/// Runs `body` in a process of its own, because it changes the process.
+/// Runs `body` in a child process, because it changes the process.
 template <class F> void in_child(F body) {
     EXPECT_EQ(Child(std::move(body)).wait(), 0) << "the child failed";
 }
 
-/// Tells another process or thread to go on: once, by closing, or by a byte each.
+/// Signals another process or thread: once by closing, or repeatedly with a byte each.
 class Signal {
   public:
     Signal() {
@@ -130,14 +130,14 @@ class Signal {
     std::array<int, 2> ends_;
 };
 
-/// Waits, without any help of the library, until one of `events` or an error has come; answers what has.
+/// Waits with poll(2), not the library, for one of `events` or an error, and returns the events.
 inline short await(int fd, short events) {
     ::pollfd record{.fd = fd, .events = events, .revents = 0};
-    EXPECT_EQ(::poll(&record, 1, 10'000), 1) << "nothing came";
+    EXPECT_EQ(::poll(&record, 1, 10'000), 1) << "no event";
     return record.revents;
 }
 
-/// What one read, receive or peek brings.
+/// The text that one read, receive or peek returns.
 template <class Call> std::string text_from(Call call) {
     std::array<std::byte, 256> buffer;
     const auto count = call(std::span<std::byte>(buffer));
@@ -150,7 +150,7 @@ inline std::string read_text(const UnixStream& stream) {
 inline std::string receive_text(const UnixDatagram& socket) {
     return text_from([&](auto buffer) { return socket.receive(buffer); });
 }
-/// Reading, by calls that are for the stream, and what it answers where it matters only that it would block.
+/// Stream read calls, for tests that only check that they would block.
 inline mio::Result<std::size_t> try_read(const UnixStream& stream) {
     std::array<std::byte, 64> buffer;
     return stream.read(buffer);
@@ -166,7 +166,7 @@ template <class Socket> bool has_no_error(const Socket& socket) {
 
 inline UnixAddress path_address(std::string_view path) { return must(UnixAddress::from_path(path)); }
 inline UnixAddress abstract(std::string_view name) { return must(UnixAddress::from_abstract(name)); }
-/// Copies, which may be taken of an address that is gone afterwards.
+/// Copies of an address's parts, valid after it is destroyed.
 inline std::optional<std::string> path_of(const UnixAddress& address) {
     const auto path = address.path();
     return path ? std::optional<std::string>(*path) : std::nullopt;
@@ -175,14 +175,14 @@ inline std::optional<std::string> abstract_name_of(const UnixAddress& address) {
     const auto name = address.abstract_name();
     return name ? std::optional<std::string>(*name) : std::nullopt;
 }
-/// An abstract name of this process that no other test takes.
+/// An abstract name unique to this process and test.
 inline std::string unique_name(std::string_view what) {
     return "mio-test-" + std::to_string(::getpid()) + "-" + std::string(what);
 }
 
 namespace plain {
 
-/// An address with these bytes in `sun_path`, and not one more.
+/// An address with exactly these bytes in `sun_path`.
 struct UnixName {
     ::sockaddr_un address{};
     ::socklen_t length;
@@ -196,9 +196,7 @@ struct UnixName {
 };
 inline UnixName unix_path(std::string_view path) { return UnixName(std::string(path) + '\0'); }
 
-inline Socket unix_socket(int type) {
-    return close_on_exec(::socket(AF_UNIX, type, 0));
-}
+inline Socket unix_socket(int type) { return close_on_exec(::socket(AF_UNIX, type, 0)); }
 inline Socket unix_bound(int type, const UnixName& name) {
     Socket socket = unix_socket(type);
     EXPECT_EQ(::bind(socket.fd(), name.get(), name.length), 0) << std::strerror(errno);
@@ -209,7 +207,7 @@ inline Socket unix_listen(std::string_view path, int backlog = 128) {
     EXPECT_EQ(::listen(socket.fd(), backlog), 0) << std::strerror(errno);
     return socket;
 }
-/// Connects, which is done when it returns.
+/// Connects and returns when the connection is established.
 inline Socket unix_connect(const UnixName& name, int type = SOCK_STREAM) {
     Socket socket = unix_socket(type);
     EXPECT_EQ(::connect(socket.fd(), name.get(), name.length), 0) << std::strerror(errno);
@@ -217,7 +215,7 @@ inline Socket unix_connect(const UnixName& name, int type = SOCK_STREAM) {
 }
 inline Socket unix_connect(std::string_view path) { return unix_connect(unix_path(path)); }
 
-/// What the kernel has as the socket's `sun_path`: exactly these bytes.
+/// The kernel's `sun_path` of the socket: exactly these bytes.
 inline std::string sun_path_of(int fd) {
     ::sockaddr_storage storage{};
     ::socklen_t length = sizeof storage;
@@ -228,8 +226,8 @@ inline std::string sun_path_of(int fd) {
 
 } // namespace plain
 
-/// Leaves a path behind at which nobody listens.
-inline void leave_over(std::string_view path, int type = SOCK_STREAM) {
+/// Creates a stale socket file: one without a listener.
+inline void leave_stale_socket(std::string_view path, int type = SOCK_STREAM) {
     plain::unix_bound(type, plain::unix_path(path)).close();
     ASSERT_TRUE(std::filesystem::is_socket(path));
 }

@@ -1,4 +1,4 @@
-// Connections between Unix sockets.
+// Unix streams.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -32,7 +32,7 @@ class UnixStreamTest : public testing::Test {
     plain::Socket listener_ = plain::unix_listen(path_);
     Loop loop_;
 
-    /// A stream, and the plain socket at its other end.
+    /// A stream and the plain socket at its other end.
     std::pair<UnixStream, plain::Socket> connected() const {
         auto stream = must(UnixStream::connect(path_));
         return {std::move(stream), plain::accept(listener_)};
@@ -74,7 +74,7 @@ class UnixStreamTest : public testing::Test {
         EXPECT_TRUE(blocks(stream.read_vectored(in)));
     }
 
-    /// The start of each test of shutdown: data was written, and has come back.
+    /// Common start of the shutdown tests: exchange data in both directions.
     std::pair<UnixStream, plain::Socket> echoed() {
         auto both = connected();
         EXPECT_TRUE(ok(loop_.registry().add(both.first, id1, read_write)));
@@ -90,7 +90,7 @@ class UnixStreamTest : public testing::Test {
 
 TEST_F(UnixStreamTest, ReadsAndWrites) { reads_and_writes(must(UnixStream::connect(path_))); }
 
-TEST_F(UnixStreamTest, TakesOverAPlainSocket) {
+TEST_F(UnixStreamTest, AdoptsAnExistingSocket) {
     auto client = plain::unix_connect(path_);
     client.set_non_blocking();
     reads_and_writes(UnixStream::from_raw(client.release()));
@@ -110,12 +110,12 @@ TEST_F(UnixStreamTest, ConnectsToAnAddress) {
     auto stream = must(UnixStream::connect(must(listener.local_address())));
     ASSERT_TRUE(ok(loop_.registry().add(stream, id1, read_write)));
     loop_.expect({{id1, Interest::writable}});
-    must(listener.accept()); // and is gone at once
+    must(listener.accept()); // accepted and closed
     loop_.expect({{id1, Interest::readable}});
     EXPECT_EQ(try_read(stream), 0u);
 }
 
-TEST_F(UnixStreamTest, ComesInPairs) {
+TEST_F(UnixStreamTest, PairIsConnected) {
     auto [s1, s2] = must(UnixStream::pair());
     for (const auto* each : {&s1, &s2}) {
         EXPECT_TRUE(is_non_blocking(each->raw()));
@@ -138,7 +138,7 @@ TEST_F(UnixStreamTest, ComesInPairs) {
     EXPECT_TRUE(has_no_error(s1) && has_no_error(s2));
 }
 
-TEST_F(UnixStreamTest, KnowsItsAddressAndItsPeers) {
+TEST_F(UnixStreamTest, ReportsLocalAndPeerAddress) {
     const auto [stream, peer] = connected();
     EXPECT_EQ(path_of(must(stream.peer_address())), path_);
     EXPECT_TRUE(must(stream.local_address()).is_unnamed());
@@ -146,18 +146,18 @@ TEST_F(UnixStreamTest, KnowsItsAddressAndItsPeers) {
     EXPECT_TRUE(fails_with(lone.peer_address(), std::errc::not_connected));
 }
 
-TEST_F(UnixStreamTest, ReportsThatItsReadingEndWasShutDown) {
+TEST_F(UnixStreamTest, ReportsLocalShutdownRead) {
     auto [stream, peer] = echoed();
     ASSERT_TRUE(ok(stream.shutdown(Shutdown::read)));
     loop_.expect({{id1, Readiness::read_closed}});
-    // What had come is still there; then the stream ends.
+    // Received data is still readable, then end of stream.
     EXPECT_EQ(read_text(stream), data1);
     EXPECT_EQ(try_read(stream), 0u);
     EXPECT_EQ(stream.write(bytes_of(data2)), data2.size());
     EXPECT_EQ(plain::read_exactly(peer, data2.size()), data2);
 }
 
-TEST_F(UnixStreamTest, ReadsOnAfterItsWritingEndWasShutDown) {
+TEST_F(UnixStreamTest, StaysReadableAfterShutdownWrite) {
     auto [stream, peer] = echoed();
     ASSERT_TRUE(ok(stream.shutdown(Shutdown::write)));
     EXPECT_TRUE(fails_with(stream.write(bytes_of(data2)), std::errc::broken_pipe));
@@ -170,7 +170,7 @@ TEST_F(UnixStreamTest, ReadsOnAfterItsWritingEndWasShutDown) {
     EXPECT_EQ(read_text(stream), data2);
 }
 
-TEST_F(UnixStreamTest, ReportsThatBothEndsWereShutDown) {
+TEST_F(UnixStreamTest, ReportsLocalShutdownBoth) {
     auto [stream, peer] = echoed();
     ASSERT_TRUE(ok(stream.shutdown(Shutdown::both)));
     loop_.expect({{id1, Readiness::write_closed | Readiness::read_closed}});
@@ -179,7 +179,7 @@ TEST_F(UnixStreamTest, ReportsThatBothEndsWereShutDown) {
     EXPECT_TRUE(fails_with(stream.write(bytes_of(data2)), std::errc::broken_pipe));
 }
 
-TEST_F(UnixStreamTest, ReportsThatThePeerShutDownItsWritingEnd) {
+TEST_F(UnixStreamTest, ReportsPeerShutdownWrite) {
     auto [stream, peer] = connected();
     ASSERT_TRUE(ok(loop_.registry().add(stream, id1, read_write)));
     loop_.expect({{id1, Interest::writable}});
@@ -189,19 +189,19 @@ TEST_F(UnixStreamTest, ReportsThatThePeerShutDownItsWritingEnd) {
     EXPECT_EQ(stream.write(bytes_of(data1)), data1.size());
 }
 
-TEST_F(UnixStreamTest, CannotBeShutDownBeforeItIsConnected) {
+TEST_F(UnixStreamTest, ShutdownFailsBeforeConnect) {
     const auto lone = UnixStream::from_raw(plain::unix_socket(SOCK_STREAM).release());
     EXPECT_TRUE(fails_with(lone.write(bytes_of(data1)), std::errc::not_connected));
     EXPECT_TRUE(fails_with(try_read(lone), std::errc::invalid_argument));
 }
 
-TEST_F(UnixStreamTest, IsQuietWhileNothingComes) {
+TEST_F(UnixStreamTest, IsNotReadableWithoutData) {
     auto [stream, peer] = connected();
     ASSERT_TRUE(ok(loop_.registry().add(stream, id1, Interest::readable)));
     loop_.expect_none();
 }
 
-TEST_F(UnixStreamTest, IsReportedOnceItsInterestIsWriting) {
+TEST_F(UnixStreamTest, ModifyToWritableReportsIt) {
     auto [stream, peer] = connected();
     ASSERT_TRUE(ok(loop_.registry().add(stream, id1, Interest::readable)));
     loop_.expect_none();
@@ -209,14 +209,14 @@ TEST_F(UnixStreamTest, IsReportedOnceItsInterestIsWriting) {
     loop_.expect({{id1, Interest::writable}});
 }
 
-TEST_F(UnixStreamTest, IsQuietAfterItWasRemoved) {
+TEST_F(UnixStreamTest, RemovedStreamIsNotReported) {
     auto [stream, peer] = connected();
     ASSERT_TRUE(ok(loop_.registry().add(stream, id1, Interest::writable)));
     ASSERT_TRUE(ok(loop_.registry().remove(stream)));
     loop_.expect_none();
 }
 
-TEST_F(UnixStreamTest, PeeksWithoutTaking) {
+TEST_F(UnixStreamTest, PeekDoesNotConsumeData) {
     auto [stream, peer] = connected();
     const auto peek = [&stream](std::span<std::byte> buffer) { return stream.peek(buffer); };
     std::array<std::byte, 4> small;
@@ -231,7 +231,7 @@ TEST_F(UnixStreamTest, PeeksWithoutTaking) {
     EXPECT_EQ(stream.peek(small), 0u);
 }
 
-TEST_F(UnixStreamTest, KeepsWhatDoesNotFitTheBuffer) {
+TEST_F(UnixStreamTest, KeepsDataThatDoesNotFitTheBuffer) {
     auto [stream, peer] = connected();
     plain::write_all(peer, data1);
     std::array<std::byte, 6> small;
@@ -240,7 +240,7 @@ TEST_F(UnixStreamTest, KeepsWhatDoesNotFitTheBuffer) {
     EXPECT_EQ(read_text(stream), data1.substr(6));
 }
 
-TEST_F(UnixStreamTest, TakesMoreBuffersThanTheSystemDoesAtOnce) {
+TEST_F(UnixStreamTest, AcceptsMoreBuffersThanTheSystemLimit) {
     const auto [one, other] = must(UnixStream::pair());
     const std::vector<IoSlice> out(3'000, bytes_of("x"));
     EXPECT_EQ(one.write_vectored(out), 1'024u);
@@ -252,7 +252,7 @@ TEST_F(UnixStreamTest, TakesMoreBuffersThanTheSystemDoesAtOnce) {
     EXPECT_EQ(bytes[1'024], std::byte{0});
 }
 
-TEST_F(UnixStreamTest, IsReportedWhenThereIsRoomAgain) {
+TEST_F(UnixStreamTest, BecomesWritableWhenTheBufferHasSpace) {
     auto [stream, peer] = connected();
     ASSERT_TRUE(ok(loop_.registry().add(stream, id1, Interest::writable)));
     loop_.expect({{id1, Interest::writable}});
@@ -267,14 +267,14 @@ TEST_F(UnixStreamTest, IsReportedWhenThereIsRoomAgain) {
     EXPECT_TRUE(ok(stream.write(bytes_of(piece))));
 }
 
-TEST_F(UnixStreamTest, BreaksWhenThePeerIsGone) {
+TEST_F(UnixStreamTest, WritingToAClosedPeerFails) {
     auto [stream, peer] = connected();
     peer.close();
     EXPECT_TRUE(fails_with(stream.write(bytes_of(data1)), std::errc::broken_pipe));
     EXPECT_EQ(try_read(stream), 0u);
 }
 
-TEST_F(UnixStreamTest, IsResetWhenThePeerGoesWithoutReading) {
+TEST_F(UnixStreamTest, IsResetWhenThePeerClosesWithUnreadData) {
     auto [stream, peer] = connected();
     ASSERT_TRUE(ok(loop_.registry().add(stream, id1, read_write)));
     EXPECT_EQ(stream.write(bytes_of(data1)), data1.size());
@@ -285,7 +285,7 @@ TEST_F(UnixStreamTest, IsResetWhenThePeerGoesWithoutReading) {
     EXPECT_EQ(try_read(stream), 0u);
 }
 
-TEST_F(UnixStreamTest, CanBeReadAndWrittenByTwoThreads) {
+TEST_F(UnixStreamTest, TwoThreadsCanReadAndWriteConcurrently) {
     const auto [one, other] = must(UnixStream::pair());
     constexpr std::size_t total = 1'000'000;
     std::size_t received = 0;
@@ -311,17 +311,17 @@ TEST_F(UnixStreamTest, CanBeReadAndWrittenByTwoThreads) {
     EXPECT_EQ(received, total);
 }
 
-TEST_F(UnixStreamTest, IsRefusedWhereNobodyListens) {
-    leave_over(folder_ / "left-over");
+TEST_F(UnixStreamTest, ConnectingWithoutAListenerIsRefused) {
+    leave_stale_socket(folder_ / "left-over");
     EXPECT_TRUE(fails_with(UnixStream::connect(folder_ / "left-over"), std::errc::connection_refused));
     const auto bound = plain::unix_bound(SOCK_STREAM, plain::unix_path(folder_ / "bound"));
     EXPECT_TRUE(fails_with(UnixStream::connect(folder_ / "bound"), std::errc::connection_refused));
     EXPECT_TRUE(
-        fails_with(UnixStream::connect(abstract(unique_name("nobody"))), std::errc::connection_refused));
+        fails_with(UnixStream::connect(abstract(unique_name("unbound"))), std::errc::connection_refused));
     EXPECT_TRUE(fails_with(UnixStream::connect(folder_.path()), std::errc::connection_refused));
 }
 
-TEST_F(UnixStreamTest, FailsToConnectToWhatIsNoListener) {
+TEST_F(UnixStreamTest, ConnectingToANonListenerFails) {
     EXPECT_TRUE(fails_with(UnixStream::connect(folder_ / "missing"), std::errc::no_such_file_or_directory));
     const auto datagram = must(UnixDatagram::bind(folder_ / "datagram"));
     EXPECT_TRUE(fails_with(UnixStream::connect(folder_ / "datagram"), std::errc::wrong_protocol_type));
@@ -331,13 +331,13 @@ TEST_F(UnixStreamTest, FailsToConnectToWhatIsNoListener) {
     EXPECT_TRUE(fails_with(UnixStream::connect(std::string_view("a\0b", 3)), Errc::interior_nul));
 }
 
-TEST_F(UnixStreamTest, WouldBlockWhileTheListenersQueueIsFull) {
+TEST_F(UnixStreamTest, ConnectWouldBlockWhileTheListenersQueueIsFull) {
     const auto listener = plain::unix_listen(folder_ / "short", 1);
     std::vector<UnixStream> clients;
     auto client = UnixStream::connect(folder_ / "short");
     for (; client && clients.size() < 10; client = UnixStream::connect(folder_ / "short"))
         clients.push_back(std::move(*client));
-    EXPECT_EQ(clients.size(), 2u); // Linux: one more than the queue is long
+    EXPECT_EQ(clients.size(), 2u); // Linux queues one more than the backlog
     const auto before = open_descriptors();
     EXPECT_TRUE(blocks(client));
     EXPECT_TRUE(blocks(UnixStream::connect(folder_ / "short")));
@@ -346,7 +346,7 @@ TEST_F(UnixStreamTest, WouldBlockWhileTheListenersQueueIsFull) {
     EXPECT_TRUE(ok(UnixStream::connect(folder_ / "short")));
 }
 
-TEST_F(UnixStreamTest, GoesOnWhenItIsMoved) {
+TEST_F(UnixStreamTest, StaysUsableWhenMoved) {
     auto [first, peer] = connected();
     ASSERT_TRUE(ok(loop_.registry().add(first, id1, Interest::readable)));
     auto second = must(UnixStream::pair()).first;
@@ -356,7 +356,7 @@ TEST_F(UnixStreamTest, GoesOnWhenItIsMoved) {
     EXPECT_EQ(read_text(second), data1);
 }
 
-TEST_F(UnixStreamTest, KnowsTheCredentialsOfAPeerInThisProcess) {
+TEST_F(UnixStreamTest, ReportsCredentialsOfAPeerInThisProcess) {
     const auto listener = must(UnixListener::bind(folder_ / "here"));
     const auto [one, other] = must(UnixStream::pair());
     const auto client = must(UnixStream::connect(folder_ / "here"));
@@ -369,7 +369,7 @@ TEST_F(UnixStreamTest, KnowsTheCredentialsOfAPeerInThisProcess) {
     }
 }
 
-TEST_F(UnixStreamTest, KnowsTheCredentialsOfAPeerInAnotherProcess) {
+TEST_F(UnixStreamTest, ReportsCredentialsOfAPeerInAnotherProcess) {
     const Signal done;
     const auto parent = ::getpid();
     Child child([&] {
@@ -383,7 +383,7 @@ TEST_F(UnixStreamTest, KnowsTheCredentialsOfAPeerInAnotherProcess) {
     done.give();
     const auto pid = child.pid();
     EXPECT_EQ(child.wait(), 0);
-    // They are those of the time of connecting.
+    // Credentials are those at the time of connect.
     EXPECT_EQ(must(server.peer_credentials()).process, pid);
 }
 
@@ -392,9 +392,9 @@ TEST_F(UnixStreamTest, HasNoCredentialsWithoutAPeer) {
     EXPECT_TRUE(fails_with(lone.peer_credentials(), std::errc::not_connected));
 }
 
-TEST_F(UnixStreamTest, LeavesNoDescriptorsBehind) {
+TEST_F(UnixStreamTest, LeaksNoDescriptors) {
     const auto before = open_descriptors();
-    leave_over(folder_ / "left-over");
+    leave_stale_socket(folder_ / "left-over");
     for (int i = 0; i < 10'000; ++i) {
         {
             const auto [stream, peer] = connected();

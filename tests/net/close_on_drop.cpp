@@ -14,7 +14,7 @@ namespace {
 constexpr Token server_token{0};
 constexpr Token client_token{1};
 
-TEST(CloseOnDrop, ThePeerOfADestroyedStreamReadsTheEnd) {
+TEST(CloseOnDrop, PeerOfADestroyedStreamReadsEndOfStream) {
     mio::Poll poll = must(mio::Poll::create());
     mio::Events events(1024);
     auto listener = must(TcpListener::bind(local_v4()));
@@ -28,7 +28,7 @@ TEST(CloseOnDrop, ThePeerOfADestroyedStreamReadsTheEnd) {
         ASSERT_FALSE(events.empty()) << "the end was not reported";
         for (const auto& event : events) {
             if (event.is_readable() && event.token() == server_token) {
-                // Accept and let go.
+                // Accept the connection and destroy it at once.
                 ASSERT_TRUE(ok(listener.accept()));
             } else if (event.is_readable()) {
                 ASSERT_EQ(event.token(), client_token);
@@ -38,25 +38,24 @@ TEST(CloseOnDrop, ThePeerOfADestroyedStreamReadsTheEnd) {
                 read_the_end = true;
             }
             if (event.is_writable()) {
-                ASSERT_EQ(event.token(), client_token) << "a listener is never writable";
+                ASSERT_EQ(event.token(), client_token) << "writable event from the listener";
                 ASSERT_TRUE(ok(poll.registry().modify(client, client_token, Interest::readable)));
             }
         }
     }
 }
 
-TEST(CloseOnDrop, AStreamThatIsAssignedToClosesWhatItHeld) {
+TEST(CloseOnDrop, AssignmentClosesTheOldHandle) {
     auto first = plain_pair();
     auto second = plain_pair();
     first.stream = std::move(second.stream);
-    EXPECT_EQ(plain::read_exactly(first.peer, 1), "") << "its connection ended";
+    EXPECT_EQ(plain::read_exactly(first.peer, 1), "") << "the old connection is closed";
     ASSERT_EQ(must(first.stream.write(bytes_of("x"))), 1u);
-    EXPECT_EQ(plain::read_exactly(second.peer, 1), "x") << "it has the other one";
+    EXPECT_EQ(plain::read_exactly(second.peer, 1), "x") << "it holds the new connection";
 }
 
-TEST(CloseOnDrop, ADestroyedListenerRefusesThoseWhoWait) {
-    if (is_wine())
-        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
+TEST(CloseOnDrop, DestroyedListenerResetsPendingConnections) {
+    if (is_wine()) GTEST_SKIP() << "Wine reports a failed or reset connection as end of stream";
     SocketAddress address;
     plain::Socket waiting;
     {

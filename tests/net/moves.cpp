@@ -1,4 +1,4 @@
-// Sockets may be moved while they are registered.
+// Moving registered sockets.
 #include <array>
 #include <cstddef>
 #include <map>
@@ -16,7 +16,7 @@ namespace {
 constexpr Token first{1};
 constexpr Token second{2};
 
-TEST(Moves, AStreamReportsUnderItsTokenAfterItWasMoved) {
+TEST(Moves, MovedStreamKeepsItsToken) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable)));
@@ -29,7 +29,7 @@ TEST(Moves, AStreamReportsUnderItsTokenAfterItWasMoved) {
     EXPECT_EQ(drain(moved), "x");
 }
 
-TEST(Moves, TheNewObjectHasTheRegistration) {
+TEST(Moves, NewObjectHasTheRegistration) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable)));
@@ -46,7 +46,7 @@ TEST(Moves, TheNewObjectHasTheRegistration) {
     EXPECT_TRUE(fails_with(loop.registry().remove(moved), mio::Errc::not_registered));
 }
 
-TEST(Moves, TheOldObjectHasNothingLeft) {
+TEST(Moves, OldObjectIsEmpty) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable)));
@@ -60,7 +60,7 @@ TEST(Moves, TheOldObjectHasNothingLeft) {
     loop.expect({{first, Readiness::readable}});
 }
 
-TEST(Moves, DestroyingTheOldObjectEndsNothing) {
+TEST(Moves, DestroyingTheOldObjectHasNoEffect) {
     Loop loop;
     auto pair = plain_pair();
     auto old = std::make_unique<TcpStream>(std::move(pair.stream));
@@ -72,16 +72,16 @@ TEST(Moves, DestroyingTheOldObjectEndsNothing) {
     EXPECT_EQ(drain(moved), "x");
 }
 
-TEST(Moves, AssigningEndsTheRegistrationOfWhatWasThere) {
+TEST(Moves, AssignmentEndsTheOldRegistration) {
     Loop loop;
     auto one = plain_pair();
     auto two = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(one.stream, first, Interest::readable)));
     ASSERT_TRUE(ok(loop.registry().add(two.stream, second, Interest::readable)));
     one.stream = std::move(two.stream);
-    two.stream = std::move(one.stream); // and back
+    two.stream = std::move(one.stream); // back again
 
-    // The first connection is closed, and nothing is reported of it; the second lives.
+    // The first connection is closed and not reported; the second is still registered.
     EXPECT_EQ(plain::read_exactly(one.peer, 1), "");
     loop.expect_none();
     plain::write_all(two.peer, "x");
@@ -90,7 +90,7 @@ TEST(Moves, AssigningEndsTheRegistrationOfWhatWasThere) {
     ASSERT_TRUE(ok(loop.registry().remove(two.stream)));
 }
 
-TEST(Moves, AssigningToItselfChangesNothing) {
+TEST(Moves, SelfAssignmentHasNoEffect) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable)));
@@ -103,7 +103,7 @@ TEST(Moves, AssigningToItselfChangesNothing) {
     ASSERT_TRUE(ok(loop.registry().remove(stream)));
 }
 
-TEST(Moves, SwappingSwapsTheRegistrations) {
+TEST(Moves, SwapExchangesTheRegistrations) {
     Loop loop;
     auto one = plain_pair();
     auto two = plain_pair();
@@ -116,7 +116,7 @@ TEST(Moves, SwappingSwapsTheRegistrations) {
     ASSERT_TRUE(ok(loop.registry().remove(two.stream)));
 }
 
-TEST(Moves, AListenerAcceptsAfterItWasMoved) {
+TEST(Moves, MovedListenerAccepts) {
     Loop loop;
     auto original = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(original, first, Interest::readable)));
@@ -129,7 +129,7 @@ TEST(Moves, AListenerAcceptsAfterItWasMoved) {
     loop.expect_none();
 }
 
-TEST(Moves, AStreamCanBeMovedWhileItConnects) {
+TEST(Moves, StreamCanBeMovedWhileConnecting) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     auto original = must(TcpStream::connect(plain::address_of(listener)));
@@ -139,11 +139,11 @@ TEST(Moves, AStreamCanBeMovedWhileItConnects) {
     EXPECT_TRUE(must(moved->finish_connect()));
 }
 
-// What a server does: connections in a container that moves them about.
+// As in a server: a container that moves its connections.
 TEST(Moves, StreamsInAGrowingVectorAllReport) {
     Loop loop;
     mio::Events events(64);
-    std::vector<TcpStream> streams; // grows, and moves what it holds each time
+    std::vector<TcpStream> streams; // moves its elements as it grows
     std::vector<plain::Socket> peers;
     constexpr std::size_t count = 50;
     for (std::size_t i = 0; i < count; ++i) {
@@ -152,7 +152,7 @@ TEST(Moves, StreamsInAGrowingVectorAllReport) {
         streams.push_back(std::move(pair.stream));
         peers.push_back(std::move(pair.peer));
     }
-    // Every second one is taken out of the middle, which moves all that follow.
+    // Erase every second stream from the middle, which moves all later ones.
     std::map<std::size_t, std::size_t> place_of;
     for (std::size_t i = count; i-- > 0;) {
         if (i % 2 == 0) continue;
@@ -166,7 +166,7 @@ TEST(Moves, StreamsInAGrowingVectorAllReport) {
         ASSERT_TRUE(ok(loop.poll.poll(events, generous_margin)));
         ASSERT_FALSE(events.empty());
         for (const auto& event : events) {
-            ASSERT_TRUE(place_of.contains(event.token().value)) << "an event of a stream that is gone";
+            ASSERT_TRUE(place_of.contains(event.token().value)) << "event of a destroyed stream";
             received[event.token().value] += drain(streams[place_of.at(event.token().value)]);
         }
     }

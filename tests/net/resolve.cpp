@@ -24,8 +24,8 @@ bool has(const std::vector<SocketAddress>& addresses, const SocketAddress& addre
     return std::ranges::find(addresses, address) != addresses.end();
 }
 
-TEST(Resolve, KnowsLocalhost) {
-    if (!knows_localhost()) GTEST_SKIP() << "no /etc/hosts, as in a bare chroot";
+TEST(Resolve, ResolvesLocalhost) {
+    if (!resolves_localhost()) GTEST_SKIP() << "no /etc/hosts (bare chroot)";
     const auto addresses = must(resolve("localhost", "80"));
     ASSERT_FALSE(addresses.empty());
     for (const auto& address : addresses) {
@@ -36,8 +36,8 @@ TEST(Resolve, KnowsLocalhost) {
                 || has(addresses, {IpAddress::loopback_v6(), 80}));
 }
 
-TEST(Resolve, GivesEachAddressOnce) {
-    if (!knows_localhost()) GTEST_SKIP() << "no /etc/hosts, as in a bare chroot";
+TEST(Resolve, ReturnsEachAddressOnce) {
+    if (!resolves_localhost()) GTEST_SKIP() << "no /etc/hosts (bare chroot)";
     for (const auto host : {"localhost"sv, "127.0.0.1"sv, "::1"sv, ""sv}) {
         auto addresses = must(resolve(host, "80"));
         std::ranges::sort(addresses);
@@ -45,7 +45,7 @@ TEST(Resolve, GivesEachAddressOnce) {
     }
 }
 
-TEST(Resolve, TakesNumericAddresses) {
+TEST(Resolve, AcceptsNumericAddresses) {
     EXPECT_EQ(must(resolve("192.0.2.17", "65535")),
               std::vector{SocketAddress(IpAddress::v4(192, 0, 2, 17), 65535)});
     EXPECT_EQ(must(resolve("::1", "1")), std::vector{SocketAddress(IpAddress::loopback_v6(), 1)});
@@ -53,7 +53,7 @@ TEST(Resolve, TakesNumericAddresses) {
               std::vector{SocketAddress(must(IpAddress::parse("2001:db8::7")), 443)});
 }
 
-TEST(Resolve, GivesLoopbackForAnEmptyHost) {
+TEST(Resolve, EmptyHostResolvesToLoopback) {
     const auto addresses = must(resolve("", "8080"));
     ASSERT_FALSE(addresses.empty());
     for (const auto& address : addresses) {
@@ -62,7 +62,7 @@ TEST(Resolve, GivesLoopbackForAnEmptyHost) {
     }
 }
 
-TEST(Resolve, TakesEachPortInDecimal) {
+TEST(Resolve, AcceptsDecimalPorts) {
     for (const auto& [text, port] :
          std::initializer_list<std::pair<std::string_view, std::uint16_t>>{{"0", 0},
                                                                            {"1", 1},
@@ -79,7 +79,7 @@ TEST(Resolve, TakesEachPortInDecimal) {
     }
 }
 
-TEST(Resolve, RefusesWhatIsNeitherAPortNorTheNameOfAService) {
+TEST(Resolve, RejectsInvalidServices) {
     const std::string long_number(100'000, '1'), long_name(100'000, 'x');
     for (const std::string_view service : {"65536"sv,
                                            "65537"sv,
@@ -125,7 +125,7 @@ TEST(Resolve, RefusesWhatIsNeitherAPortNorTheNameOfAService) {
     }
 }
 
-TEST(Resolve, RefusesNumbersInPlaceOfAnAddressWhichNotAllSystemsReadAlike) {
+TEST(Resolve, RejectsNonPortableNumericHosts) {
     const std::string long_name(100'000, 'x');
     for (const std::string_view host : {"1"sv,
                                         "0"sv,
@@ -167,32 +167,32 @@ TEST(Resolve, RefusesNumbersInPlaceOfAnAddressWhichNotAllSystemsReadAlike) {
         EXPECT_EQ(resolve(host, "80").error(), ResolveErrc::host_not_found) << host.substr(0, 40);
 }
 
-TEST(Resolve, KnowsServicesByName) {
-    if (::getservbyname("http", "tcp") == nullptr) GTEST_SKIP() << "this machine has no list of services";
+TEST(Resolve, ResolvesServiceNames) {
+    if (::getservbyname("http", "tcp") == nullptr) GTEST_SKIP() << "no services database";
     EXPECT_EQ(must(resolve("127.0.0.1", "http")), std::vector{SocketAddress(IpAddress::loopback_v4(), 80)});
 }
 
-TEST(Resolve, TakesViewsThatNoNulEnds) {
+TEST(Resolve, AcceptsUnterminatedViews) {
     const auto host = "127.0.0.123"sv;
     const auto service = "8080"sv;
     EXPECT_EQ(must(resolve(host.substr(0, 9), service.substr(0, 2))),
               std::vector{SocketAddress(IpAddress::loopback_v4(), 80)});
 }
 
-TEST(Resolve, FailsWithTheResolversReasonForAnUnknownHost) {
-    // The domain that never holds a name (RFC 2606). Without a network the reason is another.
+TEST(Resolve, UnknownHostFailsWithTheResolversError) {
+    // A domain that never resolves (RFC 2606). Without a network the error differs.
     const auto resolved = resolve("no-such-host.invalid", "80");
     ASSERT_FALSE(resolved);
     EXPECT_EQ(&resolved.error().category(), &mio::net::resolver_category());
     EXPECT_TRUE(resolved.error().value() == EAI_NONAME || resolved.error().value() == EAI_AGAIN)
         << resolved.error().message();
-    // Windows adds a full stop.
+    // Windows appends a full stop.
     EXPECT_TRUE(
         std::string_view(::gai_strerror(resolved.error().value())).starts_with(resolved.error().message()));
-    EXPECT_FALSE(mio::would_block(resolved.error())) << "nothing here is worth waiting for";
+    EXPECT_FALSE(mio::would_block(resolved.error())) << "not a would-block error";
 }
 
-TEST(Resolve, FailsForANameThatIsNone) {
+TEST(Resolve, RejectsInvalidHostNames) {
     for (const auto host : {"no such host"sv, "1.2.3.4:80"sv, "256.256.256.256"sv, "-"sv}) {
         const auto resolved = resolve(host, "80");
         ASSERT_FALSE(resolved) << host;
@@ -201,7 +201,7 @@ TEST(Resolve, FailsForANameThatIsNone) {
     EXPECT_FALSE(resolve(std::string(100'000, 'x'), "80"));
 }
 
-TEST(Resolve, FailsWithTheResolversReasonForAnUnknownService) {
+TEST(Resolve, UnknownServiceFailsWithTheResolversError) {
     for (const auto service : {"no-such-service"sv, "-1"sv, "80 "sv, " "sv}) {
         const auto resolved = resolve("127.0.0.1", service);
         ASSERT_FALSE(resolved) << service;
@@ -210,18 +210,18 @@ TEST(Resolve, FailsWithTheResolversReasonForAnUnknownService) {
     }
 }
 
-TEST(Resolve, FailsForNeitherHostNorService) {
+TEST(Resolve, FailsWithoutHostAndService) {
     EXPECT_TRUE(fails_with(resolve("", ""), std::error_code(EAI_NONAME, mio::net::resolver_category())));
 }
 
-TEST(Resolve, RefusesANulInsteadOfStoppingAtIt) {
+TEST(Resolve, RejectsEmbeddedNul) {
     EXPECT_TRUE(fails_with(resolve("127.0.0.1\0.example"sv, "80"), mio::Errc::interior_nul));
     EXPECT_TRUE(fails_with(resolve("127.0.0.1\0"sv, "80"), mio::Errc::interior_nul));
     EXPECT_TRUE(fails_with(resolve("127.0.0.1", "80\0"sv), mio::Errc::interior_nul));
     EXPECT_TRUE(fails_with(resolve("\0"sv, "80"), mio::Errc::interior_nul));
 }
 
-TEST(Resolve, NamesEachOfItsErrors) {
+TEST(Resolve, HasAMessageForEachError) {
     const auto code = [](int value) { return std::error_code(value, mio::net::resolver_category()); };
     EXPECT_EQ(code(EAI_NONAME), ResolveErrc::host_not_found);
     EXPECT_EQ(code(EAI_SERVICE), ResolveErrc::service_not_found);
@@ -236,7 +236,7 @@ TEST(Resolve, NamesEachOfItsErrors) {
         EXPECT_FALSE(make_error_condition(name).message().empty());
 }
 
-TEST(Resolve, HasACategoryOfItsOwn) {
+TEST(Resolve, HasItsOwnErrorCategory) {
     const auto& category = mio::net::resolver_category();
     EXPECT_STREQ(category.name(), "resolver");
     EXPECT_EQ(&category, &mio::net::resolver_category());
@@ -247,7 +247,7 @@ TEST(Resolve, HasACategoryOfItsOwn) {
 }
 
 TEST(Resolve, LeavesNoDescriptorsOpen) {
-    // What the resolver opens once and keeps is not meant.
+    // Exclude what the resolver opens once and keeps.
     (void)resolve("no-such-host.invalid", "80");
     const DescriptorGuard guard;
     for (int round = 0; round < 10; ++round) {

@@ -34,7 +34,7 @@ static_assert(SocketAddress(link_local, 1, 0, 1) != SocketAddress(link_local, 1,
 static_assert(SocketAddress(link_local, 1, 1, 0) != SocketAddress(link_local, 1, 2, 0));
 static_assert(std::is_trivially_copyable_v<SocketAddress> && std::regular<SocketAddress>);
 
-TEST(SocketAddress, IsReadFromTheUsualForms) {
+TEST(SocketAddress, ParsesTheUsualForms) {
     EXPECT_EQ(must(SocketAddress::parse("1.2.3.4:80")), SocketAddress(IpAddress::v4(1, 2, 3, 4), 80));
     EXPECT_EQ(must(SocketAddress::parse("0.0.0.0:0")), SocketAddress());
     EXPECT_EQ(must(SocketAddress::parse("255.255.255.255:65535")),
@@ -45,13 +45,13 @@ TEST(SocketAddress, IsReadFromTheUsualForms) {
               65535);
 }
 
-TEST(SocketAddress, TakesAScopeByNumber) {
+TEST(SocketAddress, ParsesANumericScope) {
     EXPECT_EQ(must(SocketAddress::parse("[fe80::1%3]:80")), SocketAddress(link_local, 80, 0, 3));
     EXPECT_EQ(must(SocketAddress::parse("[fe80::1%0]:80")), SocketAddress(link_local, 80));
     EXPECT_EQ(must(SocketAddress::parse("[fe80::1%4294967295]:80")).scope_id(), 4294967295u);
 }
 
-TEST(SocketAddress, IsNotReadWithAScopeThatIsNone) {
+TEST(SocketAddress, RejectsInvalidScopes) {
     for (const auto& text : {"[fe80::1%]:80"s,
                              "[fe80::1%nosuchinterface]:80"s,
                              "[fe80::1%4294967296]:80"s,
@@ -80,7 +80,7 @@ TEST(SocketAddress, IsNotReadWithAScopeThatIsNone) {
     }
 }
 
-TEST(SocketAddress, IsNotReadWithAPortThatIsNone) {
+TEST(SocketAddress, RejectsInvalidPorts) {
     for (const auto& port : {""s,
                              " "s,
                              "-1"s,
@@ -119,24 +119,24 @@ TEST(SocketAddress, IsNotReadWithAPortThatIsNone) {
     }
 }
 
-TEST(SocketAddress, IsNotReadFromATextThatMerelyResemblesOne) {
+TEST(SocketAddress, RejectsMalformedText) {
     for (const auto& text :
          {""s, " "s, ":"s, "::"s, ":80"s, "80"s, "1.2.3.4"s, "1.2.3.4:"s, "1.2.3.4 80"s, "1.2.3.4;80"s,
           "1.2.3.4:80:90"s, "1.2.3.4::80"s, "1.2.3:80"s, "1.2.3.4.5:80"s, "256.1.1.1:80"s, "01.2.3.4:80"s,
           "localhost:80"s, "*:80"s, " 1.2.3.4:80"s, "1.2.3.4:80 "s, "1.2.3.4 :80"s, "http://1.2.3.4:80"s,
-          // brackets, which IPv6 needs and IPv4 must not have
+          // brackets are required for IPv6 and forbidden for IPv4
           "::1"s, "::1:80"s, "1:2:3:4:5:6:7:8:80"s, "[1.2.3.4]:80"s, "[::1]"s, "[::1]80"s, "[::1] :80"s,
           "[::1:80"s, "::1]:80"s, "[]:80"s, "[:80"s, "]:80"s, "[[::1]]:80"s, "[::1]]:80"s, "[[::1]:80"s,
           "(::1):80"s, "[ ::1]:80"s, "[::1 ]:80"s, "[::1]:[80]"s, "[::1]:80]"s, "[::1:80]"s, "[1::2::3]:80"s,
           "[12345::]:80"s,
-          // not text at all
+          // not text
           "\0"s, "1.2.3.4\0:80"s, "1.2.3.4:80\0"s, "[::1\0]:80"s, "\0001.2.3.4:80"s}) {
         EXPECT_TRUE(fails_with(SocketAddress::parse(text), mio::Errc::invalid_address))
             << testing::PrintToString(text);
     }
 }
 
-TEST(SocketAddress, IsNotReadFromAnyVeryLongText) {
+TEST(SocketAddress, RejectsVeryLongText) {
     for (const char filling : {'1', '0', ':', '.', '[', ']', '%', ' '}) {
         const std::string text(10'000'000, filling);
         EXPECT_FALSE(SocketAddress::parse(text)) << filling;
@@ -145,12 +145,12 @@ TEST(SocketAddress, IsNotReadFromAnyVeryLongText) {
     }
 }
 
-TEST(SocketAddress, IsReadFromAViewThatNoNulEnds) {
+TEST(SocketAddress, ParsesAnUnterminatedView) {
     const std::string_view longer = "127.0.0.1:8080";
     EXPECT_EQ(must(SocketAddress::parse(longer.substr(0, 12))), SocketAddress(IpAddress::loopback_v4(), 80));
 }
 
-TEST(SocketAddress, IsPrintedInTheFormThatItIsReadFrom) {
+TEST(SocketAddress, PrintsTheFormThatItParses) {
     EXPECT_EQ(SocketAddress().to_string(), "0.0.0.0:0");
     EXPECT_EQ(SocketAddress(IpAddress::v4(1, 2, 3, 4), 65535).to_string(), "1.2.3.4:65535");
     EXPECT_EQ(SocketAddress(IpAddress::loopback_v6(), 80).to_string(), "[::1]:80");
@@ -177,7 +177,7 @@ TEST(SocketAddress, IsOrderedByAddressThenPortThenFlowThenScope) {
     for (std::size_t i = 1; i < sorted.size(); ++i) EXPECT_LT(sorted[i - 1], sorted[i]);
 }
 
-TEST(SocketAddress, CanBeAKeyOfAHashedContainer) {
+TEST(SocketAddress, WorksAsAHashTableKey) {
     std::unordered_set<SocketAddress> set;
     std::unordered_set<std::size_t> digests;
     for (std::uint32_t i = 0; i < 10'000; ++i) {
@@ -187,14 +187,14 @@ TEST(SocketAddress, CanBeAKeyOfAHashedContainer) {
         digests.insert(std::hash<SocketAddress>{}(address));
     }
     EXPECT_EQ(set.size(), 10'000u);
-    EXPECT_GT(digests.size(), 9'900u) << "a hash that is hardly one";
+    EXPECT_GT(digests.size(), 9'900u) << "too many hash collisions";
     EXPECT_TRUE(set.contains(SocketAddress(IpAddress::loopback_v4(), 42)));
     EXPECT_FALSE(set.contains(SocketAddress(IpAddress::loopback_v4(), 43)));
     EXPECT_EQ(std::hash<SocketAddress>{}(must(SocketAddress::parse("[fe80::1%3]:80"))),
               std::hash<SocketAddress>{}(SocketAddress(link_local, 80, 0, 3)));
 }
 
-TEST(SocketAddress, PrintsTheHostAndPortThatTheCLibraryDoesAndIsReadBackTheSame) {
+TEST(SocketAddress, PrintsLikeTheCLibraryAndParsesBack) {
     std::mt19937 random(31415926);
     for (int round = 0; round < 5'000; ++round) {
         std::array<std::uint8_t, 16> bytes{};
@@ -234,7 +234,7 @@ TEST(SocketAddress, PrintsTheHostAndPortThatTheCLibraryDoesAndIsReadBackTheSame)
     }
 }
 
-TEST(SocketAddress, WithAScopeIsReadBackTheSame) {
+TEST(SocketAddress, ParsesBackWithAScope) {
     std::mt19937 random(2718);
     for (int round = 0; round < 5'000; ++round) {
         const SocketAddress address(link_local, static_cast<std::uint16_t>(random()), 0,
@@ -243,14 +243,14 @@ TEST(SocketAddress, WithAScopeIsReadBackTheSame) {
     }
 }
 
-TEST(SocketAddress, SurvivesAnyText) {
+TEST(SocketAddress, ParsingArbitraryTextIsSafe) {
     std::mt19937 random(161803);
     constexpr std::string_view alphabet = "0123456789af:.%[]lo -";
     for (int round = 0; round < 50'000; ++round) {
         std::string text(random() % 24, '\0');
         for (char& letter : text) letter = alphabet[random() % alphabet.size()];
         const auto parsed = SocketAddress::parse(text);
-        // What is read at all has one meaning.
+        // Accepted text has one meaning.
         if (parsed)
             ASSERT_EQ(must(SocketAddress::parse(parsed->to_string())), *parsed) << text;
         else
@@ -258,8 +258,8 @@ TEST(SocketAddress, SurvivesAnyText) {
     }
 }
 
-// The bytes that go to the kernel and come back are in the order that it wants.
-TEST(SocketAddress, SurvivesTheWayThroughTheKernel) {
+// The bytes passed to the kernel and back are in network order.
+TEST(SocketAddress, SurvivesARoundTripThroughTheKernel) {
     const auto listener = must(mio::net::TcpListener::bind(local_v6()));
     const auto address = must(listener.local_address());
     ::sockaddr_in6 native{};

@@ -1,4 +1,4 @@
-// What the tests of streams share. Includes tcp.hpp, so it comes last as well.
+// Helpers shared by the tests of streams. Includes tcp.hpp and therefore comes last.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Many connections at once in one Poll: every byte arrives, in order, whoever is slow.
+// Many connections in one Poll: every byte arrives in order, even when some ends are slow.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -19,19 +19,19 @@ using namespace test;
 
 namespace {
 
-// While a connection that is watched has bytes that nobody reads yet, the server that all programs of Wine share turns in
-// circles: with hundreds of them each of its answers takes 20 ms.
+// While a watched connection has unread bytes, wineserver, which all Wine programs share, busy-loops: with hundreds
+// of such connections each of its replies takes 20 ms.
 const std::size_t connections = is_wine() ? 20 : 200;
 constexpr Token listener_token{~std::size_t{0}};
 
-// One end of a connection: writes `to_send`, reads until it has `to_receive`, both a piece at a time.
+// One end of a connection: writes `to_send` and reads `to_receive` bytes, in pieces.
 struct End {
     TcpStream stream;
     std::string_view to_send;
     std::string_view to_receive;
     std::size_t sent = 0;
     std::size_t received = 0;
-    bool can_read = false; // as far as we know: an event said so and no read has blocked since
+    bool can_read = false; // readable since the last event, and no read has blocked since
     bool can_write = false;
     bool has_ended = false;
 };
@@ -47,7 +47,8 @@ class Exchange : public testing::Test {
         return std::uniform_int_distribution<std::size_t>(least, most)(random);
     }
 
-    // One operation or a few, then somebody else's turn. False once there is nothing to do until the next event.
+    // Runs a few operations, then returns to let the others run. False if there is nothing to do until the next
+    // event.
     bool step(End& end) {
         std::array<std::byte, 8192> buffer;
         if (end.can_write && end.sent < end.to_send.size()) {
@@ -69,7 +70,7 @@ class Exchange : public testing::Test {
                 EXPECT_TRUE(ok(end.stream.shutdown(Shutdown::write)));
             }
         }
-        // Slow at times, so that the other side has to wait.
+        // Pause occasionally, so that the other side has to wait.
         if (end.can_read && random() % 4 == 0) {
             const auto room = std::span(buffer).first(pick(1, buffer.size()));
             const auto middle = pick(0, room.size());
@@ -93,8 +94,8 @@ class Exchange : public testing::Test {
     static bool is_done(const End& end) { return end.has_ended && end.sent == end.to_send.size(); }
 };
 
-TEST_F(Exchange, OfManyConnectionsInBothDirectionsArrivesWholeAndInOrder) {
-    // A listener whose streams have small buffers, so that writers meet their end often.
+TEST_F(Exchange, ManyConnectionsTransferAllDataInOrderInBothDirections) {
+    // A listener whose streams have small buffers, so that writes block often.
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_receive_buffer(8192)));
     ASSERT_TRUE(ok(socket.set_send_buffer(8192)));
@@ -103,13 +104,13 @@ TEST_F(Exchange, OfManyConnectionsInBothDirectionsArrivesWholeAndInOrder) {
     ASSERT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable)));
     const auto address = must(listener.local_address());
 
-    // What each connection carries, in either direction, is its own.
+    // Each connection carries distinct data in each direction.
     std::vector<std::pair<std::string, std::string>> texts;
     for (std::uint32_t i = 0; i < connections; ++i) {
         texts.emplace_back(pattern(pick(1, 192 * 1024), 2 * i), pattern(pick(1, 192 * 1024), 2 * i + 1));
     }
 
-    // The clients begin at once; the servers come as they are accepted. The first bytes of a client tell its number.
+    // Clients start immediately; servers start when accepted. A client's first bytes carry its number.
     std::deque<End> ends;
     std::vector<std::string> greetings;
     for (std::size_t i = 0; i < connections; ++i) {
@@ -122,8 +123,8 @@ TEST_F(Exchange, OfManyConnectionsInBothDirectionsArrivesWholeAndInOrder) {
         ASSERT_TRUE(ok(loop.registry().add(ends.back().stream, Token{i}, read_write)));
     }
 
-    std::vector<TcpStream> unknown; // accepted, not yet known whose
-    std::set<std::size_t> ready;    // indices into `ends` with something to do
+    std::vector<TcpStream> unknown; // accepted, but the client's number is not yet read
+    std::set<std::size_t> ready;    // indices into `ends` that have work to do
     std::size_t done = 0;
     std::size_t accepted = 0;
     const auto deadline = std::chrono::steady_clock::now() + 6 * generous_margin;
@@ -134,7 +135,7 @@ TEST_F(Exchange, OfManyConnectionsInBothDirectionsArrivesWholeAndInOrder) {
         std::optional<std::chrono::nanoseconds> timeout = generous_margin;
         if (!ready.empty() || !unknown.empty()) timeout = 0ns;
         ASSERT_TRUE(ok(loop.poll.poll(events, timeout)));
-        ASSERT_FALSE(events.empty() && timeout != 0ns) << "an event was lost: " << done << " are done";
+        ASSERT_FALSE(events.empty() && timeout != 0ns) << "lost event: " << done << " are done";
 
         for (const auto& event : events) {
             if (event.token() != listener_token) {
@@ -155,7 +156,7 @@ TEST_F(Exchange, OfManyConnectionsInBothDirectionsArrivesWholeAndInOrder) {
             }
         }
 
-        // Whoever has said which one it is becomes the other end of that.
+        // The number identifies the client that this stream is the other end of.
         std::erase_if(unknown, [&](TcpStream& stream) {
             std::array<std::byte, 1> number;
             const auto got = stream.read(number);
@@ -181,14 +182,14 @@ TEST_F(Exchange, OfManyConnectionsInBothDirectionsArrivesWholeAndInOrder) {
         }
     }
     EXPECT_EQ(accepted, connections);
-    EXPECT_GT(blocked_writes, connections) << "nobody had to wait, so this proves little";
+    EXPECT_GT(blocked_writes, connections) << "too few writes blocked to be meaningful";
 }
 
-// A server that echoes: what it cannot send yet it keeps, and reads no more until it can.
-TEST_F(Exchange, WithAnEchoingServerComesBackWholeAndInOrder) {
+// An echo server: keeps what it cannot send yet, and reads no more until it has sent it.
+TEST_F(Exchange, EchoServerReturnsAllDataInOrder) {
     struct Echo {
         TcpStream stream;
-        std::string held; // read and not written yet
+        std::string held; // read but not written yet
         bool has_ended = false;
         bool is_shut_down = false;
     };
@@ -205,7 +206,7 @@ TEST_F(Exchange, WithAnEchoingServerComesBackWholeAndInOrder) {
         ends.emplace_back(must(std::move(client).connect(must(listener.local_address()))), texts[i],
                           texts[i]);
         ASSERT_TRUE(ok(loop.registry().add(ends.back().stream, Token{i}, read_write)));
-        // The backlog is 128: take those who have come.
+        // The backlog is 128: accept pending connections now.
         while (true) {
             auto stream = listener.accept();
             if (!stream) break;
@@ -250,11 +251,11 @@ TEST_F(Exchange, WithAnEchoingServerComesBackWholeAndInOrder) {
     std::size_t done = 0;
     const auto deadline = std::chrono::steady_clock::now() + 6 * generous_margin;
     while (done < connections) {
-        ASSERT_LT(std::chrono::steady_clock::now(), deadline) << done << " of " << connections << " are done";
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline) << done << " of " << connections << " done";
         ASSERT_FALSE(HasFailure());
         const std::chrono::nanoseconds timeout = ready.empty() ? generous_margin : 0s;
         ASSERT_TRUE(ok(loop.poll.poll(events, timeout)));
-        ASSERT_FALSE(events.empty() && ready.empty()) << "an event was lost: " << done << " are done";
+        ASSERT_FALSE(events.empty() && ready.empty()) << "lost event: " << done << " are done";
         for (const auto& event : events) {
             const auto index = event.token().value;
             if (event.token() == listener_token) {

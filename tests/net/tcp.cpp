@@ -1,4 +1,4 @@
-// Streams and listeners together: whole conversations, and what is reported of them.
+// Streams and listeners together: complete connections and their events.
 #include "sockets.hpp"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ using namespace test;
 
 namespace {
 
-// A socket is its handle and one word for its registration.
+// A socket consists of its handle and one word for its registration.
 static_assert(sizeof(TcpStream) <= 2 * sizeof(void*));
 static_assert(sizeof(TcpListener) <= 2 * sizeof(void*));
 static_assert(sizeof(TcpSocket) <= 2 * sizeof(void*));
@@ -29,13 +29,13 @@ constexpr Token client_token{2};
 constexpr Token server_token{3};
 constexpr std::size_t transfer_size = 16 * 1024 * 1024;
 
-// Polls until there are events, at the longest for the generous margin.
+// Polls until there are events, at most for the generous margin.
 void poll_for_events(Loop& loop) {
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, generous_margin)));
-    ASSERT_FALSE(loop.events.empty()) << "nothing was reported";
+    ASSERT_FALSE(loop.events.empty()) << "no event";
 }
 
-// Polls until exactly one event has come, or one for each direction, which has to be `token`'s.
+// Polls until exactly one event of `token` arrives, or one for each direction.
 void poll_for_one(Loop& loop, Token token) {
     poll_for_events(loop);
     if (differences.has_one_event_for_both_directions) {
@@ -44,7 +44,7 @@ void poll_for_one(Loop& loop, Token token) {
     for (const auto& event : loop.events) ASSERT_EQ(event.token(), token);
 }
 
-TEST(Tcp, ReportsAConnectionToAccept) {
+TEST(Tcp, ListenerIsReadableWhenAConnectionArrives) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable)));
@@ -57,7 +57,7 @@ TEST(Tcp, ReportsAConnectionToAccept) {
     EXPECT_TRUE(blocks(listener.accept()));
 }
 
-TEST(Tcp, ReportsThatItConnectedAndThatThePeerLeftOnceEach) {
+TEST(Tcp, ConnectAndPeerShutdownAreEachReportedOnce) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     auto stream = must(TcpStream::connect(plain::address_of(listener)));
@@ -74,7 +74,7 @@ TEST(Tcp, ReportsThatItConnectedAndThatThePeerLeftOnceEach) {
     loop.expect_none();
 }
 
-// A thread that writes `size` bytes to the first who connects.
+// A thread that writes `size` bytes to the first client.
 class Sender {
   public:
     explicit Sender(std::string data)
@@ -113,7 +113,7 @@ TEST(Tcp, ReadsSixteenMebibytesInOrder) {
     EXPECT_TRUE(received == sender.data());
 }
 
-TEST(Tcp, ReadsSixteenMebibytesThatItPeeksAtFirst) {
+TEST(Tcp, ReadsSixteenMebibytesAfterPeeking) {
     Loop loop;
     const Sender sender(pattern(transfer_size));
     auto stream = must(TcpStream::connect(sender.address()));
@@ -171,7 +171,7 @@ TEST(Tcp, WritesSixteenMebibytesInOrder) {
     EXPECT_TRUE(received == data);
 }
 
-TEST(Tcp, ReportsToTheClientThatTheServerClosedAtOnce) {
+TEST(Tcp, ClientSeesServerThatClosesImmediately) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable)));
@@ -180,7 +180,7 @@ TEST(Tcp, ReportsToTheClientThatTheServerClosedAtOnce) {
     for (bool done = false; !done;) {
         ASSERT_NO_FATAL_FAILURE(poll_for_events(loop));
         for (const auto& event : loop.events) {
-            ASSERT_NE(event.token(), server_token) << "an event of a stream that is gone";
+            ASSERT_NE(event.token(), server_token) << "event of a destroyed stream";
             if (event.token() == listener_token) {
                 auto accepted = must(listener.accept());
                 ASSERT_TRUE(ok(loop.registry().add(accepted.first, server_token, read_write)));
@@ -193,7 +193,7 @@ TEST(Tcp, ReportsToTheClientThatTheServerClosedAtOnce) {
     EXPECT_EQ(must(client.read(buffer)), 0u);
 }
 
-TEST(Tcp, ReportsNothingOfAListenerThatIsGone) {
+TEST(Tcp, DestroyedListenerIsNotReported) {
     Loop loop;
     {
         auto listener = must(TcpListener::bind(local_v4()));
@@ -202,12 +202,12 @@ TEST(Tcp, ReportsNothingOfAListenerThatIsGone) {
     loop.expect_none();
 }
 
-TEST(Tcp, ListensOnceAtAnAddress) {
+TEST(Tcp, SecondListenerAtTheSameAddressFails) {
     const auto listener = must(TcpListener::bind(local_v4()));
     EXPECT_TRUE(fails_with(TcpListener::bind(must(listener.local_address())), std::errc::address_in_use));
 }
 
-TEST(Tcp, WritesWithoutPollingWhileThereIsRoom) {
+TEST(Tcp, WritesWithoutPollingWhileTheBufferHasSpace) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     std::string received;
@@ -223,9 +223,8 @@ TEST(Tcp, WritesWithoutPollingWhileThereIsRoom) {
     EXPECT_EQ(received, std::string(16 * 1024, '\1'));
 }
 
-TEST(Tcp, ReportsAResetToAStreamThatIsAddedAfterwards) {
-    if (is_wine())
-        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
+TEST(Tcp, AddAfterAResetReportsTheReset) {
+    if (is_wine()) GTEST_SKIP() << "Wine reports a failed or reset connection as end of stream";
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable)));
@@ -243,11 +242,11 @@ TEST(Tcp, ReportsAResetToAStreamThatIsAddedAfterwards) {
     EXPECT_TRUE(fails_with(server.read(buffer), std::errc::connection_reset));
 }
 
-TEST(Tcp, ReportsThatConnectingFailed) {
+TEST(Tcp, FailedConnectIsReported) {
     Loop loop;
-    const auto nobody = refusing_port();
-    auto stream = TcpStream::connect(nobody.address);
-    if (!stream) { // a refusal may come already here
+    const auto refusing = refusing_port();
+    auto stream = TcpStream::connect(refusing.address);
+    if (!stream) { // connect may already report the refusal
         EXPECT_EQ(stream.error(), std::errc::connection_refused);
         return;
     }
@@ -256,7 +255,7 @@ TEST(Tcp, ReportsThatConnectingFailed) {
     EXPECT_EQ(must(stream->take_error()), std::errc::connection_refused);
 }
 
-TEST(Tcp, WritesUntilItLearnsThatThePeerIsGone) {
+TEST(Tcp, WritingToAClosedPeerEventuallyFails) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, client_token, read_write)));
@@ -281,15 +280,15 @@ TEST(Tcp, WritesUntilItLearnsThatThePeerIsGone) {
     }
 }
 
-TEST(Tcp, TakesNoCloseForGrantedBeforeThePeerShutDown) {
-    if (!differences.has_one_event_for_both_directions) GTEST_SKIP() << "each direction tells of its own end";
+TEST(Tcp, OpenConnectionIsNotReportedAsClosed) {
+    if (!differences.has_one_event_for_both_directions) GTEST_SKIP() << "each direction reports its own end";
     Loop loop;
     const auto listener = plain::listen(local_v4());
     auto stream = must(TcpStream::connect(plain::address_of(listener)));
     ASSERT_TRUE(ok(loop.registry().add(stream, client_token, read_write)));
     const auto peer = plain::accept(listener);
 
-    // Connected: neither direction is closed, in any event.
+    // Connected: no event reports either direction as closed.
     for (bool is_writable = false; !is_writable;) {
         ASSERT_NO_FATAL_FAILURE(poll_for_one(loop, client_token));
         EXPECT_FALSE(loop.events[0].is_read_closed());
@@ -298,7 +297,7 @@ TEST(Tcp, TakesNoCloseForGrantedBeforeThePeerShutDown) {
     }
     loop.expect_none();
 
-    // Half-closed: the reading direction is, in the first event that is readable.
+    // Half-closed: the first readable event reports read_closed.
     plain::end_writing(peer);
     for (bool is_readable = false; !is_readable;) {
         ASSERT_NO_FATAL_FAILURE(poll_for_one(loop, client_token));
@@ -308,7 +307,7 @@ TEST(Tcp, TakesNoCloseForGrantedBeforeThePeerShutDown) {
     }
 }
 
-TEST(Tcp, KnowsItsAddressesAsSoonAsItIsReported) {
+TEST(Tcp, AddressesAreKnownOnceTheConnectionIsReported) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable)));
@@ -335,7 +334,7 @@ TEST(Tcp, KnowsItsAddressesAsSoonAsItIsReported) {
     }
 }
 
-// A client registered to read, a server that just accepted and registered to write, all events of that consumed.
+// A client registered for reading and a server registered for writing, with all their events consumed.
 struct Conversation {
     Loop loop;
     TcpListener listener = must(TcpListener::bind(local_v4()));
@@ -360,21 +359,21 @@ struct Conversation {
     }
 };
 
-TEST(Tcp, DeliversWhatWasWrittenBeforeTheStreamWasDestroyed) {
+TEST(Tcp, DataWrittenBeforeDestructionIsDelivered) {
     Conversation talk;
     ASSERT_NO_FATAL_FAILURE(talk.begin());
     talk.server.reset();
     talk.expect_the_message();
 }
 
-TEST(Tcp, DeliversWhatWasWrittenBeforeTheStreamWasRemoved) {
+TEST(Tcp, DataWrittenBeforeRemovalIsDelivered) {
     Conversation talk;
     ASSERT_NO_FATAL_FAILURE(talk.begin());
     ASSERT_TRUE(ok(talk.loop.registry().remove(*talk.server)));
     talk.expect_the_message();
 }
 
-TEST(Tcp, ReportsNothingOfWhatWasRemovedAndStillCarriesData) {
+TEST(Tcp, RemovedStreamIsNotReportedAndStillTransfersData) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     const auto address = must(listener.local_address());
@@ -391,7 +390,7 @@ TEST(Tcp, ReportsNothingOfWhatWasRemovedAndStillCarriesData) {
     ASSERT_EQ(must(server.write(bytes_of("1234"))), 4u);
     loop.expect({{client_token, Readiness::readable}});
 
-    // Nothing more is reported, although there is something to read, to write and to come.
+    // No event is reported, although both streams are readable or writable.
     ASSERT_TRUE(ok(loop.registry().remove(listener)));
     ASSERT_TRUE(ok(loop.registry().remove(client)));
     ASSERT_TRUE(ok(loop.registry().remove(server)));

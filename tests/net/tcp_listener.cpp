@@ -28,7 +28,7 @@ static_assert(!std::is_default_constructible_v<TcpListener>
 constexpr Token first{0};
 constexpr Token second{1};
 
-// Takes the connection that is waiting and checks what is told about it.
+// Accepts the pending connection and checks its addresses.
 TcpStream accept_one(const TcpListener& listener) {
     auto accepted = must(listener.accept(), "accept");
     auto& [stream, peer] = accepted;
@@ -41,9 +41,9 @@ TcpStream accept_one(const TcpListener& listener) {
     return std::move(stream);
 }
 
-// From the first connection to the last look, for a listener that is at `listener`.
+// A whole session with `listener`, from connecting to the last event.
 void expect_to_accept(const TcpListener& listener, Loop& loop, Token token) {
-    // The other side connects in a thread of its own and stays until we are done.
+    // The client connects in its own thread and stays until the test is done.
     const auto address = must(listener.local_address());
     std::optional<plain::Socket> peer;
     std::jthread connecting([&] { peer = plain::connect(address); });
@@ -58,7 +58,7 @@ void expect_to_accept(const TcpListener& listener, Loop& loop, Token token) {
     EXPECT_FALSE(must(listener.take_error()));
 }
 
-TEST(TcpListener, AcceptsAConnectionThatAnEventToldOf) {
+TEST(TcpListener, AcceptsAReportedConnection) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     expect_non_blocking(listener.raw());
@@ -76,7 +76,7 @@ TEST(TcpListener, AcceptsAConnectionOverIpv6) {
     expect_to_accept(listener, loop, first);
 }
 
-TEST(TcpListener, TakesOverAListenerMadeElsewhere) {
+TEST(TcpListener, AdoptsAnExistingSocket) {
     Loop loop;
     auto made_elsewhere = plain::listen(local_v4());
     made_elsewhere.set_non_blocking();
@@ -85,13 +85,13 @@ TEST(TcpListener, TakesOverAListenerMadeElsewhere) {
     expect_to_accept(listener, loop, first);
 }
 
-TEST(TcpListener, TakesAHandleAsItIs) {
+TEST(TcpListener, AdoptingAHandleDoesNotChangeIt) {
     auto blocking = plain::listen(local_v4());
     const auto listener = TcpListener::from_raw(blocking.release());
     expect_blocking(listener.raw());
 }
 
-TEST(TcpListener, MakesAcceptedStreamsNonBlockingAlsoWhenItIsNotItself) {
+TEST(TcpListener, AcceptedStreamsAreNonBlockingEvenIfTheListenerIsNot) {
     auto blocking = plain::listen(local_v4());
     const auto address = plain::address_of(blocking);
     const auto listener = TcpListener::from_raw(blocking.release());
@@ -110,7 +110,7 @@ TEST(TcpListener, AcceptsWithoutBeingRegistered) {
     EXPECT_TRUE(blocks(listener.accept()));
 }
 
-TEST(TcpListener, GivesStreamsThatCarryDataBothWays) {
+TEST(TcpListener, AcceptedStreamsTransferDataBothWays) {
     const auto listener = must(TcpListener::bind(local_v6()));
     const auto peer = plain::connect(must(listener.local_address()));
     plain::await(listener.raw(), POLLIN);
@@ -125,7 +125,7 @@ TEST(TcpListener, GivesStreamsThatCarryDataBothWays) {
     EXPECT_EQ(text_of(std::span(buffer).first(got)), "to the listener");
 }
 
-TEST(TcpListener, ChoosesAPortWhenAskedForNone) {
+TEST(TcpListener, PortZeroChoosesAFreePort) {
     for (const auto& at : {local_v4(), local_v6()}) {
         const auto listener = must(TcpListener::bind(at));
         const auto address = must(listener.local_address());
@@ -134,8 +134,8 @@ TEST(TcpListener, ChoosesAPortWhenAskedForNone) {
     }
 }
 
-TEST(TcpListener, IsAtThePortThatItWasAskedFor) {
-    // Find a free port first; another program may take it in between, so try again a few times.
+TEST(TcpListener, BindsToTheRequestedPort) {
+    // Another program may take the free port in between, so try several times.
     for (int round = 0; round < 10; ++round) {
         const auto address = must(must(TcpListener::bind(local_v4())).local_address());
         const auto listener = TcpListener::bind(address);
@@ -147,18 +147,18 @@ TEST(TcpListener, IsAtThePortThatItWasAskedFor) {
         const auto peer = plain::connect(address);
         return;
     }
-    FAIL() << "no port stayed free";
+    FAIL() << "no free port";
 }
 
-TEST(TcpListener, CannotBeBoundWhereAnotherListens) {
+TEST(TcpListener, BindFailsWhereAnotherListens) {
     const auto listener = must(TcpListener::bind(local_v4()));
     const DescriptorGuard guard;
     EXPECT_TRUE(fails_with(TcpListener::bind(must(listener.local_address())), std::errc::address_in_use));
 }
 
-TEST(TcpListener, CannotBeBoundToAnAddressOfAnotherMachine) {
+TEST(TcpListener, BindFailsForANonLocalAddress) {
     const DescriptorGuard guard;
-    // Addresses that documentation may use and no machine has (RFC 5737, RFC 3849).
+    // Documentation addresses, which no machine has (RFC 5737, RFC 3849).
     for (const auto* text : {"198.51.100.1:0", "203.0.113.1:0", "[2001:db8::1]:0"}) {
         EXPECT_TRUE(
             fails_with(TcpListener::bind(must(SocketAddress::parse(text))), std::errc::address_not_available))
@@ -166,7 +166,7 @@ TEST(TcpListener, CannotBeBoundToAnAddressOfAnotherMachine) {
     }
 }
 
-TEST(TcpListener, KeepsTheLifetimeOfPacketsThatIsSet) {
+TEST(TcpListener, KeepsTheTtlThatIsSet) {
     for (const auto& at : {local_v4(), local_v6()}) {
         const auto listener = must(TcpListener::bind(at));
         ASSERT_TRUE(ok(listener.set_ttl(10)));
@@ -175,7 +175,7 @@ TEST(TcpListener, KeepsTheLifetimeOfPacketsThatIsSet) {
     }
 }
 
-TEST(TcpListener, HasALifetimeOfPacketsWithoutOneBeingSet) {
+TEST(TcpListener, HasADefaultTtl) {
     for (const auto& at : {local_v4(), local_v6()}) {
         const auto listener = must(TcpListener::bind(at));
         const auto hops = must(listener.ttl());
@@ -185,7 +185,7 @@ TEST(TcpListener, HasALifetimeOfPacketsWithoutOneBeingSet) {
     }
 }
 
-TEST(TcpListener, HandsItsLifetimeOfPacketsToTheStreamsItAccepts) {
+TEST(TcpListener, AcceptedStreamsInheritTtl) {
     for (const auto& at : {local_v4(), local_v6()}) {
         const auto listener = must(TcpListener::bind(at));
         ASSERT_TRUE(ok(listener.set_ttl(17)));
@@ -195,7 +195,7 @@ TEST(TcpListener, HandsItsLifetimeOfPacketsToTheStreamsItAccepts) {
     }
 }
 
-TEST(TcpListener, KeepsItsHandleOnTheWayOutAndIn) {
+TEST(TcpListener, ReleaseAndAdoptKeepTheHandle) {
     auto listener = must(TcpListener::bind(local_v4()));
     const auto address = must(listener.local_address());
     const auto raw = listener.raw();
@@ -207,7 +207,7 @@ TEST(TcpListener, KeepsItsHandleOnTheWayOutAndIn) {
     EXPECT_EQ(must(rebuilt.local_address()), address);
 }
 
-TEST(TcpListener, DoesNotCloseAHandleThatItReleased) {
+TEST(TcpListener, DoesNotCloseAReleasedHandle) {
     mio::RawHandle raw = mio::invalid_handle;
     {
         auto listener = must(TcpListener::bind(local_v4()));
@@ -224,19 +224,19 @@ TEST(TcpListener, IsClosedWhenItIsDestroyed) {
         const auto listener = must(TcpListener::bind(local_v4()));
         address = must(listener.local_address());
     }
-    // Its port is free: a socket that insists on being alone there gets it.
+    // The port is free: a socket without address reuse can bind it.
     const auto socket = must(TcpSocket::v4());
     EXPECT_TRUE(ok(socket.bind(address)));
 }
 
-TEST(TcpListener, ReportsNothingWhenNobodyConnects) {
+TEST(TcpListener, IsNotReadableWithoutConnections) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
     loop.expect_none();
 }
 
-TEST(TcpListener, ReportsUnderTheTokenItWasModifiedTo) {
+TEST(TcpListener, ModifyChangesTheToken) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
@@ -244,7 +244,7 @@ TEST(TcpListener, ReportsUnderTheTokenItWasModifiedTo) {
     expect_to_accept(listener, loop, second);
 }
 
-TEST(TcpListener, ReportsNothingAfterItIsRemovedAndStillAccepts) {
+TEST(TcpListener, RemovedListenerIsNotReportedAndStillAccepts) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
@@ -258,7 +258,7 @@ TEST(TcpListener, ReportsNothingAfterItIsRemovedAndStillAccepts) {
     EXPECT_FALSE(must(listener.take_error()));
 }
 
-TEST(TcpListener, ReportsASecondConnectionAfterTheFirstWasAccepted) {
+TEST(TcpListener, ReportsTheNextConnectionAfterAccept) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     const auto address = must(listener.local_address());
@@ -275,7 +275,7 @@ TEST(TcpListener, ReportsASecondConnectionAfterTheFirstWasAccepted) {
     loop.expect_none();
 }
 
-TEST(TcpListener, ReportsConnectionsThatWaitedBeforeItWasAdded) {
+TEST(TcpListener, AddReportsPendingConnections) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     const auto peer = plain::connect(must(listener.local_address()));
@@ -284,7 +284,7 @@ TEST(TcpListener, ReportsConnectionsThatWaitedBeforeItWasAdded) {
     loop.expect({{first, Readiness::readable}});
 }
 
-TEST(TcpListener, ByLevelReportsUntilTheLastConnectionIsAccepted) {
+TEST(TcpListener, LevelTriggerReportsUntilAllConnectionsAreAccepted) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable, mio::Trigger::level)));
@@ -298,7 +298,7 @@ TEST(TcpListener, ByLevelReportsUntilTheLastConnectionIsAccepted) {
     loop.expect_none();
 }
 
-TEST(TcpListener, GivesEachConnectionOnce) {
+TEST(TcpListener, AcceptsEachConnectionOnce) {
     const auto listener = must(TcpListener::bind(local_v4()));
     std::vector<plain::Socket> peers;
     std::set<SocketAddress> expected;
@@ -315,7 +315,7 @@ TEST(TcpListener, GivesEachConnectionOnce) {
     EXPECT_TRUE(blocks(listener.accept()));
 }
 
-TEST(TcpListener, AcceptsAConnectionWhosePeerIsGoneAgain) {
+TEST(TcpListener, AcceptsAConnectionClosedByItsPeer) {
     const auto listener = must(TcpListener::bind(local_v4()));
     {
         const auto peer = plain::connect(must(listener.local_address()));
@@ -329,7 +329,7 @@ TEST(TcpListener, AcceptsAConnectionWhosePeerIsGoneAgain) {
     EXPECT_EQ(must(stream.read(buffer)), 0u);
 }
 
-TEST(TcpListener, WhoseHandleIsClosedFailsInsteadOfWaiting) {
+TEST(TcpListener, AcceptOnAClosedHandleFails) {
     auto closed = must(TcpListener::bind(local_v4()));
     const auto raw = closed.release();
     plain::Socket(raw).close();
@@ -342,7 +342,7 @@ TEST(TcpListener, WhoseHandleIsClosedFailsInsteadOfWaiting) {
     auto nothing = TcpListener::from_raw(mio::invalid_handle);
     EXPECT_TRUE(fails_with(loop.registry().add(nothing, first, Interest::readable), no_such_handle));
     EXPECT_TRUE(fails_with(loop.registry().remove(nothing), mio::Errc::not_registered))
-        << "the failure left no trace";
+        << "no error was reported";
 }
 
 } // namespace

@@ -25,14 +25,14 @@ static_assert(!std::is_copy_constructible_v<TcpSocket> && !std::is_copy_assignab
 static_assert(!std::is_default_constructible_v<TcpSocket>
               && !std::constructible_from<TcpSocket, mio::RawHandle>);
 
-// Listening and connecting use the socket up, which the caller has to spell out.
+// Listening and connecting consume the socket, which the caller has to spell out.
 template <class S>
 concept CanListenAsLvalue = requires(S& socket) { socket.listen(1); };
 template <class S>
 concept CanConnectAsLvalue = requires(S& socket) { socket.connect(SocketAddress()); };
 static_assert(!CanListenAsLvalue<TcpSocket> && !CanConnectAsLvalue<TcpSocket>);
 
-// One of each family, for what both have.
+// One socket per family, for properties of both.
 std::array<TcpSocket, 2> sockets() { return {must(TcpSocket::v4()), must(TcpSocket::v6())}; }
 
 int int_option(const TcpSocket& socket, int level, int name) {
@@ -47,7 +47,7 @@ TEST(TcpSocket, IsNonBlockingAndNotInherited) {
     }
 }
 
-TEST(TcpSocket, StaysNonBlockingAndNotInheritedAsListenerAndStream) {
+TEST(TcpSocket, ListenerAndStreamStayNonBlockingAndNotInherited) {
     for (const auto& at : {local_v4(), local_v6()}) {
         auto socket = must(at.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6());
         ASSERT_TRUE(ok(socket.bind(at)));
@@ -58,12 +58,12 @@ TEST(TcpSocket, StaysNonBlockingAndNotInheritedAsListenerAndStream) {
             expect_non_blocking(raw);
             EXPECT_TRUE(is_close_on_exec(raw));
         }
-        EXPECT_EQ(socket.raw(), mio::invalid_handle) << "the listener has its handle";
-        EXPECT_EQ(other.raw(), mio::invalid_handle) << "the stream has its handle";
+        EXPECT_EQ(socket.raw(), mio::invalid_handle) << "the handle belongs to the listener";
+        EXPECT_EQ(other.raw(), mio::invalid_handle) << "the handle belongs to the stream";
     }
 }
 
-// Options that are on or off.
+// Boolean options.
 
 struct Flag {
     const char* name;
@@ -79,13 +79,13 @@ constexpr Flag flags[] = {
     {"keepalive", &TcpSocket::set_keepalive, &TcpSocket::keepalive, SOL_SOCKET, SO_KEEPALIVE},
 };
 
-TEST(TcpSocket, HasItsFlagsOffUntilTheyAreSet) {
+TEST(TcpSocket, FlagsAreOffByDefault) {
     for (const auto& flag : flags) {
         for (const auto& socket : sockets()) EXPECT_FALSE(must((socket.*flag.get)())) << flag.name;
     }
 }
 
-TEST(TcpSocket, KeepsItsFlagsAsTheyAreSet) {
+TEST(TcpSocket, KeepsFlagsThatAreSet) {
     for (const auto& flag : flags) {
         for (const auto& socket : sockets()) {
             for (const bool on : {true, true, false, true}) {
@@ -97,7 +97,7 @@ TEST(TcpSocket, KeepsItsFlagsAsTheyAreSet) {
     }
 }
 
-TEST(TcpSocket, SetsNoFlagButTheOneThatIsMeant) {
+TEST(TcpSocket, SettingAFlagChangesNoOther) {
     for (const auto& flag : flags) {
         const auto socket = must(TcpSocket::v6());
         ASSERT_TRUE(ok((socket.*flag.set)(true)));
@@ -108,9 +108,9 @@ TEST(TcpSocket, SetsNoFlagButTheOneThatIsMeant) {
     }
 }
 
-// IPv6 only.
+// only_v6.
 
-TEST(TcpSocket, KeepsOnlyV6AsItIsSet) {
+TEST(TcpSocket, KeepsOnlyV6ThatIsSet) {
     const auto socket = must(TcpSocket::v6());
     for (const bool on : {true, false, true}) {
         ASSERT_TRUE(ok(socket.set_only_v6(on)));
@@ -119,21 +119,21 @@ TEST(TcpSocket, KeepsOnlyV6AsItIsSet) {
     }
 }
 
-TEST(TcpSocket, HasNoOnlyV6OnIpv4) {
-    if (is_wine()) GTEST_SKIP() << "Wine takes the option on IPv4 too";
+TEST(TcpSocket, OnlyV6FailsOnIpv4) {
+    if (is_wine()) GTEST_SKIP() << "Wine accepts the option on IPv4";
     const auto socket = must(TcpSocket::v4());
     EXPECT_FALSE(socket.set_only_v6(true));
     EXPECT_FALSE(socket.set_only_v6(false));
     EXPECT_FALSE(socket.only_v6());
 }
 
-TEST(TcpSocket, CannotChangeOnlyV6OnceItIsBound) {
+TEST(TcpSocket, OnlyV6CannotChangeAfterBind) {
     const auto socket = must(TcpSocket::v6());
     ASSERT_TRUE(ok(socket.bind(local_v6())));
     EXPECT_TRUE(fails_with(socket.set_only_v6(true), std::errc::invalid_argument));
 }
 
-TEST(TcpSocket, TakesIpv4ConnectionsUnlessItIsForIpv6Only) {
+TEST(TcpSocket, AcceptsIpv4ConnectionsUnlessOnlyV6) {
     auto socket = must(TcpSocket::v6());
     ASSERT_TRUE(ok(socket.set_only_v6(false)));
     ASSERT_TRUE(ok(socket.bind({IpAddress::any_v6(), 0})));
@@ -146,15 +146,14 @@ TEST(TcpSocket, TakesIpv4ConnectionsUnlessItIsForIpv6Only) {
     EXPECT_EQ(must(stream.peer_address()), address);
 }
 
-// Linger.
+// SO_LINGER.
 
-TEST(TcpSocket, DoesNotLingerUntilToldTo) {
+TEST(TcpSocket, LingerIsOffByDefault) {
     for (const auto& socket : sockets()) EXPECT_EQ(must(socket.linger()), std::nullopt);
 }
 
-TEST(TcpSocket, ThatLingersForNoTimeResetsTheConnection) {
-    if (is_wine())
-        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
+TEST(TcpSocket, ZeroLingerResetsTheConnection) {
+    if (is_wine()) GTEST_SKIP() << "Wine reports a failed or reset connection as end of stream";
     const auto listener = plain::listen(local_v4());
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_linger(0ms)));
@@ -166,7 +165,7 @@ TEST(TcpSocket, ThatLingersForNoTimeResetsTheConnection) {
     EXPECT_TRUE(fails_with(plain::receive(peer.fd(), &byte, 1), std::errc::connection_reset));
 }
 
-TEST(TcpSocket, ThatDoesNotLingerEndsTheConnectionInOrder) {
+TEST(TcpSocket, WithoutLingerClosesGracefully) {
     const auto listener = plain::listen(local_v4());
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_linger(0ms)));
@@ -178,16 +177,16 @@ TEST(TcpSocket, ThatDoesNotLingerEndsTheConnectionInOrder) {
     EXPECT_EQ(must(plain::receive(peer.fd(), &byte, 1)), 0u);
 }
 
-// Buffers.
+// Buffer sizes.
 
-TEST(TcpSocket, HasBuffersWithoutAWish) {
+TEST(TcpSocket, HasDefaultBufferSizes) {
     for (const auto& socket : sockets()) {
         EXPECT_GE(must(socket.receive_buffer()), 1024u);
         EXPECT_GE(must(socket.send_buffer()), 1024u);
     }
 }
 
-TEST(TcpSocket, TakesEverySizeOfBufferAndClampsItToWhatTheSystemAllows) {
+TEST(TcpSocket, ClampsBufferSizesToTheSystemLimits) {
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{1}, std::size_t{INT_MAX} - 1, std::size_t{INT_MAX},
           std::size_t{INT_MAX} + 1, std::size_t{UINT_MAX}, SIZE_MAX / 2, SIZE_MAX}) {
@@ -211,7 +210,7 @@ TEST(TcpSocket, ListensWithEveryBacklog) {
     }
 }
 
-TEST(TcpSocket, TakesOnlyTimesToLiveFrom1To255) {
+TEST(TcpSocket, AcceptsTtlFrom1To255) {
     const auto stream = must(TcpListener::bind(local_v4()));
     for (const std::uint32_t hops : {1u, 2u, 254u, 255u}) {
         EXPECT_TRUE(ok(stream.set_ttl(hops))) << hops;
@@ -225,9 +224,9 @@ TEST(TcpSocket, TakesOnlyTimesToLiveFrom1To255) {
     }
 }
 
-// Binding, listening, connecting.
+// bind, listen, connect.
 
-TEST(TcpSocket, ListensWhereItIsBound) {
+TEST(TcpSocket, ListensAtItsBoundAddress) {
     for (const auto& at : {local_v4(), local_v6()}) {
         auto socket = must(at.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6());
         ASSERT_TRUE(ok(socket.bind(at)));
@@ -243,7 +242,7 @@ TEST(TcpSocket, ListensWhereItIsBound) {
     }
 }
 
-TEST(TcpSocket, ConnectsFromThePortItIsBoundTo) {
+TEST(TcpSocket, ConnectsFromItsBoundPort) {
     for (const auto& at : {local_v4(), local_v6()}) {
         const auto listener = plain::listen(at);
         auto socket = must(at.ip().is_v4() ? TcpSocket::v4() : TcpSocket::v6());
@@ -257,7 +256,7 @@ TEST(TcpSocket, ConnectsFromThePortItIsBoundTo) {
     }
 }
 
-TEST(TcpSocket, CannotBeBoundTwice) {
+TEST(TcpSocket, SecondBindFails) {
     const auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.bind(local_v4())));
     const auto address = must(socket.local_address());
@@ -265,25 +264,25 @@ TEST(TcpSocket, CannotBeBoundTwice) {
     EXPECT_EQ(must(socket.local_address()), address);
 }
 
-TEST(TcpSocket, CannotBeBoundToAnAddressOfTheOtherFamily) {
+TEST(TcpSocket, BindToAnAddressOfTheOtherFamilyFails) {
     EXPECT_FALSE(must(TcpSocket::v4()).bind(local_v6()));
     EXPECT_FALSE(must(TcpSocket::v6()).bind(local_v4()));
 }
 
-TEST(TcpSocket, CannotConnectToAnAddressOfTheOtherFamily) {
+TEST(TcpSocket, ConnectToAnAddressOfTheOtherFamilyFails) {
     const DescriptorGuard guard;
     auto v4 = must(TcpSocket::v4());
     EXPECT_FALSE(std::move(v4).connect({IpAddress::loopback_v6(), 80}));
 }
 
-TEST(TcpSocket, SharesNoPortUnlessToldTo) {
+TEST(TcpSocket, DoesNotShareAPortByDefault) {
     const auto one = must(TcpSocket::v4());
     ASSERT_TRUE(ok(one.bind(local_v4())));
     const auto two = must(TcpSocket::v4());
     EXPECT_TRUE(fails_with(two.bind(must(one.local_address())), std::errc::address_in_use));
 }
 
-TEST(TcpSocket, CanBeUsedAfterConnectingFailed) {
+TEST(TcpSocket, StaysUsableAfterConnectFails) {
     const auto listener = plain::listen(local_v4());
     auto socket = must(TcpSocket::v4());
     const auto raw = socket.raw();
@@ -294,7 +293,7 @@ TEST(TcpSocket, CanBeUsedAfterConnectingFailed) {
     EXPECT_TRUE(must(stream.finish_connect()));
 }
 
-TEST(TcpSocket, HandsItsOptionsToWhatItBecomes) {
+TEST(TcpSocket, ListenerAndStreamInheritItsOptions) {
     const auto peer_listener = plain::listen(local_v4());
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_nodelay(true)));
@@ -302,7 +301,7 @@ TEST(TcpSocket, HandsItsOptionsToWhatItBecomes) {
     EXPECT_TRUE(must(stream.nodelay()));
 }
 
-TEST(TcpSocket, HandsItsRegistrationToTheStreamThatItBecomes) {
+TEST(TcpSocket, ConnectKeepsTheRegistration) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     auto socket = must(TcpSocket::v4());
@@ -316,7 +315,7 @@ TEST(TcpSocket, HandsItsRegistrationToTheStreamThatItBecomes) {
     loop.expect({{Token{3}, Readiness::writable}});
 }
 
-TEST(TcpSocket, HandsItsRegistrationToTheListenerThatItBecomes) {
+TEST(TcpSocket, ListenKeepsTheRegistration) {
     Loop loop;
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.bind(local_v4())));
@@ -332,8 +331,8 @@ TEST(TcpSocket, HandsItsRegistrationToTheListenerThatItBecomes) {
     ASSERT_TRUE(ok(loop.registry().remove(listener)));
 }
 
-// Before it connects, a registered socket may be reported as hung up and writable.
-TEST(TcpSocket, ReportsItsConnectionIfItIsRegisteredBefore) {
+// Before it connects, a registered socket may be reported as closed and writable.
+TEST(TcpSocket, ReportsConnectIfRegisteredBefore) {
     const auto listener = plain::listen(local_v4());
     for (const auto interest : {Interest::writable, read_write}) {
         Loop loop;
@@ -371,7 +370,7 @@ TEST(TcpSocket, StaysRegisteredWhenItCouldNotConnect) {
     Loop loop;
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, read_write)));
-    EXPECT_TRUE(fails_saying(std::move(socket).connect(local_v6()), says_wrong_family));
+    EXPECT_TRUE(fails_matching(std::move(socket).connect(local_v6()), is_wrong_family));
     EXPECT_TRUE(ok(loop.registry().modify(socket, Token{2}, read_write)));
     EXPECT_TRUE(ok(loop.registry().remove(socket)));
 }

@@ -45,7 +45,7 @@ class EchoServer {
         std::array<char, 128> buffer;
         while (true) {
             const auto got = plain::receive(peer.fd(), buffer.data(), buffer.size());
-            if (!got || *got == 0) return; // a reset, or the end
+            if (!got || *got == 0) return; // reset or end of stream
             plain::write_all(peer, {buffer.data(), *got});
         }
     }
@@ -55,7 +55,7 @@ class EchoServer {
     std::jthread thread_;
 };
 
-// Everything that is done with a stream, in one go.
+// A whole session with one stream.
 void expect_to_work(TcpStream stream, const SocketAddress& server) {
     Loop loop;
     expect_non_blocking(stream.raw());
@@ -64,13 +64,13 @@ void expect_to_work(TcpStream stream, const SocketAddress& server) {
     loop.expect({{first, Readiness::writable}});
     EXPECT_TRUE(must(stream.finish_connect()));
 
-    // Nothing has come yet.
+    // No data yet.
     EXPECT_TRUE(peek_would_block(stream));
     EXPECT_TRUE(read_would_block(stream));
     EXPECT_EQ(must(stream.peer_address()), server);
     EXPECT_TRUE(must(stream.local_address()).ip().is_loopback());
 
-    // One message there and back.
+    // One message in each direction.
     EXPECT_EQ(must(stream.write(bytes_of(hello_world))), hello_world.size());
     loop.expect({{first, Readiness::readable}});
     EXPECT_EQ(peek_up_to(stream, 128), hello_world);
@@ -78,7 +78,7 @@ void expect_to_work(TcpStream stream, const SocketAddress& server) {
     EXPECT_FALSE(must(stream.take_error()));
     EXPECT_TRUE(read_would_block(stream));
 
-    // Two messages in one call, in both directions.
+    // Two messages per call, in both directions.
     const std::array<IoSlice, 2> parts{bytes_of(hello_world), bytes_of(hello_mars)};
     ASSERT_EQ(must(stream.write_vectored(parts)), 23u);
     loop.expect({{first, Readiness::readable}});
@@ -91,7 +91,7 @@ void expect_to_work(TcpStream stream, const SocketAddress& server) {
     ASSERT_EQ(must(stream.read_vectored(places)), 23u);
     EXPECT_EQ(text_of(one), hello_world);
     EXPECT_EQ(text_of(std::span(two).first(11)), hello_mars);
-    EXPECT_EQ(two[11], std::byte{2}) << "what was not filled is untouched";
+    EXPECT_EQ(two[11], std::byte{2}) << "bytes past the data are unchanged";
 }
 
 TEST(TcpStream, ConnectsWritesAndReads) {
@@ -104,23 +104,23 @@ TEST(TcpStream, ConnectsWritesAndReadsOverIpv6) {
     expect_to_work(must(TcpStream::connect(server.address())), server.address());
 }
 
-TEST(TcpStream, TakesOverAStreamMadeElsewhere) {
+TEST(TcpStream, AdoptsAnExistingSocket) {
     const EchoServer server(local_v4());
     auto made_elsewhere = plain::connect(server.address());
     made_elsewhere.set_non_blocking();
     expect_to_work(TcpStream::from_raw(made_elsewhere.release()), server.address());
 }
 
-TEST(TcpStream, TakesAHandleAsItIs) {
+TEST(TcpStream, AdoptingAHandleDoesNotChangeIt) {
     const auto listener = plain::listen(local_v4());
     auto blocking = plain::connect(plain::address_of(listener));
     const auto stream = TcpStream::from_raw(blocking.release());
     expect_blocking(stream.raw());
 }
 
-// Connecting.
+// connect.
 
-TEST(TcpStream, ConnectingToAddressesThatCannotBeReachedFailsAtOnce) {
+TEST(TcpStream, ConnectingToUnreachableAddressesFailsImmediately) {
     const DescriptorGuard guard;
     EXPECT_FALSE(TcpStream::connect(must(SocketAddress::parse("255.255.255.255:80"))));
     EXPECT_FALSE(TcpStream::connect(must(SocketAddress::parse("224.0.0.1:80"))));
@@ -134,88 +134,86 @@ TEST(TcpStream, IsConnectedAfterItsFirstWritableEvent) {
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::writable)));
     loop.expect({{first, Readiness::writable}});
     EXPECT_TRUE(must(stream.finish_connect()));
-    EXPECT_TRUE(must(stream.finish_connect())) << "asking twice changes nothing";
+    EXPECT_TRUE(must(stream.finish_connect())) << "the second call returns the same";
 }
 
-TEST(TcpStream, StaysConnectedForFinishConnectWhenThePeerCloses) {
+TEST(TcpStream, FinishConnectStaysTrueAfterThePeerCloses) {
     auto [stream, peer] = plain_pair();
     peer.close();
     plain::await_end(stream.raw());
     EXPECT_TRUE(must(stream.finish_connect()));
 }
 
-TEST(TcpStream, TellsWhyItWasRefused) {
-    const auto nobody = refusing_port();
-    const auto stream = refused_stream(nobody);
+TEST(TcpStream, ReportsConnectionRefused) {
+    const auto refusing = refusing_port();
+    const auto stream = refused_stream(refusing);
     EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::connection_refused));
 }
 
-TEST(TcpStream, TellsWhyItWasRefusedOverIpv6) {
-    const auto nobody = refusing_port(local_v6());
-    const auto stream = refused_stream(nobody);
+TEST(TcpStream, ReportsConnectionRefusedOverIpv6) {
+    const auto refusing = refusing_port(local_v6());
+    const auto stream = refused_stream(refusing);
     EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::connection_refused));
 }
 
-TEST(TcpStream, StaysFailedAfterFinishConnectTookTheError) {
-    const auto nobody = refusing_port();
-    const auto stream = refused_stream(nobody);
+TEST(TcpStream, StaysFailedAfterFinishConnectReturnedTheError) {
+    const auto refusing = refusing_port();
+    const auto stream = refused_stream(refusing);
     EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::connection_refused));
     for (int round = 0; round < 3; ++round) {
         const auto finished = stream.finish_connect();
-        ASSERT_FALSE(finished) << "said " << *finished << ", but the attempt is over";
+        ASSERT_FALSE(finished) << "returned " << *finished << ", but the attempt has failed";
         EXPECT_FALSE(mio::would_block(finished.error()));
     }
 }
 
-TEST(TcpStream, StaysFailedAfterTakeErrorTookTheError) {
-    if (is_wine()) GTEST_SKIP() << "Wine keeps an error that was taken";
-    const auto nobody = refusing_port();
-    const auto stream = refused_stream(nobody);
+TEST(TcpStream, StaysFailedAfterTakeErrorReturnedTheError) {
+    if (is_wine()) GTEST_SKIP() << "Wine keeps the error after take_error";
+    const auto refusing = refusing_port();
+    const auto stream = refused_stream(refusing);
     EXPECT_EQ(must(stream.take_error()), std::errc::connection_refused);
     EXPECT_FALSE(must(stream.take_error())) << "an error is reported once";
     const auto finished = stream.finish_connect();
-    ASSERT_FALSE(finished) << "said " << *finished << ", but the attempt is over";
+    ASSERT_FALSE(finished) << "returned " << *finished << ", but the attempt has failed";
     EXPECT_FALSE(mio::would_block(finished.error()));
     EXPECT_TRUE(fails_with(stream.peer_address(), std::errc::not_connected));
 }
 
-TEST(TcpStream, StaysFailedAfterReadTookTheError) {
-    if (is_wine())
-        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
-    const auto nobody = refusing_port();
-    const auto stream = refused_stream(nobody);
+TEST(TcpStream, StaysFailedAfterReadReturnedTheError) {
+    if (is_wine()) GTEST_SKIP() << "Wine reports a failed or reset connection as end of stream";
+    const auto refusing = refusing_port();
+    const auto stream = refused_stream(refusing);
     std::array<std::byte, 1> buffer;
     EXPECT_TRUE(fails_with(stream.read(buffer), std::errc::connection_refused));
     EXPECT_FALSE(stream.finish_connect());
 }
 
-TEST(TcpStream, ThatNeverBeganToConnectIsNotConnecting) {
+TEST(TcpStream, FinishConnectFailsWithoutConnect) {
     auto socket = must(TcpSocket::v4());
     const auto stream = TcpStream::from_raw(socket.release());
     EXPECT_TRUE(fails_with(stream.peer_address(), std::errc::not_connected));
     EXPECT_TRUE(fails_with(stream.shutdown(Shutdown::both), std::errc::not_connected));
 }
 
-TEST(TcpStream, ThatWasResetFailsToFinish) {
-    if (is_wine())
-        GTEST_SKIP() << "Wine shows a connection that failed or was reset as the end of the stream";
+TEST(TcpStream, FinishConnectFailsAfterAReset) {
+    if (is_wine()) GTEST_SKIP() << "Wine reports a failed or reset connection as end of stream";
     auto [stream, peer] = plain_pair();
     set_linger_zero(peer.fd());
     peer.close();
     plain::await_end(stream.raw());
     EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::connection_reset));
-    EXPECT_FALSE(stream.finish_connect()) << "also after the error was taken";
+    EXPECT_FALSE(stream.finish_connect()) << "fails even after the error was returned";
 }
 
 // Reading and writing.
 
-TEST(TcpStream, WritesNoMoreThanThereIsRoomForAndLosesNothing) {
+TEST(TcpStream, WritesUntilTheBufferIsFullAndLosesNothing) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::writable)));
     loop.expect({{first, Readiness::writable}});
 
-    // The peer does not read: first writes are short, then they would block.
+    // The peer does not read: writes become short and then would block.
     const std::string data = pattern(32 * 1024 * 1024);
     const auto short_write = must(stream.write(bytes_of(data)));
     EXPECT_GT(short_write, 0u);
@@ -235,7 +233,7 @@ TEST(TcpStream, WritesNoMoreThanThereIsRoomForAndLosesNothing) {
     const std::array<IoSlice, 1> one{bytes_of("x")};
     EXPECT_TRUE(blocks(stream.write_vectored(one)));
 
-    // It reads: there is room again, which an event tells, and the rest goes out.
+    // The peer reads: an event reports the free space, and the rest is sent.
     std::string received;
     std::jthread reading([&] { received = plain::read_exactly(peer, data.size()); });
     while (total < data.size()) {
@@ -251,7 +249,7 @@ TEST(TcpStream, WritesNoMoreThanThereIsRoomForAndLosesNothing) {
     EXPECT_TRUE(received == data);
 }
 
-TEST(TcpStream, WritesVectoredNoMoreThanThereIsRoomForAndLosesNothing) {
+TEST(TcpStream, WriteVectoredStopsWhenTheBufferIsFullAndLosesNothing) {
     auto [stream, peer] = plain_pair();
     const std::string data = pattern(32 * 1024 * 1024);
     const std::size_t half = data.size() / 2;
@@ -272,7 +270,7 @@ TEST(TcpStream, WritesVectoredNoMoreThanThereIsRoomForAndLosesNothing) {
         }
         ASSERT_TRUE(mio::would_block(written.error()));
         if (!reading.joinable()) {
-            EXPECT_LT(total, half) << "nobody has read anything yet";
+            EXPECT_LT(total, half) << "nothing has been read yet";
             reading = std::jthread([&] { received = plain::read_exactly(peer, data.size()); });
         }
         plain::await(stream.raw(), POLLOUT);
@@ -282,7 +280,7 @@ TEST(TcpStream, WritesVectoredNoMoreThanThereIsRoomForAndLosesNothing) {
     EXPECT_TRUE(received == data);
 }
 
-TEST(TcpStream, ReadsUntilTheEnd) {
+TEST(TcpStream, ReadsUntilEndOfStream) {
     auto [stream, peer] = plain_pair();
     plain::write_all(peer, "the end");
     peer.close();
@@ -290,11 +288,11 @@ TEST(TcpStream, ReadsUntilTheEnd) {
     EXPECT_EQ(read_up_to(stream, 3), "the");
     EXPECT_EQ(read_up_to(stream, 100), " end");
     for (int round = 0; round < 3; ++round)
-        EXPECT_EQ(read_up_to(stream, 100), "") << "the end is there to stay";
+        EXPECT_EQ(read_up_to(stream, 100), "") << "end of stream is permanent";
     EXPECT_EQ(peek_up_to(stream, 100), "");
 }
 
-TEST(TcpStream, HasNothingToReadIsNotAFailure) {
+TEST(TcpStream, ReadWithoutDataWouldBlock) {
     const auto pair = tcp_pair();
     std::array<std::byte, 8> buffer;
     const auto got = pair.client.read(buffer);
@@ -302,11 +300,11 @@ TEST(TcpStream, HasNothingToReadIsNotAFailure) {
     EXPECT_TRUE(mio::would_block(got.error()));
     EXPECT_FALSE(mio::interrupted(got.error()));
     EXPECT_EQ(got.error(), std::errc::resource_unavailable_try_again);
-    EXPECT_FALSE(must(pair.client.take_error())) << "nor does it leave one behind";
+    EXPECT_FALSE(must(pair.client.take_error())) << "no error is left pending";
     EXPECT_TRUE(must(pair.client.finish_connect()));
 }
 
-TEST(TcpStream, PeeksAtWhatItReadsAfterwards) {
+TEST(TcpStream, PeekDoesNotConsumeData) {
     auto [stream, peer] = plain_pair();
     EXPECT_TRUE(peek_would_block(stream));
     plain::write_all(peer, hello_world);
@@ -320,12 +318,12 @@ TEST(TcpStream, PeeksAtWhatItReadsAfterwards) {
     EXPECT_TRUE(peek_would_block(stream));
 }
 
-TEST(TcpStream, TakesEmptyBuffersForWhatTheyAre) {
+TEST(TcpStream, EmptyBuffersTransferNothing) {
     auto [stream, peer] = plain_pair();
     plain::write_all(peer, "data");
     plain::await(stream.raw(), POLLIN);
 
-    // Nothing is read and nothing written, and nothing lost.
+    // Nothing is read, written or lost.
     EXPECT_EQ(must(stream.read({})), 0u);
     EXPECT_EQ(must(stream.peek({})), 0u);
     EXPECT_EQ(must(stream.read_vectored({})), 0u);
@@ -360,7 +358,7 @@ TEST(TcpStream, SkipsEmptyBuffersAmongOthers) {
     EXPECT_EQ(two[1], std::byte{9});
 }
 
-TEST(TcpStream, PassesAnyNumberOfEmptyBuffersOver) {
+TEST(TcpStream, SkipsAnyNumberOfEmptyBuffers) {
     for (const std::size_t count : {0u, 1u, 1023u, 1024u, 1025u, 5000u}) {
         auto [stream, peer] = plain_pair();
         std::vector<IoSlice> slices(count);
@@ -381,7 +379,7 @@ TEST(TcpStream, PassesAnyNumberOfEmptyBuffersOver) {
     }
 }
 
-TEST(TcpStream, RemembersTheMemoryOfItsSlices) {
+TEST(TcpStream, SlicesReferToTheirMemory) {
     std::array<std::byte, 7> memory{};
     const IoSlice slice{std::span<const std::byte>(memory)};
     EXPECT_EQ(slice.bytes().data(), memory.data());
@@ -393,7 +391,7 @@ TEST(TcpStream, RemembersTheMemoryOfItsSlices) {
     EXPECT_TRUE(IoSliceMut().bytes().empty());
 }
 
-TEST(TcpStream, FailsToReadAndWriteWithoutAConnection) {
+TEST(TcpStream, ReadAndWriteFailWithoutAConnection) {
     auto socket = must(TcpSocket::v4());
     const auto stream = TcpStream::from_raw(socket.release());
     std::array<std::byte, 1> buffer;
@@ -402,10 +400,10 @@ TEST(TcpStream, FailsToReadAndWriteWithoutAConnection) {
     EXPECT_FALSE(stream.write(buffer));
 }
 
-TEST(TcpStream, WritingToAClosedPeerIsAnErrorInTheEnd) {
+TEST(TcpStream, WritingToAClosedPeerEventuallyFails) {
     auto [stream, peer] = plain_pair();
     peer.close();
-    // The first write that arrives provokes a reset, which the next one or the one after it meets.
+    // The first write that arrives provokes a reset, which one of the next writes reports.
     mio::Result<std::size_t> written = 1;
     for (int round = 0; round < 100 && written; ++round) {
         written = stream.write(bytes_of("anybody?"));
@@ -415,12 +413,12 @@ TEST(TcpStream, WritingToAClosedPeerIsAnErrorInTheEnd) {
     EXPECT_TRUE(written.error() == std::errc::broken_pipe || written.error() == std::errc::connection_reset
                 || written.error() == std::errc::connection_aborted)
         << written.error().message();
-    EXPECT_FALSE(stream.write(bytes_of("anybody?"))) << "and is not taken back";
+    EXPECT_FALSE(stream.write(bytes_of("anybody?"))) << "later writes fail too";
 }
 
-// Shutting down.
+// shutdown.
 
-TEST(TcpStream, WithWritingShutDownIsReadToTheEndByThePeerAndGoesOnReading) {
+TEST(TcpStream, ShutdownWriteEndsThePeersReadingAndKeepsReadingOpen) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));
@@ -428,7 +426,7 @@ TEST(TcpStream, WithWritingShutDownIsReadToTheEndByThePeerAndGoesOnReading) {
     ASSERT_EQ(must(stream.write(bytes_of(hello_world))), hello_world.size());
     ASSERT_TRUE(ok(stream.shutdown(Shutdown::write)));
     EXPECT_TRUE(fails_with(stream.write(bytes_of(hello_mars)), std::errc::broken_pipe));
-    EXPECT_EQ(plain::read_exactly(peer, 100), hello_world) << "what was written arrives, then the end";
+    EXPECT_EQ(plain::read_exactly(peer, 100), hello_world) << "written data arrives before end of stream";
 
     plain::write_all(peer, hello_mars);
     loop.expect({{first, Readiness::readable}});
@@ -436,7 +434,7 @@ TEST(TcpStream, WithWritingShutDownIsReadToTheEndByThePeerAndGoesOnReading) {
     EXPECT_TRUE(read_would_block(stream));
 }
 
-TEST(TcpStream, CannotBeShutDownWhenItFailedToConnect) {
+TEST(TcpStream, ShutdownFailsAfterConnectFailed) {
     for (const auto how : {Shutdown::read, Shutdown::write, Shutdown::both}) {
         const auto failed = refused_stream(refusing_port());
         EXPECT_TRUE(fails_with(failed.shutdown(how), std::errc::not_connected));
@@ -445,7 +443,7 @@ TEST(TcpStream, CannotBeShutDownWhenItFailedToConnect) {
 
 // Options and addresses.
 
-TEST(TcpStream, KeepsTheLifetimeOfPacketsThatIsSet) {
+TEST(TcpStream, KeepsTheTtlThatIsSet) {
     for (const auto& at : {local_v4(), local_v6()}) {
         const auto pair = tcp_pair(at);
         for (const std::uint32_t hops : {1u, 10u, 255u}) {
@@ -461,7 +459,7 @@ TEST(TcpStream, KeepsTheLifetimeOfPacketsThatIsSet) {
     }
 }
 
-TEST(TcpStream, HasALifetimeOfPacketsWithoutOneBeingSet) {
+TEST(TcpStream, HasADefaultTtl) {
     for (const auto& at : {local_v4(), local_v6()}) {
         const auto pair = tcp_pair(at);
         const auto hops = must(pair.client.ttl());
@@ -471,7 +469,7 @@ TEST(TcpStream, HasALifetimeOfPacketsWithoutOneBeingSet) {
     }
 }
 
-TEST(TcpStream, RefusesLifetimesOfPacketsThatNoPacketCanHave) {
+TEST(TcpStream, RejectsTtlOutOfRange) {
     for (const auto& at : {local_v4(), local_v6()}) {
         const auto pair = tcp_pair(at);
         ASSERT_TRUE(ok(pair.client.set_ttl(42)));
@@ -483,9 +481,9 @@ TEST(TcpStream, RefusesLifetimesOfPacketsThatNoPacketCanHave) {
     }
 }
 
-TEST(TcpStream, KeepsNodelayAsItIsSet) {
+TEST(TcpStream, KeepsNodelayThatIsSet) {
     const auto pair = tcp_pair();
-    EXPECT_FALSE(must(pair.client.nodelay())) << "by default small writes are gathered";
+    EXPECT_FALSE(must(pair.client.nodelay())) << "off by default";
     ASSERT_TRUE(ok(pair.client.set_nodelay(true)));
     EXPECT_TRUE(must(pair.client.nodelay()));
     EXPECT_FALSE(must(pair.server.nodelay()));
@@ -504,12 +502,12 @@ TEST(TcpStream, KnowsBothAddresses) {
     }
 }
 
-TEST(TcpStream, KnowsItsPortAsThePeerDoes) {
+TEST(TcpStream, LocalAddressMatchesThePeersView) {
     auto [stream, peer] = plain_pair();
     EXPECT_EQ(must(stream.local_address()).port(), plain::peer_address_of(peer).port());
 }
 
-TEST(TcpStream, HasNoAddressesOnceItsHandleIsGone) {
+TEST(TcpStream, CallsOnAnInvalidHandleFail) {
     const auto nothing = TcpStream::from_raw(mio::invalid_handle);
     EXPECT_TRUE(fails_with(nothing.peer_address(), no_such_handle));
     EXPECT_TRUE(fails_with(nothing.local_address(), no_such_handle));
@@ -523,7 +521,7 @@ TEST(TcpStream, HasNoAddressesOnceItsHandleIsGone) {
 
 // Handles.
 
-TEST(TcpStream, KeepsItsHandleOnTheWayOutAndIn) {
+TEST(TcpStream, ReleaseAndAdoptKeepTheHandle) {
     auto [stream, peer] = plain_pair();
     const auto address = must(stream.local_address());
     const auto raw = stream.raw();
@@ -535,7 +533,7 @@ TEST(TcpStream, KeepsItsHandleOnTheWayOutAndIn) {
     expect_non_blocking(raw);
 }
 
-TEST(TcpStream, DoesNotCloseAHandleThatItReleased) {
+TEST(TcpStream, DoesNotCloseAReleasedHandle) {
     auto [stream, peer] = plain_pair();
     {
         auto moved = std::move(stream);
@@ -548,7 +546,7 @@ TEST(TcpStream, DoesNotCloseAHandleThatItReleased) {
 
 // try_io.
 
-TEST(TcpStream, TryIoGivesWhatTheOperationGave) {
+TEST(TcpStream, TryIoReturnsTheResultOfTheOperation) {
     auto [stream, peer] = plain_pair();
     const auto receive = [&stream] {
         char byte = 0;
@@ -562,7 +560,7 @@ TEST(TcpStream, TryIoGivesWhatTheOperationGave) {
     EXPECT_EQ(must(stream.try_io(Interest::readable, receive)), 1u);
     EXPECT_TRUE(blocks(stream.try_io(receive)));
 
-    // Any kind of result and any error pass through, and the operation runs once.
+    // Any result type and any error are returned, and the operation runs once.
     int runs = 0;
     EXPECT_EQ(must(stream.try_io([&]() -> mio::Result<std::string> { return ++runs, "text"; })), "text");
     EXPECT_TRUE(
@@ -575,7 +573,7 @@ TEST(TcpStream, TryIoGivesWhatTheOperationGave) {
     EXPECT_EQ(runs, 3);
 }
 
-TEST(TcpStream, TryIoThatWouldBlockLetsTheNextEventCome) {
+TEST(TcpStream, TryIoThatWouldBlockRearmsTheSource) {
     for (const bool one_direction : {false, true}) {
         Loop loop;
         auto [stream, peer] = plain_pair();
@@ -600,7 +598,7 @@ TEST(TcpStream, TryIoThatWouldBlockLetsTheNextEventCome) {
 
 // Events.
 
-TEST(TcpStream, ReportsNothingToReadWhenNothingCame) {
+TEST(TcpStream, IsNotReadableWithoutData) {
     Loop loop;
     const EchoServer server(local_v4());
     auto stream = must(TcpStream::connect(server.address()));
@@ -608,7 +606,7 @@ TEST(TcpStream, ReportsNothingToReadWhenNothingCame) {
     loop.expect_none();
 }
 
-TEST(TcpStream, ReportsUnderTheTokenAndInterestItWasModifiedTo) {
+TEST(TcpStream, ModifyChangesTokenAndInterest) {
     Loop loop;
     const EchoServer server(local_v4());
     auto stream = must(TcpStream::connect(server.address()));
@@ -618,7 +616,7 @@ TEST(TcpStream, ReportsUnderTheTokenAndInterestItWasModifiedTo) {
     EXPECT_EQ(must(stream.peer_address()), server.address());
 }
 
-TEST(TcpStream, ReportsNothingAfterItIsRemoved) {
+TEST(TcpStream, RemovedStreamIsNotReported) {
     Loop loop;
     const EchoServer server(local_v4());
     auto stream = must(TcpStream::connect(server.address()));
@@ -634,7 +632,7 @@ TEST(TcpStream, ReportsNothingAfterItIsRemoved) {
     loop.expect_none();
 }
 
-TEST(TcpStream, ReportsThatThePeerShutDownWriting) {
+TEST(TcpStream, ReportsPeerShutdownWrite) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));
@@ -643,7 +641,7 @@ TEST(TcpStream, ReportsThatThePeerShutDownWriting) {
     loop.expect({{first, Readiness::read_closed}});
 }
 
-TEST(TcpStream, ReportsAResetAndThenFallsSilent) {
+TEST(TcpStream, ReportsAResetOnce) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));
@@ -651,18 +649,18 @@ TEST(TcpStream, ReportsAResetAndThenFallsSilent) {
     ASSERT_EQ(must(stream.write(bytes_of(hello_world))), hello_world.size());
     EXPECT_TRUE(read_would_block(stream));
 
-    // Closing with something unread makes the peer's kernel send a reset.
+    // Closing a socket with unread data makes the peer's kernel send a reset.
     plain::await_readable(peer);
     peer.close();
     loop.expect({{first, Readiness::read_closed}});
     for (int round = 0;; ++round) {
-        ASSERT_LT(round, 50) << "the events do not end";
+        ASSERT_LT(round, 50) << "events repeat without end";
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, 100ms)));
         if (loop.events.empty()) break;
     }
 }
 
-TEST(TcpStream, ReportsToAReaderThatThePeerDisconnected) {
+TEST(TcpStream, ReportsPeerDisconnectForReadableInterest) {
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
     ASSERT_TRUE(ok(loop.registry().add(listener, first, Interest::readable)));
@@ -677,8 +675,8 @@ TEST(TcpStream, ReportsToAReaderThatThePeerDisconnected) {
     loop.expect({{second, Readiness::readable}});
 }
 
-TEST(TcpStream, ReportsUrgentDataToThoseWhoAsked) {
-    if (!differences.has_priority) GTEST_SKIP() << "no priority interest here";
+TEST(TcpStream, ReportsUrgentDataForPriorityInterest) {
+    if (!differences.has_priority) GTEST_SKIP() << "no priority interest on this backend";
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable | Interest::priority)));
@@ -686,14 +684,14 @@ TEST(TcpStream, ReportsUrgentDataToThoseWhoAsked) {
               hello_world.size());
     loop.expect({{first, Readiness::readable | Readiness::priority}});
 
-    // The last byte is the urgent one and travels beside the others.
+    // The last byte is the urgent one, which is out of band.
     EXPECT_EQ(read_up_to(stream, 100), "Hello world");
     char urgent = 0;
     EXPECT_EQ(must(plain::receive(stream.raw(), &urgent, 1, MSG_OOB)), 1u);
     EXPECT_EQ(urgent, '!');
 }
 
-TEST(TcpStream, PeekingDoesNotConsumeTheEvent) {
+TEST(TcpStream, PeekDoesNotConsumeTheEvent) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable)));
@@ -704,7 +702,7 @@ TEST(TcpStream, PeekingDoesNotConsumeTheEvent) {
     loop.expect({{first, Readiness::readable}});
 }
 
-TEST(TcpStream, ReportsAgainAfterPeekingWouldHaveBlocked) {
+TEST(TcpStream, PeekThatWouldBlockRearmsTheSource) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable)));
@@ -717,7 +715,7 @@ TEST(TcpStream, ReportsAgainAfterPeekingWouldHaveBlocked) {
     loop.expect({{first, Readiness::readable}});
 }
 
-TEST(TcpStream, ReportsAgainAfterReadingAndPeekingWouldHaveBlocked) {
+TEST(TcpStream, ReadAndPeekThatWouldBlockRearmTheSource) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable)));
@@ -731,7 +729,7 @@ TEST(TcpStream, ReportsAgainAfterReadingAndPeekingWouldHaveBlocked) {
     EXPECT_EQ(read_up_to(stream, 1), "y");
 }
 
-TEST(TcpStream, OneShotReportsOnceUntilModified) {
+TEST(TcpStream, OneshotReportsOnceUntilModified) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable, mio::Trigger::oneshot)));
@@ -743,7 +741,7 @@ TEST(TcpStream, OneShotReportsOnceUntilModified) {
     loop.expect({{second, Readiness::readable}});
 }
 
-TEST(TcpStream, ByLevelReportsUntilEverythingIsRead) {
+TEST(TcpStream, LevelTriggerReportsUntilAllDataIsRead) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable, mio::Trigger::level)));
@@ -756,7 +754,7 @@ TEST(TcpStream, ByLevelReportsUntilEverythingIsRead) {
     loop.expect_none();
 }
 
-TEST(TcpStream, IsReportedAfterAShortWriteWhenThereIsRoomAgain) {
+TEST(TcpStream, ShortWriteIsFollowedByAWritableEvent) {
     for (const bool is_vectored : {false, true}) {
         Loop loop;
         auto pair = tcp_pair();
@@ -765,7 +763,7 @@ TEST(TcpStream, IsReportedAfterAShortWriteWhenThereIsRoomAgain) {
         const std::vector<std::byte> much(64 * 1024 * 1024);
         const std::array slices{mio::net::IoSlice(much)};
         const auto written = must(is_vectored ? pair.client.write_vectored(slices) : pair.client.write(much));
-        if (written == much.size()) GTEST_SKIP() << "the system took all of it";
+        if (written == much.size()) GTEST_SKIP() << "the system buffered everything";
         std::size_t received = 0;
         while (received < written) {
             received += drain(pair.server).size();
@@ -777,7 +775,7 @@ TEST(TcpStream, IsReportedAfterAShortWriteWhenThereIsRoomAgain) {
 
 // Several threads.
 
-TEST(TcpStream, IsReadAndWrittenByTwoThreadsAtOnce) {
+TEST(TcpStream, TwoThreadsCanReadAndWriteConcurrently) {
     const auto pair = tcp_pair();
     const std::string data = pattern(4 * 1024 * 1024, 3);
     const auto send = [&data](const TcpStream& stream) {
@@ -805,8 +803,9 @@ TEST(TcpStream, IsReadAndWrittenByTwoThreadsAtOnce) {
     receive(pair.server);
 }
 
-// What may overlap for one registered socket: I/O of several threads, `modify`, and polls. For the thread sanitizer.
-TEST(TcpStream, IsUsedByThreadsWhileItIsModifiedAndPolled) {
+// Operations that may run concurrently on one registered socket: I/O of several threads, `modify`, and polls. For
+// ThreadSanitizer.
+TEST(TcpStream, ThreadsCanUseItDuringModifyAndPoll) {
     Loop loop;
     auto pair = tcp_pair();
     auto& stream = pair.client;

@@ -1,4 +1,4 @@
-// What views into an object is not given by an object that is gone at once.
+// Accessors that return views into an object cannot be called on temporaries.
 #include <concepts>
 #include <ranges>
 #include <type_traits>
@@ -32,7 +32,7 @@ static_assert(!GivesEvents<mio::Events> && !GivesEvents<const mio::Events>);
 static_assert(std::ranges::contiguous_range<mio::Events&>
               && std::ranges::contiguous_range<const mio::Events&>);
 
-// A slice views memory that is not its own.
+// A slice refers to memory that it does not own.
 static_assert(GivesBytes<mio::net::IoSlice> && GivesBytes<mio::net::IoSliceMut>);
 
 using mio::net::UnixAddress;
@@ -47,8 +47,8 @@ static_assert(!GivesAbstractName<UnixAddress> && !GivesAbstractName<const UnixAd
 
 } // namespace
 
-TEST(Temporaries, HandOutNoViewsOfThemselves) {
-    // The assertions above say so; what is an object's own can still be had of one that stays.
+TEST(Temporaries, ReturnNoViewsIntoThemselves) {
+    // The static assertions above check temporaries; views of an lvalue are available.
     const SocketAddress address(IpAddress::loopback_v4(), 80);
     const auto ip = address.ip();
     EXPECT_EQ(ip.bytes()[0], 127);

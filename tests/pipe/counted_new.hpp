@@ -1,4 +1,4 @@
-// Counts what a thread allocates. For one file of a program, since it replaces operator new.
+// Counts a thread's allocations. Include it in one file of a program, since it replaces operator new.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ thread_local std::size_t allocations = 0;
 
 } // namespace
 
-#if !__has_feature(thread_sanitizer) // it has its own, which cannot be replaced
+#it has its own operator new, which cannot be replaced
 void* operator new(std::size_t size) { return counted_or_throw(size); }
 void* operator new[](std::size_t size) { return counted_or_throw(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
@@ -37,7 +37,7 @@ void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); 
 
 namespace {
 
-/// How often `body` allocates.
+/// Number of allocations that `body` makes.
 template <class Body> std::size_t allocations_in(Body&& body) {
     const auto before = allocations;
     body();

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t most_fds = 253;
 
-/// A file of its own, and a number of names for it.
+/// A temporary file, and descriptors that refer to it.
 struct Files {
     plain::Socket file = file_with("content");
     std::vector<RawHandle> fds;
@@ -25,7 +25,7 @@ template <class S> std::pair<S, S> pair_of() { return must(S::pair()); }
 
 } // namespace
 
-/// What holds for streams and for datagrams.
+/// Cases for streams and datagrams.
 template <class S> class DescriptorPassing : public testing::Test {
   protected:
     /// Passes `sent` descriptors to a receiver with `room` slots.
@@ -55,7 +55,7 @@ template <class S> class DescriptorPassing : public testing::Test {
             EXPECT_TRUE(same_file(handles[i].get(), files.file.fd()));
             EXPECT_TRUE(expected.insert(handles[i].get()).second) << "not a new descriptor";
         }
-        EXPECT_EQ(open_descriptors(), expected) << "open, and nobody's";
+        EXPECT_EQ(open_descriptors(), expected) << "leaked descriptors";
     }
 };
 
@@ -71,16 +71,16 @@ TYPED_TEST_SUITE(DescriptorPassing, Sockets, SocketNames);
 TYPED_TEST(DescriptorPassing, PassesNone) { this->pass(0, 4); }
 TYPED_TEST(DescriptorPassing, PassesOne) { this->pass(1, 4); }
 TYPED_TEST(DescriptorPassing, PassesTwo) { this->pass(2, 2); }
-TYPED_TEST(DescriptorPassing, PassesAsManyAsTheSystemTakes) { this->pass(most_fds, most_fds); }
-TYPED_TEST(DescriptorPassing, MoreRoomThanTheSystemTakesIsNoHarm) { this->pass(most_fds, 1'000); }
-TYPED_TEST(DescriptorPassing, FiveDoNotFitNoSlot) { this->pass(5, 0); }
+TYPED_TEST(DescriptorPassing, PassesTheSystemMaximum) { this->pass(most_fds, most_fds); }
+TYPED_TEST(DescriptorPassing, MoreSlotsThanTheSystemMaximumAreAccepted) { this->pass(most_fds, 1'000); }
+TYPED_TEST(DescriptorPassing, FiveDoNotFitZeroSlots) { this->pass(5, 0); }
 TYPED_TEST(DescriptorPassing, FiveDoNotFitOneSlot) { this->pass(5, 1); }
 TYPED_TEST(DescriptorPassing, FiveDoNotFitTwoSlots) { this->pass(5, 2); }
 TYPED_TEST(DescriptorPassing, FiveDoNotFitThreeSlots) { this->pass(5, 3); }
-TYPED_TEST(DescriptorPassing, TwoDoNotFitOneSlot) { this->pass(2, 1); } // the padding would have room
-TYPED_TEST(DescriptorPassing, ManyDoNotFitOneSlotLess) { this->pass(most_fds, most_fds - 1); }
+TYPED_TEST(DescriptorPassing, TwoDoNotFitOneSlot) { this->pass(2, 1); } // padding would hold another
+TYPED_TEST(DescriptorPassing, MaximumDoesNotFitOneSlotLess) { this->pass(most_fds, most_fds - 1); }
 
-TYPED_TEST(DescriptorPassing, TooManyAreRefusedAndNothingIsSent) {
+TYPED_TEST(DescriptorPassing, TooManyFailAndNothingIsSent) {
     const Files files(most_fds + 1);
     const auto [from, to] = pair_of<TypeParam>();
     EXPECT_TRUE(fails_with(from.send_with_fds(bytes_of(data), files.fds), std::errc::invalid_argument));
@@ -88,20 +88,20 @@ TYPED_TEST(DescriptorPassing, TooManyAreRefusedAndNothingIsSent) {
     EXPECT_TRUE(blocks(to.receive_with_fds(buffer, {})));
 }
 
-TYPED_TEST(DescriptorPassing, AClosedDescriptorIsRefused) {
+TYPED_TEST(DescriptorPassing, ClosedDescriptorFails) {
     const auto [from, to] = pair_of<TypeParam>();
     const RawHandle none = mio::invalid_handle;
     EXPECT_TRUE(fails_with(from.send_with_fds(bytes_of(data), {&none, 1}), std::errc::bad_file_descriptor));
 }
 
-TYPED_TEST(DescriptorPassing, WithNothingSentWouldBlock) {
+TYPED_TEST(DescriptorPassing, ReceiveWouldBlockWithoutAMessage) {
     const auto [from, to] = pair_of<TypeParam>();
     std::array<std::byte, 32> buffer{};
     std::array<OwnedHandle, 2> handles;
     EXPECT_TRUE(blocks(to.receive_with_fds(buffer, handles)));
 }
 
-TYPED_TEST(DescriptorPassing, WithAFullBufferWouldBlockAndLeaksNothing) {
+TYPED_TEST(DescriptorPassing, SendWouldBlockOnAFullBufferAndLeaksNothing) {
     const DescriptorGuard guard;
     const Files files(3);
     const auto [from, to] = pair_of<TypeParam>();
@@ -115,7 +115,7 @@ TYPED_TEST(DescriptorPassing, WithAFullBufferWouldBlockAndLeaksNothing) {
         ++sent;
     }
     ASSERT_GT(sent, 0u);
-    // All that went through comes out, and is closed by its owners.
+    // Every message sent is received, and its owners close the descriptors.
     for (std::size_t i = 0; i < sent; ++i) {
         std::array<std::byte, data.size()> buffer{};
         std::array<OwnedHandle, 3> handles;
@@ -125,7 +125,7 @@ TYPED_TEST(DescriptorPassing, WithAFullBufferWouldBlockAndLeaksNothing) {
     }
 }
 
-TYPED_TEST(DescriptorPassing, ThePassedFileIsUsableAfterTheSenderClosedIt) {
+TYPED_TEST(DescriptorPassing, PassedFileIsUsableAfterTheSenderClosesIt) {
     const auto [from, to] = pair_of<TypeParam>();
     auto [sender, receiver] = must(make_pipe());
     {
@@ -153,7 +153,7 @@ TYPED_TEST(DescriptorPassing, KeepsTheOrder) {
     for (std::size_t i = 0; i < fds.size(); ++i) EXPECT_TRUE(same_file(handles[i].get(), fds[i])) << i;
 }
 
-TYPED_TEST(DescriptorPassing, ClosesWhatAFilledSlotHeld) {
+TYPED_TEST(DescriptorPassing, FillingASlotClosesItsOldDescriptor) {
     const DescriptorGuard guard;
     const Files files(1);
     const auto [from, to] = pair_of<TypeParam>();
@@ -168,12 +168,12 @@ TYPED_TEST(DescriptorPassing, ClosesWhatAFilledSlotHeld) {
     EXPECT_EQ(must(to.receive_with_fds(buffer, handles)).fds, 1u);
     EXPECT_FALSE(is_open(first));
     EXPECT_TRUE(same_file(handles[0].get(), files.file.fd()));
-    // The slot that nothing came for keeps what it held.
+    // A slot that receives nothing keeps its descriptor.
     EXPECT_EQ(handles[1].get(), second);
     EXPECT_TRUE(is_open(second));
 }
 
-TYPED_TEST(DescriptorPassing, AnErrorLeavesTheSlotsAlone) {
+TYPED_TEST(DescriptorPassing, FailureLeavesTheSlotsUnchanged) {
     const auto [from, to] = pair_of<TypeParam>();
     std::array<OwnedHandle, 1> handles;
     handles[0] = OwnedHandle(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 500));
@@ -184,13 +184,13 @@ TYPED_TEST(DescriptorPassing, AnErrorLeavesTheSlotsAlone) {
     EXPECT_TRUE(is_open(held));
 }
 
-TYPED_TEST(DescriptorPassing, AtTheDescriptorLimitTheRestIsClosed) {
+TYPED_TEST(DescriptorPassing, DescriptorLimitTruncatesTheList) {
     EXPECT_TRUE(in_child([] {
         const Files files(5);
         const auto [from, to] = pair_of<TypeParam>();
         must(from.send_with_fds(bytes_of(data), files.fds));
         const DescriptorGuard guard;
-        // Room for two more.
+        // Two more descriptors can be opened.
         const OwnedHandle first(::dup(STDIN_FILENO));
         OwnedHandle second(::dup(STDIN_FILENO));
         const auto end = static_cast<::rlim_t>(second.get()) + 1;
@@ -199,7 +199,7 @@ TYPED_TEST(DescriptorPassing, AtTheDescriptorLimitTheRestIsClosed) {
         {
             const OwnedHandle closed = std::move(second);
             const int last = ::dup(STDIN_FILENO);
-            ASSERT_EQ(last, -1) << "the limit leaves no room";
+            ASSERT_EQ(last, -1) << "the descriptor limit was not reached";
         }
         std::array<std::byte, 32> buffer{};
         std::array<OwnedHandle, 5> handles;
@@ -209,7 +209,7 @@ TYPED_TEST(DescriptorPassing, AtTheDescriptorLimitTheRestIsClosed) {
         EXPECT_TRUE(received.fds_truncated);
         EXPECT_TRUE(same_file(handles[0].get(), files.file.fd()));
 
-        // Nothing fits any more: the bytes come all the same.
+        // No descriptor fits any more; the bytes still arrive.
         must(from.send_with_fds(bytes_of(data), files.fds));
         std::array<OwnedHandle, 5> more;
         const auto none = must(to.receive_with_fds(buffer, more));
@@ -219,7 +219,7 @@ TYPED_TEST(DescriptorPassing, AtTheDescriptorLimitTheRestIsClosed) {
     }));
 }
 
-TYPED_TEST(DescriptorPassing, ClosingTheReceiverClosesWhatWasUnderWay) {
+TYPED_TEST(DescriptorPassing, ClosingTheReceiverClosesDescriptorsInTransit) {
     auto [sender, receiver] = must(make_pipe());
     {
         const auto [from, to] = pair_of<TypeParam>();
@@ -230,7 +230,7 @@ TYPED_TEST(DescriptorPassing, ClosingTheReceiverClosesWhatWasUnderWay) {
     EXPECT_TRUE((await(receiver.raw(), POLLIN) & POLLHUP) != 0);
 }
 
-TEST(StreamDescriptorPassing, NeedsAByteToTravelWith) {
+TEST(StreamDescriptorPassing, RequiresAtLeastOneByte) {
     const Files files(1);
     const auto [from, to] = pair_of<UnixStream>();
     EXPECT_TRUE(fails_with(from.send_with_fds({}, files.fds), std::errc::invalid_argument));
@@ -239,7 +239,7 @@ TEST(StreamDescriptorPassing, NeedsAByteToTravelWith) {
     EXPECT_TRUE(blocks(to.receive_with_fds(buffer, {})));
 }
 
-TEST(StreamDescriptorPassing, ComesWithTheFirstByte) {
+TEST(StreamDescriptorPassing, ArrivesWithTheFirstByte) {
     const DescriptorGuard guard;
     const Files files(2);
     const auto [from, to] = pair_of<UnixStream>();
@@ -256,7 +256,7 @@ TEST(StreamDescriptorPassing, ComesWithTheFirstByte) {
     received = must(to.receive_with_fds(first, handles));
     EXPECT_EQ(text_of(first), data.substr(0, 1));
     EXPECT_EQ(received.fds, 2u);
-    EXPECT_FALSE(received.bytes_truncated) << "the rest of a stream is not lost";
+    EXPECT_FALSE(received.bytes_truncated) << "the rest of the stream is kept";
 
     std::array<OwnedHandle, 4> none;
     std::array<std::byte, 32> rest{};
@@ -281,7 +281,7 @@ TEST(StreamDescriptorPassing, TwoMessagesWithDescriptorsAreNotMerged) {
     EXPECT_EQ(received.fds, 1u);
 }
 
-TEST(StreamDescriptorPassing, PlainReadClosesWhatWasAttached) {
+TEST(StreamDescriptorPassing, PlainReadClosesAttachedDescriptors) {
     const DescriptorGuard guard;
     auto [sender, receiver] = must(make_pipe());
     const auto [from, to] = pair_of<UnixStream>();
@@ -293,11 +293,11 @@ TEST(StreamDescriptorPassing, PlainReadClosesWhatWasAttached) {
     const auto before = open_descriptors();
     EXPECT_EQ(drain(to), data);
     EXPECT_EQ(open_descriptors(), before);
-    // No copy is left anywhere.
+    // No copy is open anywhere.
     EXPECT_TRUE((await(receiver.raw(), POLLIN) & POLLHUP) != 0);
 }
 
-TEST(StreamDescriptorPassing, EndOfStreamIsZeroBytes) {
+TEST(StreamDescriptorPassing, EndOfStreamReturnsZeroBytes) {
     auto [from, to] = pair_of<UnixStream>();
     {
         const auto gone = std::move(from);
@@ -310,7 +310,7 @@ TEST(StreamDescriptorPassing, EndOfStreamIsZeroBytes) {
     EXPECT_FALSE(received.fds_truncated);
 }
 
-TEST(DatagramDescriptorPassing, TheDatagramMayBeEmpty) {
+TEST(DatagramDescriptorPassing, DatagramCanBeEmpty) {
     const DescriptorGuard guard;
     const Files files(2);
     const auto [from, to] = pair_of<UnixDatagram>();
@@ -324,7 +324,7 @@ TEST(DatagramDescriptorPassing, TheDatagramMayBeEmpty) {
     EXPECT_TRUE(same_file(handles[1].get(), files.file.fd()));
 }
 
-TEST(DatagramDescriptorPassing, SaysThatBytesWereCutOff) {
+TEST(DatagramDescriptorPassing, ReportsTruncatedBytes) {
     const DescriptorGuard guard;
     const Files files(1);
     const auto [from, to] = pair_of<UnixDatagram>();
@@ -338,13 +338,13 @@ TEST(DatagramDescriptorPassing, SaysThatBytesWereCutOff) {
     EXPECT_TRUE(received.bytes_truncated);
     EXPECT_EQ(received.fds, 1u);
     EXPECT_FALSE(received.fds_truncated);
-    // The next is the next datagram.
+    // The next receive returns the next datagram.
     std::array<std::byte, data.size()> whole{};
     EXPECT_FALSE(must(to.receive_with_fds(whole, handles)).bytes_truncated);
     EXPECT_EQ(text_of(whole), data);
 }
 
-TEST(DatagramDescriptorPassing, PlainReceiveClosesWhatWasAttached) {
+TEST(DatagramDescriptorPassing, PlainReceiveClosesAttachedDescriptors) {
     const DescriptorGuard guard;
     const Files files(4);
     const auto [from, to] = pair_of<UnixDatagram>();

@@ -14,14 +14,14 @@ constexpr Token sender_id{1};
 
 void write_data(const PipeSender& sender) { ASSERT_EQ(must(sender.write(bytes_of(data))), data.size()); }
 
-/// Polls for a second; the only event that came.
+/// Polls for a second and returns the only event.
 mio::Event only_event(Loop& loop) {
     must(loop.poll.poll(loop.events, 1s));
     EXPECT_EQ(loop.events.size(), 1u);
     return loop.events.empty() ? mio::Event() : *loop.events.begin();
 }
 
-/// The program `cat`, our ends of its standard input and output, blocking as a shell would make them.
+/// The program `cat` and our ends of its standard input and output, which are blocking as a shell creates them.
 struct Cat {
     PipeSender input = PipeSender::from_raw(mio::invalid_handle);
     PipeReceiver output = PipeReceiver::from_raw(mio::invalid_handle);
@@ -66,7 +66,7 @@ TEST(Pipe, CarriesBytesAndReportsBothEnds) {
     EXPECT_TRUE(blocks(receiver.read(buffer)));
 }
 
-TEST(Pipe, ReportsThatTheSenderIsGone) {
+TEST(Pipe, ReportsAClosedSender) {
     Loop loop;
     auto [sender, receiver] = must(make_pipe());
     must(loop.registry().add(receiver, receiver_id, Interest::readable));
@@ -79,7 +79,7 @@ TEST(Pipe, ReportsThatTheSenderIsGone) {
         {
             const auto gone = std::move(end);
         }
-        barrier.arrive_and_wait(); // gone
+        barrier.arrive_and_wait(); // closed
     });
     barrier.arrive_and_wait();
     loop.expect({{receiver_id, Interest::readable}});
@@ -90,13 +90,13 @@ TEST(Pipe, ReportsThatTheSenderIsGone) {
     EXPECT_TRUE(event.is_read_closed());
     other.join();
 
-    // What was written is still there, then comes the end.
+    // Written data is still readable, then end of stream.
     EXPECT_EQ(drain(receiver), data);
     std::array<std::byte, 8> buffer{};
     EXPECT_EQ(must(receiver.read(buffer)), 0u);
 }
 
-TEST(Pipe, ReportsThatTheReceiverIsGone) {
+TEST(Pipe, ReportsAClosedReceiver) {
     Loop loop;
     auto [sender, receiver] = must(make_pipe());
     must(loop.registry().add(sender, sender_id, Interest::writable));
@@ -107,7 +107,7 @@ TEST(Pipe, ReportsThatTheReceiverIsGone) {
         {
             const auto gone = std::move(end);
         }
-        barrier.arrive_and_wait(); // gone
+        barrier.arrive_and_wait(); // closed
     });
     loop.expect({{sender_id, Interest::writable}});
     barrier.arrive_and_wait();
@@ -122,7 +122,7 @@ TEST(Pipe, ReportsThatTheReceiverIsGone) {
     EXPECT_TRUE(fails_with(sender.write_vectored({&slice, 1}), std::errc::broken_pipe));
 }
 
-TEST(Pipe, TalksToAChildProcess) {
+TEST(Pipe, ExchangesDataWithAChildProcess) {
     const DescriptorGuard guard;
     {
         Loop loop;
@@ -143,18 +143,18 @@ TEST(Pipe, TalksToAChildProcess) {
         EXPECT_EQ(event.token(), receiver_id);
         EXPECT_TRUE(event.is_read_closed());
         EXPECT_EQ(must(cat.output.read(buffer)), 0u);
-        EXPECT_TRUE(ends_well(cat.process));
+        EXPECT_TRUE(exits_successfully(cat.process));
     }
 }
 
-TEST(Pipe, OfAChildProcessCanBeMadeNonBlocking) {
+TEST(Pipe, AdoptedPipeCanBeMadeNonBlocking) {
     Cat cat;
     ASSERT_GT(cat.process, 0);
     ASSERT_TRUE(ok(cat.output.set_nonblocking(true)));
     std::array<std::byte, 20> buffer{};
     EXPECT_TRUE(blocks(cat.output.read(buffer)));
     cat.input = PipeSender::from_raw(mio::invalid_handle);
-    EXPECT_TRUE(ends_well(cat.process));
+    EXPECT_TRUE(exits_successfully(cat.process));
 }
 
 TEST(Pipe, IsNonBlockingAndNotInherited) {
@@ -174,11 +174,11 @@ TEST(Pipe, SetNonblockingChangesNothingElse) {
         for (int round = 0; round < 2; ++round) {
             EXPECT_TRUE(ok(end.set_nonblocking(false)));
             EXPECT_EQ(::fcntl(end.raw(), F_GETFL), on & ~O_NONBLOCK);
-            EXPECT_TRUE(ok(end.set_nonblocking(false))) << "once more";
+            EXPECT_TRUE(ok(end.set_nonblocking(false))) << "repeated";
             EXPECT_EQ(::fcntl(end.raw(), F_GETFL), on & ~O_NONBLOCK);
             EXPECT_TRUE(ok(end.set_nonblocking(true)));
             EXPECT_EQ(::fcntl(end.raw(), F_GETFL), on);
-            EXPECT_TRUE(ok(end.set_nonblocking(true))) << "once more";
+            EXPECT_TRUE(ok(end.set_nonblocking(true))) << "repeated";
             EXPECT_EQ(::fcntl(end.raw(), F_GETFL), on);
             EXPECT_TRUE(is_close_on_exec(end.raw()));
         }
@@ -187,7 +187,7 @@ TEST(Pipe, SetNonblockingChangesNothingElse) {
     flags_stay(receiver);
 }
 
-TEST(Pipe, SetNonblockingOfNothingIsABadDescriptor) {
+TEST(Pipe, SetNonblockingWithoutHandleIsBadDescriptor) {
     const auto sender = PipeSender::from_raw(mio::invalid_handle);
     const auto receiver = PipeReceiver::from_raw(mio::invalid_handle);
     EXPECT_TRUE(fails_with(sender.set_nonblocking(true), std::errc::bad_file_descriptor));
@@ -205,18 +205,18 @@ TEST(Pipe, BlockingReadWaitsForTheWriter) {
     EXPECT_EQ(text_of(std::span(buffer).first(count)), data);
 }
 
-TEST(Pipe, TakesItsCapacityAndThenWouldBlock) {
+TEST(Pipe, WritesItsCapacityAndThenWouldBlock) {
     const auto [sender, receiver] = must(make_pipe());
     EXPECT_EQ(fill(sender), pipe_capacity);
     EXPECT_TRUE(blocks(sender.write(bytes_of("x"))));
 
-    // Room for a page, reported and used.
+    // One page of space is reported and used.
     std::vector<std::byte> page(4'096);
     EXPECT_EQ(must(receiver.read(page)), page.size());
     EXPECT_EQ(fill(sender), page.size());
 }
 
-TEST(Pipe, ReportsRoomAgain) {
+TEST(Pipe, BecomesWritableAfterReading) {
     Loop loop;
     auto [sender, receiver] = must(make_pipe());
     must(loop.registry().add(sender, sender_id, Interest::writable));
@@ -227,34 +227,34 @@ TEST(Pipe, ReportsRoomAgain) {
     loop.expect({{sender_id, Interest::writable}});
 }
 
-TEST(Pipe, WritesMoreThanThereIsRoomForInPart) {
+TEST(Pipe, WritesPartiallyWhenSpaceIsShort) {
     const auto [sender, receiver] = must(make_pipe());
     const std::string text = pattern(pipe_capacity + 10'000);
     EXPECT_EQ(must(sender.write(bytes_of(text))), pipe_capacity);
     EXPECT_EQ(drain(receiver), text.substr(0, pipe_capacity));
 }
 
-TEST(Pipe, WritesSmallPiecesWholeOrNotAtAll) {
+TEST(Pipe, WritesUpToPipeBufAtomically) {
     const auto [sender, receiver] = must(make_pipe());
     fill(sender);
     std::vector<std::byte> page(4'096);
     ASSERT_EQ(must(receiver.read(page)), page.size());
     EXPECT_EQ(must(sender.write(std::span(page).first(100))), 100u);
-    // The rest of the page is no room for 4,096 bytes.
+    // The rest of the page does not hold 4,096 bytes.
     EXPECT_TRUE(blocks(sender.write(page)));
 }
 
-TEST(Pipe, EmptyCallsAnswerZero) {
+TEST(Pipe, EmptyBuffersReturnZero) {
     const auto [sender, receiver] = must(make_pipe());
     EXPECT_EQ(must(sender.write({})), 0u);
     EXPECT_EQ(must(sender.write_vectored({})), 0u);
     EXPECT_EQ(must(receiver.read({})), 0u);
     EXPECT_EQ(must(receiver.read_vectored({})), 0u);
     std::array<std::byte, 1> buffer{};
-    EXPECT_TRUE(blocks(receiver.read(buffer))) << "nothing was written";
+    EXPECT_TRUE(blocks(receiver.read(buffer))) << "no data was written";
 }
 
-TEST(Pipe, VectoredKeepsTheOrder) {
+TEST(Pipe, VectoredCallsKeepTheOrder) {
     const auto [sender, receiver] = must(make_pipe());
     const std::array slices{IoSlice(bytes_of("Hello")), IoSlice(bytes_of("")), IoSlice(bytes_of(" ")),
                             IoSlice(bytes_of("world"))};
@@ -271,7 +271,7 @@ TEST(Pipe, VectoredKeepsTheOrder) {
     EXPECT_TRUE(blocks(receiver.read_vectored(into)));
 }
 
-TEST(Pipe, VectoredTakesNoMoreBuffersThanTheSystem) {
+TEST(Pipe, VectoredCallsUseAtMostTheSystemLimitOfBuffers) {
     const auto [sender, receiver] = must(make_pipe());
     const std::string text = pattern(1'025);
     std::vector<IoSlice> slices;
@@ -289,7 +289,7 @@ TEST(Pipe, VectoredTakesNoMoreBuffersThanTheSystem) {
     EXPECT_EQ(text_of(buffer), text);
 }
 
-TEST(Pipe, EndsForTheReceiverWhenTheSenderIsGone) {
+TEST(Pipe, ReceiverReadsEndOfStreamAfterTheSenderCloses) {
     auto [sender, receiver] = must(make_pipe());
     write_data(sender);
     {
@@ -302,7 +302,7 @@ TEST(Pipe, EndsForTheReceiverWhenTheSenderIsGone) {
     EXPECT_EQ(must(receiver.read_vectored({&slice, 1})), 0u);
 }
 
-TEST(Pipe, CannotBeUsedTheWrongWayRound) {
+TEST(Pipe, TheWrongEndIsBadDescriptor) {
     auto [sender, receiver] = must(make_pipe());
     const auto reading = PipeReceiver::from_raw(sender.release());
     const auto writing = PipeSender::from_raw(receiver.release());
@@ -311,10 +311,10 @@ TEST(Pipe, CannotBeUsedTheWrongWayRound) {
     EXPECT_TRUE(fails_with(writing.write(buffer), std::errc::bad_file_descriptor));
 }
 
-TEST(Pipe, OutOfDescriptorsIsAnErrorAndLeaksNothing) {
+TEST(Pipe, ExhaustionIsAnErrorAndLeaksNothing) {
     EXPECT_TRUE(in_child([] {
         const DescriptorGuard guard;
-        // Room for one descriptor: the first end fits, the second does not.
+        // One free descriptor: creating the pipe's second end fails.
         const int next = ::dup(STDIN_FILENO);
         ::close(next);
         const ::rlimit limit{static_cast<::rlim_t>(next) + 1, static_cast<::rlim_t>(next) + 1};

@@ -1,4 +1,5 @@
-// What the tests of pipes, transfers and descriptor passing share. Include it last, in place of "support.hpp".
+// Helpers shared by the tests of pipes, transfers and descriptor passing. Include it last, in place of
+// "support.hpp".
 #pragma once
 
 #include <fcntl.h>
@@ -42,7 +43,7 @@ inline constexpr bool under_thread_sanitizer = false;
 inline constexpr std::string_view data = "Hello world";
 inline constexpr std::size_t pipe_capacity = 65'536;
 
-/// A process of its own, for what would change or end this one: starts `body` in it.
+/// Runs `body` in a child process, for cases that change or end the process.
 template <class Body>::pid_t start_child(Body&& body) {
     std::fflush(nullptr);
     const ::pid_t child = ::fork();
@@ -52,8 +53,8 @@ template <class Body>::pid_t start_child(Body&& body) {
     ::_exit(testing::Test::HasFailure() ? 1 : 0);
 }
 
-/// Waits for the end of a child, which has to be a good one.
-inline testing::AssertionResult ends_well(::pid_t child) {
+/// Waits for a child and expects exit code 0.
+inline testing::AssertionResult exits_successfully(::pid_t child) {
     int status = 0;
     if (child == -1 || ::waitpid(child, &status, 0) != child)
         return testing::AssertionFailure() << "no child";
@@ -64,17 +65,17 @@ inline testing::AssertionResult ends_well(::pid_t child) {
 }
 
 template <class Body> testing::AssertionResult in_child(Body&& body) {
-    return ends_well(start_child(std::forward<Body>(body)));
+    return exits_successfully(start_child(std::forward<Body>(body)));
 }
 
-/// Waits, without any help of the library, until one of `events`, an error or a hang-up has come.
+/// Waits with poll(2), not the library, for one of `events`, an error or a hang-up.
 inline short await(int fd, short events) {
     ::pollfd record{.fd = fd, .events = events, .revents = 0};
-    EXPECT_EQ(::poll(&record, 1, 10'000), 1) << "nothing came";
+    EXPECT_EQ(::poll(&record, 1, 10'000), 1) << "no event";
     return record.revents;
 }
 
-/// Writes until it would block; answers how much went in.
+/// Writes until it would block and returns the number of bytes written.
 template <class Writer> std::size_t fill(const Writer& to) {
     const std::vector<std::byte> chunk(4'096, std::byte{'f'});
     std::size_t total = 0;
@@ -99,7 +100,7 @@ template <class Reader> std::string drain(const Reader& from) {
     }
 }
 
-/// A file without a name that holds `content`.
+/// An unlinked file that holds `content`.
 inline plain::Socket file_with(std::string_view content) {
     char name[] = "/tmp/mio-test-XXXXXX";
     auto file = plain::close_on_exec(::mkstemp(name));
@@ -108,7 +109,7 @@ inline plain::Socket file_with(std::string_view content) {
     return file;
 }
 
-/// Text in which no place is like its neighbours.
+/// Text in which every position differs from its neighbours.
 inline std::string pattern(std::size_t size) {
     std::string text(size, '\0');
     for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + (i * 7 + i / 251) % 26);
@@ -124,7 +125,7 @@ inline bool same_file(int a, int b) {
 
 inline bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
 
-/// Two connected TCP streams, the first of them non-blocking.
+/// Two connected TCP streams; the first is non-blocking.
 inline std::pair<TcpStream, plain::Socket> tcp_pair() {
     const auto listener = plain::listen(local_v4());
     auto client = plain::connect(plain::address_of(listener));

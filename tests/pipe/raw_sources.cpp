@@ -46,8 +46,8 @@ TEST(RawSource, LeavesTheHandleOpen) {
     EXPECT_TRUE(is_open(receiver.raw()));
 }
 
-TEST(RawSource, OfARegularFileIsRefused) {
-    if (!differences.refuses_files) GTEST_SKIP() << "files are taken";
+TEST(RawSource, AddingARegularFileFails) {
+    if (!differences.refuses_files) GTEST_SKIP() << "regular files are accepted";
     const auto file = file_with(data);
     Loop loop;
     RawSource source(file.fd());

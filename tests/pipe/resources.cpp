@@ -1,4 +1,4 @@
-// What the sources of this folder cost: sizes, allocations, descriptors.
+// Resource use of pipes and transfers: sizes, allocations, descriptors.
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -94,7 +94,7 @@ TEST(Allocations, TransfersMakeNone) {
     EXPECT_TRUE(good);
 }
 
-TEST(Descriptors, TenThousandPipesLeaveNone) {
+TEST(Descriptors, TenThousandPipesLeakNone) {
     const DescriptorGuard guard;
     Loop loop;
     std::array<std::byte, 32> buffer{};
@@ -110,7 +110,7 @@ TEST(Descriptors, TenThousandPipesLeaveNone) {
     loop.expect_none();
 }
 
-TEST(Descriptors, AMovedFromEndHoldsNone) {
+TEST(Descriptors, MovedFromEndHoldsNone) {
     auto [sender, receiver] = must(make_pipe());
     const int fd = sender.raw();
     const auto moved = std::move(sender);
@@ -118,7 +118,7 @@ TEST(Descriptors, AMovedFromEndHoldsNone) {
     EXPECT_EQ(sender.raw(), mio::invalid_handle); // NOLINT(bugprone-use-after-move)
 }
 
-TEST(Descriptors, AReleasedEndStaysOpen) {
+TEST(Descriptors, ReleasedEndStaysOpen) {
     auto [sender, receiver] = must(make_pipe());
     const plain::Socket mine(sender.release());
     EXPECT_EQ(sender.raw(), mio::invalid_handle);
@@ -128,7 +128,7 @@ TEST(Descriptors, AReleasedEndStaysOpen) {
     EXPECT_TRUE(is_open(mine.fd()));
 }
 
-TEST(Descriptors, AssigningClosesWhatWasHeld) {
+TEST(Descriptors, AssignmentClosesTheOldDescriptor) {
     auto [sender, receiver] = must(make_pipe());
     auto [other, other_receiver] = must(make_pipe());
     const int before = sender.raw();

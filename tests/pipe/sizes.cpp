@@ -1,4 +1,4 @@
-// Moving bytes inside the kernel, with counts of any size.
+// Transfers inside the kernel with counts of any size.
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +24,7 @@ constexpr std::size_t counts[] = {std::size_t{INT_MAX} - 1,
 
 } // namespace
 
-TEST(SendFile, TakesEveryCount) {
+TEST(SendFile, AcceptsAnyCount) {
     const auto file = file_with(data);
     for (const auto count : counts) {
         const auto [stream, peer] = tcp_pair();
@@ -41,7 +41,7 @@ TEST(SendFile, TakesEveryCount) {
     EXPECT_EQ(must(mio::net::send_file(stream, file.fd(), 0, 0)), 0u);
 }
 
-TEST(Splice, TakesEveryCount) {
+TEST(Splice, AcceptsAnyCount) {
     for (const auto count : counts) {
         const auto [stream, peer] = tcp_pair();
         const auto [sender, receiver] = must(make_pipe());

@@ -17,7 +17,7 @@ constexpr std::size_t much = 1u << 30;
 
 ::off_t position_of(const plain::Socket& file) { return ::lseek(file.fd(), 0, SEEK_CUR); }
 
-/// What stands in a stream of `size` bytes that was read to its end.
+/// Reads a stream of `size` bytes to its end and returns the data.
 std::string received_from(const UnixStream& stream, std::size_t size) {
     std::string all;
     while (all.size() < size) {
@@ -27,7 +27,7 @@ std::string received_from(const UnixStream& stream, std::size_t size) {
     return all;
 }
 
-/// Fills a stream's buffer in big pieces, so that as many bytes as possible go in.
+/// Fills a stream's send buffer with large writes, so that it holds as many bytes as possible.
 void fill_up(const UnixStream& stream) {
     const std::vector<std::byte> chunk(65'536, std::byte{'f'});
     while (stream.write(chunk)) {
@@ -53,7 +53,7 @@ TEST(SendFile, SendsOverTcp) {
     EXPECT_EQ(plain::read_exactly(peer, text.size()), text);
 }
 
-TEST(SendFile, BeginsAtTheOffset) {
+TEST(SendFile, StartsAtTheOffset) {
     const std::string text = pattern(10'000);
     const auto file = file_with(text);
     const auto [to, peer] = must(UnixStream::pair());
@@ -61,13 +61,13 @@ TEST(SendFile, BeginsAtTheOffset) {
     EXPECT_EQ(received_from(peer, 1'000), text.substr(4'321, 1'000));
 }
 
-TEST(SendFile, EndsWithTheFile) {
+TEST(SendFile, StopsAtTheEndOfTheFile) {
     const std::string text = pattern(10'000);
     const auto file = file_with(text);
     const auto [to, peer] = must(UnixStream::pair());
     ASSERT_EQ(must(send_file(to, file.fd(), 9'000, much)), 1'000u);
     EXPECT_EQ(received_from(peer, 1'000), text.substr(9'000));
-    // At its end, behind it, and where there is nothing at all.
+    // At the end of the file, past it, and in an empty file.
     EXPECT_EQ(must(send_file(to, file.fd(), 10'000, much)), 0u);
     EXPECT_EQ(must(send_file(to, file.fd(), 1'000'000, much)), 0u);
     EXPECT_EQ(must(send_file(to, file_with("").fd(), 0, much)), 0u);
@@ -76,7 +76,7 @@ TEST(SendFile, EndsWithTheFile) {
     EXPECT_TRUE(blocks(peer.read(buffer)));
 }
 
-TEST(SendFile, LeavesThePositionOfTheFile) {
+TEST(SendFile, KeepsTheFilePosition) {
     const auto file = file_with(pattern(10'000));
     ASSERT_EQ(::lseek(file.fd(), 77, SEEK_SET), 77);
     const auto [to, peer] = must(UnixStream::pair());
@@ -101,7 +101,7 @@ TEST(SendFile, WouldBlockWhileTheSocketIsFull) {
     EXPECT_EQ(received_from(peer, data.size()), data);
 }
 
-TEST(SendFile, SendsALargeFilePieceByPiece) {
+TEST(SendFile, SendsALargeFileInParts) {
     const std::string text = pattern(3'000'000);
     const auto file = file_with(text);
     const auto [to, peer] = tcp_pair();
@@ -121,24 +121,24 @@ TEST(SendFile, SendsALargeFilePieceByPiece) {
     EXPECT_TRUE(received == text);
 }
 
-TEST(SendFile, OfNoFileIsABadDescriptor) {
+TEST(SendFile, FromAnInvalidFileIsBadDescriptor) {
     const auto [to, peer] = must(UnixStream::pair());
     EXPECT_TRUE(fails_with(send_file(to, mio::invalid_handle, 0, 1), std::errc::bad_file_descriptor));
 }
 
-TEST(SendFile, ToNoSocketIsABadDescriptor) {
+TEST(SendFile, ToAnInvalidSocketIsBadDescriptor) {
     const auto file = file_with(data);
     const auto to = UnixStream::from_raw(mio::invalid_handle);
     EXPECT_TRUE(fails_with(send_file(to, file.fd(), 0, 1), std::errc::bad_file_descriptor));
 }
 
-TEST(SendFile, OfAPipeIsRefused) {
+TEST(SendFile, FromAPipeFails) {
     const auto [sender, receiver] = must(make_pipe());
     const auto [to, peer] = must(UnixStream::pair());
     EXPECT_TRUE(fails_with(send_file(to, receiver.raw(), 0, 1), std::errc::invalid_seek));
 }
 
-TEST(SendFile, WithAnOffsetThatNoFileHasIsAnInvalidArgument) {
+TEST(SendFile, InvalidOffsetIsInvalidArgument) {
     const auto file = file_with(data);
     const auto [to, peer] = must(UnixStream::pair());
     constexpr auto first_bad = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) + 1;
@@ -189,7 +189,7 @@ TEST(Splice, MovesFromAPipeToAPipe) {
     EXPECT_EQ(drain(next_receiver), data);
 }
 
-TEST(Splice, MovesNoMoreThanTold) {
+TEST(Splice, MovesNoMoreThanRequested) {
     const auto [sender, receiver] = must(make_pipe());
     const auto [to, peer] = must(UnixStream::pair());
     must(sender.write(bytes_of(data)));
@@ -199,13 +199,13 @@ TEST(Splice, MovesNoMoreThanTold) {
     EXPECT_EQ(drain(receiver), " world");
 }
 
-TEST(Splice, WouldBlockForWantOfBytesInThePipe) {
+TEST(Splice, WouldBlockOnAnEmptyPipe) {
     const auto [sender, receiver] = must(make_pipe());
     const auto [to, peer] = must(UnixStream::pair());
     EXPECT_TRUE(blocks(splice(receiver, to, much)));
 }
 
-TEST(Splice, WouldBlockForWantOfBytesInTheSocket) {
+TEST(Splice, WouldBlockOnAnEmptySocket) {
     const auto [sender, receiver] = must(make_pipe());
     const auto [from, peer] = must(UnixStream::pair());
     EXPECT_TRUE(blocks(splice(from, sender, much)));
@@ -213,19 +213,19 @@ TEST(Splice, WouldBlockForWantOfBytesInTheSocket) {
     EXPECT_TRUE(blocks(splice(tcp, sender, much)));
 }
 
-TEST(Splice, WouldBlockForWantOfRoomInTheSocket) {
+TEST(Splice, WouldBlockOnAFullSocket) {
     const auto [sender, receiver] = must(make_pipe());
     const auto [to, peer] = must(UnixStream::pair());
     fill_up(to);
     must(sender.write(bytes_of(data)));
     EXPECT_TRUE(blocks(splice(receiver, to, much)));
-    // Nothing was lost.
+    // No data was lost.
     drain(peer);
     EXPECT_EQ(must(splice(receiver, to, much)), data.size());
     EXPECT_EQ(received_from(peer, data.size()), data);
 }
 
-TEST(Splice, WouldBlockForWantOfRoomInThePipe) {
+TEST(Splice, WouldBlockOnAFullPipe) {
     const auto [sender, receiver] = must(make_pipe());
     const auto [from, peer] = must(UnixStream::pair());
     fill(sender);
@@ -243,7 +243,7 @@ TEST(Splice, WouldBlockEvenIfThePipeIsBlocking) {
     EXPECT_TRUE(blocks(splice(receiver, to, much)));
 }
 
-TEST(Splice, IsZeroAtTheEndOfAPipe) {
+TEST(Splice, ReturnsZeroAtTheEndOfAPipe) {
     auto [sender, receiver] = must(make_pipe());
     const auto [to, peer] = must(UnixStream::pair());
     must(sender.write(bytes_of(data)));
@@ -254,7 +254,7 @@ TEST(Splice, IsZeroAtTheEndOfAPipe) {
     EXPECT_EQ(must(splice(receiver, to, much)), 0u);
 }
 
-TEST(Splice, IsZeroAtTheEndOfASocket) {
+TEST(Splice, ReturnsZeroAtTheEndOfASocket) {
     const auto [sender, receiver] = must(make_pipe());
     auto [from, peer] = must(UnixStream::pair());
     must(peer.write(bytes_of(data)));
@@ -265,28 +265,28 @@ TEST(Splice, IsZeroAtTheEndOfASocket) {
     EXPECT_EQ(must(splice(from, sender, much)), 0u);
 }
 
-TEST(Splice, WithoutAPipeIsAnInvalidArgument) {
+TEST(Splice, WithoutAPipeIsInvalidArgument) {
     const auto [from, from_peer] = must(UnixStream::pair());
     const auto [to, to_peer] = must(UnixStream::pair());
     must(from_peer.write(bytes_of(data)));
     EXPECT_TRUE(fails_with(splice(from, to, much), std::errc::invalid_argument));
-    EXPECT_EQ(drain(from), data) << "and nothing is lost";
+    EXPECT_EQ(drain(from), data) << "no data was lost";
 }
 
-TEST(Splice, OfAPipeIntoItselfIsAnInvalidArgument) {
+TEST(Splice, APipeIntoItselfIsInvalidArgument) {
     const auto [sender, receiver] = must(make_pipe());
     must(sender.write(bytes_of(data)));
     EXPECT_TRUE(fails_with(splice(receiver, sender, much), std::errc::invalid_argument));
 }
 
-TEST(Splice, OfTheWrongEndIsABadDescriptor) {
+TEST(Splice, TheWrongEndIsBadDescriptor) {
     const auto [sender, receiver] = must(make_pipe());
     const auto [socket, peer] = must(UnixStream::pair());
     EXPECT_TRUE(fails_with(splice(sender, socket, 1), std::errc::bad_file_descriptor));
     EXPECT_TRUE(fails_with(splice(socket, receiver, 1), std::errc::bad_file_descriptor));
 }
 
-// A proxy: both sides are watched for edges, and splicing goes on until it would block.
+// A proxy: both sides are edge-triggered, and splice runs until it would block.
 TEST(Splice, ForwardsALongStreamDrivenByEvents) {
     Loop loop;
     auto [sender, receiver] = must(make_pipe());
@@ -303,14 +303,14 @@ TEST(Splice, ForwardsALongStreamDrivenByEvents) {
     std::string received;
     const auto deadline = std::chrono::steady_clock::now() + 30s;
     while (received.size() < text.size()) {
-        ASSERT_LT(std::chrono::steady_clock::now(), deadline) << received.size() << " bytes came through";
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline) << received.size() << " bytes received";
         must(loop.poll.poll(loop.events, 5s));
         while (written < text.size()) {
             const auto count = source.write(bytes_of(std::string_view(text).substr(written)));
             if (!count) break;
             written += *count;
         }
-        // Until neither half moves anything any more.
+        // Repeat until neither half moves data.
         for (bool moved = true; moved;) {
             moved = false;
             if (const auto in = splice(from, sender, much); in && *in > 0) moved = true;
@@ -321,9 +321,9 @@ TEST(Splice, ForwardsALongStreamDrivenByEvents) {
     EXPECT_TRUE(received == text);
 }
 
-// --- Operations that do less than they were asked for. After them a source is reported when there is more to be done.
+// --- Operations that transfer less than requested. They rearm the source, which is reported when it is ready again.
 
-TEST(SendFile, IsFollowedByAnEventWhenItSentAPart) {
+TEST(SendFile, PartialSendIsFollowedByAnEvent) {
     const auto file = file_with(std::string(1u << 22, 'f'));
     Loop loop;
     auto [to, peer] = must(UnixStream::pair());
@@ -335,7 +335,7 @@ TEST(SendFile, IsFollowedByAnEventWhenItSentAPart) {
     loop.expect({{Token{1}, Interest::writable}});
 }
 
-TEST(Splice, ThatWouldBlockWaitsForTheSideThatIsNotReady) {
+TEST(Splice, WouldBlockRearmsTheSideThatIsNotReady) {
     Loop loop;
     auto [sender, receiver] = must(make_pipe());
     auto [to, peer] = must(UnixStream::pair());
@@ -345,12 +345,12 @@ TEST(Splice, ThatWouldBlockWaitsForTheSideThatIsNotReady) {
     loop.expect({{Token{1}, Interest::readable}, {Token{2}, Interest::writable}});
     fill_up(to);
     ASSERT_TRUE(blocks(splice(receiver, to, much)));
-    // The pipe is as ready as it was, and is not reported again and again.
+    // The pipe is still readable, and is not reported again.
     loop.expect_none();
     drain(peer);
     loop.expect({{Token{2}, Interest::writable}});
     ASSERT_EQ(must(splice(receiver, to, much)), data.size());
-    // Less than was asked for: now the pipe is empty.
+    // Less than requested: the pipe is now empty.
     must(sender.write(bytes_of(data)));
     loop.expect({{Token{1}, Interest::readable}});
 }

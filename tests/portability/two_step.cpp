@@ -57,7 +57,7 @@ void expect_made_right(mio::RawHandle handle) {
 
 } // namespace
 
-TEST(TwoStep, MakesSocketsAsTheyShouldBe) {
+TEST(TwoStep, SocketsAreNonBlockingAndCloseOnExec) {
     expect_made_right(must(TcpSocket::v4()).raw());
     expect_made_right(must(TcpSocket::v6()).raw());
     expect_made_right(must(mio::net::UdpSocket::v4()).raw());
@@ -66,13 +66,13 @@ TEST(TwoStep, MakesSocketsAsTheyShouldBe) {
     expect_made_right(second.raw());
 }
 
-TEST(TwoStep, MakesPipesAsTheyShouldBe) {
+TEST(TwoStep, PipesAreNonBlockingAndCloseOnExec) {
     const auto [sender, receiver] = must(mio::net::make_pipe());
     expect_made_right(sender.raw());
     expect_made_right(receiver.raw());
 }
 
-TEST(TwoStep, AcceptsConnectionsAsTheyShouldBe) {
+TEST(TwoStep, AcceptedSocketsAreNonBlockingAndCloseOnExec) {
     const auto listener = must(TcpListener::bind(local_v4()));
     const auto peer = plain::connect(must(listener.local_address()));
     plain::await(listener.raw(), POLLIN);
@@ -81,21 +81,21 @@ TEST(TwoStep, AcceptsConnectionsAsTheyShouldBe) {
     EXPECT_EQ(address, plain::address_of(peer));
 }
 
-TEST(TwoStep, ClosesASocketThatItCannotFinish) {
+TEST(TwoStep, ClosesASocketWhenSettingItsFlagsFails) {
     EXPECT_EQ(fails_at_each_call([] { return TcpSocket::v4(); }), 2);
     EXPECT_EQ(fails_at_each_call([] { return mio::net::UdpSocket::v6(); }), 2);
 }
 
-TEST(TwoStep, ClosesBothSocketsOfAPairThatItCannotFinish) {
+TEST(TwoStep, ClosesBothSocketsOfAPairWhenSettingFlagsFails) {
     EXPECT_EQ(fails_at_each_call([] { return mio::net::UnixStream::pair(); }), 4);
     EXPECT_EQ(fails_at_each_call([] { return mio::net::UnixDatagram::pair(); }), 4);
 }
 
-TEST(TwoStep, ClosesBothEndsOfAPipeThatItCannotFinish) {
+TEST(TwoStep, ClosesBothEndsOfAPipeWhenSettingFlagsFails) {
     EXPECT_EQ(fails_at_each_call([] { return mio::net::make_pipe(); }), 4);
 }
 
-TEST(TwoStep, ClosesAConnectionThatItCannotFinish) {
+TEST(TwoStep, ClosesAnAcceptedConnectionWhenSettingFlagsFails) {
     const auto listener = must(TcpListener::bind(local_v4()));
     // One for each attempt: what could not be finished is gone.
     const auto address = must(listener.local_address());

@@ -24,26 +24,24 @@ UnixAddress from_kernel(std::string_view sun_path) {
 
 } // namespace
 
-TEST(Without, AbstractNamesIsUnsupported) {
+TEST(Without, AbstractNamesAreUnsupported) {
     EXPECT_TRUE(fails_with(UnixAddress::from_abstract("name"), Errc::unsupported));
     EXPECT_TRUE(fails_with(UnixAddress::from_abstract(""), Errc::unsupported));
 }
 
-TEST(Without, AbstractNamesAnAddressOfZerosIsUnnamed) {
+TEST(Without, AddressOfZerosIsUnnamed) {
     for (const std::size_t size : {0u, 1u, 12u, 14u, 16u, 104u})
-        EXPECT_TRUE(
-            from_kernel(std::string_view(std::array<char, 104>{}.data(), size)).is_unnamed())
-            << size;
+        EXPECT_TRUE(from_kernel(std::string_view(std::array<char, 104>{}.data(), size)).is_unnamed()) << size;
 }
 
-TEST(Without, AbstractNamesAPathEndsAtItsNulOrWithTheRoom) {
+TEST(Without, PathEndsAtItsNulOrAtTheEndOfSunPath) {
     EXPECT_EQ(from_kernel("/tmp/x"sv), must(UnixAddress::from_path("/tmp/x")));
     EXPECT_EQ(from_kernel("/tmp/x\0"sv), must(UnixAddress::from_path("/tmp/x")));
     EXPECT_EQ(from_kernel("/tmp/x\0\0\0rest"sv), must(UnixAddress::from_path("/tmp/x")));
     EXPECT_TRUE(from_kernel("\0/tmp/x"sv).is_unnamed());
 }
 
-TEST(Without, OffloadsIsUnsupported) {
+TEST(Without, UdpOffloadIsUnsupported) {
     const auto socket = must(UdpSocket::v4());
     EXPECT_TRUE(fails_with(socket.set_segment_size(1000), Errc::unsupported));
     EXPECT_TRUE(fails_with(socket.segment_size(), Errc::unsupported));
@@ -51,7 +49,7 @@ TEST(Without, OffloadsIsUnsupported) {
     EXPECT_TRUE(fails_with(socket.receive_offload(), Errc::unsupported));
 }
 
-TEST(Without, SpliceAndSendFileIsUnsupportedAndMovesNothing) {
+TEST(Without, SpliceAndSendFileAreUnsupportedAndMoveNothing) {
     const auto [sender, receiver] = must(mio::net::make_pipe());
     const auto [one, other] = must(UnixStream::pair());
     std::array<std::byte, 3> bytes{};

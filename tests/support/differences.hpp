@@ -1,5 +1,5 @@
-// Where the backends differ, as documented: the only place where a test may look for what one of them does
-// otherwise. A test about a backend's own means (its flags, its system calls) asks for `mio::backend()` itself.
+// Documented differences between the backends, the only ones that a portable test may depend on. A test of a
+// backend's own mechanism (flags, system calls) checks `mio::backend()`.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +51,7 @@ constexpr const Differences& differences_of(std::string_view backend) {
     return *std::ranges::find(all_differences, backend, &Differences::backend);
 }
 
-/// Of the backend behind `Poll`.
+/// Those of the backend behind `Poll`.
 inline const Differences differences = differences_of(mio::backend());
 
 } // namespace test

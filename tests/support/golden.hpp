@@ -1,4 +1,4 @@
-// Rows of the golden table, tools/golden/events.txt, for the backend epoll.
+// Rows of the golden table, tools/golden/events.txt, for epoll.
 
 #pragma once
 
@@ -9,14 +9,14 @@
 
 namespace test {
 
-/// An event as the table has it: no flags if the step brings none.
+/// An event of the table; no flags if the step causes no event.
 struct GoldenEvent {
     std::uint32_t flags;
     Readiness readiness;
 };
 
-/// The event of epoll in one step: "tcp-peer-close: peer closed". Throws `std::runtime_error` if the table does not have
-/// exactly one.
+/// The epoll event of one step, as in "tcp-peer-close: peer closed". Throws `std::runtime_error` unless the table
+/// has exactly one.
 GoldenEvent golden_epoll_event(std::string_view step);
 
 } // namespace test

@@ -35,8 +35,8 @@ Socket opened(mio::RawHandle handle, const char* what) {
     return Socket(handle);
 }
 
-void checked(int answer, const char* what) {
-    if (answer == -1) die(what);
+void checked(int result, const char* what) {
+    if (result == -1) die(what);
 }
 
 template <class T> mio::Result<std::size_t> counted(T count) {
@@ -50,7 +50,7 @@ struct Native {
     ::sockaddr* get() { return reinterpret_cast<::sockaddr*>(&storage); }
 };
 
-// Written out here, so that the library's own conversion is not what tests it.
+// Implemented here, so that the tests do not rely on the library's conversion.
 Native native_of(const mio::net::SocketAddress& address) {
     Native native;
     const auto ip = address.ip();

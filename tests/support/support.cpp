@@ -19,7 +19,7 @@ Expected::Expected(Token t, Interest interest) : token(t), readiness(Readiness::
 
 void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> expected) {
     std::string seen;
-    std::map<Token, Readiness> together; // where a source may bring one event for each direction
+    std::map<Token, Readiness> together; // backends may report one event per direction
     for (int round = 0; round < 3 && !expected.empty(); ++round) {
         ASSERT_TRUE(ok(poll.poll(events, 500ms)));
         for (const auto& event : events) {
@@ -35,7 +35,7 @@ void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> e
     }
     std::string missing;
     for (const auto& e : expected) missing += "\n  " + to_string(mio::Event(e.token, e.readiness, 0));
-    EXPECT_TRUE(expected.empty()) << "did not come:" << missing << "\ncame:" << seen;
+    EXPECT_TRUE(expected.empty()) << "missing:" << missing << "\nreported:" << seen;
 }
 
 void expect_no_events(mio::Poll& poll, mio::Events& events) {

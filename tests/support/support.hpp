@@ -1,4 +1,4 @@
-// What every test uses. Include it last: it imports mio, and standard headers have to come before that.
+// Helpers for every test. Include it last: it imports mio, and standard headers must precede an import.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ using mio::Token;
 
 inline constexpr Interest read_write = Interest::readable | Interest::writable;
 
-/// The value of a `Result` that must hold one; otherwise the test program ends with the error's text.
+/// The value of a `Result`; without one, the test program ends with the error message.
 template <class T> T must(mio::Result<T> result, const char* what = "must") {
     if (!result) {
         ADD_FAILURE() << what << ": " << result.error().message() << " (" << result.error() << ")";
@@ -39,7 +39,7 @@ template <class T> T must(mio::Result<T> result, const char* what = "must") {
     if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-/// For EXPECT_TRUE and ASSERT_TRUE: success, or the error's text.
+/// For EXPECT_TRUE and ASSERT_TRUE: success, or the error message.
 template <class T> testing::AssertionResult ok(const mio::Result<T>& result) {
     if (result) return testing::AssertionSuccess();
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
@@ -52,22 +52,23 @@ template <class T, class Code> testing::AssertionResult fails_with(const mio::Re
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
 }
 
-/// Failure with a code that `says` so: one of `family.hpp`.
+/// Failure with a code that satisfies the predicate: one of `family.hpp`.
 template <class T>
-testing::AssertionResult fails_saying(const mio::Result<T>& result, bool (*says)(const std::error_code&)) {
+testing::AssertionResult fails_matching(const mio::Result<T>& result,
+                                        bool (*predicate)(const std::error_code&)) {
     if (result) return testing::AssertionFailure() << "succeeded";
-    if (says(result.error())) return testing::AssertionSuccess();
+    if (predicate(result.error())) return testing::AssertionSuccess();
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
 }
 
-/// Failure because the call would have to wait.
+/// Failure because the call would block.
 template <class T> testing::AssertionResult blocks(const mio::Result<T>& result) {
     if (result) return testing::AssertionFailure() << "succeeded";
     if (mio::would_block(result.error())) return testing::AssertionSuccess();
     return testing::AssertionFailure() << result.error().message() << " (" << result.error() << ")";
 }
 
-/// An event that has to come: this token, with at least these predicates.
+/// An expected event: this token with at least these predicates.
 struct Expected {
     Token token;
     Readiness readiness;
@@ -76,14 +77,14 @@ struct Expected {
     Expected(Token t, Interest interest);
 };
 
-/// Polls up to three times, half a second each, until every expected event has come. Others are allowed; one
-/// event fulfils one expectation.
+/// Polls up to three times, half a second each, until every expected event is reported. Other events are allowed;
+/// one event satisfies one expectation.
 void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> expected);
 
-/// Polls for 50 ms, in which nothing may come.
+/// Polls for 50 ms and expects no event.
 void expect_no_events(mio::Poll& poll, mio::Events& events);
 
-/// A poll and room for 16 events.
+/// A poll and an event buffer of capacity 16.
 struct Loop {
     mio::Poll poll = must(mio::Poll::create());
     mio::Events events{16};
@@ -96,24 +97,24 @@ struct Loop {
 std::span<const std::byte> bytes_of(std::string_view text);
 std::string_view text_of(std::span<const std::byte> bytes);
 
-/// Where the system can be asked. Windows cannot be, and there these expect nothing.
+/// Where the system can be queried; on Windows these expectations are skipped.
 void expect_non_blocking(mio::RawHandle handle);
 void expect_blocking(mio::RawHandle handle);
-/// Not inherited by the programs that this one starts.
+/// The descriptor is not inherited by programs that this process starts.
 bool is_close_on_exec(mio::RawHandle handle);
-/// The number names something that is open.
+/// The descriptor is open.
 bool is_open(mio::RawHandle handle);
 
 /// 127.0.0.1 and ::1, with port 0.
 mio::net::SocketAddress local_v4();
 mio::net::SocketAddress local_v6();
 
-/// Makes closing send a reset.
+/// Makes close send a reset.
 void set_linger_zero(mio::RawHandle handle);
 
 OpenHandles open_handles();
 
-/// Fails the test if handles that were not open at the start are open at the end.
+/// Fails the test if handles opened since its construction are still open at its destruction.
 class DescriptorGuard {
   public:
     DescriptorGuard() = default;
@@ -123,7 +124,7 @@ class DescriptorGuard {
     OpenHandles before_ = open_handles();
 };
 
-/// Where as many threads wait for each other as it is made for, again and again. MinGW-w64's `std::barrier` loses wake-ups.
+/// Barrier for a fixed number of threads, reusable. MinGW-w64's `std::barrier` loses wake-ups.
 class Barrier {
   public:
     explicit Barrier(int threads) : threads_(threads) {}
@@ -146,20 +147,20 @@ class Barrier {
     int round_ = 0;
 };
 
-/// The processor time that this thread has used.
+/// Processor time used by this thread.
 std::chrono::nanoseconds processor_time();
 
-/// How long `f` took.
+/// Duration of `f`.
 template <class F> std::chrono::nanoseconds time_of(F&& f) {
     const auto start = std::chrono::steady_clock::now();
     std::forward<F>(f)();
     return std::chrono::steady_clock::now() - start;
 }
 
-/// For upper time bounds: far more than any machine needs for something that is not to wait at all.
+/// Margin for upper time bounds: far more than any machine needs for an operation that should not block.
 inline constexpr auto generous_margin = 10s;
 
-/// Plain blocking sockets, for the other side of a test.
+/// Plain blocking sockets for the other side of a test.
 namespace plain {
 
 class Socket {
@@ -179,47 +180,46 @@ class Socket {
     mio::RawHandle fd_ = mio::invalid_handle;
 };
 
-/// A listener at `address`, and where it is.
+/// A listener at `address`, and its bound address.
 Socket listen(const mio::net::SocketAddress& address);
 mio::net::SocketAddress address_of(const Socket& socket);
 mio::net::SocketAddress peer_address_of(const Socket& socket);
 Socket accept(const Socket& listener);
 Socket connect(const mio::net::SocketAddress& address);
-/// Writes all of it.
+/// Writes all bytes.
 void write_all(const Socket& socket, std::string_view text);
-/// Reads until `count` bytes have come or the stream ends.
+/// Reads until `count` bytes have arrived or the stream ends.
 std::string read_exactly(const Socket& socket, std::size_t count);
 
-/// Two connected ends of a stream.
+/// Two connected stream sockets.
 std::pair<Socket, Socket> socket_pair();
-/// A datagram socket at 127.0.0.1, and where it is.
+/// A datagram socket at 127.0.0.1, and its address.
 Socket datagram_socket();
-/// Gives a datagram socket its peer.
+/// Connects a datagram socket.
 void connect(const Socket& socket, const mio::net::SocketAddress& address);
 
-/// recv(2) and send(2), without a signal.
+/// recv(2) and send(2), without SIGPIPE.
 mio::Result<std::size_t> receive(mio::RawHandle handle, void* data, std::size_t size, int flags = 0);
 mio::Result<std::size_t> send(mio::RawHandle handle, const void* data, std::size_t size, int flags = 0);
 
-/// Of type int on every system.
+/// For options of type int on every system.
 mio::Result<int> option(mio::RawHandle handle, int level, int name);
 mio::Result<> set_option(mio::RawHandle handle, int level, int name, int value);
 
-/// The other side reads the end; this side may go on reading.
+/// Shuts down writing; this side can still read.
 void end_writing(const Socket& socket);
 
-/// Reading ends with an error after `limit`.
+/// Reads fail after `limit`.
 void set_receive_timeout(const Socket& socket, std::chrono::milliseconds limit);
 
-/// Waits, without any help of the library, until there is something to read or to accept, or room to write.
+/// Waits without the library until the socket is ready.
 void await_readable(const Socket& socket);
 void await_writable(mio::RawHandle handle);
 
-/// Waits for any of poll(2)'s `events`, at the longest for the generous margin. What came, 0 if nothing did.
+/// Waits for any of poll(2)'s `events`, at most for the generous margin. Returns the events, 0 if none.
 short await(mio::RawHandle handle, short events);
 
-/// Waits until the other side has ended the stream or reset it, whatever there is to be read, at the longest for the
-/// generous margin.
+/// Waits until the peer has ended or reset the stream, regardless of unread data, at most for the generous margin.
 void await_end(mio::RawHandle handle);
 
 } // namespace plain

@@ -47,7 +47,7 @@ FullListener full_listener() {
     auto socket = must(TcpSocket::v4(), "socket");
     must(socket.bind(local_v4()), "bind");
     const auto address = must(socket.local_address(), "local_address");
-    // Linux takes one connection more than the backlog says.
+    // Linux queues one connection more than the backlog.
     plain::Socket listener(must(std::move(socket).listen(0), "listen").release());
     auto first = must(TcpStream::connect(address), "connect");
     plain::await(listener.fd(), POLLIN);

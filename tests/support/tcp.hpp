@@ -1,4 +1,4 @@
-// What tests of TCP share. Includes support.hpp, so it comes last as well.
+// Helpers for TCP tests. Includes support.hpp, so include it last.
 #pragma once
 
 #include <cstddef>
@@ -21,42 +21,42 @@ using mio::net::TcpListener;
 using mio::net::TcpSocket;
 using mio::net::TcpStream;
 
-/// An established connection, both ends the library's.
+/// An established connection; both ends are library streams.
 struct TcpPair {
     TcpStream client;
     TcpStream server;
 };
 TcpPair tcp_pair(const SocketAddress& at = local_v4());
 
-/// An established connection, one end the library's, the other a plain blocking socket.
+/// An established connection; one end is a library stream, the other a plain blocking socket.
 struct PlainPair {
     TcpStream stream;
     plain::Socket peer;
 };
 PlainPair plain_pair(const SocketAddress& at = local_v4());
 
-/// A port at which connecting is refused, for as long as this lives: it is taken, but nobody listens.
+/// A port that refuses connections during its lifetime: it is bound but not listening.
 struct RefusingPort {
     plain::Socket holder;
     SocketAddress address;
 };
 RefusingPort refusing_port(const SocketAddress& at = local_v4());
 
-/// An attempt to connect that was refused, as far as the kernel is concerned; nobody has looked at it yet.
+/// A connect that the kernel has already refused; its error is still pending.
 TcpStream refused_stream(const RefusingPort& port);
 
-/// A listener whose queue of connections is full, so that connecting to it takes until there is room.
+/// A listener with a full queue: connecting to it blocks until there is space.
 struct FullListener {
     plain::Socket listener;
-    TcpStream first; // what fills the queue
+    TcpStream first; // fills the queue
     SocketAddress address;
 };
 FullListener full_listener();
 
-/// Bytes that depend on their position, so that what is lost, doubled or out of order shows.
+/// Bytes that depend on their position, so that lost, duplicated or reordered data is detected.
 std::string pattern(std::size_t count, std::uint32_t seed = 0);
 
-/// Writes `data`, over and over, until it would block. The number of bytes written.
+/// Writes `data` repeatedly until it would block. Returns the number of bytes written.
 std::size_t fill(const TcpStream& stream, std::string_view data);
 
 /// Reads until it would block or the stream ends.
@@ -64,7 +64,7 @@ std::string drain(const TcpStream& stream);
 
 namespace plain {
 
-/// One byte, sent as urgent.
+/// Sends one byte as urgent data.
 void send_urgent(const Socket& socket, char byte);
 
 } // namespace plain

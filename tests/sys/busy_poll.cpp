@@ -1,4 +1,4 @@
-// Busy polling by the kernel: `mio::sys::epoll::set_busy_poll`.
+// Busy polling in the kernel: `mio::sys::epoll::set_busy_poll`.
 #include <chrono>
 #include <cstdint>
 #include <system_error>
@@ -33,9 +33,9 @@ TEST_F(EpollBusyPoll, IsSetOrUnsupported) {
     EXPECT_TRUE(ok(set_busy_poll(epoll, {})));
 }
 
-TEST_F(EpollBusyPoll, ClampsATimeThatTheKernelCannotCount) {
+TEST_F(EpollBusyPoll, ClampsOverlongTimes) {
     namespace chrono = std::chrono;
-    if (!busy_poll(epoll)) GTEST_SKIP() << "this kernel does not busy-poll";
+    if (!busy_poll(epoll)) GTEST_SKIP() << "this kernel does not support busy polling";
     const auto set = [this](auto time) -> chrono::microseconds {
         EXPECT_TRUE(ok(set_busy_poll(epoll, {.time = time})));
         return must(busy_poll(epoll)).time;
@@ -49,7 +49,7 @@ TEST_F(EpollBusyPoll, ClampsATimeThatTheKernelCannotCount) {
     EXPECT_EQ(set(chrono::seconds::min()), 0us);
 }
 
-TEST_F(EpollBusyPoll, ReportsAHandleThatIsNotOpen) {
+TEST_F(EpollBusyPoll, FailsForAClosedHandle) {
     EXPECT_EQ(set_busy_poll(-1, {}).error(), std::errc::bad_file_descriptor);
     EXPECT_EQ(busy_poll(-1).error(), std::errc::bad_file_descriptor);
 }

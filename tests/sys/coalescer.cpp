@@ -1,4 +1,4 @@
-// Coalescing of wake-ups: which sender has to make the system call.
+// Coalescing of wake-ups: which sender makes the system call.
 #include <cstdint>
 
 #include "support.hpp"
@@ -7,7 +7,7 @@ import mio.sys.wakers;
 
 using mio::sys::Coalescer;
 
-TEST(Coalescer, SkipsTheCallWhileANotificationIsSent) {
+TEST(Coalescer, SkipsTheCallWhileANotificationIsPending) {
     Coalescer coalescer;
     EXPECT_FALSE(coalescer.is_pending());
     const auto ticket = coalescer.begin();
@@ -21,11 +21,11 @@ TEST(Coalescer, SkipsTheCallWhileANotificationIsSent) {
     EXPECT_NE(coalescer.begin(), 0u);
 }
 
-// Otherwise a thread whose wake met another one's failing call would report success, and no event would come.
-TEST(Coalescer, MakesTheCallBesideOneThatMayStillFail) {
+// Otherwise a wake concurrent with another thread's failing call would report success without an event.
+TEST(Coalescer, MakesTheCallWhileAnotherMayStillFail) {
     Coalescer coalescer;
     const auto first = coalescer.begin();
-    const auto second = coalescer.begin(); // the first call is under way
+    const auto second = coalescer.begin(); // the first call has not returned
     ASSERT_NE(first, 0u);
     ASSERT_NE(second, 0u);
     // The first call fails and the second succeeds.
@@ -41,9 +41,9 @@ TEST(Coalescer, MakesTheCallAgainAfterAFailure) {
     EXPECT_NE(coalescer.begin(), 0u);
 }
 
-// A thread may be suspended between its system call and `sent`, while the receiver takes the notification and another
-// thread begins a new one, whose call may fail.
-TEST(Coalescer, DoesNotLetALateSenderConfirmANewerNotification) {
+// A thread may be suspended between its system call and `sent`, while the receiver consumes the notification and
+// another thread begins a new one, whose call may fail.
+TEST(Coalescer, LateSenderDoesNotConfirmANewerNotification) {
     Coalescer coalescer;
     const auto late = coalescer.begin();
     EXPECT_TRUE(coalescer.take());

@@ -1,4 +1,4 @@
-// The epoll backend: which flags it asks the kernel for, and what it makes of those that come back.
+// The epoll backend: the flags that it requests and how it decodes the flags that it receives.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -32,7 +32,7 @@ namespace {
 constexpr std::uint32_t in = EPOLLIN, out = EPOLLOUT, pri = EPOLLPRI, err = EPOLLERR, hup = EPOLLHUP,
                         rdhup = EPOLLRDHUP;
 
-// The table of the interface, written out a second time, flag by flag.
+// The interest table, repeated independently, flag by flag.
 constexpr bool is_decoded_as_tabulated(std::uint32_t e) {
     const auto has = [e](Readiness bit) { return (decode(e) & bit) != Readiness::none; };
     const auto set = [e](std::uint32_t flags) { return (e & flags) == flags; };
@@ -55,11 +55,10 @@ constexpr bool every_combination_is() {
     return true;
 }
 static_assert(every_combination_is());
-// Flags that the kernel may set beside those are no part of it.
+// Other flags that the kernel may set are excluded.
 static_assert(decode(in | EPOLLRDNORM) == Readiness::readable);
 
-/// What the kernel says a descriptor is watched for: the `events` and `data` words in the epoll instance's
-/// fdinfo.
+/// The `events` and `data` words of a descriptor's registration, from the epoll instance's fdinfo.
 /// @see proc_pid_fdinfo(5)
 struct Watched {
     std::uint32_t events;
@@ -81,7 +80,7 @@ std::map<int, Watched> watched_by(int epoll) {
     return watched;
 }
 
-/// A descriptor in some state, and what keeps it in that state.
+/// A descriptor in some state, and the objects that keep it there.
 struct Scene {
     int fd;
     std::vector<plain::Socket> keep;
@@ -90,7 +89,7 @@ struct Situation {
     const char* name;
     std::function<Scene()> make;
     Interest interest;
-    std::uint32_t flags; // exactly what the kernel reports
+    std::uint32_t flags; // exactly the flags reported by the kernel
     Readiness readiness;
 };
 void PrintTo(const Situation& s, std::ostream* os) { *os << s.name; }
@@ -100,7 +99,7 @@ constexpr auto R = Readiness::readable, W = Readiness::writable, P = Readiness::
 
 constexpr Interest all = Interest::readable | Interest::writable | Interest::priority;
 
-/// Waits until the kernel reports all of `flags` (as poll(2) names them), without any help of the library.
+/// Waits without the library until the kernel reports all of `flags` (poll(2) names).
 void await(int fd, short flags) {
     const auto deadline = std::chrono::steady_clock::now() + generous_margin;
     while (std::chrono::steady_clock::now() < deadline) {
@@ -108,7 +107,7 @@ void await(int fd, short flags) {
         ASSERT_NE(::poll(&record, 1, 100), -1);
         if ((record.revents & flags) == flags) return;
     }
-    FAIL() << "the scene was not set";
+    FAIL() << "the state was not reached";
 }
 
 Scene scene(plain::Socket watched, std::vector<plain::Socket> keep = {}) {
@@ -132,7 +131,7 @@ Scene with(std::pair<plain::Socket, plain::Socket> ends) {
 }
 
 Scene refused_tcp() {
-    // A port that is taken, and at which nobody listens.
+    // A port that is bound but not listening.
     plain::Socket bound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     ::sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -149,7 +148,7 @@ Scene refused_tcp() {
 }
 
 Scene refused_udp() {
-    // A port that is taken by a socket that talks to itself only, so that what we send there is refused.
+    // A port of a socket connected to itself, which refuses datagrams from others.
     const auto udp = [] { return plain::Socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)); };
     plain::Socket bound = udp();
     ::sockaddr_in address{};
@@ -271,7 +270,7 @@ const Situation situations[] = {
          return with(std::move(ends));
      },
      Interest::readable, in, R},
-    {"PipeWithDataWhoseWriterIsGone",
+    {"PipeWithDataAndClosedWriter",
      [] {
          auto ends = plain::pipe();
          EXPECT_EQ(::write(ends.second.fd(), "x", 1), 1);
@@ -279,21 +278,21 @@ const Situation situations[] = {
          return with(std::move(ends));
      },
      Interest::readable, in | hup, R | W | RC | WC},
-    {"PipeWhoseWriterIsGone",
+    {"PipeWithClosedWriter",
      [] {
          auto ends = plain::pipe();
          ends.second.close();
          return with(std::move(ends));
      },
      Interest::readable, hup, R | W | RC | WC},
-    {"PipeWhoseReaderIsGone",
+    {"PipeWithClosedReader",
      [] {
          auto [reader, writer] = plain::pipe();
          reader.close();
          return with({std::move(writer), std::move(reader)});
      },
      Interest::writable, out | err, R | W | E | WC},
-    {"FullPipeWhoseReaderIsGone",
+    {"FullPipeWithClosedReader",
      [] {
          auto [reader, writer] = plain::pipe();
          writer.set_non_blocking();
@@ -326,7 +325,7 @@ const Situation situations[] = {
          return with(std::move(ends));
      },
      read_write, in | out | rdhup, R | W | RC},
-    {"LocalPeerGone",
+    {"LocalPeerClosed",
      [] {
          auto ends = plain::socket_pair();
          ends.second.close();
@@ -350,7 +349,7 @@ struct Encoding {
 
 } // namespace
 
-TEST_P(EpollReports, TheFlagsAndPredicatesOfTheSituation) {
+TEST_P(EpollReports, FlagsAndPredicatesOfEachState) {
     const auto& situation = GetParam();
     const auto [fd, keep] = situation.make();
     Selector selector(must(Selector::open()));
@@ -369,8 +368,8 @@ TEST_P(EpollReports, TheFlagsAndPredicatesOfTheSituation) {
 INSTANTIATE_TEST_SUITE_P(Golden, EpollReports, testing::ValuesIn(situations),
                          [](const auto& test) { return std::string(test.param.name); });
 
-TEST(Epoll, AsksTheKernelForExactlyWhatTheInterestSays) {
-    // EPOLLERR and EPOLLHUP are added by the kernel.
+TEST(Epoll, RequestsExactlyTheFlagsOfTheInterest) {
+    // The kernel adds EPOLLERR and EPOLLHUP.
     const Encoding encodings[] = {
         {Interest::readable, Trigger::edge, in | rdhup | EPOLLET},
         {Interest::writable, Trigger::edge, out | EPOLLET},
@@ -399,15 +398,15 @@ TEST(Epoll, AsksTheKernelForExactlyWhatTheInterestSays) {
     EXPECT_TRUE(watched_by(selector.raw_fd()).empty());
 }
 
-TEST(Epoll, RefusesWithoutAskingTheKernel) {
+TEST(Epoll, UnsupportedInterestFailsWithoutASystemCall) {
     Selector selector(must(Selector::open()));
-    // Not even for a handle that it would refuse for another reason.
+    // Even for a handle that the kernel would reject for another reason.
     EXPECT_TRUE(fails_with(selector.add(-1, Token{1}, Interest::aio, Trigger::edge), mio::Errc::unsupported));
     EXPECT_TRUE(fails_with(selector.add(-1, Token{1}, Interest::readable, Trigger::edge),
                            std::errc::bad_file_descriptor));
 }
 
-TEST(Epoll, RecordsAreDescribedByTheNamesOfTheirFlags) {
+TEST(Epoll, DescribesTheFlagsByName) {
     const auto describe = [](std::uint32_t flags) {
         return Selector::describe(mio::Event(Token{1}, decode(flags), flags));
     };
@@ -423,7 +422,7 @@ TEST(Epoll, RecordsAreDescribedByTheNamesOfTheirFlags) {
               "EPOLLIN|EPOLLPRI|EPOLLOUT|EPOLLERR|EPOLLHUP|EPOLLRDHUP");
 }
 
-TEST(Epoll, SelectorsAreClosedOnExecAndWhenDestroyed) {
+TEST(Epoll, SelectorIsCloseOnExecAndClosedOnDestruction) {
     DescriptorGuard guard;
     int fd = -1;
     {
@@ -432,7 +431,7 @@ TEST(Epoll, SelectorsAreClosedOnExecAndWhenDestroyed) {
         EXPECT_TRUE(is_close_on_exec(fd));
     }
     EXPECT_EQ(::fcntl(fd, F_GETFD), -1);
-    // What was opened and not used is closed too.
+    // An opened but unused descriptor is closed too.
     {
         const auto parts = must(Selector::open());
     }

@@ -1,4 +1,4 @@
-// How the epoll waker uses its eventfd: what it writes, and when it need not.
+// The epoll waker's use of its eventfd: when it writes, and when it does not need to.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -24,8 +24,7 @@ using mio::sys::epoll::Selector;
 
 namespace {
 
-/// The eventfd's counter. Each wake that makes a system call adds one, and nobody reads it: it counts the
-/// calls.
+/// The eventfd's counter. Each wake that makes a system call adds one, and it is never read, so it counts the calls.
 /// @see proc_pid_fdinfo(5)
 std::uint64_t counter_of(int eventfd) {
     std::ifstream info("/proc/self/fdinfo/" + std::to_string(eventfd));
@@ -35,11 +34,11 @@ std::uint64_t counter_of(int eventfd) {
         info >> std::hex >> count;
         return count;
     }
-    ADD_FAILURE() << eventfd << " is no eventfd";
+    ADD_FAILURE() << eventfd << " is not an eventfd";
     return 0;
 }
 
-/// A waker whose eventfd can be looked at.
+/// A waker with an accessible eventfd.
 class Waker {
   public:
     Waker(Selector& selector, Token token)
@@ -85,13 +84,13 @@ TEST_F(EpollWaker, MakesNoSystemCallWhileAWakeIsPending) {
     EXPECT_EQ(waker.writes(), 0u);
     for (std::uint64_t burst = 1; burst <= 10; ++burst) {
         for (int i = 0; i < 100; ++i) ASSERT_TRUE(ok(waker.wake()));
-        EXPECT_EQ(waker.writes(), burst) << "one system call for the burst";
+        EXPECT_EQ(waker.writes(), burst) << "one system call per burst";
         expect_one(id1);
-        EXPECT_EQ(waker.writes(), burst) << "and none to take it back";
+        EXPECT_EQ(waker.writes(), burst) << "reporting makes no system call";
     }
 }
 
-TEST_F(EpollWaker, MakesNoSystemCallWhileAWakeIsPendingWhicheverThreadSentIt) {
+TEST_F(EpollWaker, MakesNoSystemCallWhileAWakeOfAnotherThreadIsPending) {
     Waker waker(selector, id1);
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
@@ -121,8 +120,8 @@ TEST_F(EpollWaker, WritesAtMostOncePerReport) {
     EXPECT_EQ(waker.writes(), reports);
 }
 
-TEST_F(EpollWaker, MakesNoSystemCallWhileItsEventWaitsBehindOthers) {
-    // Room for one event, and three wakers: those that were not reported yet stay pending, and cost nothing.
+TEST_F(EpollWaker, MakesNoSystemCallWhileItsEventIsQueued) {
+    // Capacity one and three wakers: those not yet reported stay pending, and waking them makes no system call.
     Waker wakers[] = {{selector, id1}, {selector, id2}, {selector, id3}};
     mio::Events one(1, Selector::record_size);
     for (std::uint64_t round = 1; round <= 3; ++round) {
@@ -144,47 +143,48 @@ TEST_F(EpollWaker, MakesNoSystemCallWhileItsEventWaitsBehindOthers) {
     }
 }
 
-TEST_F(EpollWaker, IsNotSettledByASelectThatReportsSomethingElse) {
+TEST_F(EpollWaker, StaysPendingWhenSelectReportsOtherEvents) {
     Waker waker(selector, id1);
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id2, Interest::writable, Trigger::level));
     mio::Events one(1, Selector::record_size);
-    // The source comes first: it was ready before the wake.
+    // The source, ready before the wake, is reported first.
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_EQ(select_into(one), std::multiset{id2});
     ASSERT_TRUE(ok(waker.wake()));
     EXPECT_EQ(waker.writes(), 1u);
     ASSERT_EQ(select_into(one), std::multiset{id1});
-    // Reported now: the next wake is a new one.
+    // Now reported: the next wake writes again.
     ASSERT_TRUE(ok(waker.wake()));
     EXPECT_EQ(waker.writes(), 2u);
     ASSERT_TRUE(ok(selector.remove(here.fd(), state)));
     expect_one(id1);
 }
 
-TEST_F(EpollWaker, IsNotSettledByAnEventOfTheSameTokenThatIsNoWake) {
+TEST_F(EpollWaker, StaysPendingAfterANonReadableEventWithItsToken) {
     Waker waker(selector, id1);
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id1, Interest::writable, Trigger::level));
     mio::Events one(1, Selector::record_size);
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_EQ(select_into(one), std::multiset{id1});
-    ASSERT_TRUE(one[0].is_writable()) << "the source's";
+    ASSERT_TRUE(one[0].is_writable()) << "expected the source's event";
     ASSERT_TRUE(ok(waker.wake()));
     EXPECT_EQ(waker.writes(), 1u);
     ASSERT_TRUE(ok(selector.remove(here.fd(), state)));
     expect_one(id1);
 }
 
-TEST_F(EpollWaker, IsNotLostWhenASourceIsTakenForIt) {
-    // A readable source with the waker's token settles the waker too early: a write more, and no event less.
+TEST_F(EpollWaker, SharedTokenLosesNoWake) {
+    // A readable source with the waker's token clears the pending state too early: this costs one extra write and
+    // loses no event.
     Waker waker(selector, id1);
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id1, Interest::readable, Trigger::level));
     plain::write_all(there, "x");
     mio::Events one(1, Selector::record_size);
     ASSERT_TRUE(ok(waker.wake()));
-    ASSERT_EQ(select_into(one), std::multiset{id1}); // one of the two
+    ASSERT_EQ(select_into(one), std::multiset{id1}); // either of the two
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_TRUE(ok(selector.remove(here.fd(), state)));
     expect_one(id1);
@@ -192,9 +192,9 @@ TEST_F(EpollWaker, IsNotLostWhenASourceIsTakenForIt) {
     expect_one(id1);
 }
 
-TEST_F(EpollWaker, StillWakesWhenTheCounterIsFull) {
+TEST_F(EpollWaker, WakesWhenTheCounterIsFull) {
     Waker waker(selector, id1);
-    // As after 2^64 - 2 wakes. The kernel takes no more.
+    // As after 2^64 - 2 wakes: the kernel accepts no more.
     const std::uint64_t most = std::numeric_limits<std::uint64_t>::max() - 1;
     ASSERT_EQ(::write(waker.eventfd(), &most, sizeof most), ssize_t{sizeof most});
     const std::uint64_t one = 1;
@@ -204,14 +204,14 @@ TEST_F(EpollWaker, StillWakesWhenTheCounterIsFull) {
     EXPECT_EQ(select(0ns), std::multiset<Token>{});
 
     ASSERT_TRUE(ok(waker.wake()));
-    EXPECT_EQ(waker.writes(), 1u) << "it began again";
+    EXPECT_EQ(waker.writes(), 1u) << "the counter was reset and written";
     expect_one(id1);
     ASSERT_TRUE(ok(waker.wake()));
     EXPECT_EQ(waker.writes(), 2u);
     expect_one(id1);
 }
 
-TEST_F(EpollWaker, ThatIsOneWriteFromFullFillsIt) {
+TEST_F(EpollWaker, FillsACounterOneShortOfFull) {
     Waker waker(selector, id1);
     const std::uint64_t almost = std::numeric_limits<std::uint64_t>::max() - 2;
     ASSERT_EQ(::write(waker.eventfd(), &almost, sizeof almost), ssize_t{sizeof almost});
@@ -223,15 +223,15 @@ TEST_F(EpollWaker, ThatIsOneWriteFromFullFillsIt) {
     }
 }
 
-TEST_F(EpollWaker, TellsThatItsWriteFailedAndTriesAgain) {
+TEST_F(EpollWaker, ReportsAFailedWriteAndRetries) {
     Waker waker(selector, id1);
-    // Something that cannot be written to takes the eventfd's place for a while.
+    // Replace the eventfd for a while with a descriptor that cannot be written to.
     const plain::Socket kept(::fcntl(waker.eventfd(), F_DUPFD_CLOEXEC, 3));
     const plain::Socket unwritable(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     ASSERT_NE(::dup3(unwritable.fd(), waker.eventfd(), O_CLOEXEC), -1);
     for (int i = 0; i < 2; ++i) {
         const auto woken = waker.wake();
-        ASSERT_TRUE(fails_with(woken, std::errc::bad_file_descriptor)) << "not taken for pending";
+        ASSERT_TRUE(fails_with(woken, std::errc::bad_file_descriptor)) << "must not count as pending";
         EXPECT_EQ(woken.error().category(), mio::os_category());
     }
     EXPECT_EQ(select(0ns), std::multiset<Token>{});
@@ -240,7 +240,7 @@ TEST_F(EpollWaker, TellsThatItsWriteFailedAndTriesAgain) {
     expect_one(id1);
 }
 
-TEST_F(EpollWaker, EventfdIsNonBlockingClosedOnExecAndOwned) {
+TEST_F(EpollWaker, EventfdIsNonBlockingCloseOnExecAndOwned) {
     DescriptorGuard guard;
     int eventfd = -1;
     {
@@ -250,14 +250,14 @@ TEST_F(EpollWaker, EventfdIsNonBlockingClosedOnExecAndOwned) {
         EXPECT_TRUE(is_close_on_exec(eventfd));
     }
     EXPECT_EQ(::fcntl(eventfd, F_GETFD), -1);
-    // What was opened and not used leaves nothing behind, neither a descriptor nor a registration.
+    // An opened but unused descriptor is closed, and no registration is left.
     {
         const auto parts = must(Selector::Waker::open(selector, id2));
     }
     EXPECT_EQ(select(0ns), std::multiset<Token>{});
 }
 
-TEST_F(EpollWaker, ThatIsDestroyedWithAWakePendingIsForgotten) {
+TEST_F(EpollWaker, DestroyedWithAWakePendingIsNotReported) {
     Waker other(selector, id2);
     {
         Waker waker(selector, id1);

@@ -1,5 +1,5 @@
-// Kernels before 5.11 have no epoll_pwait2, and some sandboxes do not let it pass. A filter in a child
-// process, where it harms nobody else, makes this kernel such a one.
+// Kernels before 5.11 lack epoll_pwait2, and some sandboxes reject it. A seccomp filter in a child process simulates
+// both.
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ using mio::sys::epoll::Selector;
 
 namespace {
 
-/// What epoll_pwait2 answers when it is asked to look at nothing.
+/// The result of epoll_pwait2 with an empty wait.
 int pwait2_errno() {
     const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
     ::epoll_event record;
@@ -37,7 +37,7 @@ int pwait2_errno() {
     return error;
 }
 
-// Newer architectures have one of the two only.
+// Newer architectures have only one of the two.
 constexpr long epoll_wait_numbers[] = {
     SYS_epoll_pwait,
 #ifdef SYS_epoll_wait
@@ -62,10 +62,10 @@ void PrintTo(const Refusal& refusal, std::ostream* os) { *os << refusal.name; }
 
 class WithoutPwait2 : public testing::TestWithParam<Refusal> {
   protected:
-    /// Runs `f` where epoll_pwait2 is refused.
+    /// Runs `f` where epoll_pwait2 is rejected.
     template <class F> testing::AssertionResult holds(F f) {
         return holds_in_child([&] {
-            ASSERT_TRUE(forbid_system_call(SYS_epoll_pwait2, GetParam().error)) << "no seccomp here";
+            ASSERT_TRUE(forbid_system_call(SYS_epoll_pwait2, GetParam().error)) << "seccomp is unavailable";
             ASSERT_EQ(pwait2_errno(), GetParam().error);
             f();
         });
@@ -74,12 +74,12 @@ class WithoutPwait2 : public testing::TestWithParam<Refusal> {
 
 } // namespace
 
-TEST_P(WithoutPwait2, TimeoutsAreRoundedUpAndNeverCutShort) {
+TEST_P(WithoutPwait2, TimeoutsAreRoundedUpAndNeverTooShort) {
     EXPECT_TRUE(holds([] {
         EpollLoop loop;
         for (const auto timeout :
              {1ns, 200'000ns, 999'999ns, 1'000'000ns, 1'000'001ns, 1'500'000ns, 10'000'000ns}) {
-            // More than once: a wait that is cut short may overrun by chance.
+            // Repeated: a wait that is too short may overrun by chance.
             for (int i = 0; i < 10; ++i) {
                 EXPECT_GE(time_of([&] { EXPECT_TRUE(ok(loop.select(timeout))); }), timeout);
                 EXPECT_TRUE(loop.events.empty());
@@ -88,7 +88,7 @@ TEST_P(WithoutPwait2, TimeoutsAreRoundedUpAndNeverCutShort) {
     }));
 }
 
-TEST_P(WithoutPwait2, ATimeoutBelowTheMillisecondIsAWholeOne) {
+TEST_P(WithoutPwait2, TimeoutBelowOneMillisecondIsRoundedUp) {
     EXPECT_TRUE(holds([] {
         EpollLoop loop;
         for (int i = 0; i < 10; ++i) {
@@ -97,7 +97,7 @@ TEST_P(WithoutPwait2, ATimeoutBelowTheMillisecondIsAWholeOne) {
     }));
 }
 
-TEST_P(WithoutPwait2, ZeroAndNegativeTimeoutsOnlyLook) {
+TEST_P(WithoutPwait2, ZeroAndNegativeTimeoutsDoNotBlock) {
     EXPECT_TRUE(holds([] {
         EpollLoop loop;
         for (const auto timeout : {0ns, -1ns, std::chrono::nanoseconds::min()}) {
@@ -124,12 +124,12 @@ TEST_P(WithoutPwait2, EventsAreStillReported) {
     }));
 }
 
-TEST_P(WithoutPwait2, TheFirstTimeoutThatIsRefusedLosesNoEvent) {
+TEST_P(WithoutPwait2, FallbackOnTheFirstCallLosesNoEvent) {
     EXPECT_TRUE(holds([] {
         EpollLoop loop;
         const auto [here, there] = plain::socket_pair();
         must(loop.selector.add(here.fd(), Token{1}, Interest::writable, mio::Trigger::edge));
-        ASSERT_TRUE(ok(loop.select(1ms))); // tries epoll_pwait2, and then the other one
+        ASSERT_TRUE(ok(loop.select(1ms))); // tries epoll_pwait2, then falls back
         EXPECT_EQ(loop.events.size(), 1u);
     }));
 }
@@ -144,7 +144,7 @@ TEST_P(WithoutPwait2, OverlongTimeoutsAreClampedAndDoNotWrap) {
             Selector::Waker waker(loop.selector, Token{1},
                                   must(Selector::Waker::open(loop.selector, Token{1})));
             std::thread other([&] {
-                std::this_thread::sleep_for(5ms); // later does no harm
+                std::this_thread::sleep_for(5ms); // later is harmless
                 EXPECT_TRUE(ok(waker.wake()));
             });
             EXPECT_TRUE(ok(loop.select(timeout)));
@@ -155,8 +155,8 @@ TEST_P(WithoutPwait2, OverlongTimeoutsAreClampedAndDoNotWrap) {
     }));
 }
 
-// A wait of the most that epoll_wait can count, 2^31 - 1 ms, ends at once under this filter, as if the time had passed.
-TEST_P(WithoutPwait2, OverlongTimeoutsAreWaitedForInTurns) {
+// The filter makes epoll_wait's longest timeout, 2^31 - 1 ms, return immediately, as if it had expired.
+TEST_P(WithoutPwait2, OverlongTimeoutsUseSeveralWaits) {
     EXPECT_TRUE(holds([] {
         for (const auto number : epoll_wait_numbers) ASSERT_TRUE(skip_system_call(number, 3, INT_MAX));
         constexpr std::chrono::milliseconds most{INT_MAX};
@@ -172,10 +172,10 @@ INSTANTIATE_TEST_SUITE_P(Refusals, WithoutPwait2,
                          testing::Values(Refusal{"OldKernel", ENOSYS}, Refusal{"Sandbox", EPERM}),
                          [](const auto& test) { return std::string(test.param.name); });
 
-TEST(WithPwait2, OtherErrorsAreNotTakenForItsAbsence) {
-    // A failure of the call itself is passed on.
+TEST(WithPwait2, OtherErrorsDoNotCauseTheFallback) {
+    // Other failures are returned to the caller.
     EXPECT_TRUE(holds_in_child([] {
-        ASSERT_TRUE(forbid_system_call(SYS_epoll_pwait2, EIO)) << "no seccomp here";
+        ASSERT_TRUE(forbid_system_call(SYS_epoll_pwait2, EIO)) << "seccomp is unavailable";
         EpollLoop loop;
         EXPECT_TRUE(fails_with(loop.select(1ms), std::errc::io_error));
         EXPECT_TRUE(loop.events.empty());

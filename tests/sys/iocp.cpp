@@ -1,4 +1,4 @@
-// What only the completion port has: handles shared by sockets, answers to older questions, and channels.
+// Specifics of the completion port: AFD handles shared by sockets, stale completions, and channels.
 #include "sockets.hpp"
 
 #include <windows.h>
@@ -45,7 +45,7 @@ class Iocp : public testing::Test {
     mio::Events events{64, iocp::Selector::record_size};
 };
 
-/// A pipe's server end with a read under way, as a body of `mio.net` would hold it.
+/// A pipe's server end with a pending read, as in a body of `mio.net`.
 class Pipe {
   public:
     struct Body {
@@ -92,7 +92,7 @@ class Pipe {
         ::CloseHandle(client);
     }
 
-    /// In the order that `Channel` asks for.
+    /// In the order that `Channel` requires.
     void close() {
         if (body == nullptr) return;
         ::CloseHandle(server);
@@ -119,8 +119,8 @@ class Pipe {
 
 } // namespace
 
-TEST_F(Iocp, FiveThousandSocketsShareHandlesOfTheDriver) {
-    const auto first = plain::datagram_socket(); // for which Winsock opens things of its own
+TEST_F(Iocp, FiveThousandSocketsShareAfdHandles) {
+    const auto first = plain::datagram_socket(); // Winsock opens handles of its own for the first socket
     const auto before = open_handles();
     constexpr std::size_t many = 5'000;
     std::vector<plain::Socket> sockets;
@@ -145,12 +145,12 @@ TEST_F(Iocp, FiveThousandSocketsShareHandlesOfTheDriver) {
             iocp::Selector::forget(states[i]);
         }
     }
-    EXPECT_LE(open_handles(), with_sockets + 1) << "one is kept for the next source";
+    EXPECT_LE(open_handles(), with_sockets + 1) << "one AFD handle is kept for the next source";
     sockets.clear();
     EXPECT_LE(open_handles(), before + 1);
 }
 
-TEST_F(Iocp, SourcesThatAreRemovedWhileTheyAreWaitedForLeaveNothingBehind) {
+TEST_F(Iocp, SourcesRemovedDuringAWaitLeakNothing) {
     for (int round = 0; round < 20; ++round) {
         const DescriptorGuard guard;
         std::vector<std::pair<plain::Socket, plain::Socket>> pairs;
@@ -162,7 +162,7 @@ TEST_F(Iocp, SourcesThatAreRemovedWhileTheyAreWaitedForLeaveNothingBehind) {
             states.push_back(
                 must(other.add(pairs.back().first.fd(), Token{i}, Interest::readable, Trigger::edge)));
         }
-        EXPECT_TRUE(ok(other.select(some, 0ns))); // now AFD is asked about each
+        EXPECT_TRUE(ok(other.select(some, 0ns))); // submits an AFD request for each
         std::thread waiting([&] {
             for (int i = 0; i < round; ++i) EXPECT_TRUE(ok(other.select(some, 1ms)));
         });
@@ -174,19 +174,19 @@ TEST_F(Iocp, SourcesThatAreRemovedWhileTheyAreWaitedForLeaveNothingBehind) {
                 iocp::Selector::forget(states[i]);
             }
             if (i % 4 != 3)
-                pairs[i].first.close(); // the others live on, and only taking the question back ends it
+                pairs[i].first.close(); // duplicates stay open, so only cancelling the request ends it
         }
         waiting.join();
     }
 }
 
-TEST_F(Iocp, ASourceThatAThreadAddedOutlivesTheThread) {
+TEST_F(Iocp, SourceOutlivesTheThreadThatAddedIt) {
     auto [here, there] = plain::socket_pair();
     std::multiset<Token> seen;
     std::thread waiting([&] { seen = select(); });
     std::uint64_t state = 0;
     std::thread([&] {
-        std::this_thread::sleep_for(20ms); // until the other one waits, more often than not
+        std::this_thread::sleep_for(20ms); // the other thread usually waits by then
         state = must(selector.add(here.fd(), id1, Interest::readable, Trigger::edge));
     }).join();
     plain::write_all(there, "x");
@@ -195,11 +195,11 @@ TEST_F(Iocp, ASourceThatAThreadAddedOutlivesTheThread) {
     EXPECT_TRUE(ok(selector.remove(here.fd(), state)));
 }
 
-TEST_F(Iocp, AnAnswerToAnOlderQuestionIsNotReported) {
+TEST_F(Iocp, StaleCompletionIsNotReported) {
     auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id1, Interest::readable, Trigger::edge));
     EXPECT_EQ(select(0ns), std::multiset<Token>{});
-    plain::write_all(there, "x"); // is answered: the answer waits in the port
+    plain::write_all(there, "x"); // completes the request; the completion is queued
     plain::await_readable(here);
     EXPECT_EQ(plain::read_exactly(here, 1), "x");
     ASSERT_TRUE(ok(selector.modify(here.fd(), state, id2, Interest::readable, Trigger::edge)));
@@ -209,7 +209,7 @@ TEST_F(Iocp, AnAnswerToAnOlderQuestionIsNotReported) {
     EXPECT_TRUE(ok(selector.remove(here.fd(), state)));
 }
 
-TEST_F(Iocp, ASecondSourceForAHandleReplacesTheFirst) {
+TEST_F(Iocp, SecondSourceForAHandleReplacesTheFirst) {
     auto [here, there] = plain::socket_pair();
     const auto first = must(selector.add(here.fd(), id1, Interest::writable, Trigger::level));
     EXPECT_EQ(select(), std::multiset{id1});
@@ -223,14 +223,14 @@ TEST_F(Iocp, ASecondSourceForAHandleReplacesTheFirst) {
     EXPECT_TRUE(ok(selector.remove(here.fd(), second)));
 }
 
-TEST_F(Iocp, AChannelsOperationsCompleteThroughThePort) {
+TEST_F(Iocp, ChannelOperationsCompleteThroughThePort) {
     Pipe pipe;
     ASSERT_TRUE(
         ok(pipe.body->channel.add(selector, pipe.handle(), all_ones, Interest::readable, Trigger::edge)));
     pipe.start_reading();
     expect_nothing();
     pipe.speak();
-    EXPECT_EQ(select(), std::multiset{all_ones}) << "the token is whole";
+    EXPECT_EQ(select(), std::multiset{all_ones}) << "all bits of the token are kept";
     EXPECT_EQ(events[0].readiness(), Readiness::readable);
     EXPECT_EQ(iocp::Selector::describe(events[0]), "RECEIVE");
     EXPECT_EQ(pipe.body->completions, 1);
@@ -238,7 +238,7 @@ TEST_F(Iocp, AChannelsOperationsCompleteThroughThePort) {
     expect_nothing();
 }
 
-TEST_F(Iocp, AChannelEndsASelectUnderWay) {
+TEST_F(Iocp, ChannelEndsABlockedSelect) {
     Pipe pipe;
     ASSERT_TRUE(ok(pipe.body->channel.add(selector, pipe.handle(), id1, read_write, Trigger::edge)));
     std::thread other([&] {
@@ -250,7 +250,7 @@ TEST_F(Iocp, AChannelEndsASelectUnderWay) {
     other.join();
 }
 
-TEST_F(Iocp, AChannelReportsNothingAfterItWasRemoved) {
+TEST_F(Iocp, RemovedChannelIsNotReported) {
     Pipe pipe;
     auto& channel = pipe.body->channel;
     ASSERT_TRUE(ok(channel.add(selector, pipe.handle(), id1, Interest::readable, Trigger::level)));
@@ -259,27 +259,27 @@ TEST_F(Iocp, AChannelReportsNothingAfterItWasRemoved) {
     pipe.speak();
     ASSERT_TRUE(ok(channel.remove(selector)));
     expect_nothing();
-    EXPECT_EQ(pipe.body->completions, 1) << "but its operations complete";
-    // It may come back, and what holds is reported then, with the token of then.
+    EXPECT_EQ(pipe.body->completions, 1) << "its operations still complete";
+    // It can be added again; conditions that hold are reported with the new token.
     ASSERT_TRUE(ok(channel.add(selector, pipe.handle(), id2, Interest::readable, Trigger::edge)));
     EXPECT_EQ(select(), std::multiset{id2});
     expect_nothing();
 }
 
-TEST_F(Iocp, AChannelHasAllTriggers) {
+TEST_F(Iocp, ChannelSupportsAllTriggers) {
     Pipe pipe;
     auto& channel = pipe.body->channel;
     ASSERT_TRUE(ok(channel.add(selector, pipe.handle(), id1, Interest::readable, Trigger::level)));
     channel.set(Readiness::readable | Readiness::writable);
     for (int i = 0; i < 3; ++i) {
         EXPECT_EQ(select(), std::multiset{id1});
-        EXPECT_EQ(events[0].readiness(), Readiness::readable) << "and nothing that nobody asked for";
+        EXPECT_EQ(events[0].readiness(), Readiness::readable) << "only the requested interest";
     }
     channel.clear(Readiness::readable);
     expect_nothing();
 
     ASSERT_TRUE(ok(channel.modify(selector, id2, read_write, Trigger::oneshot)));
-    EXPECT_EQ(select(), std::multiset{id2}); // writable still holds
+    EXPECT_EQ(select(), std::multiset{id2}); // still writable
     channel.set(Readiness::readable);
     expect_nothing();
     ASSERT_TRUE(ok(channel.modify(selector, id2, read_write, Trigger::oneshot)));
@@ -290,14 +290,14 @@ TEST_F(Iocp, AChannelHasAllTriggers) {
     ASSERT_TRUE(ok(channel.modify(selector, id1, Interest::readable, Trigger::edge)));
     EXPECT_EQ(select(), std::multiset{id1});
     expect_nothing();
-    channel.set(Readiness::readable); // more of it
+    channel.set(Readiness::readable); // another edge
     EXPECT_EQ(select(), std::multiset{id1});
     channel.set(Readiness::readable);
     channel.clear(Readiness::readable);
     expect_nothing();
 }
 
-TEST_F(Iocp, AChannelBelongsToOnePortForLife) {
+TEST_F(Iocp, ChannelBelongsToOnePortForLife) {
     iocp::Selector other(must(iocp::Selector::open()));
     Pipe pipe;
     auto& channel = pipe.body->channel;
@@ -306,7 +306,7 @@ TEST_F(Iocp, AChannelBelongsToOnePortForLife) {
     EXPECT_TRUE(fails_with(channel.modify(selector, id1, read_write, Trigger::edge), Errc::not_registered));
     EXPECT_TRUE(fails_with(channel.add(selector, pipe.handle(), id1, Interest::aio, Trigger::edge),
                            Errc::unsupported));
-    EXPECT_FALSE(channel.is_tied()) << "a call that fails changes nothing";
+    EXPECT_FALSE(channel.is_tied()) << "a failed call changes nothing";
     ASSERT_TRUE(ok(channel.add(selector, pipe.handle(), id1, read_write, Trigger::edge)));
     EXPECT_TRUE(channel.is_tied());
     EXPECT_TRUE(fails_with(channel.add(other, pipe.handle(), id1, read_write, Trigger::edge),
@@ -318,7 +318,7 @@ TEST_F(Iocp, AChannelBelongsToOnePortForLife) {
         fails_with(channel.add(other, pipe.handle(), id1, read_write, Trigger::edge), Errc::other_registry));
 }
 
-TEST_F(Iocp, ChannelsAndSocketsTakeTurns) {
+TEST_F(Iocp, ChannelsAndSocketsShareTheCapacityFairly) {
     auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id1, Interest::writable, Trigger::level));
     Pipe pipe;
@@ -335,7 +335,7 @@ TEST_F(Iocp, ChannelsAndSocketsTakeTurns) {
     EXPECT_TRUE(ok(selector.remove(here.fd(), state)));
 }
 
-TEST(IocpLife, AChannelMayOutliveTheSelectorAndLeavesNothingBehind) {
+TEST(IocpLifetime, ChannelCanOutliveTheSelectorAndLeaksNothing) {
     DescriptorGuard guard;
     for (int i = 0; i < 100; ++i) {
         Pipe pipe;
@@ -344,14 +344,14 @@ TEST(IocpLife, AChannelMayOutliveTheSelectorAndLeavesNothingBehind) {
             ok(pipe.body->channel.add(*selector, pipe.handle(), id1, Interest::readable, Trigger::level)));
         pipe.start_reading();
         if (i % 2 == 0) pipe.speak();
-        selector->release(); // its first owner goes, and the channel is left
+        selector->release(); // the first owner releases it, and the channel remains
         EXPECT_EQ(Pipe::Body::alive, 1);
-        pipe.close(); // runs what nobody has asked the port for
+        pipe.close(); // runs completions that were not retrieved from the port
         EXPECT_EQ(Pipe::Body::alive, 0);
     }
 }
 
-TEST(IocpLife, ASelectorMayOutliveAChannelWithAnOperationUnderWay) {
+TEST(IocpLifetime, SelectorCanOutliveAChannelWithAPendingOperation) {
     DescriptorGuard guard;
     iocp::Selector selector(must(iocp::Selector::open()));
     mio::Events events(4, iocp::Selector::record_size);

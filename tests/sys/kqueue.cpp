@@ -1,4 +1,4 @@
-// The kqueue backend: what it makes of the records that come back, and what it asks for.
+// The kqueue backend: the filters that it registers and how it decodes the kevents that it receives.
 #include <sys/types.h>
 
 #include <sys/event.h>
@@ -23,7 +23,7 @@ using mio::sys::kqueue::Selector;
 
 namespace {
 
-// The table of the interface, written out a second time.
+// The interest table, repeated independently.
 constexpr bool is_decoded_as_tabulated(std::int64_t filter, int flags, unsigned fflags) {
     const auto readiness = decode(filter, static_cast<unsigned>(flags), fflags);
     const auto has = [readiness](Readiness bit) { return (readiness & bit) != Readiness::none; };
@@ -37,8 +37,9 @@ constexpr bool is_decoded_as_tabulated(std::int64_t filter, int flags, unsigned 
            && !has(Readiness::priority);
 }
 constexpr bool every_combination_is() {
-    for (const auto some : {std::optional<std::int64_t>(EVFILT_READ), std::optional<std::int64_t>(EVFILT_WRITE),
-                            user_filter, aio_filter, lio_filter, std::optional<std::int64_t>(EVFILT_TIMER)}) {
+    for (const auto some :
+         {std::optional<std::int64_t>(EVFILT_READ), std::optional<std::int64_t>(EVFILT_WRITE), user_filter,
+          aio_filter, lio_filter, std::optional<std::int64_t>(EVFILT_TIMER)}) {
         if (!some) continue;
         const auto filter = *some;
         for (const int flags : {0, EV_EOF, EV_ERROR, EV_EOF | EV_ERROR, EV_CLEAR, EV_ONESHOT | EV_EOF}) {
@@ -51,7 +52,7 @@ constexpr bool every_combination_is() {
 }
 static_assert(every_combination_is());
 
-/// The filters that a kqueue has for a handle, by deleting them.
+/// The filters registered for a handle, found by deleting them.
 struct Filters {
     bool read;
     bool write;
@@ -78,7 +79,7 @@ class KqueueSelector : public testing::Test {
 
 TEST_F(KqueueSelector, IsNotInherited) { EXPECT_TRUE(is_close_on_exec(selector.raw_fd())); }
 
-TEST_F(KqueueSelector, AsksForTheFiltersOfTheInterest) {
+TEST_F(KqueueSelector, RegistersTheFiltersOfTheInterest) {
     for (const auto interest : {Interest::readable, Interest::writable, read_write}) {
         must(selector.add(handle, Token{1}, interest, Trigger::edge));
         const auto [read, write] = filters_of(selector, handle);
@@ -87,7 +88,7 @@ TEST_F(KqueueSelector, AsksForTheFiltersOfTheInterest) {
     }
 }
 
-TEST_F(KqueueSelector, ModifyTakesAwayTheFiltersThatAreNotWantedAnyMore) {
+TEST_F(KqueueSelector, ModifyDeletesUnneededFilters) {
     const auto state = must(selector.add(handle, Token{1}, read_write, Trigger::level));
     must(selector.modify(handle, state, Token{2}, Interest::readable, Trigger::edge));
     const auto [read, write] = filters_of(selector, handle);
@@ -95,9 +96,9 @@ TEST_F(KqueueSelector, ModifyTakesAwayTheFiltersThatAreNotWantedAnyMore) {
     EXPECT_FALSE(write);
 }
 
-TEST_F(KqueueSelector, LeavesNoFilterBehindWhenTheOtherOneIsRefused) {
+TEST_F(KqueueSelector, FailedAddLeavesNoFilter) {
     const Selector nested(must(Selector::open()));
-    // A kqueue can be read from, and not be written to.
+    // A kqueue supports reading only.
     EXPECT_TRUE(fails_with(selector.add(nested.raw_fd(), Token{1}, read_write, Trigger::edge),
                            std::errc::invalid_argument));
     const auto [read, write] = filters_of(selector, nested.raw_fd());
@@ -106,7 +107,7 @@ TEST_F(KqueueSelector, LeavesNoFilterBehindWhenTheOtherOneIsRefused) {
     EXPECT_TRUE(ok(selector.add(nested.raw_fd(), Token{1}, Interest::readable, Trigger::edge)));
 }
 
-TEST_F(KqueueSelector, TakesAioAndLioWithoutAFilter) {
+TEST_F(KqueueSelector, AcceptsAioAndLioWithoutAFilter) {
     must(selector.add(handle, Token{1}, Interest::aio | Interest::lio, Trigger::edge));
     auto [read, write] = filters_of(selector, handle);
     EXPECT_FALSE(read || write);
@@ -114,7 +115,7 @@ TEST_F(KqueueSelector, TakesAioAndLioWithoutAFilter) {
                            mio::Errc::unsupported));
 }
 
-TEST_F(KqueueSelector, HasAnEventForEachDirection) {
+TEST_F(KqueueSelector, ReportsOneEventPerDirection) {
     must(selector.add(handle, Token{1}, read_write, Trigger::edge));
     plain::write_all(ends.second, "x");
     ASSERT_TRUE(ok(selector.select(events, 500ms)));
@@ -124,8 +125,8 @@ TEST_F(KqueueSelector, HasAnEventForEachDirection) {
     for (const auto& event : events) EXPECT_EQ(event.raw_detail() & EV_CLEAR, EV_CLEAR);
 }
 
-// FreeBSD then says EV_ONESHOT, which nobody asked for.
-TEST_F(KqueueSelector, ReportsAPipeThatLostItsReader) {
+// FreeBSD then reports EV_ONESHOT, which was not requested.
+TEST_F(KqueueSelector, ReportsAPipeWithoutReader) {
     for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
         for (const auto token : {Token{0}, Token{1}}) {
             auto [receiver, sender] = plain::pipe();
@@ -140,7 +141,7 @@ TEST_F(KqueueSelector, ReportsAPipeThatLostItsReader) {
     }
 }
 
-TEST_F(KqueueSelector, DescribesTheRecord) {
+TEST_F(KqueueSelector, DescribesTheKevent) {
     const auto text = [](int filter, int flags, unsigned fflags, Readiness readiness = Readiness::none) {
         return Selector::describe(mio::Event(Token{}, readiness, fflags, static_cast<std::uint16_t>(flags),
                                              static_cast<std::int8_t>(filter)));
@@ -149,18 +150,17 @@ TEST_F(KqueueSelector, DescribesTheRecord) {
     if (user_filter) {
         const auto user = static_cast<int>(*user_filter);
         EXPECT_EQ(text(user, EV_CLEAR, 0, Readiness::readable), "EVFILT_USER|EV_CLEAR");
-        EXPECT_EQ(text(user, EV_EOF, ECONNRESET),
-                  "EVFILT_USER|EV_EOF|fflags=" + std::to_string(ECONNRESET));
+        EXPECT_EQ(text(user, EV_EOF, ECONNRESET), "EVFILT_USER|EV_EOF|fflags=" + std::to_string(ECONNRESET));
     }
     EXPECT_EQ(text(0, 0, 0), "(empty)");
 
-    // The number of an error is another one on another system; what else fflags hold has no name here.
+    // Error numbers differ between systems; other values of fflags have no name here.
     EXPECT_EQ(text(EVFILT_WRITE, EV_CLEAR | EV_EOF, ECONNRESET),
               "EVFILT_WRITE|EV_CLEAR|EV_EOF|fflags=ECONNRESET");
     EXPECT_EQ(text(EVFILT_READ, EV_EOF, 99999), "EVFILT_READ|EV_EOF|fflags=99999");
     EXPECT_EQ(text(EVFILT_READ, 0, ECONNRESET), "EVFILT_READ|fflags=" + std::to_string(ECONNRESET));
 
-    // A one-shot that was reported for both directions has the filter of either.
+    // A one-shot source reported for both directions has either filter.
     for (const int filter : {EVFILT_READ, EVFILT_WRITE}) {
         EXPECT_EQ(text(filter, EV_ONESHOT, 0, Readiness::readable | Readiness::writable),
                   "EVFILT_READ|EVFILT_WRITE|EV_ONESHOT");

@@ -1,4 +1,4 @@
-// Filters that only some systems have.
+// Filters that exist on some systems only.
 #pragma once
 
 #include <sys/types.h>

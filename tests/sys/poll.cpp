@@ -1,6 +1,5 @@
-// The poll(2) backend: what it makes of the flags that come back.
+// The poll(2) backend: how it decodes the flags that it receives.
 #include <poll.h>
-
 
 #include "posix.hpp"
 #include "tcp.hpp"
@@ -15,7 +14,7 @@ namespace {
 
 constexpr int rdhup = mio::sys::poll::read_hang_up;
 
-// The table of the interface, written out a second time, flag by flag.
+// The interest table, repeated independently, flag by flag.
 constexpr bool is_decoded_as_tabulated(int flags, Interest interest) {
     const auto readiness = decode(static_cast<short>(flags), interest);
     const auto has = [readiness](Readiness bit) { return (readiness & bit) != Readiness::none; };
@@ -47,7 +46,7 @@ static_assert(every_combination_is());
 
 } // namespace
 
-TEST(PollSelector, NamesTheFlags) {
+TEST(PollSelector, DescribesTheFlags) {
     const auto text = [](int flags) {
         return Selector::describe(mio::Event(Token{}, Readiness::none, static_cast<unsigned>(flags)));
     };
@@ -57,7 +56,7 @@ TEST(PollSelector, NamesTheFlags) {
               "POLLIN|POLLPRI|POLLOUT|POLLERR|POLLHUP|POLLRDHUP");
 }
 
-TEST(PollSelector, HasNoDescriptorToWatch) {
+TEST(PollSelector, HasNoDescriptor) {
     const Selector selector(must(Selector::open()));
     EXPECT_EQ(selector.raw_fd(), mio::invalid_handle);
 }

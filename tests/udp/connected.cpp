@@ -17,7 +17,7 @@ INSTANTIATE_TEST_SUITE_P(, ConnectedUdp, both_families, family_name);
 
 void expect_no_error(const UdpSocket& socket) { EXPECT_EQ(must(socket.take_error()), std::error_code()); }
 
-/// What any two sockets do that are connected to each other.
+/// Exchange between any two connected sockets.
 void exchange_datagrams(UdpSocket s1, UdpSocket s2) {
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(s1, id1, read_write)));
@@ -52,12 +52,12 @@ TEST_P(ConnectedUdp, SocketsExchangeDatagrams) {
     exchange_datagrams(std::move(s1), std::move(s2));
 }
 
-TEST_P(ConnectedUdp, SocketsMadeElsewhereExchangeDatagrams) {
+TEST_P(ConnectedUdp, AdoptedSocketsExchangeDatagrams) {
     auto [s1, s2] = connected();
     exchange_datagrams(UdpSocket::from_raw(s1.release()), UdpSocket::from_raw(s2.release()));
 }
 
-TEST_P(ConnectedUdp, KnowsItsPeer) {
+TEST_P(ConnectedUdp, ReportsItsPeer) {
     const auto s1 = bound();
     const auto s2 = bound();
     const auto s3 = bound();
@@ -76,7 +76,7 @@ TEST_P(ConnectedUdp, ConnectingBindsAnUnboundSocket) {
     EXPECT_NE(address_of(s1).port(), 0);
 }
 
-TEST_P(ConnectedUdp, AnEmptyDatagramArrives) {
+TEST_P(ConnectedUdp, EmptyDatagramArrives) {
     const auto [s1, s2] = connected();
     EXPECT_EQ(s1.send({}), 0u);
     EXPECT_EQ(s1.send(bytes_of(data1)), data1.size());
@@ -84,14 +84,14 @@ TEST_P(ConnectedUdp, AnEmptyDatagramArrives) {
     EXPECT_EQ(next_text(s2), data1);
 }
 
-TEST_P(ConnectedUdp, ATooLongDatagramIsRefused) {
+TEST_P(ConnectedUdp, TooLongDatagramFails) {
     const auto [s1, s2] = connected();
     EXPECT_TRUE(fails_with(s1.send(bytes_of(std::string(70'000, 'x'))), std::errc::message_size));
     EXPECT_EQ(s1.send(bytes_of(data1)), data1.size());
     EXPECT_EQ(next_text(s2), data1);
 }
 
-TEST_P(ConnectedUdp, ConnectingAgainChangesWhereItSends) {
+TEST_P(ConnectedUdp, ConnectingAgainChangesTheDestination) {
     auto s1 = bound();
     auto s2 = bound();
     auto s3 = bound();
@@ -115,7 +115,7 @@ TEST_P(ConnectedUdp, ConnectingAgainChangesWhereItSends) {
     for (const auto* socket : {&s1, &s2, &s3}) expect_no_error(*socket);
 }
 
-TEST_P(ConnectedUdp, ConnectingAgainChangesWhomItHears) {
+TEST_P(ConnectedUdp, ConnectingAgainChangesTheAcceptedSender) {
     auto s1 = bound();
     auto s2 = bound();
     auto s3 = bound();
@@ -142,7 +142,7 @@ TEST_P(ConnectedUdp, ConnectingAgainChangesWhomItHears) {
     for (const auto* socket : {&s1, &s2, &s3}) expect_no_error(*socket);
 }
 
-TEST_P(ConnectedUdp, SendsToOthersTooAndHearsItsPeerOnly) {
+TEST_P(ConnectedUdp, CanSendToOthersButReceivesFromItsPeerOnly) {
     auto s1 = bound();
     auto s2 = bound();
     auto s3 = bound();
@@ -154,11 +154,11 @@ TEST_P(ConnectedUdp, SendsToOthersTooAndHearsItsPeerOnly) {
     ASSERT_TRUE(ok(loop.registry().add(s3, id3, Interest::readable)));
     loop.expect({{id1, Interest::writable}, {id2, Interest::writable}});
 
-    // Linux lets a connected socket name an address; BSD and Apple would not.
+    // Linux lets a connected socket name an address; the BSDs and Apple do not.
     send_text(s1, data1, address_of(s2));
     EXPECT_EQ(next_text(s2), data1);
 
-    // s3 hears s2, to which it is connected.
+    // s3 is connected to s2 and receives from it.
     send_text(s2, data2, address_of(s3));
     loop.expect({{id3, Interest::readable}});
     std::array<std::byte, 20> buffer;
@@ -169,8 +169,8 @@ TEST_P(ConnectedUdp, SendsToOthersTooAndHearsItsPeerOnly) {
     for (const auto* socket : {&s1, &s2, &s3}) expect_no_error(*socket);
 }
 
-TEST_P(ConnectedUdp, DiscardsWhatStrangersSend) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "nothing tells when it was discarded";
+TEST_P(ConnectedUdp, DiscardsDatagramsFromOtherSenders) {
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
     auto [s1, s2] = connected();
     auto stranger = bound();
     ASSERT_TRUE(ok(stranger.connect(address_of(s1))));
@@ -178,7 +178,7 @@ TEST_P(ConnectedUdp, DiscardsWhatStrangersSend) {
     ASSERT_TRUE(ok(loop.registry().add(stranger, id1, Interest::writable)));
     loop.expect({{id1, Interest::writable}});
     EXPECT_EQ(stranger.send(bytes_of("hello world")), 11u);
-    // The answer that nobody hears it is there: so it has been discarded.
+    // The refusal has arrived, so the datagram has been discarded.
     await(stranger, POLLIN);
     ASSERT_TRUE(ok(loop.registry().remove(stranger)));
     ASSERT_TRUE(ok(loop.registry().add(s1, id1, Interest::readable)));
@@ -189,7 +189,7 @@ TEST_P(ConnectedUdp, DiscardsWhatStrangersSend) {
     EXPECT_EQ(next_text(s1), data1);
 }
 
-TEST_P(ConnectedUdp, IsDrivenByItsEvents) {
+TEST_P(ConnectedUdp, EchoesDrivenByEvents) {
     auto [sender, receiver] = connected();
     Loop loop;
     std::array<std::byte, 128> buffer;

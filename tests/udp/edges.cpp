@@ -1,4 +1,4 @@
-// When events come, and when they come again.
+// When events are reported, and when they are reported again.
 #include "sockets.hpp"
 
 #include <array>
@@ -18,12 +18,12 @@ using mio::Trigger;
 
 namespace {
 
-class UdpEdges : public OnEachFamily {};
-INSTANTIATE_TEST_SUITE_P(, UdpEdges, both_families, family_name);
+class UdpEvents : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, UdpEvents, both_families, family_name);
 
 } // namespace
 
-TEST_P(UdpEdges, ComeAgainAfterReceivingFromAPeer) {
+TEST_P(UdpEvents, ReceiveThatWouldBlockRearms) {
     auto s1 = bound();
     auto s2 = bound();
     Loop loop;
@@ -41,7 +41,7 @@ TEST_P(UdpEdges, ComeAgainAfterReceivingFromAPeer) {
     }
 }
 
-TEST_P(UdpEdges, ComeAgainAfterReceivingFromAnyone) {
+TEST_P(UdpEvents, ReceiveFromThatWouldBlockRearms) {
     auto s1 = bound();
     auto s2 = bound();
     Loop loop;
@@ -60,7 +60,7 @@ TEST_P(UdpEdges, ComeAgainAfterReceivingFromAnyone) {
     EXPECT_EQ(must(s2.take_error()), std::error_code());
 }
 
-TEST_P(UdpEdges, DoNotComeForWhatWasLeft) {
+TEST_P(UdpEvents, EdgeTriggerDoesNotReportUnreadDatagramsAgain) {
     auto s1 = bound();
     const auto s2 = bound();
     Loop loop;
@@ -69,39 +69,39 @@ TEST_P(UdpEdges, DoNotComeForWhatWasLeft) {
     for (int i = 0; i < 3; ++i) send_text(s2, data1, address_of(s1));
     order.settle();
     loop.expect({{id1, Interest::readable}});
-    Rooms rooms(2);
-    EXPECT_EQ(s1.receive_many(rooms.all()), 2u);
+    ReceiveBuffers buffers(2);
+    EXPECT_EQ(s1.receive_many(buffers.all()), 2u);
     loop.expect_none();
     if (!differences.reports_data_behind_data_left_unread) return;
-    // The next datagram reports both.
+    // The next datagram causes one event for both.
     send_text(s2, data2, address_of(s1));
     loop.expect({{id1, Interest::readable}});
     EXPECT_EQ(next_text(s1), data1);
     EXPECT_EQ(next_text(s1), data2);
 }
 
-TEST_P(UdpEdges, AreDrainedByReceivingManyUntilItComesShort) {
+TEST_P(UdpEvents, ShortReceiveManyDrainsTheSocket) {
     constexpr std::size_t total = 150;
-    auto receiver = roomy(GetParam());
+    auto receiver = with_large_receive_buffer(GetParam());
     const auto sender = bound();
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(receiver, id1, Interest::readable)));
     const InOrder order;
     for (int round = 0; round < 3; ++round) {
-        ASSERT_EQ(sender.send_many(Numbered(total, address_of(receiver)).all()), total);
+        ASSERT_EQ(sender.send_many(NumberedDatagrams(total, address_of(receiver)).all()), total);
         order.settle();
         loop.expect({{id1, Interest::readable}});
-        Rooms rooms(70);
-        EXPECT_EQ(receiver.receive_many(rooms.all()), 70u);
-        EXPECT_EQ(receiver.receive_many(rooms.all()), 70u);
-        EXPECT_EQ(receiver.receive_many(rooms.all()), 10u);
-        EXPECT_EQ(rooms.text(9), Numbered::text(total - 1));
-        EXPECT_TRUE(blocks(receiver.receive_many(rooms.all())));
+        ReceiveBuffers buffers(70);
+        EXPECT_EQ(receiver.receive_many(buffers.all()), 70u);
+        EXPECT_EQ(receiver.receive_many(buffers.all()), 70u);
+        EXPECT_EQ(receiver.receive_many(buffers.all()), 10u);
+        EXPECT_EQ(buffers.text(9), NumberedDatagrams::text(total - 1));
+        EXPECT_TRUE(blocks(receiver.receive_many(buffers.all())));
         loop.expect_none();
     }
 }
 
-TEST_P(UdpEdges, OfALevelTriggeredSocketLastAsLongAsDatagrams) {
+TEST_P(UdpEvents, LevelTriggerReportsUntilDrained) {
     auto s1 = bound();
     const auto s2 = bound();
     Loop loop;
@@ -115,7 +115,7 @@ TEST_P(UdpEdges, OfALevelTriggeredSocketLastAsLongAsDatagrams) {
     loop.expect_none();
 }
 
-TEST_P(UdpEdges, OfAOneshotSocketWaitForModify) {
+TEST_P(UdpEvents, OneshotReportsOnceUntilModified) {
     auto s1 = bound();
     const auto s2 = bound();
     Loop loop;
@@ -132,14 +132,14 @@ TEST_P(UdpEdges, OfAOneshotSocketWaitForModify) {
     loop.expect({{id1, Interest::readable}});
 }
 
-TEST_P(UdpEdges, LetOneThreadServeMany) {
+TEST_P(UdpEvents, OneThreadServesManySockets) {
     constexpr int clients = 4;
     constexpr int rounds = 100;
     auto server = bound();
     const auto address = address_of(server);
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(server, id1, Interest::readable)));
-    std::atomic<int> answers = 0;
+    std::atomic<int> replies = 0;
     std::vector<std::jthread> threads;
     for (int i = 0; i < clients; ++i) {
         threads.emplace_back([&, i] {
@@ -148,37 +148,37 @@ TEST_P(UdpEdges, LetOneThreadServeMany) {
             for (int round = 0; round < rounds; ++round) {
                 const auto text = std::to_string(i * rounds + round);
                 must(socket.send(bytes_of(text)));
-                if (next_text(socket) == text) ++answers;
+                if (next_text(socket) == text) ++replies;
             }
         });
     }
-    Rooms rooms(3);
+    ReceiveBuffers buffers(3);
     std::vector<OutgoingDatagram> out;
     for (std::size_t served = 0; served < clients * rounds;) {
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, 10s)));
         ASSERT_FALSE(loop.events.empty());
-        for (auto count = rooms.all().size(); count == rooms.all().size();) {
-            const auto received = server.receive_many(rooms.all());
+        for (auto count = buffers.all().size(); count == buffers.all().size();) {
+            const auto received = server.receive_many(buffers.all());
             if (!received) {
                 ASSERT_TRUE(blocks(received));
                 break;
             }
             count = *received;
             out.clear();
-            for (const auto& in : rooms.first(count)) out.push_back({in.buffer.first(in.size), in.peer});
+            for (const auto& in : buffers.first(count)) out.push_back({in.buffer.first(in.size), in.peer});
             ASSERT_EQ(server.send_many(out), count);
             served += count;
         }
     }
     threads.clear();
-    EXPECT_EQ(answers, clients * rounds);
+    EXPECT_EQ(replies, clients * rounds);
 }
 
-TEST_P(UdpEdges, AndCallsBelongToNoThread) {
-    // Two threads send through one socket, while two receive from another: nothing is lost, nothing comes twice.
+TEST_P(UdpEvents, SeveralThreadsCanShareASocket) {
+    // Two threads send through one socket while two receive from another: no datagram is lost or duplicated.
     constexpr std::size_t each = 60;
     const auto sender = bound();
-    const auto receiver = roomy(GetParam());
+    const auto receiver = with_large_receive_buffer(GetParam());
     ASSERT_TRUE(ok(sender.connect(address_of(receiver))));
     std::array<std::atomic<int>, each> seen{};
     std::atomic<std::size_t> received = 0;
@@ -190,7 +190,8 @@ TEST_P(UdpEdges, AndCallsBelongToNoThread) {
                     const auto text = std::to_string(n);
                     const OutgoingDatagram one{.bytes = bytes_of(text)};
                     auto sent = sender.send_many({&one, 1});
-                    while (!sent && mio::would_block(sent.error())) { // there is no room for two at once
+                    // the buffer may not hold both threads' datagrams
+                    while (!sent && mio::would_block(sent.error())) {
                         std::this_thread::yield();
                         sent = sender.send_many({&one, 1});
                     }
@@ -198,11 +199,11 @@ TEST_P(UdpEdges, AndCallsBelongToNoThread) {
                 }
             });
             threads.emplace_back([&] {
-                Rooms rooms(5);
+                ReceiveBuffers buffers(5);
                 while (received < 2 * each) {
-                    const auto count = receiver.receive_many(rooms.all()).value_or(0);
+                    const auto count = receiver.receive_many(buffers.all()).value_or(0);
                     if (count == 0) std::this_thread::yield();
-                    for (std::size_t n = 0; n < count; ++n) ++seen[std::stoul(rooms.text(n))];
+                    for (std::size_t n = 0; n < count; ++n) ++seen[std::stoul(buffers.text(n))];
                     received += count;
                 }
             });

@@ -1,4 +1,4 @@
-// What an ICMP message ("nobody listens there") does to a socket.
+// Effect of an ICMP port unreachable message on a socket.
 #include "sockets.hpp"
 
 #include <array>
@@ -23,7 +23,7 @@ class UdpErrors : public OnEachFamily {
 };
 INSTANTIATE_TEST_SUITE_P(, UdpErrors, both_families, family_name);
 
-/// The one event that is there.
+/// Returns the only pending event.
 mio::Event only_event(Loop& loop) {
     must(loop.poll.poll(loop.events, 5s));
     EXPECT_EQ(loop.events.size(), 1u);
@@ -32,7 +32,7 @@ mio::Event only_event(Loop& loop) {
 
 } // namespace
 
-TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
+TEST_P(UdpErrors, NewSocketIsWritableOnly) {
     auto socket = bound();
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
@@ -42,11 +42,11 @@ TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, AnUnconnectedSocketIsNotTold) {
+TEST_P(UdpErrors, UnconnectedSocketReportsNoRefusal) {
     const auto socket = bound();
     const InOrder order;
     send_text(socket, data1, closed());
-    // Two round trips, since the answer is sent only when the first has arrived.
+    // Two round trips: the ICMP message is sent only after the first datagram has arrived.
     order.settle();
     order.settle();
     EXPECT_EQ(must(socket.take_error()), std::error_code());

@@ -1,4 +1,4 @@
-// Many datagrams at once.
+// Many datagrams per call.
 #include "sockets.hpp"
 
 #include <array>
@@ -17,7 +17,7 @@ namespace {
 class ManyDatagrams : public OnEachFamily {};
 INSTANTIATE_TEST_SUITE_P(, ManyDatagrams, both_families, family_name);
 
-/// Marks every field, so that what the call leaves as it was is seen.
+/// Fills every field with a marker, so that unchanged fields are detected.
 void spoil(std::span<IncomingDatagram> slots) {
     for (auto& slot : slots) {
         slot.size = 4711;
@@ -27,11 +27,12 @@ void spoil(std::span<IncomingDatagram> slots) {
     }
 }
 
-void expect_datagram(const Rooms& rooms, std::size_t at, std::string_view text, const SocketAddress& from) {
-    EXPECT_EQ(rooms.text(at), text) << at;
-    EXPECT_EQ(rooms[at].peer, from) << rooms[at].peer.to_string();
-    EXPECT_FALSE(rooms[at].truncated) << at;
-    EXPECT_EQ(rooms[at].segment_size, 0) << at;
+void expect_datagram(const ReceiveBuffers& buffers, std::size_t at, std::string_view text,
+                     const SocketAddress& from) {
+    EXPECT_EQ(buffers.text(at), text) << at;
+    EXPECT_EQ(buffers[at].peer, from) << buffers[at].peer.to_string();
+    EXPECT_FALSE(buffers[at].truncated) << at;
+    EXPECT_EQ(buffers[at].segment_size, 0) << at;
 }
 
 constexpr std::size_t counts[] = {1, 2, 63, 64, 65, 128, 129, 200};
@@ -39,57 +40,57 @@ constexpr std::size_t counts[] = {1, 2, 63, 64, 65, 128, 129, 200};
 } // namespace
 
 TEST_P(ManyDatagrams, ArriveAsTheyWereSent) {
-    const auto receiver = roomy(GetParam());
+    const auto receiver = with_large_receive_buffer(GetParam());
     const auto sender = bound();
     const InOrder order;
     for (const auto count : counts) {
-        EXPECT_EQ(sender.send_many(Numbered(count, address_of(receiver)).all()), count);
+        EXPECT_EQ(sender.send_many(NumberedDatagrams(count, address_of(receiver)).all()), count);
         order.settle();
-        Rooms rooms(count);
-        spoil(rooms.all());
-        ASSERT_EQ(receiver.receive_many(rooms.all()), count);
+        ReceiveBuffers buffers(count);
+        spoil(buffers.all());
+        ASSERT_EQ(receiver.receive_many(buffers.all()), count);
         for (std::size_t i = 0; i < count; ++i)
-            expect_datagram(rooms, i, Numbered::text(i), address_of(sender));
-        EXPECT_TRUE(blocks(receiver.receive_many(rooms.all())));
+            expect_datagram(buffers, i, NumberedDatagrams::text(i), address_of(sender));
+        EXPECT_TRUE(blocks(receiver.receive_many(buffers.all())));
     }
 }
 
 TEST_P(ManyDatagrams, ArriveAsTheyWereSentBetweenPeers) {
-    const auto receiver = roomy(GetParam());
+    const auto receiver = with_large_receive_buffer(GetParam());
     const auto sender = bound();
     ASSERT_TRUE(ok(sender.connect(address_of(receiver))));
     ASSERT_TRUE(ok(receiver.connect(address_of(sender))));
     const InOrder order;
     for (const auto count : counts) {
-        EXPECT_EQ(sender.send_many(Numbered(count).all()), count);
+        EXPECT_EQ(sender.send_many(NumberedDatagrams(count).all()), count);
         order.settle();
-        Rooms rooms(count);
-        spoil(rooms.all());
-        ASSERT_EQ(receiver.receive_many(rooms.all()), count);
+        ReceiveBuffers buffers(count);
+        spoil(buffers.all());
+        ASSERT_EQ(receiver.receive_many(buffers.all()), count);
         for (std::size_t i = 0; i < count; ++i)
-            expect_datagram(rooms, i, Numbered::text(i), address_of(sender));
+            expect_datagram(buffers, i, NumberedDatagrams::text(i), address_of(sender));
     }
 }
 
-TEST_P(ManyDatagrams, OfWhichThereAreNoneAreNoCall) {
+TEST_P(ManyDatagrams, EmptyBatchIsNoCall) {
     const auto socket = bound();
-    EXPECT_EQ(socket.receive_many({}), 0u) << "though nothing is waiting";
-    EXPECT_EQ(socket.send_many({}), 0u) << "though there is no peer";
+    EXPECT_EQ(socket.receive_many({}), 0u) << "even with nothing queued";
+    EXPECT_EQ(socket.send_many({}), 0u) << "even without a peer";
 }
 
-TEST_P(ManyDatagrams, ComeFromTheirSenders) {
+TEST_P(ManyDatagrams, ReceiveReportsEachSender) {
     const auto receiver = bound();
     const std::array senders{bound(), bound(), bound()};
     const InOrder order;
     for (int round = 0; round < 2; ++round)
         for (const auto& sender : senders) send_text(sender, data1, address_of(receiver));
     order.settle();
-    Rooms rooms(10);
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 6u);
-    for (std::size_t i = 0; i < 6; ++i) expect_datagram(rooms, i, data1, address_of(senders[i % 3]));
+    ReceiveBuffers buffers(10);
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 6u);
+    for (std::size_t i = 0; i < 6; ++i) expect_datagram(buffers, i, data1, address_of(senders[i % 3]));
 }
 
-TEST_P(ManyDatagrams, GoToTheirReceivers) {
+TEST_P(ManyDatagrams, SendUsesEachAddress) {
     const auto sender = bound();
     const std::array receivers{bound(), bound(), bound()};
     std::vector<OutgoingDatagram> datagrams;
@@ -104,7 +105,7 @@ TEST_P(ManyDatagrams, GoToTheirReceivers) {
     }
 }
 
-TEST_P(ManyDatagrams, OfAConnectedSocketMayGoElsewhere) {
+TEST_P(ManyDatagrams, ConnectedSocketCanSendToOtherAddresses) {
     const auto sender = bound();
     const auto peer = bound();
     const auto other = bound();
@@ -120,59 +121,59 @@ TEST_P(ManyDatagrams, OfAConnectedSocketMayGoElsewhere) {
     EXPECT_EQ(next_text(other), "elsewhere");
 }
 
-TEST_P(ManyDatagrams, AreFewerThanAskedForWhenNoMoreWait) {
-    const auto receiver = roomy(GetParam());
+TEST_P(ManyDatagrams, ReceiveReturnsFewerThanRequestedWhenNoMoreAreQueued) {
+    const auto receiver = with_large_receive_buffer(GetParam());
     const auto sender = bound();
     const InOrder order;
     for (const std::size_t waiting : {1uz, 10uz, 63uz, 64uz, 65uz, 100uz}) {
-        ASSERT_EQ(sender.send_many(Numbered(waiting, address_of(receiver)).all()), waiting);
+        ASSERT_EQ(sender.send_many(NumberedDatagrams(waiting, address_of(receiver)).all()), waiting);
         order.settle();
-        Rooms rooms(200);
-        spoil(rooms.all());
-        ASSERT_EQ(receiver.receive_many(rooms.all()), waiting);
-        EXPECT_EQ(rooms.text(waiting - 1), Numbered::text(waiting - 1));
-        EXPECT_EQ(rooms[waiting].size, 4711u) << "the others are left as they were";
-        EXPECT_TRUE(blocks(receiver.receive_many(rooms.all())));
+        ReceiveBuffers buffers(200);
+        spoil(buffers.all());
+        ASSERT_EQ(receiver.receive_many(buffers.all()), waiting);
+        EXPECT_EQ(buffers.text(waiting - 1), NumberedDatagrams::text(waiting - 1));
+        EXPECT_EQ(buffers[waiting].size, 4711u) << "unused entries are unchanged";
+        EXPECT_TRUE(blocks(receiver.receive_many(buffers.all())));
     }
 }
 
-TEST_P(ManyDatagrams, ThatAreNotAskedForStay) {
+TEST_P(ManyDatagrams, ReceiveLeavesTheRestQueued) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
-    ASSERT_EQ(sender.send_many(Numbered(10, address_of(receiver)).all()), 10u);
+    ASSERT_EQ(sender.send_many(NumberedDatagrams(10, address_of(receiver)).all()), 10u);
     order.settle();
-    Rooms rooms(4);
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 4u);
-    EXPECT_EQ(rooms.text(0), "0");
-    ASSERT_EQ(receiver.receive_many(rooms.first(1)), 1u);
-    EXPECT_EQ(rooms.text(0), "4");
+    ReceiveBuffers buffers(4);
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 4u);
+    EXPECT_EQ(buffers.text(0), "0");
+    ASSERT_EQ(receiver.receive_many(buffers.first(1)), 1u);
+    EXPECT_EQ(buffers.text(0), "4");
     EXPECT_EQ(next_text(receiver), "5");
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 4u);
-    EXPECT_EQ(rooms.text(3), "9");
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 4u);
+    EXPECT_EQ(buffers.text(3), "9");
 }
 
-TEST_P(ManyDatagrams, WouldBlockWhenNoneIsThere) {
+TEST_P(ManyDatagrams, ReceiveWouldBlockWithoutDatagrams) {
     const auto socket = bound();
     for (const std::size_t count : {1uz, 64uz, 65uz}) {
-        Rooms rooms(count);
-        EXPECT_TRUE(blocks(socket.receive_many(rooms.all())));
+        ReceiveBuffers buffers(count);
+        EXPECT_TRUE(blocks(socket.receive_many(buffers.all())));
     }
 }
 
-TEST_P(ManyDatagrams, TellWhichWereCut) {
+TEST_P(ManyDatagrams, ReportTruncation) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
     for (const auto* text : {"1234", "12345", "123456", "", "x"})
         send_text(sender, text, address_of(receiver));
     order.settle();
-    Rooms rooms(6, 5);
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 5u);
+    ReceiveBuffers buffers(6, 5);
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 5u);
     const auto expect = [&](std::size_t at, std::string_view text, bool truncated) {
-        EXPECT_EQ(rooms.text(at), text);
-        EXPECT_EQ(rooms[at].truncated, truncated) << text;
-        EXPECT_EQ(rooms[at].peer, address_of(sender));
+        EXPECT_EQ(buffers.text(at), text);
+        EXPECT_EQ(buffers[at].truncated, truncated) << text;
+        EXPECT_EQ(buffers[at].peer, address_of(sender));
     };
     expect(0, "1234", false);
     expect(1, "12345", false);
@@ -181,7 +182,7 @@ TEST_P(ManyDatagrams, TellWhichWereCut) {
     expect(4, "x", false);
 }
 
-TEST_P(ManyDatagrams, MayBeReceivedIntoNothing) {
+TEST_P(ManyDatagrams, EmptyBuffersDiscardDatagrams) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
@@ -196,7 +197,7 @@ TEST_P(ManyDatagrams, MayBeReceivedIntoNothing) {
     EXPECT_EQ(nothing[1].peer, address_of(sender));
 }
 
-TEST_P(ManyDatagrams, OfTheLongestSizeArriveWhole) {
+TEST_P(ManyDatagrams, LongestDatagramsArriveWhole) {
     const auto receiver = must(UdpSocket::bind(GetParam()));
     const auto sender = bound();
     const std::size_t longest = GetParam().ip().is_v4() ? 65'507 : 65'527;
@@ -206,21 +207,21 @@ TEST_P(ManyDatagrams, OfTheLongestSizeArriveWhole) {
     const OutgoingDatagram just_right{bytes_of(text).first(longest), address_of(receiver)};
     ASSERT_EQ(sender.send_many({&just_right, 1}), 1u);
     await(receiver, POLLIN);
-    Rooms rooms(2, 65'535);
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 1u);
-    EXPECT_EQ(rooms[0].size, longest);
-    EXPECT_FALSE(rooms[0].truncated);
+    ReceiveBuffers buffers(2, 65'535);
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 1u);
+    EXPECT_EQ(buffers[0].size, longest);
+    EXPECT_FALSE(buffers[0].truncated);
 }
 
-TEST_P(ManyDatagrams, EndBeforeTheFirstThatCannotBeSent) {
-    const auto receiver = roomy(GetParam());
+TEST_P(ManyDatagrams, SendStopsBeforeTheFirstThatFails) {
+    const auto receiver = with_large_receive_buffer(GetParam());
     const auto sender = bound();
     const InOrder order;
     const SocketAddress port_0(GetParam().ip(), 0);
     const std::string too_long(70'000, 'x');
     for (const std::size_t bad : {1uz, 30uz, 63uz, 64uz, 65uz, 99uz}) {
-        // An address that is none.
-        Numbered numbered(100, address_of(receiver));
+        // An invalid address.
+        NumberedDatagrams numbered(100, address_of(receiver));
         numbered[bad].peer = port_0;
         EXPECT_EQ(sender.send_many(numbered.all()), bad);
         EXPECT_TRUE(fails_with(sender.send_many(numbered.all().subspan(bad)), std::errc::invalid_argument));
@@ -231,30 +232,30 @@ TEST_P(ManyDatagrams, EndBeforeTheFirstThatCannotBeSent) {
         EXPECT_TRUE(fails_with(sender.send_many(numbered.all().subspan(bad)), std::errc::message_size));
 
         order.settle();
-        Rooms rooms(200);
-        EXPECT_EQ(receiver.receive_many(rooms.all()), 99 + bad);
+        ReceiveBuffers buffers(200);
+        EXPECT_EQ(receiver.receive_many(buffers.all()), 99 + bad);
     }
     EXPECT_EQ(must(sender.take_error()), std::error_code());
 }
 
-TEST_P(ManyDatagrams, WithoutAPeerAreRefusedWhenTheSocketHasNone) {
+TEST_P(ManyDatagrams, SendWithoutAddressOrPeerFails) {
     const auto sender = bound();
     const auto receiver = bound();
-    EXPECT_TRUE(fails_saying(sender.send_many(Numbered(3).all()), says_no_peer));
-    Numbered mixed(3, address_of(receiver));
+    EXPECT_TRUE(fails_matching(sender.send_many(NumberedDatagrams(3).all()), is_no_peer));
+    NumberedDatagrams mixed(3, address_of(receiver));
     mixed[2].peer = {};
     EXPECT_EQ(sender.send_many(mixed.all()), 2u);
-    EXPECT_TRUE(fails_saying(sender.send_many(mixed.all().subspan(2)), says_no_peer));
+    EXPECT_TRUE(fails_matching(sender.send_many(mixed.all().subspan(2)), is_no_peer));
 }
 
-TEST_P(ManyDatagrams, EndAtARefusalAndTheNextCallGoesOn) {
+TEST_P(ManyDatagrams, CallAfterAPendingErrorContinues) {
     const ClosedPort closed(GetParam());
     const auto sender = bound();
     ASSERT_TRUE(ok(sender.connect(closed.address())));
     std::size_t sent = 0;
-    // Either call may be the one that is told, or neither; in any case it gets on.
+    // Either call may report the error, or neither; sending continues in any case.
     for (int call = 0; call < 20 && sent < 10; ++call) {
-        const auto count = sender.send_many(Numbered(10 - sent).all());
+        const auto count = sender.send_many(NumberedDatagrams(10 - sent).all());
         if (!count) {
             ASSERT_TRUE(fails_with(count, std::errc::connection_refused));
             continue;
@@ -265,7 +266,7 @@ TEST_P(ManyDatagrams, EndAtARefusalAndTheNextCallGoesOn) {
     EXPECT_EQ(sent, 10u);
 }
 
-TEST(ManyBroadcasts, NeedTheOption) {
+TEST(ManyBroadcasts, RequireTheOption) {
     const auto sender = must(UdpSocket::bind(local_v4()));
     const auto receiver = must(UdpSocket::bind({IpAddress::any_v4(), 0}));
     const auto port = address_of(receiver).port();
@@ -281,10 +282,10 @@ TEST(ManyBroadcasts, NeedTheOption) {
     for (const auto* text : {"1", "2", "3"}) EXPECT_EQ(next_text(receiver), text);
 }
 
-TEST(ManyDatagramsOfBothFamilies, KeepEachItsPeer) {
+TEST(ManyDatagramsOfBothFamilies, KeepTheirAddresses) {
     const auto dual = UdpSocket::bind({IpAddress::any_v6(), 0});
-    if (!dual) GTEST_SKIP() << "no IPv6 here: " << dual.error().message();
-    if (must(dual->only_v6())) GTEST_SKIP() << "sockets are for IPv6 only here";
+    if (!dual) GTEST_SKIP() << "no IPv6: " << dual.error().message();
+    if (must(dual->only_v6())) GTEST_SKIP() << "sockets are IPv6-only on this system";
     const auto port = address_of(*dual).port();
     const auto v4 = must(UdpSocket::bind(local_v4()));
     const auto v6 = must(UdpSocket::bind(local_v6()));
@@ -292,9 +293,9 @@ TEST(ManyDatagramsOfBothFamilies, KeepEachItsPeer) {
     send_text(v4, data1, {IpAddress::loopback_v4(), port});
     send_text(v6, data2, {IpAddress::loopback_v6(), port});
     order.settle();
-    Rooms rooms(2);
-    ASSERT_EQ(dual->receive_many(rooms.all()), 2u);
-    EXPECT_EQ(rooms[0].peer,
+    ReceiveBuffers buffers(2);
+    ASSERT_EQ(dual->receive_many(buffers.all()), 2u);
+    EXPECT_EQ(buffers[0].peer,
               SocketAddress(must(IpAddress::parse("::ffff:127.0.0.1")), address_of(v4).port()));
-    EXPECT_EQ(rooms[1].peer, address_of(v6));
+    EXPECT_EQ(buffers[1].peer, address_of(v6));
 }

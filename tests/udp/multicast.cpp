@@ -16,7 +16,7 @@ const auto group = IpAddress::v4(239, 1, 2, 3);
 const auto other_group = IpAddress::v4(239, 1, 2, 4);
 const auto loopback = IpAddress::loopback_v4();
 
-/// A socket that hears what comes for it from any interface.
+/// A socket bound to any address, which receives from every interface.
 UdpSocket listener() { return must(UdpSocket::bind({IpAddress::any_v4(), 0})); }
 SocketAddress at(const IpAddress& ip, const UdpSocket& listener) { return {ip, address_of(listener).port()}; }
 
@@ -24,12 +24,12 @@ IpAddress v6(const char* text) { return must(IpAddress::parse(text)); }
 
 } // namespace
 
-TEST(UdpMulticastV4, IsHeardByMembersOfTheGroupUntilTheyLeave) {
-    // Linux lets a socket that was bound to any address hear what others on this machine have joined: no other test may join
-    // these (see IP_MULTICAST_ALL in ip(7)).
+TEST(UdpMulticastV4, MembersReceiveUntilTheyLeave) {
+    // On Linux a socket bound to any address receives every group joined on this machine (IP_MULTICAST_ALL in
+    // ip(7)), so no other test may join these groups.
     const auto own_group = IpAddress::v4(239, 1, 2, 5);
     const auto foreign_group = IpAddress::v4(239, 1, 2, 6);
-    // Bound to 127.0.0.1, it sends multicast there, too.
+    // Bound to 127.0.0.1, it also sends multicast there.
     const auto sender = must(UdpSocket::bind(local_v4()));
     const auto socket = listener();
     const InOrder order;
@@ -54,7 +54,7 @@ TEST(UdpMulticastV4, IsHeardByMembersOfTheGroupUntilTheyLeave) {
     EXPECT_EQ(must(socket.take_error()), std::error_code());
 }
 
-TEST(UdpMulticastV4, ReachesEverySocketThatSharesTheAddress) {
+TEST(UdpMulticastV4, EverySocketSharingTheAddressReceives) {
     const auto sender = must(UdpSocket::bind(local_v4()));
     const auto s1 = must(UdpSocket::v4());
     const auto s2 = must(UdpSocket::v4());
@@ -69,7 +69,7 @@ TEST(UdpMulticastV4, ReachesEverySocketThatSharesTheAddress) {
     EXPECT_EQ(next_text(s2), data1);
 }
 
-TEST(UdpMulticastV4, AMemberOfSeveralGroupsHearsItsOwnAddressStill) {
+TEST(UdpMulticastV4, MemberOfSeveralGroupsStillReceivesUnicast) {
     auto sender = must(UdpSocket::bind(local_v4()));
     auto receiver = must(UdpSocket::bind(local_v4()));
     ASSERT_TRUE(ok(receiver.join_multicast_v4(group, loopback)));
@@ -84,7 +84,7 @@ TEST(UdpMulticastV4, AMemberOfSeveralGroupsHearsItsOwnAddressStill) {
     EXPECT_EQ(must(receiver.receive_from(buffer)).second.ip(), loopback);
 }
 
-TEST(UdpMulticast, RefusesAddressesOfTheOtherFamily) {
+TEST(UdpMulticast, AddressesOfTheOtherFamilyFail) {
     const auto socket = listener();
     const auto invalid = mio::Errc::invalid_address;
     for (const auto& ip : {v6("ff02::1234"), IpAddress::loopback_v6()}) {

@@ -17,7 +17,7 @@ INSTANTIATE_TEST_SUITE_P(, UdpOptions, both_families, family_name);
 
 void expect_no_error(const UdpSocket& socket) { EXPECT_EQ(must(socket.take_error()), std::error_code()); }
 
-/// What the kernel says, past the library's getter.
+/// The option's value in the kernel, without the library's getter.
 int raw_option(const UdpSocket& socket, int level, int name) {
     return must(plain::option(socket.raw(), level, name));
 }
@@ -35,7 +35,7 @@ TEST_P(UdpOptions, BroadcastIsOffUntilItIsSet) {
     expect_no_error(socket);
 }
 
-TEST_P(UdpOptions, TtlIsFrom1To255) {
+TEST_P(UdpOptions, AcceptsTtlFrom1To255) {
     const auto socket = bound();
     EXPECT_GT(must(socket.ttl()), 0u);
     for (const std::uint32_t hops : {10u, 1u, 255u}) {
@@ -52,7 +52,7 @@ TEST_P(UdpOptions, TtlIsFrom1To255) {
     expect_no_error(socket);
 }
 
-TEST_P(UdpOptions, MulticastTtlIs1AndUpTo255) {
+TEST_P(UdpOptions, MulticastTtlDefaultsTo1AndAcceptsUpTo255) {
     const auto socket = bound();
     EXPECT_EQ(socket.multicast_ttl_v4(), 1u);
     for (const std::uint32_t hops : {10u, 0u, 255u}) {
@@ -95,7 +95,7 @@ TEST_P(UdpOptions, MulticastLoopV6IsOnUntilItIsCleared) {
 }
 
 TEST_P(UdpOptions, OnlyV6IsSetBeforeBinding) {
-    if (is_wine() && GetParam().ip().is_v4()) GTEST_SKIP() << "Wine takes the option on IPv4 too";
+    if (is_wine() && GetParam().ip().is_v4()) GTEST_SKIP() << "Wine accepts the option on IPv4";
     const auto socket = unbound();
     if (GetParam().ip().is_v4()) {
         EXPECT_TRUE(fails_with(socket.set_only_v6(true), std::errc::no_protocol_option));
@@ -121,7 +121,7 @@ TEST_P(UdpOptions, ReuseIsOffUntilItIsSet) {
     EXPECT_EQ(socket.reuse_address(), false);
 }
 
-TEST_P(UdpOptions, SocketsThatReuseTheAddressShareAPort) {
+TEST_P(UdpOptions, ReuseAddressSharesAPort) {
     const auto s1 = unbound();
     const auto s2 = unbound();
     ASSERT_TRUE(ok(s1.set_reuse_address(true)));
@@ -130,5 +130,5 @@ TEST_P(UdpOptions, SocketsThatReuseTheAddressShareAPort) {
     ASSERT_TRUE(ok(s2.bind_to(address_of(s1))));
     EXPECT_EQ(address_of(s1), address_of(s2));
     EXPECT_TRUE(fails_with(UdpSocket::bind(address_of(s1)), std::errc::address_in_use))
-        << "it did not ask to";
+        << "reuse_address is not set";
 }

@@ -1,7 +1,7 @@
-// Not a test: what `strace_test.py` and `netcat_test.py` start.
+// Helper program for `strace_test.py` and `netcat_test.py`, not a test.
 //
-//     test-udp-peer many              receives 64 datagrams of its own with receive_many
-//     test-udp-peer echo              says where it listens, and answers the first datagram with the same
+//     test-udp-peer many              receives 64 of its own datagrams with receive_many
+//     test-udp-peer echo              prints its address and echoes the first datagram
 //     test-udp-peer send ADDRESS TEXT sends one datagram
 #include "sockets.hpp"
 
@@ -19,13 +19,13 @@ using namespace test;
 namespace {
 
 int many() {
-    const auto receiver = roomy(local_v4());
+    const auto receiver = with_large_receive_buffer(local_v4());
     const auto sender = must(UdpSocket::bind(local_v4()));
     const InOrder order;
-    if (must(sender.send_many(Numbered(64, address_of(receiver)).all())) != 64) return 1;
+    if (must(sender.send_many(NumberedDatagrams(64, address_of(receiver)).all())) != 64) return 1;
     order.settle();
-    Rooms rooms(64);
-    return must(receiver.receive_many(rooms.all())) == 64 ? 0 : 1;
+    ReceiveBuffers buffers(64);
+    return must(receiver.receive_many(buffers.all())) == 64 ? 0 : 1;
 }
 
 int echo() {

@@ -20,19 +20,19 @@ static_assert(sizeof(UdpSocket) <= 16);
 
 namespace {
 
-class AUdpSocket : public OnEachFamily {};
-INSTANTIATE_TEST_SUITE_P(, AUdpSocket, both_families, family_name);
+class UdpSocketTest : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, UdpSocketTest, both_families, family_name);
 
 } // namespace
 
-TEST_P(AUdpSocket, MadeHereDoesNotBlockAndIsNotInherited) {
+TEST_P(UdpSocketTest, IsNonBlockingAndNotInherited) {
     for (const auto& socket : {bound(), unbound()}) {
         expect_non_blocking(socket.raw());
         EXPECT_TRUE(is_close_on_exec(socket.raw()));
     }
 }
 
-TEST_P(AUdpSocket, BoundToPort0GetsOne) {
+TEST_P(UdpSocketTest, PortZeroChoosesAFreePort) {
     const auto s1 = bound();
     const auto s2 = bound();
     EXPECT_EQ(address_of(s1).ip(), GetParam().ip());
@@ -41,17 +41,17 @@ TEST_P(AUdpSocket, BoundToPort0GetsOne) {
     EXPECT_EQ(must(s1.take_error()), std::error_code());
 }
 
-TEST_P(AUdpSocket, NotBoundYetIsBoundLater) {
+TEST_P(UdpSocketTest, CanBeBoundAfterCreation) {
     const auto socket = unbound();
     ASSERT_TRUE(ok(socket.bind_to(GetParam())));
     EXPECT_NE(address_of(socket).port(), 0);
-    EXPECT_TRUE(fails_with(socket.bind_to(GetParam()), std::errc::invalid_argument)) << "once only";
+    EXPECT_TRUE(fails_with(socket.bind_to(GetParam()), std::errc::invalid_argument)) << "second bind";
     const auto sender = bound();
     send_text(sender, data1, address_of(socket));
     EXPECT_EQ(next_text(socket), data1);
 }
 
-TEST_P(AUdpSocket, IsOnThePortThatItNames) {
+TEST_P(UdpSocketTest, BindsToTheReportedPort) {
     SocketAddress address;
     {
         const auto socket = bound();
@@ -59,7 +59,7 @@ TEST_P(AUdpSocket, IsOnThePortThatItNames) {
         DescriptorGuard guard;
         EXPECT_TRUE(fails_with(UdpSocket::bind(address), std::errc::address_in_use));
     }
-    // Nothing lingers: the port is free again. (Another process may be quicker; then it is in use.)
+    // The port is free again. (If another process is quicker, it is in use.)
     const auto again = UdpSocket::bind(address);
     if (again)
         EXPECT_EQ(address_of(*again), address);
@@ -67,15 +67,15 @@ TEST_P(AUdpSocket, IsOnThePortThatItNames) {
         EXPECT_TRUE(fails_with(again, std::errc::address_in_use));
 }
 
-TEST_P(AUdpSocket, ThatCannotBeMadeLeavesNothing) {
+TEST_P(UdpSocketTest, FailedBindLeaksNothing) {
     if (is_wine()) GTEST_SKIP() << "Wine binds to an address that this machine does not have";
     DescriptorGuard guard;
-    // Addresses for documentation, which no machine has.
+    // Documentation addresses, which no machine has.
     const auto elsewhere = must(IpAddress::parse(GetParam().ip().is_v4() ? "203.0.113.1" : "2001:db8::1"));
     EXPECT_TRUE(fails_with(UdpSocket::bind({elsewhere, 0}), std::errc::address_not_available));
 }
 
-TEST_P(AUdpSocket, GivesUpItsHandleAndTakesIt) {
+TEST_P(UdpSocketTest, ReleaseAndAdoptKeepTheHandle) {
     DescriptorGuard guard;
     auto socket = bound();
     const auto address = address_of(socket);
@@ -88,7 +88,7 @@ TEST_P(AUdpSocket, GivesUpItsHandleAndTakesIt) {
     EXPECT_EQ(address_of(again), address);
 }
 
-TEST_P(AUdpSocket, ClosesItsHandle) {
+TEST_P(UdpSocketTest, ClosesItsHandle) {
     DescriptorGuard guard;
     mio::RawHandle fd = mio::invalid_handle;
     {
@@ -99,7 +99,7 @@ TEST_P(AUdpSocket, ClosesItsHandle) {
     EXPECT_FALSE(is_open(fd));
 }
 
-TEST_P(AUdpSocket, MovedHasOneOwner) {
+TEST_P(UdpSocketTest, MoveTransfersTheHandle) {
     DescriptorGuard guard;
     auto s1 = bound();
     auto s2 = bound();
@@ -113,7 +113,7 @@ TEST_P(AUdpSocket, MovedHasOneOwner) {
     EXPECT_TRUE(is_open(fd2));
 }
 
-TEST_P(AUdpSocket, MovedStaysRegistered) {
+TEST_P(UdpSocketTest, StaysRegisteredWhenMoved) {
     auto socket = bound();
     const auto sender = bound();
     Loop loop;
@@ -126,7 +126,7 @@ TEST_P(AUdpSocket, MovedStaysRegistered) {
     ASSERT_TRUE(ok(loop.registry().remove(moved)));
 }
 
-TEST_P(AUdpSocket, DestroyedIsReportedNoMore) {
+TEST_P(UdpSocketTest, DestroyedSocketIsNotReported) {
     Loop loop;
     const auto sender = bound();
     {
@@ -138,11 +138,11 @@ TEST_P(AUdpSocket, DestroyedIsReportedNoMore) {
     loop.expect_none();
 }
 
-TEST_P(AUdpSocket, IsFailedByEveryCallOnceItHasNoHandle) {
+TEST_P(UdpSocketTest, EveryCallFailsAfterRelease) {
     auto socket = bound();
     const auto released = UdpSocket::from_raw(socket.release());
     std::array<std::byte, 8> buffer;
-    Rooms rooms(1);
+    ReceiveBuffers buffers(1);
     const auto bad = no_such_handle;
     EXPECT_TRUE(fails_with(socket.send(bytes_of(data1)), bad));
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), GetParam()), bad));
@@ -150,8 +150,8 @@ TEST_P(AUdpSocket, IsFailedByEveryCallOnceItHasNoHandle) {
     EXPECT_TRUE(fails_with(socket.receive_from(buffer), bad));
     EXPECT_TRUE(fails_with(socket.peek(buffer), bad));
     EXPECT_TRUE(fails_with(socket.peek_from(buffer), bad));
-    EXPECT_TRUE(fails_with(socket.send_many(Numbered(1).all()), bad));
-    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), bad));
+    EXPECT_TRUE(fails_with(socket.send_many(NumberedDatagrams(1).all()), bad));
+    EXPECT_TRUE(fails_with(socket.receive_many(buffers.all()), bad));
     EXPECT_TRUE(fails_with(socket.bind_to(GetParam()), bad));
     EXPECT_TRUE(fails_with(socket.connect(GetParam()), bad));
     EXPECT_TRUE(fails_with(socket.local_address(), bad));
@@ -161,12 +161,12 @@ TEST_P(AUdpSocket, IsFailedByEveryCallOnceItHasNoHandle) {
     EXPECT_TRUE(fails_with(socket.set_ttl(1), bad));
     EXPECT_TRUE(fails_with(socket.multicast_ttl_v4(), bad));
     EXPECT_TRUE(fails_with(socket.multicast_loop_v4(), bad));
-    // Where there is no such option, it does not matter whose it is.
+    // Where the option does not exist, the error does not depend on the family.
     const auto segment_size = socket.segment_size();
     EXPECT_TRUE(fails_with(segment_size, bad) || fails_with(segment_size, mio::Errc::unsupported));
 }
 
-TEST_P(AUdpSocket, MadeThousandsOfTimesLeavesNothing) {
+TEST_P(UdpSocketTest, ThousandsOfSocketsLeakNothing) {
     Loop loop;
     const auto receiver = bound();
     const auto play = [&](int round) {
@@ -184,8 +184,8 @@ TEST_P(AUdpSocket, MadeThousandsOfTimesLeavesNothing) {
         }
         if (round % 5 == 0) plain::Socket(socket.release()).close();
     };
-    const int rounds = is_wine() ? 1'000 : 10'000; // windows/rounds plays as many there
-    play(0);                                       // A backend may keep what it opens for the first one.
+    const int rounds = is_wine() ? 1'000 : 10'000; // windows/rounds runs as many there
+    play(0);                                       // a backend may keep what it opens for the first one
     {
         const DescriptorGuard guard;
         for (int round = 1; round < rounds; ++round) ASSERT_NO_FATAL_FAILURE(play(round));

@@ -13,7 +13,7 @@ def traced(strace, command):
     """The system calls that `command` made on the network, one for each line, and its exit status."""
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "log")
-        # Under a tracer LeakSanitizer cannot work.
+        # LeakSanitizer cannot run under a tracer.
         environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0"}
         status = subprocess.run([strace, "-f", "-o", log, "-e", "trace=%network", *command], env=environment).returncode
         with open(log, encoding="utf-8", errors="replace") as lines:
@@ -32,7 +32,7 @@ def main():
         return sum(call.startswith(name + "(") for call in calls)
 
     found = {name: count(name) for name in ("recvmmsg", "recvfrom", "recvmsg", "sendmmsg", "sendmsg", "sendto")}
-    # One datagram more is sent, to know that all have arrived; it is not received.
+    # One extra datagram is sent to detect that all have arrived; it is not received.
     wanted = {"recvmmsg": 1, "recvfrom": 0, "recvmsg": 0, "sendmmsg": 1, "sendmsg": 0, "sendto": 1}
     print("found: ", found, "\nwanted:", wanted, "\nexit status:", status)
     return 0 if found == wanted and status == 0 else 1

@@ -1,4 +1,4 @@
-// What the UDP tests share. Include it last, in place of "support.hpp".
+// Helpers shared by the UDP tests. Include it last, in place of "support.hpp".
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 #include "sockets.hpp"
 #include "support.hpp"
 
-/// For GoogleTest's messages.
+/// Printed by GoogleTest.
 namespace mio::net {
 inline void PrintTo(const SocketAddress& address, std::ostream* out) { *out << address.to_string(); }
 } // namespace mio::net
@@ -31,14 +31,14 @@ inline constexpr Token id1{1}, id2{2}, id3{3};
 inline constexpr std::string_view data1 = "Hello world!";
 inline constexpr std::string_view data2 = "Hello mars!";
 
-/// Waits, without any help of the library, until one of `events` or an error has come; answers what has.
+/// Waits with poll(2), not the library, for one of `events` or an error, and returns the events.
 inline short await(const UdpSocket& socket, short events) {
     const auto come = plain::await(socket.raw(), events);
-    EXPECT_NE(come, 0) << "nothing came";
+    EXPECT_NE(come, 0) << "no event";
     return come;
 }
 
-/// The next datagram's text, waited for.
+/// Waits for the next datagram and returns its text.
 inline std::string next_text(const UdpSocket& socket) {
     std::vector<std::byte> buffer(65'535);
     EXPECT_TRUE((await(socket, POLLIN) & POLLIN) != 0);
@@ -57,14 +57,14 @@ inline void set_raw_option(const UdpSocket& socket, int level, int name, int val
     ASSERT_TRUE(ok(plain::set_option(socket.raw(), level, name, value)));
 }
 
-/// A socket whose queue holds some hundred small datagrams.
-inline UdpSocket roomy(const SocketAddress& address) {
+/// A socket whose receive queue holds a few hundred small datagrams.
+inline UdpSocket with_large_receive_buffer(const SocketAddress& address) {
     auto socket = must(UdpSocket::bind(address));
     set_raw_option(socket, SOL_SOCKET, SO_RCVBUF, 212'992);
     return socket;
 }
 
-/// An address at which nobody listens. It stays so: a socket that hears only itself keeps the port.
+/// An address without a receiver, held by a socket that is connected to itself, so no other program can take it.
 class ClosedPort {
   public:
     explicit ClosedPort(const SocketAddress& address) : keeper_(must(UdpSocket::bind(address))) {
@@ -76,11 +76,11 @@ class ClosedPort {
     UdpSocket keeper_;
 };
 
-/// While it lives, the thread stays on one processor, whose kernel queue keeps in order what goes over loopback. So
-/// when a datagram sent last has arrived, all those before have, whatever sockets they went to.
+/// Pins the thread to one processor, whose kernel queue keeps loopback datagrams in order: once a datagram sent last
+/// has arrived, all earlier ones have, whatever sockets they were sent to.
 class InOrder {
   public:
-    /// Waits until all that this thread sent has arrived.
+    /// Waits until everything this thread sent has arrived.
     void settle() const {
         const auto last = must(UdpSocket::bind(local_v4()));
         must(last.send_to({}, address_of(last)));
@@ -92,9 +92,9 @@ class InOrder {
 };
 
 /// Buffers for `receive_many`, all of one size.
-class Rooms {
+class ReceiveBuffers {
   public:
-    explicit Rooms(std::size_t count, std::size_t size = 64) : bytes_(count * size), slots_(count) {
+    explicit ReceiveBuffers(std::size_t count, std::size_t size = 64) : bytes_(count * size), slots_(count) {
         for (std::size_t i = 0; i < count; ++i) slots_[i].buffer = std::span(bytes_).subspan(i * size, size);
     }
 
@@ -110,10 +110,10 @@ class Rooms {
     std::vector<IncomingDatagram> slots_;
 };
 
-/// Datagrams for `send_many`: "0", "1", "2", …; every seventh, beginning with the fourth, is empty.
-class Numbered {
+/// Datagrams for `send_many`: "0", "1", "2", …; every seventh, starting with the fourth, is empty.
+class NumberedDatagrams {
   public:
-    explicit Numbered(std::size_t count, const SocketAddress& peer = {}) {
+    explicit NumberedDatagrams(std::size_t count, const SocketAddress& peer = {}) {
         for (std::size_t i = 0; i < count; ++i) texts_.push_back(text(i));
         for (const auto& each : texts_) datagrams_.push_back({bytes_of(each), peer});
     }
@@ -128,16 +128,16 @@ class Numbered {
     std::vector<OutgoingDatagram> datagrams_;
 };
 
-/// For suites that run once for IPv4 and once for IPv6; the parameter is a loopback address with port 0.
+/// For suites that run once per address family; the parameter is a loopback address with port 0.
 class OnEachFamily : public testing::TestWithParam<SocketAddress> {
   protected:
     void SetUp() override {
         const auto tried = UdpSocket::bind(GetParam());
-        if (!tried && GetParam().ip().is_v6()) GTEST_SKIP() << "no IPv6 here: " << tried.error().message();
+        if (!tried && GetParam().ip().is_v6()) GTEST_SKIP() << "no IPv6: " << tried.error().message();
     }
     static UdpSocket bound() { return must(UdpSocket::bind(GetParam())); }
     static UdpSocket unbound() { return must(GetParam().ip().is_v4() ? UdpSocket::v4() : UdpSocket::v6()); }
-    /// Two sockets that are each other's peer.
+    /// Two sockets connected to each other.
     static std::pair<UdpSocket, UdpSocket> connected() {
         std::pair sockets(bound(), bound());
         must(sockets.first.connect(address_of(sockets.second)));

@@ -18,7 +18,7 @@ INSTANTIATE_TEST_SUITE_P(, UnconnectedUdp, both_families, family_name);
 
 void expect_no_error(const UdpSocket& socket) { EXPECT_EQ(must(socket.take_error()), std::error_code()); }
 
-/// What any two unconnected sockets do with each other.
+/// Exchange between any two unconnected sockets.
 void exchange_datagrams(UdpSocket s1, UdpSocket s2) {
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(s1, id1, read_write)));
@@ -54,7 +54,7 @@ void exchange_datagrams(UdpSocket s1, UdpSocket s2) {
 
 TEST_P(UnconnectedUdp, SocketsExchangeDatagrams) { exchange_datagrams(bound(), bound()); }
 
-TEST_P(UnconnectedUdp, SocketsMadeElsewhereExchangeDatagrams) {
+TEST_P(UnconnectedUdp, AdoptedSocketsExchangeDatagrams) {
     const auto foreign = [] {
         const int family = GetParam().ip().is_v4() ? AF_INET : AF_INET6;
         plain::Socket made(::socket(family, SOCK_DGRAM, 0));
@@ -66,7 +66,7 @@ TEST_P(UnconnectedUdp, SocketsMadeElsewhereExchangeDatagrams) {
     exchange_datagrams(foreign(), foreign());
 }
 
-TEST_P(UnconnectedUdp, AnEmptyDatagramArrives) {
+TEST_P(UnconnectedUdp, EmptyDatagramArrives) {
     auto s1 = bound();
     auto s2 = bound();
     Loop loop;
@@ -82,7 +82,7 @@ TEST_P(UnconnectedUdp, AnEmptyDatagramArrives) {
     EXPECT_TRUE(blocks(s2.receive_from(buffer)));
 }
 
-TEST_P(UnconnectedUdp, EachEmptyDatagramIsOne) {
+TEST_P(UnconnectedUdp, EachEmptyDatagramIsReceivedSeparately) {
     const auto s1 = bound();
     const auto s2 = bound();
     for (int i = 0; i < 3; ++i) send_text(s1, "", address_of(s2));
@@ -91,7 +91,7 @@ TEST_P(UnconnectedUdp, EachEmptyDatagramIsOne) {
     EXPECT_EQ(next_text(s2), "end");
 }
 
-TEST_P(UnconnectedUdp, ADatagramLongerThanTheBufferIsCutAndTheNextIsWhole) {
+TEST_P(UnconnectedUdp, DatagramLongerThanTheBufferIsTruncatedAndTheNextIsWhole) {
     const auto s1 = bound();
     const auto s2 = bound();
     std::array<std::byte, 5> buffer;
@@ -107,7 +107,7 @@ TEST_P(UnconnectedUdp, ADatagramLongerThanTheBufferIsCutAndTheNextIsWhole) {
     EXPECT_EQ(next_text(s2), "next");
 }
 
-TEST_P(UnconnectedUdp, ReceivingIntoNothingDropsOneDatagram) {
+TEST_P(UnconnectedUdp, ReceivingIntoAnEmptyBufferDropsOneDatagram) {
     const auto s1 = bound();
     const auto s2 = bound();
     for (const auto* text : {"1", "2", "3"}) send_text(s1, text, address_of(s2));
@@ -118,10 +118,10 @@ TEST_P(UnconnectedUdp, ReceivingIntoNothingDropsOneDatagram) {
     EXPECT_EQ(next_text(s2), "3");
 }
 
-TEST_P(UnconnectedUdp, TheLongestDatagramArrivesAndALongerOneIsRefused) {
+TEST_P(UnconnectedUdp, LongestDatagramArrivesAndALongerOneFails) {
     const auto s1 = bound();
     const auto s2 = bound();
-    // 65,535 bytes less the headers of UDP and, where they count, of IPv4.
+    // 65,535 bytes less the UDP header and, for IPv4, the IP header.
     const std::size_t longest = GetParam().ip().is_v4() ? 65'507 : 65'527;
     const std::string text(longest + 1, 'x');
     EXPECT_TRUE(fails_with(s1.send_to(bytes_of(text), address_of(s2)), std::errc::message_size));
@@ -129,16 +129,16 @@ TEST_P(UnconnectedUdp, TheLongestDatagramArrivesAndALongerOneIsRefused) {
     EXPECT_EQ(next_text(s2).size(), longest);
 }
 
-TEST_P(UnconnectedUdp, SendingNeedsAnAddress) {
+TEST_P(UnconnectedUdp, SendingRequiresAnAddress) {
     const auto socket = bound();
-    EXPECT_TRUE(fails_saying(socket.send(bytes_of(data1)), says_no_peer));
+    EXPECT_TRUE(fails_matching(socket.send(bytes_of(data1)), is_no_peer));
     EXPECT_TRUE(fails_with(socket.send_to(bytes_of(data1), GetParam()), std::errc::invalid_argument))
         << "port 0";
     EXPECT_TRUE(fails_with(socket.peer_address(), std::errc::not_connected));
     expect_no_error(socket);
 }
 
-TEST_P(UnconnectedUdp, ReceivesWithoutTheSendersAddressToo) {
+TEST_P(UnconnectedUdp, ReceiveWorksWithoutTheSendersAddress) {
     auto s1 = bound();
     auto s2 = bound();
     Loop loop;
@@ -166,19 +166,19 @@ TEST_P(UnconnectedUdp, SendingBindsAnUnboundSocket) {
     std::array<std::byte, 20> buffer;
     const auto sender = must(s2.receive_from(buffer)).second;
     EXPECT_EQ(sender, SocketAddress(GetParam().ip(), address_of(s1).port()));
-    // And it can be answered.
+    // The sender's address accepts replies.
     send_text(s2, data2, sender);
     EXPECT_EQ(next_text(s1), data2);
 }
 
-TEST_P(UnconnectedUdp, IsNotReadableUntilADatagramComes) {
+TEST_P(UnconnectedUdp, IsNotReadableUntilADatagramArrives) {
     auto socket = bound();
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, Interest::readable)));
     loop.expect_none();
 }
 
-TEST_P(UnconnectedUdp, ModifyReportsADatagramThatIsWaiting) {
+TEST_P(UnconnectedUdp, ModifyReportsAQueuedDatagram) {
     auto socket = bound();
     const auto sender = bound();
     Loop loop;
@@ -192,7 +192,7 @@ TEST_P(UnconnectedUdp, ModifyReportsADatagramThatIsWaiting) {
     EXPECT_EQ(next_text(socket), data1);
 }
 
-TEST_P(UnconnectedUdp, IsNotReportedAfterItsRemoval) {
+TEST_P(UnconnectedUdp, RemovedSocketIsNotReported) {
     auto socket = bound();
     const auto sender = bound();
     Loop loop;
@@ -204,7 +204,7 @@ TEST_P(UnconnectedUdp, IsNotReportedAfterItsRemoval) {
     EXPECT_EQ(next_text(socket), data1);
 }
 
-TEST_P(UnconnectedUdp, IsDrivenByItsEvents) {
+TEST_P(UnconnectedUdp, EchoesDrivenByEvents) {
     auto sender = bound();
     auto receiver = bound();
     Loop loop;
@@ -226,7 +226,7 @@ TEST_P(UnconnectedUdp, IsDrivenByItsEvents) {
     EXPECT_EQ(got, "hello world");
 }
 
-TEST_P(UnconnectedUdp, TryIoPassesOnWhatTheFunctionAnswers) {
+TEST_P(UnconnectedUdp, TryIoReturnsTheResultOfTheFunction) {
     const auto s1 = bound();
     const auto s2 = bound();
     std::array<std::byte, 20> buffer;
@@ -237,10 +237,10 @@ TEST_P(UnconnectedUdp, TryIoPassesOnWhatTheFunctionAnswers) {
     EXPECT_EQ(s2.try_io(receive), data1.size());
 }
 
-TEST(UdpOfBothFamilies, ADualStackSocketHearsIPv4FromMappedAddressesAndAnswersThem) {
+TEST(UdpOfBothFamilies, DualStackSocketExchangesDatagramsWithIpv4) {
     const auto dual = UdpSocket::bind({IpAddress::any_v6(), 0});
-    if (!dual) GTEST_SKIP() << "no IPv6 here: " << dual.error().message();
-    if (must(dual->only_v6())) GTEST_SKIP() << "sockets are for IPv6 only here";
+    if (!dual) GTEST_SKIP() << "no IPv6: " << dual.error().message();
+    if (must(dual->only_v6())) GTEST_SKIP() << "sockets are IPv6-only on this system";
     const auto v4 = must(UdpSocket::bind(local_v4()));
     const SocketAddress v4_of_dual(IpAddress::loopback_v4(), address_of(*dual).port());
     send_text(v4, data1, v4_of_dual);
@@ -253,10 +253,10 @@ TEST(UdpOfBothFamilies, ADualStackSocketHearsIPv4FromMappedAddressesAndAnswersTh
     EXPECT_EQ(next_text(v4), data2);
 }
 
-TEST(UdpOfBothFamilies, AnIPv4SocketDoesNotSendToIPv6) {
+TEST(UdpOfBothFamilies, Ipv4SocketCannotSendToIpv6) {
     const auto socket = must(UdpSocket::v4());
     const SocketAddress v6(IpAddress::loopback_v6(), 9);
-    EXPECT_TRUE(fails_saying(socket.send_to(bytes_of(data1), v6), says_wrong_family));
-    EXPECT_TRUE(fails_saying(socket.connect(v6), says_wrong_family));
-    EXPECT_TRUE(fails_saying(socket.bind_to(local_v6()), says_wrong_family));
+    EXPECT_TRUE(fails_matching(socket.send_to(bytes_of(data1), v6), is_wrong_family));
+    EXPECT_TRUE(fails_matching(socket.connect(v6), is_wrong_family));
+    EXPECT_TRUE(fails_matching(socket.bind_to(local_v6()), is_wrong_family));
 }

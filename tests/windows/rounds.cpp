@@ -77,9 +77,9 @@ class Rounds : public testing::Test {
   private:
     TcpStream accepted() {
         while (true) {
-            auto answer = listener.accept();
-            if (answer) return std::move(answer->first);
-            if (!mio::would_block(answer.error())) return must(std::move(answer)).first;
+            auto result = listener.accept();
+            if (result) return std::move(result->first);
+            if (!mio::would_block(result.error())) return must(std::move(result)).first;
             must(loop.poll.poll(loop.events, generous_margin));
         }
     }
@@ -114,7 +114,7 @@ class Rounds : public testing::Test {
     const std::string text = pattern(1000);
 };
 
-TEST_F(Rounds, TenThousandLeaveNoHandleAndNoMemory) {
+TEST_F(Rounds, TenThousandLeakNoHandleAndNoMemory) {
     // Until everything that is kept for the next connection has been made once.
     for (int round = 0; round < 1000; ++round) play(round);
     const auto handles = open_handles();

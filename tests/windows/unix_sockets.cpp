@@ -41,7 +41,7 @@ TEST_F(UnixSockets, AreUnsupportedOrCarryBytes) {
     EXPECT_EQ(must(there.read(buffer)), 5u);
 }
 
-TEST_F(UnixSockets, HaveNeitherPairsNorDatagrams) {
+TEST_F(UnixSockets, PairsAndDatagramsAreUnsupported) {
     const DescriptorGuard guard;
     EXPECT_TRUE(fails_with(UnixStream::pair(), mio::Errc::unsupported));
     EXPECT_TRUE(fails_with(UnixDatagram::pair(), mio::Errc::unsupported));

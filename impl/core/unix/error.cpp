@@ -14,8 +14,7 @@ std::error_code os_error(std::errc condition) noexcept {
 }
 
 bool would_block(const std::error_code& code) noexcept {
-    // Asked after every read that drains a socket: the usual answer must not cost a walk through the
-    // categories.
+    // Fast path: checked after every read that drains a socket, so the common result must not search the categories.
     if (code.category() == std::system_category())
         return code.value() == EAGAIN || code.value() == EWOULDBLOCK;
     return code == std::errc::operation_would_block || code == std::errc::resource_unavailable_try_again;

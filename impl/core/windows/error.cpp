@@ -22,7 +22,7 @@ struct Meaning {
     std::errc condition;
 };
 
-// In the order of their numbers. What is not here means nothing that POSIX has a word for.
+// Sorted by code. Codes without a POSIX equivalent are omitted.
 constexpr Meaning meanings[] = {
     {ERROR_INVALID_FUNCTION, std::errc::function_not_supported},
     {ERROR_FILE_NOT_FOUND, std::errc::no_such_file_or_directory},
@@ -171,7 +171,7 @@ static_assert(meaning_of(ERROR_INVALID_HANDLE)->condition == std::errc::bad_file
 static_assert(meaning_of(WSAECONNREFUSED)->condition == std::errc::connection_refused);
 static_assert(meaning_of(ERROR_SUCCESS) == nullptr && meaning_of(~0ul) == nullptr);
 
-// Winsock's code for a condition, or else Windows' own; the texts of Winsock's are about sockets, as this library is.
+// The Winsock code for a condition, or else the Win32 code; Winsock's messages refer to sockets.
 constexpr unsigned long code_of(std::errc condition) noexcept {
     if (condition == std::errc::not_enough_memory) return ERROR_NOT_ENOUGH_MEMORY;
     const auto* last = std::end(meanings);
@@ -186,7 +186,7 @@ static_assert(code_of(std::errc::not_connected) == WSAENOTCONN);
 static_assert(code_of(std::errc::operation_would_block) == WSAEWOULDBLOCK);
 static_assert(meaning_of(code_of(std::errc::not_enough_memory))->condition == std::errc::not_enough_memory);
 
-// What the codes of Winsock mean, for which Wine has no texts; the C library of MinGW-w64 has none for these either.
+// Messages for Winsock codes, which Wine and MinGW-w64's C library lack.
 constexpr std::pair<std::errc, const char*> texts[] = {
     {std::errc::interrupted, "Interrupted function call"},
     {std::errc::bad_file_descriptor, "Not a valid handle"},
@@ -228,7 +228,7 @@ constexpr const char* text_of(std::errc condition) noexcept {
     return text != std::end(texts) ? text->second : nullptr;
 }
 
-// POSIX lets these pairs be one code, which they are on most systems: whoever compares with one means the other, too.
+// POSIX allows each of these pairs to be one code, as on most systems, so comparing with one matches the other.
 constexpr bool are_one_elsewhere(std::errc a, std::errc b) noexcept {
     const auto are = [a, b](std::errc one, std::errc other) {
         return (a == one && b == other) || (a == other && b == one);
@@ -249,7 +249,7 @@ class OsCategory final : public std::error_category {
   public:
     const char* name() const noexcept override { return "windows"; }
 
-    // The system's text in the user's language, without the full stop and the line break that it ends with.
+    // The system's localized message, without the trailing full stop and line break.
     std::string message(int value) const override {
         wchar_t buffer[512];
         const auto length = ::FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS,
@@ -280,7 +280,7 @@ class OsCategory final : public std::error_category {
     }
 };
 
-// Whether a code is `value` of Windows itself: other libraries have such codes in the standard's category.
+// Whether a code equals the Win32 code `value`; other libraries store such codes in the standard system category.
 bool is_windows(const std::error_code& code, int value) noexcept {
     return code.value() == value
            && (code.category() == os_category() || code.category() == std::system_category());
@@ -298,8 +298,7 @@ std::error_code os_error(std::errc condition) noexcept {
 }
 
 bool would_block(const std::error_code& code) noexcept {
-    // Asked after every read that drains a socket: the usual answer must not cost a walk through the
-    // categories.
+    // Fast path: checked after every read that drains a socket, so the common result must not search the categories.
     if (code.category() == os_category()) return code.value() == WSAEWOULDBLOCK;
     return is_windows(code, WSAEWOULDBLOCK) || code == std::errc::operation_would_block
            || code == std::errc::resource_unavailable_try_again;
@@ -309,7 +308,7 @@ bool interrupted(const std::error_code& code) noexcept {
     return is_windows(code, WSAEINTR) || code == std::errc::interrupted;
 }
 
-// What `connect` answers when it goes on in the background is, here, that it would block.
+// `connect` reports an operation in progress as WSAEWOULDBLOCK.
 bool in_progress(const std::error_code& code) noexcept {
     return is_windows(code, WSAEWOULDBLOCK) || is_windows(code, WSAEINPROGRESS)
            || code == std::errc::operation_in_progress;

@@ -1,4 +1,4 @@
-// Abstract names, which only Linux has.
+// Abstract names, a Linux extension.
 
 module;
 
@@ -14,7 +14,8 @@ import mio.core.error;
 namespace mio::net {
 
 Result<UnixAddress> UnixAddress::from_abstract(std::string_view name) noexcept {
-    if (name.size() >= max_size) return std::unexpected(make_error_code(Errc::path_too_long)); // after a NUL
+    // one byte is the leading NUL
+    if (name.size() >= max_size) return std::unexpected(make_error_code(Errc::path_too_long));
     return UnixAddress(Kind::abstract_name, name);
 }
 

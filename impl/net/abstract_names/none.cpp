@@ -1,4 +1,4 @@
-// There are no abstract names.
+// For systems without abstract names.
 
 module;
 
@@ -17,7 +17,7 @@ Result<UnixAddress> UnixAddress::from_abstract(std::string_view) noexcept {
 }
 
 UnixAddress UnixAddress::from_kernel(std::string_view sun_path) noexcept {
-    // An unnamed socket has an address of 14 or 16 bytes on some of these systems, all of them zero.
+    // On some of these systems an unnamed socket has an address of 14 or 16 zero bytes.
     const auto path = sun_path.substr(0, sun_path.find('\0'));
     if (path.empty()) return unnamed();
     return UnixAddress(Kind::path, path);

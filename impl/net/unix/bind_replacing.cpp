@@ -31,17 +31,17 @@ CPath c_path(std::string_view path) noexcept {
     return copy;
 }
 
-// Keeps other processes and threads away from a path: a lock on a file of its own beside it, which only its owner can
-// open, and which is gone again afterwards.
+// Locks a path against other processes and threads: the lock is a separate file beside it, which only its owner can
+// open and which is removed afterwards.
 class PathLock {
   public:
-    /// Never waits. Errors: `address_in_use` while another one has it; the OS's own.
+    /// Never waits. Errors: `address_in_use` while another holder has the lock; the OS's own.
     static Result<PathLock> acquire(std::string_view path) noexcept {
-        // Each attempt that fails has met one that had the lock and has removed its file.
+        // Each failed attempt met a holder that has since removed its file.
         constexpr int attempts = 64;
         PathLock lock(path);
         for (int i = 0; i < attempts; ++i) {
-            // Non-blocking, since whoever may write to the folder can put a named pipe there.
+            // Non-blocking, since anyone with write permission to the directory can put a FIFO there.
             constexpr int how = O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
             auto handle = os::check_handle(::open(lock.name_.data(), how, S_IRUSR | S_IWUSR));
             if (!handle) return std::unexpected(handle.error());
@@ -60,7 +60,7 @@ class PathLock {
     PathLock(PathLock&&) noexcept = default;
     ~PathLock() {
         if (handle_.get() == invalid_handle) return;
-        ::unlink(name_.data()); // before it is unlocked: then it may be another one's
+        ::unlink(name_.data()); // before it is unlocked; afterwards it may belong to another holder
         unlock();
     }
 
@@ -72,7 +72,7 @@ class PathLock {
         std::ranges::copy(suffix, end);
     }
 
-    // Closing is not enough: a child forked meanwhile by another thread would keep the lock. See flock(2).
+    // Closing is not enough: a child forked by another thread would keep the lock. See flock(2).
     void unlock() noexcept {
         ::flock(handle_.get(), LOCK_UN);
         handle_ = OwnedHandle();
@@ -94,8 +94,8 @@ class PathLock {
 
 enum class Found { nothing, left_over, in_use };
 
-// What is at the path. A socket that was bound and whose listener is gone is left over. Errors: those of looking, also
-// that this process may not connect to what is there.
+// The state of the path. A socket file without a listener is stale. Errors: those of the check, including no
+// permission to connect.
 Result<Found> look_at(const UnixAddress& address) noexcept {
     struct ::stat status{};
     if (::lstat(c_path(*address.path()).data(), &status) == -1) {
@@ -107,15 +107,15 @@ Result<Found> look_at(const UnixAddress& address) noexcept {
     if (connected || would_block(connected.error())) return Found::in_use; // or its queue is full
     const auto& error = connected.error();
     if (error == std::errc::connection_refused) return Found::left_over;
-    if (error == std::errc::wrong_protocol_type) return Found::in_use; // of another type, and alive
+    if (error == std::errc::wrong_protocol_type) return Found::in_use; // another socket type, in use
     if (error == std::errc::no_such_file_or_directory) return Found::nothing;
     return std::unexpected(error);
 }
 
 } // namespace
 
-// The lock is held until the new listener listens: between its `bind` and its `listen` it refuses connections, and
-// another process that looked then would take it for left over.
+// The lock is held until the new listener listens: between `bind` and `listen` it refuses connections, and another
+// process would treat it as stale.
 Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
     const auto address = UnixAddress::from_path(path);
     if (!address) return std::unexpected(address.error());

@@ -31,7 +31,7 @@ template <std::size_t size> struct Control {
 Result<std::size_t> send_fds(RawHandle handle, std::span<const std::byte> bytes,
                              std::span<const RawHandle> fds) noexcept {
     if (fds.size() > max_fds) return std::unexpected(os_error(std::errc::invalid_argument));
-    ::iovec vector{const_cast<std::byte*>(bytes.data()), bytes.size()}; // only read
+    ::iovec vector{const_cast<std::byte*>(bytes.data()), bytes.size()}; // not modified
     ::msghdr message{};
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
@@ -54,7 +54,7 @@ Result<ReceivedWithFds> receive_fds(RawHandle handle, std::span<std::byte> buffe
     ::msghdr message{};
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
-    Control<most_control> control; // only what the kernel fills in is read
+    Control<most_control> control; // not initialized: only the part that the kernel fills in is read
     if (const auto room = control_room(fds.size()); room != 0) {
         message.msg_control = control.bytes;
         message.msg_controllen = static_cast<decltype(message.msg_controllen)>(room);
@@ -67,7 +67,7 @@ Result<ReceivedWithFds> receive_fds(RawHandle handle, std::span<std::byte> buffe
     received.bytes_truncated = (message.msg_flags & MSG_TRUNC) != 0;
     received.fds_truncated = (message.msg_flags & MSG_CTRUNC) != 0;
     os::for_each_passed(message, [&](RawHandle fd) {
-        OwnedHandle owned(fd); // closed right here if there was room for more than is wanted
+        OwnedHandle owned(fd); // closes the descriptor unless it is requested
         if (received.fds < fds.size()) {
             fds[received.fds++] = std::move(owned);
         } else {

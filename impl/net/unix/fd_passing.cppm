@@ -1,5 +1,5 @@
 /// @file
-/// Descriptors that travel with a message. For bodies only.
+/// Passing of descriptors with messages. Internal.
 
 module;
 
@@ -23,22 +23,22 @@ import mio.os;
 namespace mio::net {
 
 inline constexpr std::size_t max_fds =
-    253; // SCM_MAX_FD of Linux, which no header tells; the others take more
+    253; // Linux's SCM_MAX_FD, which no header defines; other systems allow more
 
-/// More than any message from elsewhere brings: a kernel takes at most 2 KiB of them.
+/// Upper bound for any message: a kernel accepts at most 2 KiB of descriptors.
 inline constexpr std::size_t most_control = CMSG_SPACE(512 * sizeof(RawHandle));
 
-/// How many bytes of control data to offer to the kernel when `fds` descriptors are wanted.
+/// Size of the control buffer to pass to the kernel when `fds` descriptors are requested.
 std::size_t control_room(std::size_t fds) noexcept;
 
-/// Closes the descriptors that came with `message` without having been passed.
+/// Closes received descriptors of `message` other than SCM_RIGHTS.
 void close_others(::msghdr& message) noexcept;
 
-/// As `UnixStream::send_with_fds`. @see unix(7), SCM_RIGHTS
+/// Like `UnixStream::send_with_fds`. @see unix(7), SCM_RIGHTS
 export Result<std::size_t> send_fds(RawHandle, std::span<const std::byte> bytes,
                                     std::span<const RawHandle> fds) noexcept;
 
-/// As `UnixStream::receive_with_fds`. @see unix(7), SCM_RIGHTS
+/// Like `UnixStream::receive_with_fds`. @see unix(7), SCM_RIGHTS
 export Result<ReceivedWithFds> receive_fds(RawHandle, std::span<std::byte> buffer,
                                            std::span<OwnedHandle> fds) noexcept;
 

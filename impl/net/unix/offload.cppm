@@ -1,5 +1,5 @@
 /// @file
-/// What a network card, or the kernel for it, does with datagrams that belong together. For bodies only.
+/// Segmentation and receive offload (GSO, GRO). Internal.
 
 module;
 
@@ -14,10 +14,10 @@ import mio.core.handle;
 
 namespace mio::net {
 
-/// The length of the datagrams that were joined in `message`, or 0.
+/// Segment size of the coalesced datagrams in `message`, or 0.
 export std::uint16_t segment_size_in(::msghdr& message) noexcept;
 
-/// As `UdpSocket`'s of the same name.
+/// Like `UdpSocket`'s functions of the same names.
 export Result<> set_segment_size(RawHandle, std::uint16_t bytes) noexcept;
 export Result<std::uint16_t> segment_size(RawHandle) noexcept;
 export Result<> set_receive_offload(RawHandle, bool on) noexcept;

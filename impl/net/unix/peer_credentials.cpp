@@ -21,17 +21,17 @@ import mio.os;
 
 namespace mio::net {
 
-// Each system has an option of its own.
+// Each system has its own option.
 Result<PeerCredentials> UnixStream::peer_credentials() const noexcept {
 #if defined(__OpenBSD__)
     const auto peer = get_option<::sockpeercred>(raw(), SOL_SOCKET, SO_PEERCRED);
     if (!peer) return std::unexpected(peer.error());
     return PeerCredentials{.user = peer->uid, .group = peer->gid, .process = peer->pid};
-#elif defined(SO_PEERCRED) // Linux, Android
+#elif defined(SO_PEERCRED)   // Linux, Android
     const auto peer = get_option<::ucred>(raw(), SOL_SOCKET, SO_PEERCRED);
     if (!peer) return std::unexpected(peer.error());
-    // A socket without a peer has user -1, which is no user's. Process 0 would not show that: it is also what a peer outside
-    // this process's PID namespace has. See pid_namespaces(7).
+    // A socket without a peer has user ID -1, which is never valid. Process ID 0 does not indicate that, since a
+    // peer outside this process's PID namespace has it, too. See pid_namespaces(7).
     if (peer->uid == static_cast<::uid_t>(-1)) return std::unexpected(os_error(std::errc::not_connected));
     PeerCredentials credentials{.user = peer->uid, .group = peer->gid, .process = std::nullopt};
     if (peer->pid != 0) credentials.process = peer->pid;
@@ -46,12 +46,12 @@ Result<PeerCredentials> UnixStream::peer_credentials() const noexcept {
 #elif defined(__FreeBSD__)
     const auto peer = get_option<::xucred>(raw(), SOL_LOCAL, LOCAL_PEERCRED);
     if (!peer) return std::unexpected(peer.error());
-    // Another version of the structure has another meaning.
+    // Other versions of the structure have other meanings.
     if (peer->cr_version != XUCRED_VERSION) return std::unexpected(make_error_code(Errc::unsupported));
     PeerCredentials credentials{.user = peer->cr_uid, .group = peer->cr_groups[0], .process = std::nullopt};
     if (peer->cr_pid != 0) credentials.process = peer->cr_pid; // 0 before FreeBSD 13
     return credentials;
-#else // Apple, DragonFly
+#else                      // Apple, DragonFly
     PeerCredentials credentials{.user = 0, .group = 0, .process = std::nullopt};
     ::uid_t user = 0;
     ::gid_t group = 0;

@@ -42,7 +42,7 @@ Result<std::pair<PipeSender, PipeReceiver>> make_pipe() {
 }
 
 Result<std::size_t> PipeSender::write(std::span<const std::byte> bytes) const noexcept {
-    const ::iovec vector{const_cast<std::byte*>(bytes.data()), os::clamp(bytes.size())}; // only read
+    const ::iovec vector{const_cast<std::byte*>(bytes.data()), os::clamp(bytes.size())}; // not modified
     return try_io(Interest::writable, [&] { return write_quietly(raw(), {&vector, 1}); });
 }
 

@@ -1,5 +1,5 @@
 /// @file
-/// Writing to what is no socket, without SIGPIPE. For bodies only.
+/// Writing to descriptors other than sockets without SIGPIPE. Internal.
 
 module;
 
@@ -15,7 +15,7 @@ import mio.core.handle;
 
 namespace mio::net {
 
-/// As writev(2), but a reader that is gone is only an error.
+/// Like writev(2), but a closed reader causes only an error.
 export Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buffers) noexcept;
 
 } // namespace mio::net

@@ -1,4 +1,4 @@
-// The resolver's codes on Unix: those of getaddrinfo.
+// getaddrinfo's error codes.
 
 module;
 
@@ -23,7 +23,7 @@ class ResolverCategory final : public std::error_category {
     std::error_condition default_error_condition(int value) const noexcept override {
         switch (value) {
         case EAI_NONAME: return ResolveErrc::host_not_found;
-#ifdef EAI_NODATA // not in POSIX; where there is none, EAI_NONAME is in its place
+#not in POSIX; systems without it use EAI_NONAME
 #if EAI_NODATA != EAI_NONAME
         case EAI_NODATA: return ResolveErrc::host_not_found;
 #endif

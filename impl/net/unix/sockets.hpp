@@ -1,4 +1,4 @@
-// The system's headers on sockets, for the bodies that all families share.
+// System socket headers for the code shared by all families.
 #pragma once
 
 #include <arpa/inet.h>

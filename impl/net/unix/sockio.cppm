@@ -1,5 +1,5 @@
 /// @file
-/// What sockets do in Unix's own way. For bodies only.
+/// Socket calls on Unix. Internal.
 
 module;
 
@@ -29,8 +29,7 @@ import mio.os;
 
 namespace mio::net {
 
-/// The flag of a send call that keeps it from raising SIGPIPE. Apple's older headers have none; there the sockets are
-/// made so that they don't.
+/// The send flag against SIGPIPE. Apple's older headers lack it; there sockets are created with SO_NOSIGPIPE.
 #ifdef MSG_NOSIGNAL
 export inline constexpr int no_signal = MSG_NOSIGNAL;
 #else
@@ -48,13 +47,13 @@ export inline Result<std::size_t> send(RawHandle handle, std::span<const std::by
     return os::check_count(::send(handle, bytes.data(), os::clamp(bytes.size()), no_signal));
 }
 
-/// A datagram longer than the buffer is cut. @see recv(2)
+/// A datagram longer than the buffer is truncated. @see recv(2)
 export inline Result<std::size_t> receive_datagram(RawHandle handle, std::span<std::byte> buffer,
                                                    int flags = 0) noexcept {
     return receive(handle, buffer, flags);
 }
 
-/// As `receive_datagram`, with the sender. @see recvfrom(2)
+/// Like `receive_datagram`, with the sender. @see recvfrom(2)
 export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::byte> buffer, int flags,
                                                OsAddress& sender) noexcept {
     return os::check_count(
@@ -68,8 +67,8 @@ export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std:
         ::sendto(handle, bytes.data(), os::clamp(bytes.size()), no_signal, peer.get(), peer.length));
 }
 
-/// The buffers as the OS takes them: those that are not empty, as many as it takes in one call, and of their bytes as many
-/// as it moves in one. There is always one, since not all systems take none.
+/// The buffers in the OS's form: the non-empty ones, up to the limits of one call on their number and total size.
+/// There is at least one, since not all systems accept zero.
 ///
 /// A copy: the slices are objects of another type, whatever their layout.
 export class Vectors {
@@ -80,7 +79,7 @@ export class Vectors {
             const auto bytes = slice.bytes();
             if (bytes.empty()) continue;
             const auto size = std::min(bytes.size(), room);
-            vectors_[count_++] = {const_cast<std::byte*>(bytes.data()), size}; // writing calls only read
+            vectors_[count_++] = {const_cast<std::byte*>(bytes.data()), size}; // not modified by write calls
             room -= size;
             if (room == 0 || count_ == vectors_.size()) return;
         }
@@ -90,7 +89,7 @@ export class Vectors {
     [[nodiscard]] std::span<::iovec> get() noexcept { return std::span(vectors_).first(count_); }
 
   private:
-    std::array<::iovec, IOV_MAX> vectors_; // filled in as far as it is used
+    std::array<::iovec, IOV_MAX> vectors_; // only the used part is initialized
     std::size_t count_ = 0;
 };
 
@@ -121,7 +120,8 @@ export inline Result<> shut_down(RawHandle handle, Shutdown how) noexcept {
     return os::check(::shutdown(handle, native));
 }
 
-/// Begins to connect. Errors: the OS's own; EAGAIN of a Unix socket is one: nothing was started then.
+/// Starts to connect. Errors: the OS's own, including EAGAIN of a Unix socket, which means that no attempt was
+/// started.
 /// @see connect(2)
 export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) noexcept {
     if (::connect(handle, peer.get(), peer.length) == -1 && errno != EINPROGRESS)
@@ -129,13 +129,13 @@ export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) no
     return {};
 }
 
-/// True once an attempt to connect is over. While it runs, a TCP socket shows neither of these flags.
+/// True once a connect has ended. While it runs, a TCP socket reports neither of these flags.
 export inline bool connect_has_ended(RawHandle handle) noexcept {
     ::pollfd record{.fd = handle, .events = POLLOUT, .revents = 0};
     return ::poll(&record, 1, 0) == 1 && (record.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-/// The local address: the unspecified one as long as the socket is not bound. @see getsockname(2)
+/// The local address: the unspecified one until the socket is bound. @see getsockname(2)
 export inline Result<OsAddress> local_name_of(RawHandle handle) noexcept {
     OsAddress address;
     if (::getsockname(handle, address.get(), &address.length) == -1) return std::unexpected(os::last_error());
@@ -147,12 +147,12 @@ export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer
     return os::check(::connect(handle, peer.get(), peer.length));
 }
 
-/// Before a listener is bound: its address can be had although an earlier one's connections linger.
+/// Call before binding a listener: allows its address to be reused while old connections linger.
 export inline Result<> prepare_listener(RawHandle handle) noexcept {
     return set_flag(handle, SOL_SOCKET, SO_REUSEADDR, true);
 }
 
-/// SO_REUSEPORT, or FreeBSD's variant of it that spreads what comes in.
+/// SO_REUSEPORT, or FreeBSD's load-balancing variant.
 #ifdef SO_REUSEPORT_LB
 inline constexpr int reuse_port_option = SO_REUSEPORT_LB;
 #else
@@ -165,8 +165,8 @@ export inline Result<bool> reuse_port(RawHandle handle) noexcept {
     return get_flag(handle, SOL_SOCKET, reuse_port_option);
 }
 
-/// SO_LINGER in seconds, and the most that the OS takes. Apple keeps ticks of a hundredth of a second in 16 bits; the BSDs
-/// refuse what their 16 bits cannot count.
+/// SO_LINGER in seconds, and the OS's limit. Apple stores hundredths of a second in 16 bits; the BSDs reject values
+/// that exceed their 16 bits.
 #if defined(SO_LINGER_SEC)
 export inline constexpr int linger_option = SO_LINGER_SEC;
 export inline constexpr std::chrono::seconds longest_linger{SHRT_MAX / 100};
@@ -178,10 +178,10 @@ export inline constexpr int linger_option = SO_LINGER;
 export inline constexpr std::chrono::seconds longest_linger{SHRT_MAX};
 #endif
 
-/// The smallest size of a buffer that every system takes.
+/// The smallest buffer size that every system accepts.
 export inline constexpr std::uint64_t least_buffer_size = 1;
 
-/// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which the BSDs take as a byte. Linux takes a byte, too.
+/// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, bytes on the BSDs. Linux accepts a byte, too.
 export inline Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {
     return set_option<std::uint8_t>(handle, IPPROTO_IP, name, value);
 }

@@ -15,7 +15,7 @@ import mio.os;
 namespace mio::sys {
 namespace {
 
-// Apple's older headers have no such flag; there the sockets are made so that they raise no SIGPIPE.
+// Apple's older headers lack the flag; there sockets are created with SO_NOSIGPIPE.
 #ifdef MSG_NOSIGNAL
 constexpr int no_signal = MSG_NOSIGNAL;
 #else

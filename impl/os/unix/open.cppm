@@ -1,6 +1,6 @@
 /// @file
-/// Where descriptors come from: all of them close-on-exec, and all but passed ones non-blocking. `open/` has a body for
-/// systems whose calls take flags for that, and one for those where it takes further calls. For bodies only.
+/// Creation of descriptors: all are close-on-exec, and all except passed ones are non-blocking. `open/` has a
+/// variant for systems whose calls accept flags for that, and one for systems that need further calls. Internal.
 
 module;
 
@@ -22,7 +22,7 @@ namespace mio::os {
 /// @see socket(2)
 export [[nodiscard]] Result<OwnedHandle> open_socket(int family, int type) noexcept;
 
-/// Two connected Unix domain sockets. @see socketpair(2)
+/// Creates two connected Unix domain sockets. @see socketpair(2)
 export [[nodiscard]] Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int type) noexcept;
 
 /// @see accept(2)
@@ -37,16 +37,16 @@ export struct PipeEnds {
 /// @see pipe(2)
 export [[nodiscard]] Result<PipeEnds> open_pipe() noexcept;
 
-/// As recvmsg(2); descriptors that come along are close-on-exec, and nobody owns them yet. @see recv(2)
+/// Like recvmsg(2); received descriptors are close-on-exec and not yet owned. @see recv(2)
 export [[nodiscard]] Result<std::size_t> receive_message(RawHandle handle, ::msghdr& message) noexcept;
 
-/// Calls `visit` with each descriptor that came with `message`.
+/// Calls `visit` with each descriptor received with `message`.
 export template <class Visitor> void for_each_passed(::msghdr& message, Visitor&& visit) noexcept {
     const auto* limit = static_cast<const unsigned char*>(message.msg_control) + message.msg_controllen;
     for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
         const auto* data = static_cast<const unsigned char*>(CMSG_DATA(header));
-        // Where the room did not suffice, some systems tell the length that there would have been.
+        // If the buffer was too small, some systems report the length that would have been needed.
         const auto* end = std::min(reinterpret_cast<const unsigned char*>(header) + header->cmsg_len, limit);
         for (; data + sizeof(RawHandle) <= end; data += sizeof(RawHandle)) {
             RawHandle handle = invalid_handle;

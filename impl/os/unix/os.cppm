@@ -1,5 +1,5 @@
 /// @file
-/// How a Unix system call's answer becomes a `Result`. For bodies only: not part of what a consumer sees.
+/// Conversion of Unix system call results to `Result`. Internal: not visible to consumers.
 
 module;
 
@@ -17,33 +17,33 @@ import mio.core.handle;
 
 namespace mio::os {
 
-/// The code of the call that failed last on this thread.
+/// The error of this thread's last failed call.
 export inline std::error_code last_error() noexcept { return {errno, os_category()}; }
 
-/// The most bytes that one call is asked to move: what Linux moves at the most (its MAX_RW_COUNT, with pages of 4 KiB).
-/// Other systems refuse more than INT_MAX or SSIZE_MAX. @see read(2)
+/// Maximum number of bytes per call: Linux's MAX_RW_COUNT with 4 KiB pages. Other systems reject more than INT_MAX
+/// or SSIZE_MAX. @see read(2)
 export inline constexpr std::size_t most_bytes = 0x7fff'f000;
 export inline constexpr std::size_t clamp(std::size_t size) noexcept {
     return size < most_bytes ? size : most_bytes;
 }
 
-/// For calls that answer 0, or -1 and `errno`.
-export inline Result<> check(int answer) noexcept {
-    if (answer == -1) return std::unexpected(last_error());
+/// For calls that return 0, or -1 and set `errno`.
+export inline Result<> check(int result) noexcept {
+    if (result == -1) return std::unexpected(last_error());
     return {};
 }
 
-/// For calls that answer a new descriptor, or -1 and `errno`.
-export inline Result<OwnedHandle> check_handle(int answer) noexcept {
-    if (answer == -1) return std::unexpected(last_error());
-    return OwnedHandle(answer);
+/// For calls that return a new descriptor, or -1 and set `errno`.
+export inline Result<OwnedHandle> check_handle(int result) noexcept {
+    if (result == -1) return std::unexpected(last_error());
+    return OwnedHandle(result);
 }
 
-/// For calls that answer a number of bytes, or -1 and `errno`.
-export inline Result<std::size_t> check_count(::ssize_t answer) noexcept {
-    if (answer == -1) [[unlikely]]
+/// For calls that return a byte count, or -1 and set `errno`.
+export inline Result<std::size_t> check_count(::ssize_t result) noexcept {
+    if (result == -1) [[unlikely]]
         return std::unexpected(last_error());
-    return static_cast<std::size_t>(answer);
+    return static_cast<std::size_t>(result);
 }
 
 } // namespace mio::os

@@ -1,5 +1,5 @@
 /// @file
-/// Calls that have no flag against SIGPIPE. For bodies only.
+/// Suppression of SIGPIPE for calls that have no flag against it. Internal.
 
 module;
 
@@ -16,16 +16,16 @@ import mio.os;
 
 namespace mio::os {
 
-/// Takes the SIGPIPE that is pending for this thread back, if there is one; `sigpipe` contains that signal alone, which is
-/// blocked. False if the system refused. @see sigtimedwait(2), sigwait(2)
+/// Consumes this thread's pending SIGPIPE, if any; `sigpipe` contains only that signal, which is blocked. Returns
+/// false if the system refuses. @see sigtimedwait(2), sigwait(2)
 bool take_back(const ::sigset_t& sigpipe) noexcept;
 
-/// Whether `take_back` would work: a sandbox may refuse what it needs. @see seccomp(2)
+/// Whether `take_back` works: a sandbox may reject its system calls. @see seccomp(2)
 Result<> can_take_back() noexcept;
 
-/// Between `hold` and its end, a SIGPIPE that this thread causes is swallowed; one that was pending before stays. It works
-/// where the kernel sends that signal to the thread, as Linux, FreeBSD, OpenBSD and DragonFly do; Apple and NetBSD send
-/// it to the process. Costs four system calls, and a fifth when there may be something to swallow.
+/// Between `hold` and its destruction, a SIGPIPE that this thread causes is consumed; one that was pending before is
+/// kept. It requires a kernel that sends the signal to the thread, as Linux, FreeBSD, OpenBSD and DragonFly do;
+/// Apple and NetBSD send it to the process. It costs four system calls, and a fifth if a signal may be pending.
 /// @see sigpending(2), pthread_sigmask(3)
 export class SigpipeSwallower {
   public:
@@ -35,18 +35,19 @@ export class SigpipeSwallower {
     ~SigpipeSwallower() {
         if (!holds_) return;
         const int saved = errno;
-        // A signal that could not be taken back stays pending and blocked: unblocking it would end the process.
+        // A signal that could not be consumed stays pending and blocked: unblocking it would terminate the process.
         if (!maybe_raised_ || take_back(sigpipe_)) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
         errno = saved;
     }
 
-    /// Holds the signal back from now on. Errors: the OS's own; the call that may raise the signal must not be made then.
+    /// Blocks the signal from now on. Errors: the OS's own; then the call that may raise the signal must not be
+    /// made.
     [[nodiscard]] Result<> hold() noexcept {
-        // No `::` before the functions on sets: on Apple they are macros.
+        // Without `::` on the sigset functions: on Apple they are macros.
         ::sigset_t pending;
         sigemptyset(&pending);
         if (::sigpending(&pending) == -1) return std::unexpected(last_error());
-        // It is blocked then, and taking ours back could take that one.
+        // A SIGPIPE is already pending, so it is blocked, and consuming ours could consume that one.
         if (sigismember(&pending, SIGPIPE) == 1) return {};
         if (auto can = can_take_back(); !can) return can;
         sigemptyset(&sigpipe_);
@@ -57,8 +58,8 @@ export class SigpipeSwallower {
         return {};
     }
 
-    /// Passes on the answer of the call that was to move `wanted` bytes, and notes whether it may have raised the
-    /// signal. A call whose reader leaves half-way raises it, too, and still answers how much it moved.
+    /// Returns the result of a call that was to transfer `wanted` bytes, and records whether it may have raised the
+    /// signal. A call whose reader closes half-way raises it and still returns the bytes transferred.
     [[nodiscard]] Result<std::size_t> watch(Result<std::size_t> result, std::size_t wanted) noexcept {
         maybe_raised_ = result ? *result < wanted : result.error() == std::errc::broken_pipe;
         return result;

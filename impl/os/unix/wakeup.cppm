@@ -1,5 +1,5 @@
 /// @file
-/// A descriptor that one thread makes readable to end another one's wait. For bodies only.
+/// A descriptor that one thread makes readable to end another thread's wait. Internal.
 
 export module mio.os.wakeup;
 
@@ -8,16 +8,16 @@ import mio.core.handle;
 
 namespace mio::os {
 
-/// `receiver` is the descriptor to wait for; `sender` makes it readable, and is none where the receiver itself
-/// can be written to. Both are non-blocking and close-on-exec.
+/// `receiver` is the descriptor to wait for; `sender` makes it readable, and is invalid if the receiver itself is
+/// writable. Both are non-blocking and close-on-exec.
 export struct Wakeup {
     OwnedHandle receiver;
     OwnedHandle sender;
 };
 export [[nodiscard]] Result<Wakeup> open_wakeup() noexcept;
 
-/// Makes the receiver readable, with an edge each time, also if nobody ever drains it. Never blocks; a signal
-/// handler may call it.
+/// Makes the receiver readable, with a new edge on each call, even if it is never drained. Never blocks;
+/// async-signal-safe.
 export [[nodiscard]] Result<> signal(const OwnedHandle& receiver, const OwnedHandle& sender) noexcept;
 
 /// Makes the receiver unreadable.

@@ -13,7 +13,7 @@ import mio.core.handle;
 namespace mio::sys {
 namespace {
 
-// As much of `size` as one call takes.
+// `size`, limited to what one call accepts.
 int clamp(std::size_t size) noexcept {
     return static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
 }
@@ -25,15 +25,13 @@ bool is_stream(RawHandle handle) noexcept {
     return type == SOCK_STREAM;
 }
 
-// What other systems say when Winsock has said `code`.
+// The result that other systems return where Winsock returns `code`.
 Count received_instead(RawHandle handle, std::size_t size, int code) noexcept {
     switch (code) {
-    case WSAEMSGSIZE:
-        return static_cast<Count>(size); // a datagram that was cut; the buffer is filled all the same
+    case WSAEMSGSIZE: return static_cast<Count>(size); // a truncated datagram; the buffer is filled
     case WSAESHUTDOWN: return 0;
     case WSAEWOULDBLOCK: return size == 0 && is_stream(handle) ? 0 : -WSAEWOULDBLOCK;
-    case WSAECONNRESET:
-        return is_stream(handle) ? -WSAECONNRESET : -WSAECONNREFUSED; // nobody listens at the peer's port
+    case WSAECONNRESET: return is_stream(handle) ? -WSAECONNRESET : -WSAECONNREFUSED; // ICMP port unreachable
     default: return -code;
     }
 }

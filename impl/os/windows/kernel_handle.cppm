@@ -1,5 +1,5 @@
 /// @file
-/// Handles that are not sockets: of ports, devices, pipes and events. For bodies only.
+/// Handles other than sockets: ports, devices, pipes and events. Internal.
 
 module;
 
@@ -9,10 +9,10 @@ export module mio.os.kernel_handle;
 
 namespace mio::os {
 
-/// Closes what `CloseHandle` closes. A failure is ignored.
+/// Calls `CloseHandle`; ignores failure.
 export void close_kernel_handle(void* handle) noexcept;
 
-/// Owns a `HANDLE` and closes it with `CloseHandle`: what `OwnedHandle` is to sockets. Null: owns nothing.
+/// Owns a `HANDLE` and closes it with `CloseHandle`; the counterpart of `OwnedHandle`. Null: owns nothing.
 export class KernelHandle {
   public:
     KernelHandle() noexcept = default;
@@ -29,7 +29,7 @@ export class KernelHandle {
 
     [[nodiscard]] inline void* get() const noexcept { return handle_; }
     [[nodiscard]] inline explicit operator bool() const noexcept { return handle_ != nullptr; }
-    /// Gives up ownership.
+    /// Releases ownership.
     [[nodiscard]] inline void* take() noexcept { return std::exchange(handle_, nullptr); }
 
   private:

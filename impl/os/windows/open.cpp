@@ -28,7 +28,7 @@ Result<> set_nonblocking(RawHandle handle) noexcept {
     return check(::ioctlsocket(handle, static_cast<long>(FIONBIO), &on));
 }
 
-// SIO_UDP_CONNRESET and SIO_UDP_NETRESET, which some headers lack.
+// SIO_UDP_CONNRESET and SIO_UDP_NETRESET, missing from some headers.
 constexpr ::DWORD udp_connreset = 0x9800000C;
 constexpr ::DWORD udp_netreset = 0x9800000F;
 
@@ -39,14 +39,14 @@ Result<OwnedHandle> open_socket(int family, int type) noexcept {
     auto handle = check_handle(
         ::WSASocketW(family, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT));
     if (!handle) {
-        // Which of them it is depends on what is missing: the family, or its datagrams.
+        // The error depends on what is missing: the family, or datagrams of the family.
         const int code = handle.error().value();
         const bool is_missing = code == WSAEAFNOSUPPORT || code == WSAESOCKTNOSUPPORT
                                 || code == WSAEPROTONOSUPPORT || code == WSAEPROTOTYPE;
         return family == AF_UNIX && is_missing ? unsupported() : std::unexpected(handle.error());
     }
     if (auto set = set_nonblocking(handle->get()); !set) return std::unexpected(set.error());
-    // As on other systems: a refusal by one of many peers does not end a `receive_from`.
+    // As on other systems, a refusal by one of many peers does not make `receive_from` fail.
     if (type == SOCK_DGRAM) report_refusals(handle->get(), false);
     return handle;
 }
@@ -56,7 +56,7 @@ Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int) noexcept { ret
 Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer, ::socklen_t* length) noexcept {
     auto handle = check_handle(::accept(listener, peer, length));
     if (!handle) return handle;
-    // There is no call that does it at once: a program that is started right now may inherit the socket.
+    // No call does it atomically: a program started at this moment may inherit the socket.
     ::SetHandleInformation(reinterpret_cast<::HANDLE>(handle->get()), HANDLE_FLAG_INHERIT, 0);
     if (auto set = set_nonblocking(handle->get()); !set) return std::unexpected(set.error());
     return handle;

@@ -1,5 +1,5 @@
 /// @file
-/// Where sockets come from: all of them non-blocking, and not inherited by the programs that this one starts. For bodies only.
+/// Creation of sockets: all are non-blocking and not inherited by child processes. Internal.
 
 module;
 
@@ -15,19 +15,20 @@ import mio.core.handle;
 
 namespace mio::os {
 
-/// Errors: `Errc::unsupported` for Unix domain sockets where Windows has none, and for those of datagrams; the OS's own.
+/// Errors: `Errc::unsupported` for Unix domain sockets where Windows has none, and for Unix datagram sockets; the
+/// OS's own.
 /// @see WSASocket
 export [[nodiscard]] Result<OwnedHandle> open_socket(int family, int type) noexcept;
 
-/// Winsock has no such thing: `Errc::unsupported`.
+/// Winsock has no equivalent: `Errc::unsupported`.
 export [[nodiscard]] Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int type) noexcept;
 
 /// @see accept
 export [[nodiscard]] Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer,
                                                        ::socklen_t* length) noexcept;
 
-/// Whether an ICMP message that a datagram found nobody, or did not get there, surfaces as the error of a later call on this
-/// datagram socket: off for a new one. Where that cannot be chosen it does.
+/// Whether ICMP unreachable messages make later calls on this datagram socket fail: off for a new one. On systems
+/// without the option they do.
 /// @see SIO_UDP_CONNRESET, SIO_UDP_NETRESET
 export void report_refusals(RawHandle, bool on) noexcept;
 

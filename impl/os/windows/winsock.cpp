@@ -12,13 +12,13 @@ import mio.os;
 
 namespace mio::os {
 
-// Never stopped again: sockets of the program may live until its end, in other threads and in static objects.
+// Never cleaned up: sockets may live until the program's end, in other threads and in static objects.
 Result<> start_winsock() noexcept {
-    static const int answer = [] {
+    static const int result = [] {
         ::WSADATA data{};
         return ::WSAStartup(MAKEWORD(2, 2), &data);
     }();
-    if (answer != 0) return std::unexpected(error(static_cast<unsigned long>(answer)));
+    if (result != 0) return std::unexpected(error(static_cast<unsigned long>(result)));
     return {};
 }
 

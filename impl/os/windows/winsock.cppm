@@ -1,5 +1,5 @@
 /// @file
-/// Winsock has to be started before its first use. For bodies only.
+/// Initialization of Winsock. Internal.
 
 export module mio.os.winsock;
 
@@ -7,8 +7,8 @@ import mio.core.error;
 
 namespace mio::os {
 
-/// Starts Winsock, once in a process however often it is called: before whatever makes a socket or asks about names.
-/// Errors: the OS's own, the same for each call.
+/// Starts Winsock once per process, before the first socket or name lookup. Errors: the OS's own, the same for each
+/// call.
 /// @see WSAStartup
 export [[nodiscard]] Result<> start_winsock() noexcept;
 

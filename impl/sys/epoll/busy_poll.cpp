@@ -38,7 +38,7 @@ Result<> check_parameters(int result) noexcept {
 } // namespace
 
 Result<> set_busy_poll(RawHandle epoll, const BusyPoll& how) noexcept {
-    // The kernel counts in 31 bits.
+    // The kernel uses a 31-bit value.
     const auto microseconds = std::clamp<std::int64_t>(how.time.count(), 0, INT32_MAX);
     const Parameters parameters{.microseconds = static_cast<std::uint32_t>(microseconds),
                                 .budget = how.budget,

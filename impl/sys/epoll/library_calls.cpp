@@ -20,7 +20,7 @@ Count wait_epoll(RawHandle epoll, void* records, std::size_t capacity, int milli
 }
 
 Count control_epoll(RawHandle epoll, int operation, RawHandle handle, const void* record) noexcept {
-    // The C library's declaration knows no const; the kernel only reads.
+    // The C library's parameter is not const; the kernel only reads.
     auto* const change = static_cast<::epoll_event*>(const_cast<void*>(record));
     return ::epoll_ctl(epoll, operation, handle, change) == -1 ? -errno : 0;
 }

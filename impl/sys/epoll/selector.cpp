@@ -34,14 +34,15 @@ import mio.sys.wakers;
 namespace mio::sys::epoll {
 namespace {
 
-// Whole milliseconds, rounded up, for a kernel that cannot count finer. The timeout is at most INT_MAX milliseconds.
+// Rounds up to whole milliseconds, for kernels without finer resolution. The timeout is at most INT_MAX
+// milliseconds.
 int to_milliseconds(std::chrono::nanoseconds timeout) noexcept {
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(timeout).count());
 }
 
 std::atomic<bool> has_pwait2 = true;
 
-// The C library has no wrapper everywhere; the kernel's own time structure has 64-bit members everywhere.
+// Not every C library has a wrapper; the kernel's time structure has 64-bit members on every architecture.
 int wait_precisely(RawHandle epoll, Record* records, std::size_t capacity,
                    std::chrono::nanoseconds timeout) noexcept {
     struct {
@@ -57,12 +58,12 @@ Count wait_for(RawHandle epoll, Record* records, std::size_t capacity,
     if (timeout.count() <= 0) return wait_epoll(epoll, records, capacity, 0);
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const int count = wait_precisely(epoll, records, capacity, timeout);
-        // ENOSYS: Linux before 5.11. EPERM, which the call itself never gives: a sandbox older than the call.
+        // ENOSYS: Linux before 5.11. EPERM, which the call never returns itself: a sandbox older than the call.
         if (count != -1) return count;
         if (errno != ENOSYS && errno != EPERM) return -errno;
         has_pwait2.store(false, std::memory_order_relaxed);
     }
-    // In turns of the most that epoll_wait can count: 24 days.
+    // Waits repeatedly for at most epoll_wait's limit of 24 days.
     constexpr std::chrono::milliseconds most{INT_MAX};
     for (; timeout > most; timeout -= most) {
         if (const auto count = wait_epoll(epoll, records, capacity, INT_MAX); count != 0) return count;
@@ -84,8 +85,8 @@ NumberedSource& source_of(std::uint64_t state) noexcept {
     return *reinterpret_cast<NumberedSource*>(static_cast<std::uintptr_t>(state));
 }
 
-// Whether EPOLL_CTL_DEL failed because the kernel has no such registration any more: the descriptor was closed (EBADF),
-// or its number belongs to a file that is not registered (ENOENT), cannot be (EPERM), or is the epoll instance (EINVAL).
+// Whether EPOLL_CTL_DEL failed because the registration no longer exists: the descriptor was closed (EBADF), or its
+// number belongs to a file that is not registered (ENOENT), cannot be (EPERM), or is the epoll instance (EINVAL).
 // @see epoll_ctl(2)
 bool is_gone(Count code) noexcept {
     return code == -EBADF || code == -ENOENT || code == -EPERM || code == -EINVAL;
@@ -98,7 +99,7 @@ Result<Selector::Parts> Selector::open() noexcept {
     auto epoll = os::check_handle(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll) return std::unexpected(epoll.error());
     NumberedSources sources;
-    // The first sources then take no memory.
+    // Preallocates for the first sources.
     if (!sources.make_room_for(epoll->get())) return out_of_memory();
     return Parts{.epoll = std::move(*epoll), .sources = std::move(sources)};
 }
@@ -131,7 +132,7 @@ Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest inte
     if (!is_watchable(interest)) [[unlikely]]
         return std::unexpected(make_error_code(Errc::unsupported));
     const std::scoped_lock lock(sources_mutex_);
-    // Room is for numbers of open descriptors only: any other one may be as large as can be.
+    // The table grows only for open descriptors; the number of an invalid one can be arbitrarily large.
     if (handle < 0 || (!sources_.has_room_for(handle) && ::fcntl(handle, F_GETFD) == -1)) [[unlikely]]
         return failure(-EBADF);
     if (!sources_.make_room_for(handle)) [[unlikely]]
@@ -180,7 +181,7 @@ void Selector::forget(std::uint64_t state) noexcept {
     selector.sources_.drop(source);
 }
 
-// A waker's eventfd is closed by the waker alone, so that its number needs no state.
+// Only the waker closes its eventfd, so the number needs no state.
 Result<> Selector::add_waker(RawHandle eventfd, Token token) noexcept {
     const std::scoped_lock lock(sources_mutex_);
     auto added = arm(EPOLL_CTL_ADD, eventfd, token, Interest::readable, Trigger::edge);
@@ -194,7 +195,7 @@ Result<> Selector::select_for(Events& events, std::chrono::nanoseconds timeout) 
     return take(events, records, wait_for(epoll_.get(), records, capacity, timeout));
 }
 
-// `select` leaves it to the kernel to check the capacity: more than it takes is an error that only this function sees.
+// `select` lets the kernel check the capacity; only this function handles a capacity above the kernel's limit.
 Result<> Selector::take_none(Events& events, Count count) noexcept {
     events.clear();
     if (count == 0) return {};
@@ -207,7 +208,7 @@ Result<> Selector::take_none(Events& events, Count count) noexcept {
 }
 
 Result<> Selector::settle(const Events& events) noexcept {
-    // A source that shares a waker's token may be taken for it.
+    // A source with the waker's token may be mistaken for it.
     wakers_.settle([&events](std::uint64_t token) {
         return std::ranges::any_of(events, [token](const Event& event) {
             return event.token().value == token && event.raw_flags() == EPOLLIN;

@@ -33,8 +33,8 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
     : selector_(selector), eventfd_(std::move(parts.eventfd)), fork_generation_(os::fork_generation()),
       pending_(selector.wakers_, token.value) {}
 
-// Closing the eventfd alone would leave it registered as long as a child process has a copy of it. In such a child, the
-// registration is the parent's.
+// Closing the eventfd alone would leave it registered while a child process holds a copy. In such a child, the registration
+// is the parent's.
 Waker::~Waker() {
     if (fork_generation_ != os::fork_generation()) return;
     control_epoll(selector_.epoll_.get(), EPOLL_CTL_DEL, eventfd_.get(), nullptr);
@@ -44,7 +44,7 @@ Result<> Waker::wake() noexcept {
     const auto ticket = pending_.begin();
     if (ticket == 0) return {};
     if (add_eventfd(eventfd_.get(), 1) < 0) [[unlikely]] {
-        // The counter may be full, which `signal` can mend.
+        // The counter may be full; `signal` drains and retries.
         if (auto signalled = os::signal(eventfd_, {}); !signalled) return signalled;
     }
     pending_.sent(ticket);

@@ -26,7 +26,7 @@ constexpr std::pair<std::int64_t, const char*> filter_names[] = {
 constexpr FlagName flag_names[] = {
     {EV_CLEAR, "EV_CLEAR"}, {EV_ONESHOT, "EV_ONESHOT"}, {EV_EOF, "EV_EOF"}, {EV_ERROR, "EV_ERROR"}};
 
-// What a connection ends with. Each has another number on another system.
+// Errors that end a connection. Their numbers differ between systems.
 constexpr std::pair<unsigned, const char*> error_names[] = {
     {ECONNREFUSED, "ECONNREFUSED"}, {ECONNRESET, "ECONNRESET"},
     {ECONNABORTED, "ECONNABORTED"}, {ETIMEDOUT, "ETIMEDOUT"},
@@ -38,14 +38,14 @@ bool is_of_a_direction(std::int64_t filter) noexcept {
     return filter == EVFILT_READ || filter == EVFILT_WRITE;
 }
 
-// A one-shot brings both directions in one event, which has the filter of the first.
+// A one-shot source reports both directions in one event, with the filter of the first.
 bool tells_of(const Event& event, std::int64_t filter) noexcept {
     if (filter == event.raw_filter()) return true;
     if (!is_of_a_direction(event.raw_filter())) return false;
     return (filter == EVFILT_READ && event.is_readable()) || (filter == EVFILT_WRITE && event.is_writable());
 }
 
-// With EV_EOF, the error of a socket.
+// With EV_EOF, the socket error.
 std::string fflags_of(const Event& event) {
     if (is_of_a_direction(event.raw_filter()) && (event.raw_detail() & EV_EOF) != 0) {
         for (const auto& [error, error_name] : error_names) {
@@ -62,7 +62,8 @@ std::string Selector::describe(const Event& event) {
     for (const auto& [filter, filter_name] : filter_names) {
         if (tells_of(event, filter)) append_name(text, filter_name);
     }
-    if (const auto flags = join_names(flag_names, event.raw_detail()); !flags.empty()) append_name(text, flags);
+    if (const auto flags = join_names(flag_names, event.raw_detail()); !flags.empty())
+        append_name(text, flags);
     if (event.raw_flags() != 0) append_name(text, "fflags=" + fflags_of(event));
     return text.empty() ? no_flags : text;
 }

@@ -38,7 +38,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// aio and lio need no filter: the program arms them itself, by a sigevent with the kqueue's descriptor.
+// aio and lio need no filter: the program registers them itself, with a sigevent that contains the kqueue's
+// descriptor.
 bool is_watchable(Interest interest) noexcept {
     return !interest.is_priority() && (!interest.is_aio() || aio_filter != no_filter)
            && (!interest.is_lio() || lio_filter != no_filter);
@@ -53,7 +54,7 @@ unsigned flags_of(Trigger trigger) noexcept {
     return 0;
 }
 
-// Some kernels refuse more seconds than this, which also fits into a 32-bit time_t.
+// Some kernels reject longer times; this also fits a 32-bit time_t.
 constexpr std::chrono::seconds longest_wait{100'000'000};
 
 int wait(RawHandle kqueue, Record* records, Count capacity,
@@ -93,7 +94,7 @@ Result<Selector::Parts> Selector::open() noexcept {
     auto marked = os::check(::fcntl(kqueue->get(), F_SETFD, FD_CLOEXEC));
     if (!marked) return std::unexpected(marked.error());
     NumberedSources sources;
-    // The first sources then take no memory.
+    // Preallocates for the first sources.
     if (!sources.make_room_for(kqueue->get())) return fail(ENOMEM);
     return Parts{.kqueue = std::move(*kqueue), .sources = std::move(sources)};
 }
@@ -116,7 +117,7 @@ Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds
     auto left = timeout;
     const bool has_deadline = timeout && timeout->count() > 0 && *timeout < longest_wait;
     const auto deadline = has_deadline ? Clock::now() + *timeout : Clock::time_point();
-    // Waits without an event: those that bring only reports of registrations that were replaced.
+    // Repeats waits that return only reports of replaced registrations.
     while (true) {
         const int count = wait(kqueue_.get(), records, capacity, left);
         if (count == -1) return std::unexpected(os::last_error());
@@ -140,17 +141,18 @@ Result<> Selector::select(Events& events, std::optional<std::chrono::nanoseconds
     }
 }
 
-// The first filter to be reported spends the registration, and the other one joins it if it is in the same batch.
+// The first filter reported ends the registration; the other one is merged into its event if it is in the same
+// batch.
 void Selector::report_oneshot(const Record& record, Events& events) noexcept {
     const std::scoped_lock lock(oneshots_.mutex);
     const auto handle = static_cast<RawHandle>(record.ident);
     const auto number = std::bit_cast<std::size_t>(record.udata);
-    if (!oneshots_.gave(number)) { // the kernel's own flag
+    if (!oneshots_.issued(number)) { // set by the kernel itself
         BackendAccess::push(events, event_of(record, Token{number}));
         return;
     }
     auto* const entry = oneshots_.find(handle);
-    if (entry == nullptr || !entry->is_oneshot || entry->registration != number) return; // it was replaced
+    if (entry == nullptr || !entry->is_oneshot || entry->registration != number) return; // replaced
     const auto event = event_of(record, entry->token);
     if (entry->batch == batch_) {
         const auto& first = events[entry->event];
@@ -162,13 +164,13 @@ void Selector::report_oneshot(const Record& record, Events& events) noexcept {
     entry->batch = batch_;
     entry->event = events.size();
     if (!entry->has_two_filters) return BackendAccess::push(events, event);
-    // The event spends both filters, so that it reports an error for both directions.
+    // Both filters are deleted, so an error is reported for both directions.
     const auto both = event.is_error() ? Readiness::readable | Readiness::writable : Readiness::none;
     BackendAccess::push(events, Event(entry->token, event.readiness() | both, event.raw_flags(),
                                       event.raw_detail(), event.raw_filter()));
     Changes changes;
     changes.drop(record.ident, record.filter == EVFILT_READ ? EVFILT_WRITE : EVFILT_READ);
-    // It can only fail if the handle was closed meanwhile, and the filter with it.
+    // Fails only if the handle was closed meanwhile, which deleted the filter.
     static_cast<void>(changes.submit(kqueue_.get()));
 }
 
@@ -176,11 +178,11 @@ Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest inte
                                     Trigger trigger) noexcept {
     if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
     const std::scoped_lock lock(oneshots_.mutex);
-    // Room is for numbers of open descriptors only: any other one may be as large as can be.
+    // The table grows only for open descriptors; the number of an invalid one can be arbitrarily large.
     if (handle < 0 || (!sources_.has_room_for(handle) && ::fcntl(handle, F_GETFD) == -1)) return fail(EBADF);
     if (!sources_.make_room_for(handle)) return fail(ENOMEM);
     if (auto armed = arm(handle, token, interest, trigger, false); !armed) {
-        // One filter may have been added before the other one failed.
+        // One filter may have been added before the other failed.
         static_cast<void>(disarm(handle));
         return std::unexpected(armed.error());
     }
@@ -196,7 +198,7 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
     return arm(source.handle, token, interest, trigger, true);
 }
 
-// A filter that is replaced is dropped before it is added: it would keep the trigger that it was added with.
+// A replaced filter is deleted before it is added again; otherwise it would keep its original trigger.
 Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger trigger,
                        bool replaces) noexcept {
     oneshots_.end(handle);
@@ -248,7 +250,7 @@ void Selector::forget(std::uint64_t state) noexcept {
     selector.sources_.drop(source);
 }
 
-// A waker's pipe is closed by the waker alone, so that its number needs no state.
+// Only the waker closes its pipe, so the number needs no state.
 Result<> Selector::add_waker(RawHandle receiver, Token token) noexcept {
     const std::scoped_lock lock(oneshots_.mutex);
     auto added = arm(receiver, token, Interest::readable, Trigger::edge, false);

@@ -36,9 +36,9 @@ namespace mio::sys::poll {
 
 using Clock = std::chrono::steady_clock;
 
-/// The life of a source: it is in the table from `add` until `remove` or `forget` or, if its handle is closed while it is
-/// registered, until the kernel reports that or another source is added with the handle's number. It lives on as long as
-/// a `Registration` points at it.
+/// A source is in the table from `add` until `remove` or `forget`, or, if its handle is closed while registered,
+/// until the kernel reports that or another source is added with the same number. It exists as long as a
+/// `Registration` refers to it.
 struct Source : Node {
     Source(Selector& owner, RawHandle watched, const struct ::stat& file, Token reported_with,
            Interest wanted, Trigger how) noexcept
@@ -47,14 +47,14 @@ struct Source : Node {
         watch(reported_with, wanted, how);
     }
 
-    /// Begins anew: everything that holds is to be reported.
+    /// Starts afresh: every condition that holds is reported.
     void watch(Token reported_with, Interest wanted, Trigger how) noexcept {
         token = reported_with;
         interest = wanted;
         trigger = how;
         armed = flags_of(wanted);
-        told = 0;
-        is_spent = false;
+        reported = 0;
+        is_disarmed = false;
     }
 
     [[nodiscard]] static short flags_of(Interest interest) noexcept {
@@ -71,22 +71,23 @@ struct Source : Node {
 
     Selector& selector;
     const RawHandle handle;
-    const ::dev_t device; // these two differ if the handle's number was given to another file; see `has_own_inode`
+    // device and inode differ if the number was reused for another file; see `has_own_inode`
+    const ::dev_t device;
     const ::ino_t inode;
     Interest interest;
     Trigger trigger;
     bool is_attached = true;
-    bool is_spent = false;  // a one-shot that was reported
-    bool is_silent = false; // has nothing to tell but what was told
-    short armed = 0;        // the flags to ask for
-    short told = 0;         // those of `unasked` that were reported and, when last looked at, still held
-    std::size_t record = 0; // where in the list of the wait under way; 0 is the receiver: nowhere
+    bool is_disarmed = false; // a one-shot that was reported
+    bool is_repeat = false;   // holds no condition besides those already reported
+    short armed = 0;          // the flags to request
+    short reported = 0;       // implicit flags that were reported and still held when last checked
+    std::size_t record = 0;   // index in the current wait's list; 0 is the receiver: not in the list
 };
 
 namespace {
 
-// These the kernel reports also to those who do not ask, and again as long as they hold.
-constexpr short unasked = POLLHUP | POLLERR;
+// The kernel reports these flags without a request, and again while they hold.
+constexpr short implicit_flags = POLLHUP | POLLERR;
 
 template <class F> void for_each_source(Node& ring, F&& f) {
     for (auto* node = ring.next; node != &ring; node = node->next) {
@@ -104,8 +105,8 @@ std::unexpected<std::error_code> unsupported() noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
 }
 
-// Whether device and inode identify the file. All Linux files without a name or a type (eventfd, timerfd, signalfd, epoll,
-// inotify) share one inode; some systems have none for sockets. @see anon_inode_getfd, eventfd(2)
+// Whether device and inode identify the file. All anonymous Linux files (eventfd, timerfd, signalfd, epoll, inotify)
+// share one inode; some systems have none for sockets. @see anon_inode_getfd, eventfd(2)
 bool has_own_inode(const struct ::stat& file) noexcept {
     return (file.st_mode & S_IFMT) != 0 && file.st_ino != 0;
 }
@@ -115,24 +116,24 @@ bool is_urgent(RawHandle handle) noexcept {
     return ::poll(&record, 1, 0) == 1 && (record.revents & POLLPRI) != 0;
 }
 
-// Fails with EPERM, as epoll does, for a file that cannot be polled: poll(2) reports it as always ready.
+// Fails with EPERM, like epoll, for a file that cannot be polled: poll(2) reports it as always ready.
 Result<> check_pollable(RawHandle handle, const struct ::stat& file) noexcept {
     if (S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode)) return {};
 #ifdef __linux__
-    // Whether a device or a file of /proc or /sys can be polled depends on its driver. poll(2) does not distinguish a file
-    // that cannot from one that is ready at the moment; an epoll instance does.
+    // Whether a device or a file of /proc or /sys can be polled depends on its driver. poll(2) does not distinguish
+    // a file without poll support from one that is ready; epoll does.
     // @see epoll_ctl(2)
     const auto probe = os::check_handle(::epoll_create1(EPOLL_CLOEXEC));
     if (probe) {
         ::epoll_event event{};
         const int added = ::epoll_ctl(probe->get(), EPOLL_CTL_ADD, handle, &event);
-        // EBADF: a descriptor that was opened with O_PATH. Other errors are about epoll, not about the file.
+        // EBADF: a descriptor opened with O_PATH. Other errors concern epoll, not the file.
         if (added == -1 && (errno == EPERM || errno == EBADF)) return fail(errno);
         return {};
     }
-    // A kernel or a sandbox without epoll.
-    const bool has_no_epoll =
-        probe.error() == std::errc::function_not_supported || probe.error() == std::errc::operation_not_permitted;
+    // The kernel or a sandbox does not provide epoll.
+    const bool has_no_epoll = probe.error() == std::errc::function_not_supported
+                              || probe.error() == std::errc::operation_not_permitted;
     if (!has_no_epoll) return std::unexpected(probe.error());
 #endif
     if (S_ISREG(file.st_mode) || S_ISDIR(file.st_mode) || S_ISBLK(file.st_mode)) return fail(EPERM);
@@ -143,7 +144,7 @@ Result<> check_pollable(RawHandle handle, const struct ::stat& file) noexcept {
     return {};
 }
 
-// None if there is none, or if it is too far away to be counted: then it is as good as none.
+// None if there is no timeout, or if the deadline is not representable, which amounts to the same.
 std::optional<Clock::time_point> deadline_after(std::optional<std::chrono::nanoseconds> timeout) noexcept {
     if (!timeout) return std::nullopt;
     const auto now = Clock::now();
@@ -156,7 +157,8 @@ std::optional<Clock::time_point> deadline_after(std::optional<std::chrono::nanos
 Result<std::unique_ptr<Table>> Table::create() noexcept {
     auto wakeup = os::open_wakeup();
     if (!wakeup) return std::unexpected(wakeup.error());
-    std::unique_ptr<Table> table(new (std::nothrow) Table(std::move(wakeup->receiver), std::move(wakeup->sender)));
+    std::unique_ptr<Table> table(new (std::nothrow)
+                                     Table(std::move(wakeup->receiver), std::move(wakeup->sender)));
     if (table == nullptr || !table->make_room_for(0)) return fail(ENOMEM);
     return table;
 }
@@ -170,30 +172,31 @@ Result<> Table::select(Events& events, std::optional<std::chrono::nanoseconds> t
     std::optional<Clock::time_point> deadline;
     if (timeout && *timeout > none) deadline = deadline_after(timeout);
 
-    // Turns without an event: those that an interruption ended, or that only removed sources answered.
+    // Repeats waits that end without an event: after an interruption, or when only removed sources were ready.
     while (true) {
         const auto count = begin_wait();
         const bool is_woken = woken_.load(std::memory_order_seq_cst); // see `wake`
-        const int answer = wait(records_.get(), count, is_woken ? none : left);
+        const int result = wait(records_.get(), count, is_woken ? none : left);
         const int code = errno;
         end_wait();
-        if (answer == -1) return fail(code);
+        if (result == -1) return fail(code);
         collect(events);
         if (!events.empty()) return {};
-        if (timeout == none || (answer == 0 && !is_woken && timeout)) return {};
+        if (timeout == none || (result == 0 && !is_woken && timeout)) return {};
         if (deadline) left = std::max(none, std::chrono::nanoseconds(*deadline - Clock::now()));
     }
 }
 
-// The list of the wait: everything but one-shots that were reported, and what could only repeat itself.
+// Builds the list of the wait: all sources except reported one-shots and those that could only repeat their last
+// report.
 std::size_t Table::begin_wait() noexcept {
     const std::scoped_lock lock(mutex_);
     if (next_records_) records_ = std::move(next_records_);
-    look_at_the_told();
+    recheck_reported();
     std::size_t count = 0;
     records_[count++] = {.fd = receiver_.get(), .events = POLLIN, .revents = 0};
     for_each_source(ring_, [&](Source& source) {
-        if (source.is_spent || source.is_silent) return;
+        if (source.is_disarmed || source.is_repeat) return;
         source.record = count;
         records_[count++] = {.fd = source.handle, .events = source.armed, .revents = 0};
     });
@@ -201,44 +204,44 @@ std::size_t Table::begin_wait() noexcept {
     return count;
 }
 
-// A hang-up or an error is reported once, and again only if it was gone in between: so it is looked at before
-// each wait. As long as nothing is added to what was told, the source is left out.
-void Table::look_at_the_told() noexcept {
+// A hang-up or an error is reported once, and again only after it was cleared, so it is checked before each wait.
+// While no other condition holds, the source is left out of the wait.
+void Table::recheck_reported() noexcept {
     std::size_t count = 0;
     for_each_source(ring_, [&](Source& source) {
         source.record = 0;
-        source.is_silent = false;
-        if (source.told == 0) return;
+        source.is_repeat = false;
+        if (source.reported == 0) return;
         source.record = count;
         records_[count++] = {.fd = source.handle, .events = 0, .revents = 0};
     });
     if (count == 0) return;
     ::poll(records_.get(), static_cast<::nfds_t>(count), 0);
     for_each_source(ring_, [&](Source& source) {
-        if (source.told == 0) return;
+        if (source.reported == 0) return;
         const short holds = records_[std::exchange(source.record, 0)].revents;
-        source.told &= holds;
-        source.is_silent = source.told != 0 && source.told == holds;
+        source.reported &= holds;
+        source.is_repeat = source.reported != 0 && source.reported == holds;
     });
 }
 
 void Table::end_wait() noexcept {
     is_waiting_.store(false, std::memory_order_relaxed);
     if (records_[0].revents == 0) return;
-    // In this order: a thread that finds the interruption sent after the descriptor was drained is heard, because
-    // `collect` and the next wait see what it did before.
+    // In this order: if another thread finds the interruption already sent after the descriptor was drained,
+    // `collect` and the next wait still see its changes.
     os::drain(receiver_);
     interruption_.take();
 }
 
-// Everything reported moves to the end of the ring, so that what finds no room comes first the next time.
+// Reported nodes move to the end of the ring, so that those that do not fit come first next time.
 void Table::collect(Events& events) noexcept {
     const std::scoped_lock lock(mutex_);
     const bool is_woken = woken_.exchange(false, std::memory_order_seq_cst);
     auto* const last = ring_.previous;
     for (auto* node = ring_.next; last != &ring_;) {
         if (events.size() == events.capacity()) {
-            if (is_woken) woken_.store(true, std::memory_order_relaxed); // perhaps of one further on
+            if (is_woken) woken_.store(true, std::memory_order_relaxed); // a pending waker may follow
             return;
         }
         auto* const following = node->next;
@@ -258,25 +261,26 @@ void Table::collect(Events& events) noexcept {
     }
 }
 
-// True if the source is still in the ring and had an event.
+// Returns true if the source was in the wait's list and had an event.
 bool Table::report(Source& source, Events& events) noexcept {
     const auto record = std::exchange(source.record, 0);
     if (record == 0) return false;
     const short flags = records_[record].revents;
     if (flags == 0) return false;
-    if ((flags & POLLNVAL) != 0) { // the handle was closed: other backends forget it by themselves
+    if ((flags & POLLNVAL) != 0) { // the handle was closed; other backends forget it automatically
         detach(source);
         return false;
     }
-    BackendAccess::push(events, Event(source.token, decode(flags, source.interest), static_cast<std::uint16_t>(flags)));
+    BackendAccess::push(
+        events, Event(source.token, decode(flags, source.interest), static_cast<std::uint16_t>(flags)));
     if (source.trigger == Trigger::level) return true;
-    source.is_spent = source.trigger == Trigger::oneshot;
+    source.is_disarmed = source.trigger == Trigger::oneshot;
     source.armed = static_cast<short>(source.armed & ~flags);
-    source.told = static_cast<short>(source.told | (flags & unasked));
+    source.reported = static_cast<short>(source.reported | (flags & implicit_flags));
     return true;
 }
 
-// For changes, with the mutex held or after it was: see `begin_wait`.
+// Interrupts the wait after a change, with the mutex held or after it was held: see `begin_wait`.
 Result<> Table::interrupt() noexcept {
     if (!is_waiting_.load(std::memory_order_seq_cst)) return {};
     const auto ticket = interruption_.begin();
@@ -297,8 +301,8 @@ Result<Source*> Table::add(Selector& selector, RawHandle handle, Token token, In
     if (!make_room_for(handle)) return fail(ENOMEM);
     auto*& place = *by_handle_.find(handle);
     if (place != nullptr) {
-        // Otherwise it was closed, and its number given away. Of files that share an inode it is assumed: the newer source
-        // replaces the older one.
+        // Otherwise the handle was closed and its number reused. This is assumed for files that share an inode: the
+        // newer source replaces the older one.
         if (place->is_of(file) && has_own_inode(file)) return fail(EEXIST);
         detach(*place);
     }
@@ -314,10 +318,10 @@ Result<Source*> Table::add(Selector& selector, RawHandle handle, Token token, In
     return source;
 }
 
-// Room for one source more. With the mutex held; a wait that is under way keeps its list.
+// Reserves space for one more source. With the mutex held; a wait in progress keeps its list.
 bool Table::make_room_for(RawHandle handle) noexcept {
     if (!by_handle_.make_room_for(handle)) return false;
-    const auto needed = count_ + 2; // the receiver, and the one more
+    const auto needed = count_ + 2; // the receiver, and the new source
     if (needed > capacity_) {
         const auto size = std::max<std::size_t>(needed, capacity_ * 2);
         std::unique_ptr<Record[]> larger(new (std::nothrow) Record[size]);
@@ -334,7 +338,7 @@ Result<> Table::modify(Source& source, Token token, Interest interest, Trigger t
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
     if (auto interrupted = interrupt(); !interrupted) return interrupted;
     source.watch(token, interest, trigger);
-    source.record = 0; // what the wait under way finds was asked for by the registration that this replaces
+    source.record = 0; // the current wait uses the interest that this replaces
     return {};
 }
 
@@ -352,7 +356,8 @@ void Table::detach(Source& source) noexcept {
     source.is_attached = false;
     *by_handle_.find(source.handle) = nullptr;
     --count_;
-    // A wait holds on to the handle: as long as it does, closing the handle does not close the connection.
+    // The kernel holds the file during a wait: until the wait ends, closing the handle does not close the
+    // connection.
     static_cast<void>(interrupt());
 }
 
@@ -360,10 +365,10 @@ Result<> Table::rearm(Source& source, Interest blocked) noexcept {
     const std::scoped_lock lock(mutex_);
     if (!source.is_attached || source.trigger != Trigger::edge) return {};
     auto wanted = static_cast<short>(Source::flags_of(blocked) & Source::flags_of(source.interest));
-    // Urgent data that was reported and is still there would be reported again by every wait.
+    // Urgent data that was reported but not read would be reported again by every wait.
     if (blocked.is_readable() && source.interest.is_priority() && !is_urgent(source.handle))
         wanted |= POLLPRI;
-    if ((source.armed & wanted) == wanted && source.told == 0) return {};
+    if ((source.armed & wanted) == wanted && source.reported == 0) return {};
     if (auto interrupted = interrupt(); !interrupted) return interrupted;
     source.armed |= wanted;
     return {};
@@ -371,7 +376,7 @@ Result<> Table::rearm(Source& source, Interest blocked) noexcept {
 
 void Table::error_taken(Source& source) noexcept {
     const std::scoped_lock lock(mutex_);
-    if (std::exchange(source.told, 0) != 0) static_cast<void>(interrupt());
+    if (std::exchange(source.reported, 0) != 0) static_cast<void>(interrupt());
 }
 
 void Table::link(Waker& waker) noexcept {
@@ -384,11 +389,12 @@ void Table::unlink(Waker& waker) noexcept {
     waker.unlink();
 }
 
-// No wake is lost, although it makes no system call unless a thread waits: the waker sets `woken_`, then reads
-// `is_waiting_`; `select` sets `is_waiting_`, then reads `woken_`. In the single order of these four at least one of
-// the two sees the other. `end_wait` says why a wake is not lost in an interruption that was meant for another.
+// No wake is lost, although a system call is made only while a thread waits: the waker sets `woken_`, then reads
+// `is_waiting_`; `select` sets `is_waiting_`, then reads `woken_`. In the single total order of these four
+// operations at least one thread sees the other's store. See `end_wait` for wakes that coincide with an earlier
+// interruption.
 Result<> Table::wake() noexcept {
-    // An exchange: a plain store would end the release sequence of another waker's.
+    // An exchange: a plain store would break another waker's release sequence.
     woken_.exchange(true, std::memory_order_seq_cst);
     return interrupt();
 }

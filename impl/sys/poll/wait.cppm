@@ -1,5 +1,5 @@
 /// @file
-/// The system call that waits. For bodies only.
+/// The blocking system call. Internal.
 
 module;
 
@@ -13,8 +13,8 @@ export module mio.sys.poll.wait;
 
 namespace mio::sys::poll {
 
-/// Waits until one of `count` records is ready, at most for `timeout` (not negative; without one, for ever), however
-/// long it is: as precisely as the system can, and never shorter. Returns what poll(2) returns.
+/// Waits until one of `count` records is ready, at most for `timeout` (not negative; none: indefinitely), of any
+/// length, as precisely as the system can and never shorter. Returns poll(2)'s result.
 export int wait(::pollfd* records, std::size_t count,
                 std::optional<std::chrono::nanoseconds> timeout) noexcept;
 

@@ -73,8 +73,8 @@ void addresses_and_words() {
     check(!mio::backend().empty(), "the backend's name");
 
     auto poll = value(mio::Poll::create(), "Poll::create");
-    mio::Events no_room(0);
-    const auto refused = poll.poll(no_room, 0ms);
+    mio::Events no_capacity(0);
+    const auto refused = poll.poll(no_capacity, 0ms);
     check(refused.error() == mio::Errc::no_capacity && refused.error() == std::errc::invalid_argument
               && refused.error().category() == mio::error_category(),
           "an error of the library");

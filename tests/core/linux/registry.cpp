@@ -18,12 +18,12 @@ using mio::Errc;
 
 namespace {
 
-/// Two ends of a stream, the first of them watched.
+/// Two ends of a stream; the first is watched.
 struct Pair {
     explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
         : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
 
-    /// Makes the watched end readable: an edge.
+    /// Makes the watched end readable.
     void speak() const { plain::write_all(there, "x"); }
 
     plain::Socket here;
@@ -35,19 +35,19 @@ constexpr Token id1{1}, id2{2};
 
 } // namespace
 
-TEST(RegistryRefusal, OfAChangeLeavesTheSourceRegistered) {
+TEST(RegistryError, FailedModifyLeavesTheSourceRegistered) {
     if (mio::backend() != "epoll") GTEST_SKIP() << "makes epoll forget what the library believes";
     Loop loop;
     Pair pair;
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));
-    // Behind the library's back the kernel forgets the handle, so that its next calls fail.
+    // Remove the handle from epoll without the library, so that its next calls fail.
     ASSERT_EQ(::epoll_ctl(loop.poll.raw_fd(), EPOLL_CTL_DEL, pair.here.fd(), nullptr), 0);
     const auto modified = loop.registry().modify(pair.source, id2, Interest::readable);
     ASSERT_TRUE(fails_with(modified, std::errc::no_such_file_or_directory));
     EXPECT_EQ(modified.error().category(), mio::os_category());
     EXPECT_TRUE(
         fails_with(loop.registry().add(pair.source, id2, Interest::readable), Errc::already_registered));
-    // When the kernel knows it again, all works as before.
+    // After the kernel watches it again, everything works as before.
     ::epoll_event record{.events = EPOLLIN | EPOLLET, .data = {.u64 = id1.value}};
     ASSERT_EQ(::epoll_ctl(loop.poll.raw_fd(), EPOLL_CTL_ADD, pair.here.fd(), &record), 0);
     EXPECT_TRUE(ok(loop.registry().modify(pair.source, id2, Interest::readable)));
@@ -56,7 +56,7 @@ TEST(RegistryRefusal, OfAChangeLeavesTheSourceRegistered) {
     EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
 }
 
-TEST(Registry, EndsWithItsSourceAlthoughAChildHasTheHandle) {
+TEST(Registry, DestroyingASourceRemovesItsRegistrationDespiteHandleInheritedByChild) {
     Loop loop;
     auto [here, there] = plain::socket_pair();
     const int number = here.fd();
@@ -70,8 +70,9 @@ TEST(Registry, EndsWithItsSourceAlthoughAChildHasTheHandle) {
     stream.reset();
     plain::write_all(there, "x");
     loop.expect_none();
-    // The child kept it open, or this showed nothing.
-    EXPECT_EQ(::access(("/proc/" + std::to_string(child) + "/fd/" + std::to_string(number)).c_str(), F_OK), 0);
+    // Verify that the child kept the handle open.
+    EXPECT_EQ(::access(("/proc/" + std::to_string(child) + "/fd/" + std::to_string(number)).c_str(), F_OK),
+              0);
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
 }
@@ -84,7 +85,7 @@ struct Kind {
     void (*signal)(int);
 };
 
-// Files that all have the same inode.
+// Anonymous files, which all share one inode.
 constexpr Kind kinds[] = {
     {"eventfd", [] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },
      [](int fd) { ::eventfd_write(fd, 1); }},
@@ -97,7 +98,7 @@ constexpr Kind kinds[] = {
 
 } // namespace
 
-TEST(Registry, AnAnonymousFileThatGetsTheNumberOfAClosedOneIsWatchedUnderItsOwnToken) {
+TEST(Registry, ReusedDescriptorNumberOfAnonymousFileReportsItsOwnToken) {
     for (const auto& kind : kinds) {
         SCOPED_TRACE(kind.name);
         Loop loop;

@@ -1,4 +1,4 @@
-// A wake that the system does not take.
+// A wake whose write the kernel refuses.
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,14 +14,14 @@
 
 using namespace test;
 
-// As while others keep the counter full.
-TEST(Waker, GivesUpOnAWriteThatNeverSucceeds) {
+// Other writers keep the counter full.
+TEST(Waker, WakeFailsWhenTheWriteNeverSucceeds) {
     for (const int error : {EAGAIN, EINTR, EIO}) {
         std::fflush(nullptr);
         const auto child = ::fork();
         ASSERT_NE(child, -1);
         if (child == 0) {
-            ::alarm(20); // a wake that does not end is killed
+            ::alarm(20); // ends the child if wake() never returns
             Loop loop;
             const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
             if (!forbid_system_call(SYS_write, error)) ::_exit(2);

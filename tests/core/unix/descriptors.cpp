@@ -16,7 +16,7 @@ using namespace test;
 
 namespace {
 
-/// Allows this process no descriptor more than it has: for a child process.
+/// Child process only: lowers the descriptor limit so that no further descriptor can be opened.
 class Exhausted {
   public:
     Exhausted() {
@@ -37,9 +37,9 @@ class Exhausted {
 
 } // namespace
 
-// What is refused is looked at when there are descriptors again: UBSan needs one to look at an object.
+// Results are checked after descriptors are available again: UBSan needs one to inspect an object.
 
-TEST(Descriptors, ThatAreExhaustedKeepAPollFromBeingMade) {
+TEST(Descriptors, ExhaustionMakesCreatingAPollFail) {
     EXPECT_TRUE(holds_in_child([] {
         const auto before = open_descriptors();
         std::vector<mio::Result<mio::Poll>> polls;
@@ -57,7 +57,7 @@ TEST(Descriptors, ThatAreExhaustedKeepAPollFromBeingMade) {
     }));
 }
 
-TEST(Descriptors, ThatAreExhaustedKeepAWakerFromBeingMadeAndDisturbNothingElse) {
+TEST(Descriptors, ExhaustionMakesCreatingAWakerFailAndAffectsNothingElse) {
     EXPECT_TRUE(holds_in_child([] {
         Loop loop;
         const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
@@ -68,7 +68,7 @@ TEST(Descriptors, ThatAreExhaustedKeepAWakerFromBeingMadeAndDisturbNothingElse) 
         {
             const Exhausted exhausted;
             for (int i = 0; i < 3; ++i) wakers.push_back(mio::Waker::create(loop.registry(), Token{2}));
-            // What needs no new descriptor goes on: registering, waking, polling, cloning a registry.
+            // Operations that need no descriptor keep working: registering, waking, polling, cloning a registry.
             const auto clone = must(loop.registry().try_clone());
             ASSERT_TRUE(ok(clone.add(source, Token{3}, Interest::writable)));
             ASSERT_TRUE(ok(waker.wake()));
@@ -86,15 +86,15 @@ TEST(Descriptors, ThatAreExhaustedKeepAWakerFromBeingMadeAndDisturbNothingElse) 
     }));
 }
 
-TEST(Descriptors, AreOneForAPollAndOneForAWaker) {
-    if (mio::backend() != "epoll") GTEST_SKIP() << "other backends need other numbers";
+TEST(Descriptors, PollAndWakerUseOneEach) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "other backends use other numbers of descriptors";
     const auto count = [] { return open_descriptors().size(); };
     const auto none = count();
     {
         const Loop loop;
         EXPECT_EQ(count(), none + 1);
         const auto clone = must(loop.registry().try_clone());
-        EXPECT_EQ(count(), none + 1) << "a clone shares it";
+        EXPECT_EQ(count(), none + 1) << "a clone shares the descriptor";
         std::vector<mio::Waker> wakers;
         for (std::size_t i = 1; i <= 3; ++i) {
             wakers.push_back(must(mio::Waker::create(loop.registry(), Token{i})));
@@ -106,7 +106,7 @@ TEST(Descriptors, AreOneForAPollAndOneForAWaker) {
     EXPECT_EQ(count(), none);
 }
 
-TEST(Descriptors, OfAWakerAreNotInherited) {
+TEST(Descriptors, WakerDescriptorIsNotInherited) {
     const Loop loop;
     const auto before = open_descriptors();
     const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
@@ -117,9 +117,9 @@ TEST(Descriptors, OfAWakerAreNotInherited) {
     }
 }
 
-TEST(Descriptors, AreAllClosedInWhateverOrderTheirOwnersGo) {
+TEST(Descriptors, AreClosedWhateverTheOrderOfDestruction) {
     DescriptorGuard guard;
-    // Poll, clone of its registry and waker: each of the six orders.
+    // All six destruction orders of poll, cloned registry and waker.
     constexpr std::array<std::array<int, 3>, 6> orders{
         {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}}};
     for (const auto& order : orders) {
@@ -135,7 +135,7 @@ TEST(Descriptors, AreAllClosedInWhateverOrderTheirOwnersGo) {
     }
 }
 
-TEST(Descriptors, AreTheSameAfterTenThousandPolls) {
+TEST(Descriptors, TenThousandPollsLeakNone) {
     const auto pair = plain::socket_pair();
     const auto before = open_descriptors();
     for (std::size_t round = 0; round < 10'000; ++round) {

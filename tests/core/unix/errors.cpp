@@ -11,7 +11,7 @@ namespace {
 std::error_code os(int code) { return {code, mio::os_category()}; }
 std::error_code generic(int code) { return {code, std::generic_category()}; }
 
-// Somebody else's codes, which say what they mean by an equivalent condition only.
+// Codes of foreign categories, which express their meaning only through an equivalent condition.
 class Foreign final : public std::error_category {
   public:
     const char* name() const noexcept override { return "foreign"; }
@@ -23,7 +23,7 @@ class Foreign final : public std::error_category {
 
 } // namespace
 
-TEST(Errors, OfTheOsCompareWithErrc) {
+TEST(Errors, OsErrorsCompareWithErrc) {
     EXPECT_EQ(os(EEXIST), std::errc::file_exists);
     EXPECT_EQ(os(EMFILE), std::errc::too_many_files_open);
     EXPECT_EQ(os(EBADF), std::errc::bad_file_descriptor);
@@ -33,7 +33,7 @@ TEST(Errors, OfTheOsCompareWithErrc) {
     EXPECT_FALSE(os(EBADF).message().empty());
 }
 
-TEST(Errors, WouldBlockKnowsBothNamesInEveryCategory) {
+TEST(Errors, WouldBlockMatchesBothCodesInEveryCategory) {
     static const Foreign foreign;
     for (const int code : {EAGAIN, EWOULDBLOCK}) {
         EXPECT_TRUE(mio::would_block(os(code)));
@@ -47,12 +47,12 @@ TEST(Errors, WouldBlockKnowsBothNamesInEveryCategory) {
         EXPECT_FALSE(mio::would_block(generic(code))) << code;
         EXPECT_FALSE(mio::would_block({code, foreign})) << code;
     }
-    // The same number in a category of another meaning is another error.
+    // The same number in an unrelated category is a different error.
     EXPECT_FALSE(mio::would_block({EAGAIN, mio::error_category()}));
     EXPECT_FALSE(mio::would_block({}));
 }
 
-TEST(Errors, InterruptedAndInProgressAreKnownInEveryCategory) {
+TEST(Errors, InterruptedAndInProgressMatchInEveryCategory) {
     static const Foreign foreign;
     for (const auto& category :
          {&mio::os_category(), &std::generic_category(), static_cast<const std::error_category*>(&foreign)}) {

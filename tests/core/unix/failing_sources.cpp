@@ -1,4 +1,4 @@
-// As ../failing_sources.cpp, with what only Unix has.
+// Like ../failing_sources.cpp, for Unix-only sources.
 #include <array>
 #include <cstddef>
 #include <string>
@@ -11,18 +11,20 @@ using namespace test;
 using mio::net::make_pipe;
 using mio::net::UnixStream;
 
-TEST_P(FailingSource, AReaderOfAPipeLearnsThatTheWriterIsGone) {
+TEST_P(FailingSource, PipeReaderReportsClosedWriter) {
     for (const auto* left : {"", "data"}) {
         auto [sender, receiver] = must(make_pipe());
         PlainProgram program(GetParam());
         program.watch(receiver, Interest::readable);
         if (*left != '\0') must(sender.write(bytes_of(left)));
-        { const auto gone = std::move(sender); }
+        {
+            const auto gone = std::move(sender);
+        }
         program.run(reading(receiver), nullptr);
     }
 }
 
-TEST_P(FailingSource, AWriterOfAPipeLearnsThatTheReaderIsGone) {
+TEST_P(FailingSource, PipeWriterReportsClosedReader) {
     for (const bool is_full : {false, true}) {
         auto [sender, receiver] = must(make_pipe());
         if (is_full) {
@@ -32,18 +34,22 @@ TEST_P(FailingSource, AWriterOfAPipeLearnsThatTheReaderIsGone) {
         PlainProgram program(GetParam());
         program.watch(sender, Interest::writable);
         program.poll_once();
-        { const auto gone = std::move(receiver); }
+        {
+            const auto gone = std::move(receiver);
+        }
         program.run(nullptr, writing(sender));
     }
 }
 
-TEST_P(FailingSource, AUnixStreamWhosePeerIsGoneEndsEitherDirection) {
+TEST_P(FailingSource, UnixStreamWithClosedPeerEndsBothDirections) {
     for (const auto interest : {Interest::readable, Interest::writable}) {
         auto [stream, peer] = must(UnixStream::pair());
         PlainProgram program(GetParam());
         program.watch(stream, interest);
         program.poll_once();
-        { const auto gone = std::move(peer); }
+        {
+            const auto gone = std::move(peer);
+        }
         if (interest.is_readable()) {
             program.run(reading(stream), nullptr);
         } else {

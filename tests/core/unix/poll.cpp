@@ -5,22 +5,21 @@
 
 using namespace test;
 
-TEST(Poll, IsWatchableByAnotherPoll) {
+TEST(Poll, CanBeWatchedByAnotherPoll) {
     Loop inner;
     Loop outer;
-    if (inner.poll.raw_fd() == mio::invalid_handle)
-        GTEST_SKIP() << "this backend has no descriptor of its own";
+    if (inner.poll.raw_fd() == mio::invalid_handle) GTEST_SKIP() << "this backend has no descriptor";
     mio::RawSource nested(inner.poll.raw_fd());
     ASSERT_TRUE(ok(outer.registry().add(nested, Token{77}, Interest::readable)));
     outer.expect_none();
-    // The outer one reports that the inner one has something to report, and not what.
+    // The outer poll reports that the inner poll has events, but not which.
     const auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
     ASSERT_TRUE(ok(inner.registry().add(source, Token{1}, Interest::readable)));
     plain::write_all(there, "x");
     outer.expect({{Token{77}, Interest::readable}});
     inner.expect({{Token{1}, Interest::readable}});
-    // A waker of the inner one passes through both.
+    // A waker of the inner poll wakes both.
     const auto waker = must(mio::Waker::create(inner.registry(), Token{2}));
     ASSERT_TRUE(ok(waker.wake()));
     outer.expect({{Token{77}, Interest::readable}});
@@ -28,7 +27,7 @@ TEST(Poll, IsWatchableByAnotherPoll) {
     ASSERT_TRUE(ok(outer.registry().remove(nested)));
 }
 
-TEST(Poll, HasADescriptorThatChildrenDoNotInherit) {
+TEST(Poll, DescriptorIsNotInherited) {
     const Loop loop;
     EXPECT_EQ(loop.poll.raw_fd() != mio::invalid_handle, differences.has_a_descriptor);
     if (!differences.has_a_descriptor) return;

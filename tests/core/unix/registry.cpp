@@ -17,12 +17,12 @@ using mio::Errc;
 
 namespace {
 
-/// Two ends of a stream, the first of them watched.
+/// Two ends of a stream; the first is watched.
 struct Pair {
     explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
         : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
 
-    /// Makes the watched end readable: an edge.
+    /// Makes the watched end readable.
     void speak() const { plain::write_all(there, "x"); }
 
     plain::Socket here;
@@ -34,7 +34,7 @@ constexpr Token id1{1}, id2{2};
 
 } // namespace
 
-TEST(Registry, ReportsAPeerThatIsGoneAsClosedBothWays) {
+TEST(Registry, ReportsClosedPeerAsReadAndWriteClosed) {
     Loop loop;
     Pair pair;
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, read_write)));
@@ -45,14 +45,14 @@ TEST(Registry, ReportsAPeerThatIsGoneAsClosedBothWays) {
     loop.expect({{id1, Readiness::read_closed | Readiness::write_closed}});
 }
 
-TEST(Registry, ClosedWithoutRemovingItsNumberCanBeRegisteredAgain) {
+TEST(Registry, DescriptorClosedWithoutRemoveCanBeRegisteredAgain) {
     Loop loop;
     auto [here, there] = plain::socket_pair();
     const int number = here.fd();
     mio::RawSource forgotten(number);
     ASSERT_TRUE(ok(loop.registry().add(forgotten, id1, read_write)));
     here.close();
-    // Nothing is reported for what is gone.
+    // The closed descriptor is not reported.
     loop.expect_none();
 
     // Another stream gets the same number.
@@ -70,7 +70,7 @@ TEST(Registry, ClosedWithoutRemovingItsNumberCanBeRegisteredAgain) {
     EXPECT_TRUE(ok(loop.registry().remove(source)));
 }
 
-TEST(RegistryRefusal, OfADescriptorThatIsNotOpen) {
+TEST(RegistryError, AddingAClosedDescriptorFails) {
     Loop loop;
     auto [here, there] = plain::socket_pair();
     const int number = ::fcntl(here.fd(), F_DUPFD_CLOEXEC, 3000);
@@ -81,21 +81,21 @@ TEST(RegistryRefusal, OfADescriptorThatIsNotOpen) {
         fails_with(loop.registry().add(source, id1, Interest::readable), std::errc::bad_file_descriptor));
     EXPECT_TRUE(fails_with(loop.registry().modify(source, id1, Interest::readable), Errc::not_registered));
     EXPECT_TRUE(fails_with(loop.registry().remove(source), Errc::not_registered));
-    // Once it is open, the same source can be added.
+    // Once the descriptor is open, the same source can be added.
     ASSERT_EQ(::dup2(here.fd(), number), number);
     const auto owner = plain::close_on_exec(number);
     ASSERT_TRUE(ok(loop.registry().add(source, id1, Interest::readable)));
     plain::write_all(there, "x");
     loop.expect({{id1, Interest::readable}});
     EXPECT_TRUE(ok(loop.registry().remove(source)));
-    // And the handle that names nothing at all:
+    // The invalid handle value fails too.
     mio::RawSource nothing(mio::invalid_handle);
     EXPECT_TRUE(
         fails_with(loop.registry().add(nothing, id1, Interest::readable), std::errc::bad_file_descriptor));
 }
 
-TEST(RegistryRefusal, OfARegularFile) {
-    if (!differences.refuses_files) GTEST_SKIP() << "files are taken";
+TEST(RegistryError, AddingARegularFileFails) {
+    if (!differences.refuses_files) GTEST_SKIP() << "regular files are accepted";
     Loop loop;
     std::FILE* file = std::tmpfile();
     ASSERT_NE(file, nullptr);
@@ -109,7 +109,7 @@ TEST(RegistryRefusal, OfARegularFile) {
 
 // --- Duplicates.
 
-TEST(Registry, EndsWithItsSourceAlthoughADuplicateOfTheHandleLives) {
+TEST(Registry, DestroyingASourceRemovesItsRegistrationDespiteDuplicateHandle) {
     Loop loop;
     using Stream = mio::net::TcpStream;
     const std::array<std::function<void(std::optional<Stream>&)>, 3> ways{
@@ -128,9 +128,9 @@ TEST(Registry, EndsWithItsSourceAlthoughADuplicateOfTheHandleLives) {
     }
 }
 
-// --- Handles that were closed before their source was removed.
+// --- Handles closed before their source is removed.
 
-TEST(Registry, RemovingARawSourceWhoseHandleWasClosedSucceedsOnce) {
+TEST(Registry, RemovingARawSourceWithClosedHandleSucceedsOnce) {
     Loop loop;
     for (const bool polls_between : {false, true}) {
         auto [here, there] = plain::socket_pair();
@@ -143,7 +143,7 @@ TEST(Registry, RemovingARawSourceWhoseHandleWasClosedSucceedsOnce) {
     }
 }
 
-TEST(RegistryRefusal, OfADescriptorWithAHugeNumberThatIsNotOpenTakesNoMemory) {
+TEST(RegistryError, AddingAHugeClosedDescriptorAllocatesNothing) {
     Loop loop;
     mio::RawSource source(std::numeric_limits<int>::max());
     for (const auto trigger : {mio::Trigger::edge, mio::Trigger::oneshot}) {

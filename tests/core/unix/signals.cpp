@@ -15,8 +15,7 @@ namespace {
 std::atomic<int> handled = 0;
 static_assert(std::atomic<int>::is_always_lock_free);
 
-/// A handler for SIGUSR1 that asks for interrupted calls to be restarted, which epoll_wait and its like never
-/// are.
+/// A handler for SIGUSR1 with SA_RESTART; epoll_wait and similar calls are never restarted.
 class Handler {
   public:
     Handler() {
@@ -32,8 +31,8 @@ class Handler {
     struct sigaction before_{};
 };
 
-/// Sends SIGUSR1 to the thread that made it, again and again until it is destroyed: one of them comes while
-/// that thread waits, however late it is.
+/// Sends SIGUSR1 repeatedly to the thread that created it until it is destroyed, so that at least one signal arrives
+/// while that thread waits.
 class Nuisance {
   public:
     Nuisance()
@@ -58,7 +57,7 @@ class Nuisance {
 TEST(Signal, InterruptsAPollWithoutTimeout) {
     Handler handler;
     Loop loop;
-    // Events of an earlier poll do not stay.
+    // Events of an earlier poll are cleared.
     const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
@@ -98,7 +97,7 @@ TEST(Signal, LosesNoEvent) {
     loop.expect({{Token{1}, Interest::readable}});
 }
 
-TEST(Signal, DoesNotEndAPollUntilADeadline) {
+TEST(Signal, DoesNotEndPollUntil) {
     Handler handler;
     Loop loop;
     const auto deadline = Clock::now() + 100ms;
@@ -106,13 +105,14 @@ TEST(Signal, DoesNotEndAPollUntilADeadline) {
         Nuisance nuisance;
         EXPECT_TRUE(ok(loop.poll.poll_until(loop.events, deadline)));
     }
-    EXPECT_GE(Clock::now(), deadline) << "it went on with the rest";
-    EXPECT_LT(Clock::now(), deadline + generous_margin) << "with the rest, not from the beginning";
+    EXPECT_GE(Clock::now(), deadline) << "the wait continues for the remaining time";
+    EXPECT_LT(Clock::now(), deadline + generous_margin)
+        << "the wait continues for the remaining time, not for the whole timeout";
     EXPECT_TRUE(loop.events.empty());
-    EXPECT_GE(handled.load(), 2) << "or this test shows nothing";
+    EXPECT_GE(handled.load(), 2) << "too few signals were delivered";
 }
 
-TEST(Signal, DoesNotKeepAnEventFromEndingAPollUntilADeadline) {
+TEST(Signal, DoesNotKeepAnEventFromEndingPollUntil) {
     Handler handler;
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), Token{1}));

@@ -43,34 +43,34 @@ std::error_code os(int code) { return {code, mio::os_category()}; }
 
 } // namespace
 
-TEST(Errors, OfTheOsCompareWithErrcAndHaveATextOfTheirOwn) {
+TEST(Errors, OsErrorsCompareWithErrcAndHaveTheirOwnMessage) {
     for (const auto& [code, condition] : mappings) {
         EXPECT_EQ(os(code), condition) << code << ": " << os(code).message();
         EXPECT_FALSE(os(code).message().empty()) << code;
         EXPECT_EQ(os(code).message().find("rror"), std::string::npos)
-            << os(code).message() << " says nothing";
+            << os(code).message() << " is not descriptive";
         EXPECT_FALSE(mio::would_block(os(code))) << code;
         EXPECT_FALSE(mio::in_progress(os(code))) << code;
     }
 }
 
-TEST(Errors, WouldBlockIsWinsocksOwn) {
+TEST(Errors, WouldBlockIsTheWinsockCode) {
     EXPECT_TRUE(mio::would_block(os(WSAEWOULDBLOCK)));
     EXPECT_TRUE(mio::would_block(std::make_error_code(std::errc::operation_would_block)));
     EXPECT_TRUE(mio::would_block(std::make_error_code(std::errc::resource_unavailable_try_again)));
-    EXPECT_FALSE(mio::would_block({WSAEWOULDBLOCK, mio::error_category()})) << "another category's number";
+    EXPECT_FALSE(mio::would_block({WSAEWOULDBLOCK, mio::error_category()})) << "value of another category";
     EXPECT_FALSE(mio::would_block({}));
 }
 
-TEST(Errors, InProgressAndInterruptedAreWinsocksOwn) {
+TEST(Errors, InProgressAndInterruptedAreTheWinsockCodes) {
     EXPECT_TRUE(mio::in_progress(os(WSAEINPROGRESS)));
     EXPECT_TRUE(mio::in_progress(os(ERROR_IO_PENDING)));
-    EXPECT_TRUE(mio::in_progress(os(WSAEWOULDBLOCK))) << "which connect answers when it goes on";
+    EXPECT_TRUE(mio::in_progress(os(WSAEWOULDBLOCK))) << "connect returns this while it is in progress";
     EXPECT_TRUE(mio::interrupted(os(WSAEINTR)));
     EXPECT_FALSE(mio::interrupted(os(WSAEWOULDBLOCK)));
 }
 
-TEST(Errors, AnUnknownCodeOfTheOsStillHasATextAndNoCondition) {
+TEST(Errors, UnknownOsCodeHasAMessageButNoCondition) {
     EXPECT_FALSE(os(0x2000'4711).message().empty());
     EXPECT_EQ(os(0x2000'4711).default_error_condition().category(), mio::os_category());
 }

@@ -1,4 +1,4 @@
-// Listening where a process that is gone may have left its socket, with a system call that fails.
+// bind_replacing with a system call that fails.
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -27,7 +27,7 @@ class BindReplacing : public testing::Test {
 
 } // namespace
 
-TEST_F(BindReplacing, ReportsWhyItCouldNotLook) {
+TEST_F(BindReplacing, ReportsFailureOfTheLivenessCheck) {
     const std::pair<long, int> cases[] = {
         {SYS_connect, ENOMEM},    {SYS_connect, EACCES}, {SYS_newfstatat, EIO},
         {SYS_newfstatat, ENOMEM}, {SYS_flock, ENOLCK},
@@ -37,14 +37,14 @@ TEST_F(BindReplacing, ReportsWhyItCouldNotLook) {
     };
     for (const auto& [call, error] : cases) {
         in_child([&] {
-            leave_over(path_);
+            leave_stale_socket(path_);
             ASSERT_TRUE(forbid_system_call(call, error));
             const auto listener = UnixListener::bind_replacing(path_);
             EXPECT_TRUE(fails_with(listener, std::error_code(error, mio::os_category())))
                 << call << ": " << std::strerror(error);
         });
-        EXPECT_TRUE(fs::is_socket(path_)) << "it was left alone";
+        EXPECT_TRUE(fs::is_socket(path_)) << "the socket was not replaced";
         fs::remove(path_);
-        fs::remove(path_ + lock_suffix); // where it could not be unlinked
+        fs::remove(path_ + lock_suffix); // if the library could not unlink it
     }
 }

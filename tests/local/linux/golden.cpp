@@ -1,4 +1,4 @@
-// The golden table: which flags epoll gives in which situation, and which predicates they become.
+// Golden table of epoll events on Unix sockets: the flags for each state, and the predicates derived from them.
 
 #include <cstdint>
 #include <optional>
@@ -13,7 +13,7 @@ using namespace test;
 
 namespace {
 
-// All that a row may need. What is watched is registered for reading and writing, edge-triggered.
+// The objects of a row. The source is registered edge-triggered for reading and writing.
 struct Scene {
     Folder folder;
     Loop loop;
@@ -34,8 +34,8 @@ enum class Watched { stream, lone_stream, datagram, listener };
 struct Row {
     const char* name;
     Watched watched;
-    void (*before)(Scene&); // the events of this are thrown away
-    void (*act)(Scene&);    // that of this has to be exactly as told; without it, that of registering
+    void (*before)(Scene&); // its events are discarded
+    void (*act)(Scene&);    // must cause exactly the event below; null: the event of registering
     const char* step;       // in the golden table
     GoldenEvent golden = golden_epoll_event(step);
 };
@@ -62,11 +62,13 @@ const Row rows[] = {
     {"StreamPeerShutdownRead", Watched::stream, nothing,
      [](Scene& s) { must(s.stream_peer.shutdown(Shutdown::read)); },
      "unix-stream-peer-shutdown-read: peer shut down reading"},
-    {"StreamPeerGone", Watched::stream, nothing, close_peer, "unix-stream-peer-close: peer closed"},
-    {"StreamPeerGoneDataLeft", Watched::stream, [](Scene& s) { must(s.stream_peer.write(bytes_of(data1))); },
-     close_peer, "unix-stream-peer-sends-and-closes: peer sent and closed"},
-    {"StreamPeerGoneOurDataUnread", Watched::stream, [](Scene& s) { must(s.stream.write(bytes_of(data1))); },
-     close_peer, "unix-stream-peer-close-unread: peer closed"},
+    {"StreamPeerClosed", Watched::stream, nothing, close_peer, "unix-stream-peer-close: peer closed"},
+    {"StreamPeerClosedWithDataLeft", Watched::stream,
+     [](Scene& s) { must(s.stream_peer.write(bytes_of(data1))); }, close_peer,
+     "unix-stream-peer-sends-and-closes: peer sent and closed"},
+    {"StreamPeerClosedWithUnreadData", Watched::stream,
+     [](Scene& s) { must(s.stream.write(bytes_of(data1))); }, close_peer,
+     "unix-stream-peer-close-unread: peer closed"},
     {"StreamNeverConnected", Watched::lone_stream, nullptr, nothing,
      "unix-stream-never-connected: registered"},
     {"DatagramIdle", Watched::datagram, nullptr, nothing, "unix-datagram-idle: registered"},
@@ -103,8 +105,8 @@ mio::Result<> watch(Scene& scene, Watched watched) {
 
 } // namespace
 
-TEST_P(UnixGolden, HasExactlyTheseFlagsAndPredicates) {
-    if (mio::backend() != "epoll") GTEST_SKIP() << "the table is epoll's";
+TEST_P(UnixGolden, ReportsExactlyTheseFlagsAndPredicates) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "tests epoll flags";
     const auto& row = GetParam();
     Scene scene;
     auto& [poll, events] = scene.loop;
@@ -113,7 +115,7 @@ TEST_P(UnixGolden, HasExactlyTheseFlagsAndPredicates) {
         row.before(scene);
         ASSERT_TRUE(ok(poll.poll(events, 0ms)));
     }
-    // A Unix socket's state changes within the call that changes it: there is nothing to wait for.
+    // A Unix socket's state changes within the call, so there is nothing to wait for.
     row.act(scene);
     ASSERT_TRUE(ok(poll.poll(events, 0ms)));
     const std::vector<mio::Event> seen(events.begin(), events.end());

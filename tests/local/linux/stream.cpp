@@ -1,4 +1,4 @@
-// Connections between Unix sockets, across namespaces.
+// Unix streams across namespaces.
 #include <sched.h>
 #include <unistd.h>
 
@@ -21,8 +21,8 @@ class UnixStreamTest : public testing::Test {
 
 } // namespace
 
-// As in a container that a socket of the host was mounted into.
-TEST_F(UnixStreamTest, KnowsTheCredentialsButNotTheProcessOfAPeerOutsideItsNamespace) {
+// As in a container with a mounted socket of the host.
+TEST_F(UnixStreamTest, PeerOutsideThePidNamespaceHasCredentialsWithoutProcess) {
     constexpr int no_namespaces = 77;
     Child outer([&] {
         if (::unshare(CLONE_NEWUSER | CLONE_NEWPID) == -1) ::_exit(no_namespaces);
@@ -32,10 +32,10 @@ TEST_F(UnixStreamTest, KnowsTheCredentialsButNotTheProcessOfAPeerOutsideItsNames
             const auto peer = client.peer_credentials();
             ASSERT_TRUE(ok(peer));
             EXPECT_EQ(peer->process, std::nullopt);
-            EXPECT_EQ(peer->user, ::getuid()); // both are shown as the user that cannot be mapped
+            EXPECT_EQ(peer->user, ::getuid()); // both appear as the overflow user
         });
     });
     const int status = outer.wait();
-    if (status == no_namespaces) GTEST_SKIP() << "may not make namespaces";
+    if (status == no_namespaces) GTEST_SKIP() << "no permission to create namespaces";
     EXPECT_EQ(status, 0);
 }

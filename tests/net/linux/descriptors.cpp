@@ -11,9 +11,9 @@ using namespace test;
 
 namespace {
 
-// Whichever system call it is that fails.
-TEST(Descriptors, AreNotLeftByAnyStepThatFails) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+// Makes each system call fail in turn.
+TEST(Descriptors, NoFailingStepLeaksOne) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     for (const long step : {long{SYS_socket}, long{SYS_bind}, long{SYS_listen}, long{SYS_connect},
                             long{SYS_setsockopt}, long{SYS_accept4}, long{SYS_getsockname},
                             long{SYS_getpeername}, long{SYS_getsockopt}, long{SYS_epoll_ctl}}) {

@@ -1,4 +1,5 @@
-// What epoll reports of each situation that a source can be in, flag by flag, and what is concluded from it.
+// Golden table of epoll events: the flags that epoll reports for each state of a source, and the predicates derived
+// from them.
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -25,7 +26,7 @@ namespace {
 
 constexpr Token token{0xfedc'ba98'7654'3210};
 
-// A source, and whatever brings it into its situation.
+// A source and the sockets that bring it into its state.
 struct Stage {
     Loop loop;
     std::optional<TcpStream> stream;
@@ -48,7 +49,7 @@ struct Stage {
 
 using Step = void (*)(Stage&);
 
-// Situations to begin with.
+// Initial states.
 
 void connected(Stage& stage) {
     auto pair = plain_pair();
@@ -114,7 +115,7 @@ void unix_pair(Stage& stage, int type) {
 void unix_stream(Stage& stage) { unix_pair(stage, SOCK_STREAM); }
 void unix_datagram(Stage& stage) { unix_pair(stage, SOCK_DGRAM); }
 
-// A UDP socket at 127.0.0.1, and its address.
+// A UDP socket at 127.0.0.1 and its address.
 std::pair<plain::Socket, ::sockaddr_in> udp_socket() {
     plain::Socket socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ::sockaddr_in address{};
@@ -128,9 +129,9 @@ std::pair<plain::Socket, ::sockaddr_in> udp_socket() {
 
 void udp(Stage& stage) { watch(stage, udp_socket().first); }
 
-void udp_connected_to_nobody(Stage& stage) {
+void udp_connected_to_refusing_port(Stage& stage) {
     auto socket = udp_socket().first;
-    // A port that is taken by somebody who hears only himself: what others send there is refused.
+    // The port is taken by a socket connected to itself: datagrams from others are refused.
     auto [deaf, address] = udp_socket();
     EXPECT_EQ(::connect(deaf.fd(), reinterpret_cast<::sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(::connect(socket.fd(), reinterpret_cast<::sockaddr*>(&address), sizeof address), 0);
@@ -140,7 +141,7 @@ void udp_connected_to_nobody(Stage& stage) {
 
 void waker(Stage& stage) { stage.waker = must(mio::Waker::create(stage.loop.registry(), token)); }
 
-// What happens then.
+// Steps that follow.
 
 void data_comes(Stage& stage) { ASSERT_EQ(::write(stage.peer->fd(), "data", 4), 4); }
 void urgent_byte_comes(Stage& stage) { plain::send_urgent(*stage.peer, '!'); }
@@ -167,9 +168,9 @@ void shut_down_reading_then_writing(Stage& stage) {
     shut_down_reading(stage);
     shut_down_writing(stage);
 }
-void somebody_connects(Stage& stage) { stage.peer = plain::connect(must(stage.listener->local_address())); }
+void client_connects(Stage& stage) { stage.peer = plain::connect(must(stage.listener->local_address())); }
 void datagram_is_refused(Stage& stage) { ASSERT_EQ(::send(stage.handle->fd(), "?", 1, 0), 1); }
-void somebody_wakes(Stage& stage) { must(stage.waker->wake()); }
+void waker_wakes(Stage& stage) { must(stage.waker->wake()); }
 
 // The table.
 
@@ -181,7 +182,7 @@ constexpr Interest rwp = rw | Interest::priority;
 struct Row {
     const char* situation;
     Step begin;
-    Step then; // null: nothing happens
+    Step then; // null: no further step
     Interest interest;
     const char* step; // in the golden table
     GoldenEvent golden = golden_epoll_event(step);
@@ -204,7 +205,7 @@ const Row rows[] = {
      "tcp-local-shutdown-write: shut down writing"},
     {"TcpLocalShutdownOfBoth", connected, shut_down_both, rwp, "tcp-local-shutdown-both: shut down both"},
     {"TcpPeerSendsAnUrgentByte", connected, urgent_byte_comes, rwp, "tcp-urgent-data: urgent byte arrived"},
-    {"TcpPeerSendsAnUrgentByteNobodyAskedFor", connected, urgent_byte_comes, rw,
+    {"TcpPeerSendsAnUrgentByteWithoutPriorityInterest", connected, urgent_byte_comes, rw,
      "tcp-urgent-data-without-interest: urgent byte arrived"},
     {"TcpPeerSendsDataToAReader", connected, data_comes, r, "trigger-edge-no-repeat: data arrived"},
     {"TcpPeerClosesOnAReader", connected, peer_closes, r, "trigger-edge-end: peer closed"},
@@ -220,7 +221,7 @@ const Row rows[] = {
     {"PipeSenderClosedWithDataLeft", pipe_receiver, data_comes_and_peer_closes, r,
      "pipe-sender-closed-data-left: sender closed"},
     {"PipeSenderClosedWhenEmpty", pipe_receiver, peer_closes, r, "pipe-sender-closed: sender closed"},
-    {"PipeReceiverClosedWithRoomLeft", pipe_sender, peer_closes, w, "pipe-receiver-closed: receiver closed"},
+    {"PipeReceiverClosedWithSpaceLeft", pipe_sender, peer_closes, w, "pipe-receiver-closed: receiver closed"},
     {"PipeReceiverClosedWhenFull", full_pipe_sender, peer_closes, w,
      "pipe-receiver-closed-full: receiver closed"},
     {"UnixStreamIdle", unix_stream, nullptr, rw, "unix-stream-idle: registered"},
@@ -238,13 +239,13 @@ const Row rows[] = {
     {"UnixDatagramLocalShutdownOfReadingThenWriting", unix_datagram, shut_down_reading_then_writing, rw,
      "unix-datagram-local-shutdown: shut down writing too"},
     {"UdpFresh", udp, nullptr, rw, "udp-fresh: registered"},
-    {"UdpRefused", udp_connected_to_nobody, datagram_is_refused, rw, "udp-refused: refused"},
+    {"UdpRefused", udp_connected_to_refusing_port, datagram_is_refused, rw, "udp-refused: refused"},
     {"ListenerIdle", listening, nullptr, rw, "listener-idle: no connection"},
-    {"ListenerWithConnection", listening, somebody_connects, rw, "listener-pending: connection pending"},
+    {"ListenerWithConnection", listening, client_connects, rw, "listener-pending: connection pending"},
     {"ListenerWithConnectionBeforehand", listening_with_a_connection, nullptr, rw,
      "listener-pending: connection pending"},
     {"WakerAsleep", waker, nullptr, r, "waker-once: not woken"},
-    {"WakerWoken", waker, somebody_wakes, r, "waker-once: woken"},
+    {"WakerWoken", waker, waker_wakes, r, "waker-once: woken"},
 };
 
 std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.situation; }
@@ -256,11 +257,11 @@ std::string flags_text(std::uint32_t flags) {
 class Golden : public testing::TestWithParam<Row> {
   protected:
     void SetUp() override {
-        if (mio::backend() != "epoll") GTEST_SKIP() << "these are epoll's flags";
+        if (mio::backend() != "epoll") GTEST_SKIP() << "tests epoll flags";
     }
 
-    // Polls until the flags are those of the row. On the way there only some of them may be reported.
-    void expect_the_rows_flags(Stage& stage) {
+    // Polls until the row's flags are reported. Subsets may be reported before.
+    void expect_flags_of_row(Stage& stage) {
         const Row& row = GetParam();
         std::string seen;
         const auto deadline = std::chrono::steady_clock::now() + generous_margin;
@@ -269,18 +270,18 @@ class Golden : public testing::TestWithParam<Row> {
             for (const auto& event : stage.loop.events) {
                 seen += "\n  " + mio::describe(event);
                 ASSERT_EQ(event.token(), token);
-                ASSERT_EQ(event.raw_flags() & ~row.golden.flags, 0u) << "too much was reported:" << seen;
+                ASSERT_EQ(event.raw_flags() & ~row.golden.flags, 0u) << "unexpected flags:" << seen;
                 if (event.raw_flags() != row.golden.flags) continue;
                 EXPECT_EQ(to_string(event), to_string(mio::Event(token, row.golden.readiness, 0)));
                 EXPECT_EQ(event.readiness(), row.golden.readiness);
                 return;
             }
         }
-        FAIL() << flags_text(row.golden.flags) << " did not come, but:" << seen;
+        FAIL() << flags_text(row.golden.flags) << " were not reported, but:" << seen;
     }
 };
 
-TEST_P(Golden, IsWhatEpollReports) {
+TEST_P(Golden, MatchesEpoll) {
     const Row& row = GetParam();
     Stage stage;
     ASSERT_NO_FATAL_FAILURE(row.begin(stage));
@@ -289,14 +290,14 @@ TEST_P(Golden, IsWhatEpollReports) {
             [&](auto& source) { return stage.loop.registry().add(source, token, row.interest); })));
     }
     if (row.then != nullptr) {
-        // First what holds already, so that what is reported next is the consequence of what happens now.
+        // Report the initial state first, so that the next event is caused by the step.
         ASSERT_TRUE(ok(stage.loop.poll.poll(stage.loop.events, 0ns)));
         ASSERT_NO_FATAL_FAILURE(row.then(stage));
     }
     if (row.golden.flags == 0) return stage.loop.expect_none();
-    ASSERT_NO_FATAL_FAILURE(expect_the_rows_flags(stage));
+    ASSERT_NO_FATAL_FAILURE(expect_flags_of_row(stage));
 
-    // Asked anew, the kernel says the same: this is where the situation has settled.
+    // modify reports the same flags again: the state has settled.
     if (stage.waker) return;
     ASSERT_TRUE(ok(stage.loop.poll.poll(stage.loop.events, 0ns)));
     ASSERT_TRUE(ok(stage.with_source(
@@ -308,8 +309,8 @@ TEST_P(Golden, IsWhatEpollReports) {
     EXPECT_EQ(stage.loop.events[0].readiness(), row.golden.readiness);
 }
 
-// Triggers are how, not what: the flags are the same.
-TEST_P(Golden, IsTheSameByLevelAndOnce) {
+// The trigger does not change the flags.
+TEST_P(Golden, LevelAndOneshotReportTheSameFlags) {
     const Row& row = GetParam();
     for (const auto trigger : {mio::Trigger::level, mio::Trigger::oneshot}) {
         Stage stage;
@@ -325,10 +326,10 @@ TEST_P(Golden, IsTheSameByLevelAndOnce) {
             stage.loop.expect_none();
             continue;
         }
-        // What happened takes a moment to arrive, so watch with edges until it has.
+        // The effects of the step may arrive late, so watch edge-triggered until they have.
         ASSERT_TRUE(ok(stage.with_source(
             [&](auto& source) { return stage.loop.registry().add(source, token, row.interest); })));
-        ASSERT_NO_FATAL_FAILURE(expect_the_rows_flags(stage));
+        ASSERT_NO_FATAL_FAILURE(expect_flags_of_row(stage));
         ASSERT_TRUE(ok(stage.with_source([&](auto& source) {
             return stage.loop.registry().modify(source, token, row.interest, trigger);
         })));

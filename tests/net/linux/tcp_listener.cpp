@@ -19,22 +19,22 @@ TEST(TcpListener, HasABacklogOf128) {
     ::tcp_info info{};
     ::socklen_t length = sizeof info;
     ASSERT_EQ(::getsockopt(listener.raw(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
-    EXPECT_EQ(info.tcpi_sacked, 128u); // where Linux puts it for a listener
+    EXPECT_EQ(info.tcpi_sacked, 128u); // Linux reports a listener's backlog here
 }
 
-TEST(TcpListener, LetsAsManyConnectionsWaitAsItIsTold) {
+TEST(TcpListener, BacklogLimitsPendingConnections) {
     const auto backlog_of = [](const TcpListener& listener) {
         ::tcp_info info{};
         ::socklen_t length = sizeof info;
         EXPECT_EQ(::getsockopt(listener.raw(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
-        return info.tcpi_sacked; // where Linux puts it for a listener
+        return info.tcpi_sacked; // Linux reports a listener's backlog here
     };
     for (const auto& at : {local_v4(), local_v6()}) {
         EXPECT_EQ(backlog_of(must(TcpListener::bind(at))), 128u);
         for (const int backlog : {0, 1, 7, 200}) {
             EXPECT_EQ(backlog_of(must(TcpListener::bind(at, backlog))), static_cast<unsigned>(backlog));
         }
-        // What is true of the one is true of the other.
+        // Everything else is as without a backlog argument.
         const auto listener = must(TcpListener::bind(at, 7));
         EXPECT_EQ(must(listener.local_address()).ip(), at.ip());
         EXPECT_TRUE(
@@ -42,8 +42,8 @@ TEST(TcpListener, LetsAsManyConnectionsWaitAsItIsTold) {
     }
 }
 
-TEST(TcpListener, PassesOnThatAConnectionWasAborted) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+TEST(TcpListener, AcceptReportsAnAbortedConnection) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     EXPECT_TRUE(holds_in_child([] {
         const auto listener = must(TcpListener::bind(local_v4()));
         const auto before = open_descriptors();
@@ -57,8 +57,8 @@ TEST(TcpListener, PassesOnThatAConnectionWasAborted) {
     }));
 }
 
-TEST(TcpListener, DoesNotRetryWhatASignalInterrupted) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+TEST(TcpListener, InterruptedCallsAreNotRetried) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     EXPECT_TRUE(holds_in_child([] {
         const auto listener = must(TcpListener::bind(local_v4()));
         ASSERT_TRUE(forbid_system_call(SYS_accept4, EINTR));
@@ -68,8 +68,8 @@ TEST(TcpListener, DoesNotRetryWhatASignalInterrupted) {
     }));
 }
 
-TEST(TcpListener, LeavesNoDescriptorWhenAStepOfItsMakingFails) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+TEST(TcpListener, FailedBindLeaksNoDescriptor) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     for (const long step : {long{SYS_setsockopt}, long{SYS_bind}, long{SYS_listen}}) {
         EXPECT_TRUE(holds_in_child([step] {
             ASSERT_TRUE(forbid_system_call(step, ENOBUFS));

@@ -12,17 +12,17 @@ using namespace test;
 
 namespace {
 
-// One of each family, for what both have.
+// One socket per family, for properties of both.
 std::array<TcpSocket, 2> sockets() { return {must(TcpSocket::v4()), must(TcpSocket::v6())}; }
 
-TEST(TcpSocket, IsOfItsProtocolAndFamily) {
+TEST(TcpSocket, HasTheProtocolAndFamilyOfItsConstructor) {
     for (const auto& socket : sockets())
         EXPECT_EQ(must(plain::option(socket.raw(), SOL_SOCKET, SO_PROTOCOL)), IPPROTO_TCP);
     EXPECT_EQ(must(plain::option(must(TcpSocket::v4()).raw(), SOL_SOCKET, SO_DOMAIN)), AF_INET);
     EXPECT_EQ(must(plain::option(must(TcpSocket::v6()).raw(), SOL_SOCKET, SO_DOMAIN)), AF_INET6);
 }
 
-TEST(TcpSocket, ListensWithTheBacklogItWasGiven) {
+TEST(TcpSocket, ListensWithTheGivenBacklog) {
     for (const int backlog : {0, 1, 7, 100}) {
         auto socket = must(TcpSocket::v4());
         ASSERT_TRUE(ok(socket.bind(local_v4())));
@@ -30,18 +30,19 @@ TEST(TcpSocket, ListensWithTheBacklogItWasGiven) {
         ::tcp_info info{};
         ::socklen_t length = sizeof info;
         ASSERT_EQ(::getsockopt(listener.raw(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
-        EXPECT_EQ(info.tcpi_sacked, static_cast<unsigned>(backlog)); // where Linux puts it for a listener
+        // Linux reports a listener's backlog here
+        EXPECT_EQ(info.tcpi_sacked, static_cast<unsigned>(backlog));
     }
 }
 
-TEST(TcpSocket, TakesTheFlowOfAnAddressToTheKernelAndBack) {
+TEST(TcpSocket, FlowLabelSurvivesTheKernel) {
     const auto listener = plain::listen(local_v6());
     const auto port = plain::address_of(listener).port();
     auto socket = must(TcpSocket::v6());
     const int on = 1;
     ASSERT_EQ(::setsockopt(socket.raw(), IPPROTO_IPV6, 33 /* IPV6_FLOWINFO_SEND */, &on, sizeof on), 0);
     const auto stream = must(std::move(socket).connect({IpAddress::loopback_v6(), port, 0xf143'4567}));
-    // The kernel drops the highest four bits, which shows in what order it was given the bytes.
+    // The kernel drops the highest four bits, which shows the byte order that it received.
     EXPECT_EQ(must(stream.peer_address()), SocketAddress(IpAddress::loopback_v6(), port, 0x0143'4567));
 }
 

@@ -12,8 +12,8 @@ using namespace test;
 
 namespace {
 
-TEST(TcpStream, DoesNotRetryWhatASignalInterrupted) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+TEST(TcpStream, InterruptedCallsAreNotRetried) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     EXPECT_TRUE(holds_in_child([] {
         const auto pair = tcp_pair();
         ASSERT_EQ(must(pair.server.write(bytes_of("data"))), 4u);

@@ -1,4 +1,4 @@
-// What fails leaves no descriptor behind, and what ends closes its own, once.
+// Failing operations leak no descriptor, and every owner closes its descriptor exactly once.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -18,7 +18,7 @@ using namespace test;
 
 namespace {
 
-TEST(Descriptors, AreNotLeftByConnectingToWhereNobodyCanConnect) {
+TEST(Descriptors, FailedConnectLeaksNone) {
     const DescriptorGuard guard;
     for (const char* text :
          {"255.255.255.255:80", "224.0.0.1:80", "239.255.255.255:0", "[ff02::1]:80", "[fe80::1]:80"}) {
@@ -26,16 +26,16 @@ TEST(Descriptors, AreNotLeftByConnectingToWhereNobodyCanConnect) {
     }
 }
 
-TEST(Descriptors, AreNotLeftByARefusedConnection) {
+TEST(Descriptors, RefusedConnectionLeaksNone) {
     const DescriptorGuard guard;
-    const auto nobody = refusing_port();
+    const auto refusing = refusing_port();
     for (int round = 0; round < 10; ++round) {
-        const auto stream = refused_stream(nobody);
+        const auto stream = refused_stream(refusing);
         EXPECT_FALSE(stream.finish_connect());
     }
 }
 
-TEST(Descriptors, AreNotLeftByBindingWhereThatCannotBe) {
+TEST(Descriptors, FailedBindLeaksNone) {
     const DescriptorGuard guard;
     const auto listener = must(TcpListener::bind(local_v4()));
     const auto taken = must(listener.local_address());
@@ -47,7 +47,7 @@ TEST(Descriptors, AreNotLeftByBindingWhereThatCannotBe) {
     }
 }
 
-TEST(Descriptors, AreNotLeftByListeningWhereThatCannotBe) {
+TEST(Descriptors, FailedListenLeaksNone) {
     const DescriptorGuard guard;
     auto one = must(TcpSocket::v4());
     auto two = must(TcpSocket::v4());
@@ -59,7 +59,7 @@ TEST(Descriptors, AreNotLeftByListeningWhereThatCannotBe) {
     EXPECT_FALSE(std::move(two).listen(1));
 }
 
-TEST(Descriptors, AreNotLeftWhenThereAreNone) {
+TEST(Descriptors, ExhaustionLeaksNone) {
     EXPECT_TRUE(holds_in_child([] {
         const auto listener = must(TcpListener::bind(local_v4()));
         const auto address = must(listener.local_address());
@@ -78,7 +78,7 @@ TEST(Descriptors, AreNotLeftWhenThereAreNone) {
         }
         EXPECT_EQ(failures, 500);
 
-        // With one descriptor each of them works, over and over.
+        // With one free descriptor each operation succeeds, repeatedly.
         int successes = 0;
         {
             const auto held = exhaust_descriptors(1);
@@ -92,13 +92,13 @@ TEST(Descriptors, AreNotLeftWhenThereAreNone) {
     }));
 }
 
-TEST(Descriptors, AreTheSameAfterTenThousandSockets) {
+TEST(Descriptors, TenThousandSocketsLeakNone) {
     const DescriptorGuard guard;
     Loop loop;
     const auto expected = must(TcpSocket::v4()).raw();
     for (int round = 0; round < 10'000; ++round) {
         auto socket = must(round % 2 == 0 ? TcpSocket::v4() : TcpSocket::v6());
-        // The number of the one before: that is closed, and no other was left open.
+        // The number is reused: the previous descriptor is closed and no other was leaked.
         ASSERT_EQ(socket.raw(), expected) << round;
         ASSERT_TRUE(ok(loop.registry().add(socket, Token{static_cast<std::size_t>(round)}, read_write)));
         if (round % 3 == 0) {
@@ -108,7 +108,7 @@ TEST(Descriptors, AreTheSameAfterTenThousandSockets) {
     loop.expect_none();
 }
 
-TEST(Descriptors, AreTheSameAfterTenThousandConnections) {
+TEST(Descriptors, TenThousandConnectionsLeakNone) {
     const DescriptorGuard guard;
     Loop loop;
     auto listener = must(TcpListener::bind(local_v4()));
@@ -116,7 +116,7 @@ TEST(Descriptors, AreTheSameAfterTenThousandConnections) {
     std::optional<std::pair<int, int>> expected;
     for (int round = 0; round < 10'000; ++round) {
         auto socket = must(TcpSocket::v4());
-        ASSERT_TRUE(ok(socket.set_linger(0ms))); // leaves no connection waiting in the kernel
+        ASSERT_TRUE(ok(socket.set_linger(0ms))); // leaves no connection in TIME_WAIT
         auto client = must(std::move(socket).connect(address), "connect");
         ASSERT_NE(plain::await(listener.raw(), POLLIN), 0);
         auto server = must(listener.accept(), "accept").first;
@@ -131,7 +131,7 @@ TEST(Descriptors, AreTheSameAfterTenThousandConnections) {
         ASSERT_EQ(must(server.read(buffer)), 4u);
     }
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
-    EXPECT_TRUE(loop.events.empty()) << "of those who are gone nothing is reported";
+    EXPECT_TRUE(loop.events.empty()) << "event of a destroyed stream";
 }
 
 TEST(Descriptors, AreClosedOnce) {
@@ -141,7 +141,7 @@ TEST(Descriptors, AreClosedOnce) {
     {
         const TcpStream moved = std::move(stream);
     }
-    // Another file gets the number. That what was moved from is destroyed or assigned to must not close it.
+    // Another file reuses the number. Destroying or assigning to the moved-from object must not close it.
     const plain::Socket other(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, number));
     ASSERT_EQ(other.fd(), number);
     {

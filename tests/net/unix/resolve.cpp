@@ -6,8 +6,8 @@ using namespace test;
 using mio::net::resolve;
 using mio::net::SocketAddress;
 
-TEST(Resolve, TakesTheScopeOfANumericAddress) {
+TEST(Resolve, AcceptsTheScopeOfANumericAddress) {
     EXPECT_EQ(must(resolve("fe80::1%lo", "80")), std::vector{must(SocketAddress::parse("[fe80::1%lo]:80"))});
 }
 
-TEST(Resolve, FailsForAnAddressInBrackets) { EXPECT_FALSE(resolve("[::1]", "80")); } // Windows takes them
+TEST(Resolve, RejectsBracketedAddress) { EXPECT_FALSE(resolve("[::1]", "80")); } // Windows accepts brackets

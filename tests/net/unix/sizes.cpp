@@ -1,4 +1,4 @@
-// Sizes and counts at the limits of what the system counts: each is legal, and clamped.
+// Sizes and counts at the system's limits: each is valid, and clamped.
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -57,7 +57,7 @@ template <class Pair> class Sizes : public testing::Test {};
 using Pairs = testing::Types<Streams, Pipes>;
 TYPED_TEST_SUITE(Sizes, Pairs);
 
-TYPED_TEST(Sizes, EmptyBuffersBeforeTheFullOneDoNotHideIt) {
+TYPED_TEST(Sizes, SkipsLeadingEmptyBuffers) {
     for (const auto count : empties) {
         const TypeParam pair;
         ASSERT_EQ(must(pair.writer().write_vectored(after_empty_ones(count, text))), text.size()) << count;
@@ -68,40 +68,41 @@ TYPED_TEST(Sizes, EmptyBuffersBeforeTheFullOneDoNotHideIt) {
     }
 }
 
-TYPED_TEST(Sizes, OnlyEmptyBuffersMoveNothingAndAreNoEnd) {
+TYPED_TEST(Sizes, OnlyEmptyBuffersTransferNothing) {
     for (const auto count : empties) {
         const TypeParam pair;
         ASSERT_EQ(must(pair.writer().write(bytes_of(text))), text.size());
         EXPECT_EQ(must(pair.writer().write_vectored(std::vector<IoSlice>(count))), 0u) << count;
         EXPECT_EQ(must(pair.reader().read_vectored(std::vector<IoSliceMut>(count))), 0u) << count;
         std::array<std::byte, 64> buffer;
-        EXPECT_EQ(must(pair.reader().read(buffer)), text.size()) << count << ": it waited all the time";
+        EXPECT_EQ(must(pair.reader().read(buffer)), text.size()) << count << ": the data was available";
     }
 }
 
-TYPED_TEST(Sizes, BuffersWhoseSumIsTooLargeToCountAreClamped) {
+TYPED_TEST(Sizes, ClampsTotalSize) {
     const TypeParam pair;
     ASSERT_EQ(must(pair.writer().write(bytes_of(text))), text.size());
-    // Not on the stack, behind which the address space may end: the kernel checks the range.
+    // Static, not on the stack: the kernel checks the address range, and the stack may be at the end of the address
+    // space.
     static std::array<std::byte, 64> buffer;
-    // The first is filled; nothing gets into the others, whose size is a fiction.
+    // The first buffer is filled; the others, whose sizes are fictitious, are not touched.
     const std::span<std::byte> fiction(buffer.data(), SIZE_MAX / 2);
     const std::array<IoSliceMut, 4> slices{std::span(buffer).first(64), fiction, fiction, fiction};
     ASSERT_EQ(must(pair.reader().read_vectored(slices)), text.size());
     EXPECT_EQ(text_of(std::span(buffer).first(text.size())), text);
 }
 
-TYPED_TEST(Sizes, ABufferTooLargeToCountIsClamped) {
+TYPED_TEST(Sizes, ClampsASingleBuffer) {
     for (const auto size :
          {std::size_t{INT_MAX}, std::size_t{INT_MAX} + 1, std::size_t{SSIZE_MAX}, SIZE_MAX}) {
         const TypeParam pair;
         ASSERT_EQ(must(pair.writer().write(bytes_of(text))), text.size());
-        static std::array<std::byte, 64> buffer; // as above
+        static std::array<std::byte, 64> buffer; // see above
         EXPECT_EQ(must(pair.reader().read({buffer.data(), size})), text.size()) << size;
     }
 }
 
-TEST(Sizes, ManyDatagramsAreReceivedWhateverTheirNumber) {
+TEST(Sizes, ReceiveManyAcceptsAnyCount) {
     const auto socket = must(mio::net::UdpSocket::bind(local_v4()));
     const auto address = must(socket.local_address());
     for (const std::size_t count :
@@ -129,7 +130,7 @@ TEST(Sizes, ManyDatagramsAreReceivedWhateverTheirNumber) {
     }
 }
 
-TEST(Sizes, MoreDescriptorsThanAMessageTakesAreRefusedByTheSystemsCode) {
+TEST(Sizes, TooManyDescriptorsFailWithTheOsError) {
     const auto [one, other] = must(UnixStream::pair());
     for (const std::size_t count : {std::size_t{254}, std::size_t{1024}, std::size_t{65'536}}) {
         const std::vector<mio::RawHandle> fds(count, one.raw());

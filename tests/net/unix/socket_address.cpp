@@ -6,14 +6,14 @@ using namespace test;
 using mio::net::IpAddress;
 using mio::net::SocketAddress;
 
-TEST(SocketAddress, TakesAScopeByTheNameOfAnInterface) {
+TEST(SocketAddress, AcceptsAnInterfaceNameAsScope) {
     const auto loopback = ::if_nametoindex("lo");
     ASSERT_NE(loopback, 0u);
     EXPECT_EQ(must(SocketAddress::parse("[fe80::1%lo]:80")),
               SocketAddress(must(IpAddress::parse("fe80::1")), 80, 0, loopback));
 }
 
-TEST(SocketAddress, TakesNoScopeThatIsAlmostTheNameOfAnInterface) {
+TEST(SocketAddress, RejectsUnknownInterfaceNames) {
     for (const auto* text :
          {"[fe80::1%lo:1]:80", "[fe80::1%lo:]:80", "[fe80::1%lo ]:80", "[fe80::1% lo]:80", "[fe80::1%]:80",
           "[fe80::1%+1]:80", "[fe80::1%-1]:80", "[fe80::1%1 ]:80", "[fe80::1%0x1]:80",

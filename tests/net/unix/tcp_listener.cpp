@@ -13,8 +13,8 @@ using namespace test;
 
 namespace {
 
-TEST(TcpListener, CanFollowAnEarlierOneAtOnce) {
-    // A connection that the server closed first lingers at the server's port.
+TEST(TcpListener, CanReuseTheAddressImmediately) {
+    // A connection that the server closes first stays in TIME_WAIT at the server's port.
     auto earlier = must(TcpListener::bind(local_v4()));
     const auto address = must(earlier.local_address());
     {
@@ -27,33 +27,33 @@ TEST(TcpListener, CanFollowAnEarlierOneAtOnce) {
     }
     earlier = must(TcpListener::bind(local_v4()));
 
-    // Without the option that is an obstacle, with it, which is how bind works, it is none.
+    // bind fails without SO_REUSEADDR; TcpListener::bind sets it.
     const auto strict = must(TcpSocket::v4());
     EXPECT_TRUE(fails_with(strict.bind(address), std::errc::address_in_use));
     EXPECT_TRUE(ok(TcpListener::bind(address)));
 }
 
-TEST(TcpListener, CannotBeBoundToAPortThatNeedsPrivileges) {
+TEST(TcpListener, BindFailsForAPrivilegedPort) {
     EXPECT_TRUE(holds_in_child([] {
-        // Give up what privileges there are, for this process only.
+        // Drop privileges in this process only.
         if (::geteuid() == 0) {
             ASSERT_EQ(::seteuid(65534), 0);
         }
         const DescriptorGuard guard;
         const auto bound = TcpListener::bind({IpAddress::loopback_v4(), 1});
-        if (bound) return; // net.ipv4.ip_unprivileged_port_start allows it here
+        if (bound) return; // net.ipv4.ip_unprivileged_port_start permits it
         EXPECT_EQ(bound.error(), std::errc::permission_denied);
     }));
 }
 
-TEST(TcpListener, CarriesOnAfterAcceptingFailed) {
+TEST(TcpListener, StaysUsableAfterAcceptFails) {
     EXPECT_TRUE(holds_in_child([] {
         const auto listener = must(TcpListener::bind(local_v4()));
         const auto address = must(listener.local_address());
         const auto peer = plain::connect(address);
         plain::await(listener.raw(), POLLIN);
 
-        // No descriptor is left: that is an error and not would-block, and nothing is lost by it.
+        // Without a free descriptor accept fails, not with would-block, and the connection is kept.
         const DescriptorGuard guard;
         for (int round = 0; round < 3; ++round) {
             const auto accepted = without_descriptors([&] { return listener.accept(); });
@@ -63,7 +63,7 @@ TEST(TcpListener, CarriesOnAfterAcceptingFailed) {
             }
         }
 
-        // With one descriptor the connection, which still waits, is there.
+        // With one free descriptor the pending connection is accepted.
         auto held = exhaust_descriptors(1);
         const auto accepted = listener.accept();
         held.clear();
@@ -75,7 +75,7 @@ TEST(TcpListener, CarriesOnAfterAcceptingFailed) {
     }));
 }
 
-TEST(TcpListener, IsNotMadeWhenDescriptorsAreExhausted) {
+TEST(TcpListener, BindFailsWhenDescriptorsAreExhausted) {
     EXPECT_TRUE(holds_in_child([] {
         EXPECT_TRUE(fails_with(without_descriptors([] { return TcpListener::bind(local_v4()); }),
                                std::errc::too_many_files_open));

@@ -23,33 +23,33 @@ using namespace test;
 
 namespace {
 
-// One of each family, for what both have.
+// One socket per family, for properties of both.
 std::array<TcpSocket, 2> sockets() { return {must(TcpSocket::v4()), must(TcpSocket::v6())}; }
 
-TEST(TcpSocket, KeepsReusePortAsItIsSet) {
+TEST(TcpSocket, KeepsReusePortThatIsSet) {
     for (const auto& socket : sockets()) {
         EXPECT_FALSE(must(socket.reuse_port()));
         for (const bool on : {true, true, false, true}) {
             ASSERT_TRUE(ok(socket.set_reuse_port(on)));
             EXPECT_EQ(must(socket.reuse_port()), on);
             EXPECT_EQ(must(plain::option(socket.raw(), SOL_SOCKET, SO_REUSEPORT)) != 0, on);
-            EXPECT_FALSE(must(socket.reuse_address())) << "which is another one";
+            EXPECT_FALSE(must(socket.reuse_address())) << "reuse_address is a separate option";
         }
     }
 }
 
-TEST(TcpSocket, HasBuffersOfTheSizeWishedForOrMore) {
+TEST(TcpSocket, BufferSizesAreAtLeastTheRequestedSizes) {
     for (const auto& socket : sockets()) {
         for (const std::size_t size : {8192u, 65536u, 100'000u}) {
             ASSERT_TRUE(ok(socket.set_receive_buffer(size)));
             ASSERT_TRUE(ok(socket.set_send_buffer(size)));
-            EXPECT_EQ(must(socket.receive_buffer()), 2 * size); // as Linux has it
+            EXPECT_EQ(must(socket.receive_buffer()), 2 * size); // Linux doubles the size
             EXPECT_EQ(must(socket.send_buffer()), 2 * size);
         }
     }
 }
 
-TEST(TcpSocket, KeepsTheTwoBuffersApart) {
+TEST(TcpSocket, SetsEachBufferSizeIndependently) {
     const auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_receive_buffer(10'000)));
     ASSERT_TRUE(ok(socket.set_send_buffer(20'000)));
@@ -57,7 +57,7 @@ TEST(TcpSocket, KeepsTheTwoBuffersApart) {
     EXPECT_EQ(must(socket.send_buffer()), 40'000u);
 }
 
-TEST(TcpSocket, WithASmallSendBufferHoldsLess) {
+TEST(TcpSocket, SmallSendBufferHoldsLess) {
     const auto written_before_blocking = [](std::optional<std::size_t> size) {
         const auto listener = must(TcpSocket::v4());
         EXPECT_TRUE(ok(listener.set_receive_buffer(4096)));
@@ -76,15 +76,15 @@ TEST(TcpSocket, WithASmallSendBufferHoldsLess) {
     EXPECT_GT(written_before_blocking(512u * 1024), 256u * 1024);
 }
 
-TEST(TcpSocket, TakesTheScopeOfAnAddressToTheKernel) {
-    // A link-local address means nothing without a scope; with one it is an address that this machine does not have.
+TEST(TcpSocket, PassesTheScopeToTheKernel) {
+    // A link-local address requires a scope; this one is not assigned to this machine.
     const auto socket = must(TcpSocket::v6());
     const auto address = must(SocketAddress::parse("[fe80::dead:beef%lo]:0"));
     EXPECT_TRUE(fails_with(socket.bind({address.ip(), 0}), std::errc::invalid_argument));
     EXPECT_TRUE(fails_with(socket.bind(address), std::errc::address_not_available));
 }
 
-TEST(TcpSocket, SharesAPortIfAllWantTo) {
+TEST(TcpSocket, ReusePortSharesAPort) {
     auto one = must(TcpSocket::v4());
     auto two = must(TcpSocket::v4());
     const auto alone = must(TcpSocket::v4());
@@ -98,7 +98,7 @@ TEST(TcpSocket, SharesAPortIfAllWantTo) {
     const auto second = must(std::move(two).listen(128));
     EXPECT_EQ(must(first.local_address()), must(second.local_address()));
 
-    // The kernel spreads connections among the two: each gets some, and none is lost.
+    // The kernel distributes connections between the two listeners: each gets some, and none is lost.
     constexpr int count = 100;
     std::vector<plain::Socket> peers;
     for (int i = 0; i < count; ++i) peers.push_back(plain::connect(address));
@@ -115,7 +115,7 @@ TEST(TcpSocket, SharesAPortIfAllWantTo) {
     EXPECT_TRUE(blocks(second.accept()));
 }
 
-TEST(TcpSocket, IsNotMadeWhenDescriptorsAreExhausted) {
+TEST(TcpSocket, CreationFailsWhenDescriptorsAreExhausted) {
     EXPECT_TRUE(holds_in_child([] {
         EXPECT_TRUE(
             fails_with(without_descriptors([] { return TcpSocket::v4(); }), std::errc::too_many_files_open));
@@ -124,14 +124,14 @@ TEST(TcpSocket, IsNotMadeWhenDescriptorsAreExhausted) {
     }));
 }
 
-TEST(TcpSocket, ListensWithoutBeingBoundAtAPortThatTheSystemChooses) {
+TEST(TcpSocket, ListenWithoutBindChoosesAPort) {
     auto socket = must(TcpSocket::v4());
     const auto listener = must(std::move(socket).listen(1));
     EXPECT_NE(must(listener.local_address()).port(), 0);
 }
 
-TEST(TcpSocket, CanBeUsedAfterListeningFailed) {
-    // Two sockets may be bound to one address if both say so, but only one of them can listen.
+TEST(TcpSocket, StaysUsableAfterListenFails) {
+    // With SO_REUSEADDR two sockets can be bound to one address, but only one of them can listen.
     auto one = must(TcpSocket::v4());
     auto two = must(TcpSocket::v4());
     ASSERT_TRUE(ok(one.set_reuse_address(true)));
@@ -143,7 +143,7 @@ TEST(TcpSocket, CanBeUsedAfterListeningFailed) {
     const auto raw = two.raw();
     EXPECT_TRUE(fails_with(std::move(two).listen(1), std::errc::address_in_use));
 
-    // The failed one is as it was, and listens once it can.
+    // The failed socket is unchanged, and listens once the other is closed.
     EXPECT_EQ(two.raw(), raw);
     EXPECT_EQ(must(two.local_address()), address);
     listener.reset();
@@ -152,7 +152,7 @@ TEST(TcpSocket, CanBeUsedAfterListeningFailed) {
     const auto peer = plain::connect(address);
 }
 
-TEST(TcpSocket, LingersForWholeSecondsRoundedUp) {
+TEST(TcpSocket, LingerIsRoundedUpToWholeSeconds) {
     using std::chrono::seconds;
     for (const auto& socket : sockets()) {
         const std::pair<std::chrono::milliseconds, seconds> cases[] = {
@@ -164,21 +164,21 @@ TEST(TcpSocket, LingersForWholeSecondsRoundedUp) {
             EXPECT_EQ(must(socket.linger()), expected) << limit.count();
         }
         ASSERT_TRUE(ok(socket.set_linger(std::nullopt)));
-        EXPECT_EQ(must(socket.linger()), std::nullopt) << "and no longer";
+        EXPECT_EQ(must(socket.linger()), std::nullopt) << "lingering is off again";
     }
 }
 
-TEST(TcpSocket, HandsNodelayToWhatItAccepts) {
+TEST(TcpSocket, AcceptedStreamsInheritNodelay) {
     auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_nodelay(true)));
     ASSERT_TRUE(ok(socket.bind(local_v4())));
     const auto listener = must(std::move(socket).listen(1));
     const auto peer = plain::connect(must(listener.local_address()));
     plain::await(listener.raw(), POLLIN);
-    EXPECT_TRUE(must(must(listener.accept()).first.nodelay())); // as Linux has it
+    EXPECT_TRUE(must(must(listener.accept()).first.nodelay())); // on Linux
 }
 
-TEST(TcpSocket, MakesTooSmallABufferTheSmallestThereIs) {
+TEST(TcpSocket, ClampsBufferSizesToTheMinimum) {
     const auto socket = must(TcpSocket::v4());
     ASSERT_TRUE(ok(socket.set_receive_buffer(0)));
     ASSERT_TRUE(ok(socket.set_send_buffer(0)));
@@ -186,13 +186,13 @@ TEST(TcpSocket, MakesTooSmallABufferTheSmallestThereIs) {
     EXPECT_GT(must(socket.send_buffer()), 0u);
 }
 
-TEST(TcpSocket, IsNowhereBeforeItIsBound) {
+TEST(TcpSocket, LocalAddressIsUnspecifiedBeforeBind) {
     EXPECT_EQ(must(must(TcpSocket::v4()).local_address()), SocketAddress(IpAddress::any_v4(), 0));
     EXPECT_EQ(must(must(TcpSocket::v6()).local_address()), SocketAddress(IpAddress::any_v6(), 0));
 }
 
-TEST(TcpSocket, LeavesThePortToIpv4IfItIsForIpv6Only) {
-    // Both may have the port. A third program may have it too, so try again a few times.
+TEST(TcpSocket, OnlyV6LeavesThePortToIpv4) {
+    // Both can bind the port. Another program may hold it, so try several times.
     for (int round = 0; round < 10; ++round) {
         const auto v4 = must(TcpSocket::v4());
         ASSERT_TRUE(ok(v4.bind({IpAddress::any_v4(), 0})));
@@ -208,11 +208,11 @@ TEST(TcpSocket, LeavesThePortToIpv4IfItIsForIpv6Only) {
         if (bound) return;
         ASSERT_TRUE(fails_with(bound, std::errc::address_in_use));
     }
-    FAIL() << "no port was free for both";
+    FAIL() << "no port is free for both";
 }
 
-// A listener whose queue is full lets a connection attempt wait, until the client repeats its request after a second.
-TEST(TcpSocket, ReportsAConnectionThatFinishConnectFoundUnfinished) {
+// A listener with a full queue leaves a connection attempt pending until the client retries after a second.
+TEST(TcpSocket, ReportsConnectAfterFinishConnectReturnedFalse) {
     auto listening = must(TcpSocket::v4());
     ASSERT_TRUE(ok(listening.bind(local_v4())));
     const auto listener = must(std::move(listening).listen(0));
@@ -224,12 +224,12 @@ TEST(TcpSocket, ReportsAConnectionThatFinishConnectFoundUnfinished) {
         return ::poll(&record, 1, 50) == 0;
     };
     while (waiting.size() < 8 && !is_full()) waiting.push_back(must(TcpStream::connect(address)));
-    if (!is_full()) GTEST_SKIP() << "the system queues more connections than were asked for";
+    if (!is_full()) GTEST_SKIP() << "the system queues more connections than requested";
 
     Loop loop;
     auto stream = TcpStream::from_raw(must(TcpSocket::v4()).release());
     ASSERT_TRUE(ok(loop.registry().add(stream, Token{1}, Interest::writable)));
-    // Reported as hung up, more often than not, and then connected by other means.
+    // Usually reported as closed first; it connects later.
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
     ::sockaddr_in native{};
     native.sin_family = AF_INET;

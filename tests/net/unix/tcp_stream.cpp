@@ -22,7 +22,7 @@ using namespace test;
 
 namespace {
 
-TEST(TcpStream, IsNotMadeWhenDescriptorsAreExhausted) {
+TEST(TcpStream, ConnectFailsWhenDescriptorsAreExhausted) {
     EXPECT_TRUE(holds_in_child([] {
         for (const auto& ip : {IpAddress::loopback_v4(), IpAddress::loopback_v6()}) {
             EXPECT_TRUE(fails_with(without_descriptors([&] { return TcpStream::connect({ip, 80}); }),
@@ -31,25 +31,25 @@ TEST(TcpStream, IsNotMadeWhenDescriptorsAreExhausted) {
     }));
 }
 
-TEST(TcpStream, IsStillConnectingUntilTheListenerHasRoom) {
+TEST(TcpStream, StaysConnectingWhileTheListenersQueueIsFull) {
     Loop loop;
     const auto full = full_listener();
     auto stream = must(TcpStream::connect(full.address));
     ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));
     loop.expect_none();
 
-    // Neither connected nor failed, however often it is asked.
+    // Neither connected nor failed, even after repeated calls.
     for (int round = 0; round < 3; ++round) EXPECT_FALSE(must(stream.finish_connect()));
     EXPECT_TRUE(fails_with(stream.peer_address(), std::errc::not_connected));
     EXPECT_FALSE(must(stream.take_error()));
-    EXPECT_FALSE(must(stream.finish_connect())) << "there was no error to take";
+    EXPECT_FALSE(must(stream.finish_connect())) << "no error is pending";
 
-    // Reading and writing have to wait, which is not a failure.
+    // Reading and writing would block.
     EXPECT_TRUE(read_would_block(stream));
     EXPECT_TRUE(blocks(stream.write(bytes_of("too early"))));
     EXPECT_FALSE(must(stream.finish_connect()));
 
-    // Once the queue has room, the kernel's next attempt succeeds: after a second.
+    // Once the queue has space, the kernel's next attempt succeeds, after a second.
     const auto taken = plain::accept(full.listener);
     plain::await(stream.raw(), POLLOUT);
     loop.expect({{first, Readiness::writable}});
@@ -66,7 +66,7 @@ TEST(TcpStream, FinishConnectNeedsASocket) {
     EXPECT_TRUE(fails_with(no_socket.take_error(), std::errc::not_a_socket));
 }
 
-TEST(TcpStream, TakesAnyNumberOfBuffersAndUsesAsManyAsTheSystemDoes) {
+TEST(TcpStream, AcceptsAnyNumberOfBuffersAndUsesTheSystemLimit) {
     for (const std::size_t count : {1u, 2u, 1023u, 1024u, 1025u, 2048u, 5000u}) {
         auto [stream, peer] = plain_pair();
         const std::size_t used = std::min<std::size_t>(count, IOV_MAX);
@@ -87,25 +87,25 @@ TEST(TcpStream, TakesAnyNumberOfBuffersAndUsesAsManyAsTheSystemDoes) {
         EXPECT_EQ(text_of(std::span(bytes).first(used)), data.substr(0, used)) << count;
         EXPECT_TRUE(std::ranges::all_of(std::span(bytes).subspan(used),
                                         [](std::byte b) { return b == std::byte{0xee}; }));
-        EXPECT_EQ(drain(stream), data.substr(used)) << count << ": the rest stays to be read";
+        EXPECT_EQ(drain(stream), data.substr(used)) << count << ": unread data stays available";
     }
 }
 
-TEST(TcpStream, ReadsThatTheConnectionWasReset) {
+TEST(TcpStream, ReadReportsConnectionReset) {
     auto [stream, peer] = plain_pair();
     set_linger_zero(peer.fd());
     peer.close();
     plain::await(stream.raw(), POLLHUP);
     std::array<std::byte, 8> buffer;
     EXPECT_TRUE(fails_with(stream.read(buffer), std::errc::connection_reset));
-    EXPECT_EQ(must(stream.read(buffer)), 0u) << "once it was told, what remains is the end";
+    EXPECT_EQ(must(stream.read(buffer)), 0u) << "after the error, reads return end of stream";
 }
 
 // SIGPIPE.
 
 template <class Write> void expect_broken_pipe_and_to_live(Write write) {
     EXPECT_TRUE(holds_in_child([&] {
-        // The signal would kill.
+        // The signal would terminate the process.
         struct ::sigaction action{};
         ASSERT_EQ(::sigaction(SIGPIPE, nullptr, &action), 0);
         action.sa_handler = SIG_DFL;
@@ -113,7 +113,7 @@ template <class Write> void expect_broken_pipe_and_to_live(Write write) {
 
         auto [stream, peer] = plain_pair();
         peer.close();
-        // The first write that arrives provokes a reset, which the next one or the one after it meets.
+        // The first write that arrives provokes a reset, which one of the next writes reports.
         mio::Result<std::size_t> written = 1;
         for (int round = 0; round < 100 && written; ++round) {
             written = write(stream);
@@ -128,19 +128,19 @@ template <class Write> void expect_broken_pipe_and_to_live(Write write) {
     }));
 }
 
-TEST(TcpStream, WritingToAClosedPeerIsAnErrorAndNoSignal) {
+TEST(TcpStream, WritingToAClosedPeerFailsWithoutSignal) {
     expect_broken_pipe_and_to_live(
         [](const TcpStream& stream) { return stream.write(bytes_of("anybody?")); });
 }
 
-TEST(TcpStream, WritingVectoredToAClosedPeerIsAnErrorAndNoSignal) {
+TEST(TcpStream, WriteVectoredToAClosedPeerFailsWithoutSignal) {
     expect_broken_pipe_and_to_live([](const TcpStream& stream) {
         const std::array<IoSlice, 2> parts{bytes_of("any"), bytes_of("body?")};
         return stream.write_vectored(parts);
     });
 }
 
-TEST(TcpStream, WritingAfterShuttingDownIsAnErrorAndNoSignal) {
+TEST(TcpStream, WritingAfterShutdownFailsWithoutSignal) {
     EXPECT_TRUE(holds_in_child([] {
         ASSERT_NE(::signal(SIGPIPE, SIG_DFL), SIG_ERR);
         const auto pair = tcp_pair();
@@ -151,76 +151,76 @@ TEST(TcpStream, WritingAfterShuttingDownIsAnErrorAndNoSignal) {
     }));
 }
 
-TEST(TcpStream, ThatNeverBeganToConnectDoesNotFinish) {
+TEST(TcpStream, FinishConnectWithoutConnectIsNotConnected) {
     auto socket = must(TcpSocket::v4());
     const auto stream = TcpStream::from_raw(socket.release());
     EXPECT_TRUE(fails_with(stream.finish_connect(), std::errc::not_connected));
 }
 
-TEST(TcpStream, HasNothingToReadIsNotInProgress) {
+TEST(TcpStream, WouldBlockIsNotInProgress) {
     const auto pair = tcp_pair();
     std::array<std::byte, 8> buffer;
     const auto got = pair.client.read(buffer);
     ASSERT_FALSE(got);
-    EXPECT_FALSE(mio::in_progress(got.error())); // Windows has one code for both
+    EXPECT_FALSE(mio::in_progress(got.error())); // Windows uses one code for both
 }
 
-TEST(TcpStream, WritingWithoutAConnectionIsABrokenPipe) {
+TEST(TcpStream, WritingWithoutAConnectionIsBrokenPipe) {
     auto socket = must(TcpSocket::v4());
     const auto stream = TcpStream::from_raw(socket.release());
-    EXPECT_TRUE(fails_with(stream.write(bytes_of("x")), std::errc::broken_pipe)); // as Linux has it
+    EXPECT_TRUE(fails_with(stream.write(bytes_of("x")), std::errc::broken_pipe)); // on Linux
 }
 
-TEST(TcpStream, WithReadingShutDownReadsWhatHadComeAndThenTheEnd) {
+TEST(TcpStream, ShutdownReadReturnsReceivedDataThenEndOfStream) {
     auto [stream, peer] = plain_pair();
     plain::write_all(peer, hello_mars);
     plain::await(stream.raw(), POLLIN);
     ASSERT_TRUE(ok(stream.shutdown(Shutdown::read)));
-    EXPECT_EQ(read_up_to(stream, 100), hello_mars); // as Linux has it
+    EXPECT_EQ(read_up_to(stream, 100), hello_mars); // on Linux
     EXPECT_EQ(read_up_to(stream, 100), "");
 
-    // The other direction goes on.
+    // The other direction stays open.
     EXPECT_EQ(must(stream.write(bytes_of("still here"))), 10u);
     EXPECT_EQ(plain::read_exactly(peer, 10), "still here");
 }
 
-TEST(TcpStream, WithBothShutDownNeitherWritesNorWaits) {
+TEST(TcpStream, ShutdownBothFailsWritesAndEndsReading) {
     auto [stream, peer] = plain_pair();
     plain::write_all(peer, hello_world);
     plain::await(stream.raw(), POLLIN);
     ASSERT_TRUE(ok(stream.shutdown(Shutdown::both)));
     EXPECT_TRUE(fails_with(stream.write(bytes_of(hello_mars)), std::errc::broken_pipe));
-    EXPECT_EQ(read_up_to(stream, 100), hello_world); // as Linux has it
+    EXPECT_EQ(read_up_to(stream, 100), hello_world); // on Linux
     EXPECT_EQ(read_up_to(stream, 100), "");
     EXPECT_EQ(plain::read_exactly(peer, 1), "");
 }
 
-TEST(TcpStream, IsShutDownForEveryDuplicateOfItsHandle) {
+TEST(TcpStream, ShutdownAffectsDuplicateHandles) {
     const auto pair = tcp_pair();
     const auto duplicate = TcpStream::from_raw(::fcntl(pair.client.raw(), F_DUPFD_CLOEXEC, 0));
     ASSERT_TRUE(ok(pair.client.shutdown(Shutdown::write)));
     EXPECT_TRUE(fails_with(duplicate.write(bytes_of("x")), std::errc::broken_pipe));
 }
 
-TEST(TcpStream, ShutDownWhileConnectingIsNotConnectingAnyMore) {
+TEST(TcpStream, ShutdownEndsConnecting) {
     const auto full = full_listener();
     for (const auto how : {Shutdown::read, Shutdown::write, Shutdown::both}) {
         const auto stream = must(TcpStream::connect(full.address));
         EXPECT_FALSE(must(stream.finish_connect()));
-        EXPECT_TRUE(ok(stream.shutdown(how))); // as Linux has it
+        EXPECT_TRUE(ok(stream.shutdown(how))); // on Linux
         const auto finished = stream.finish_connect();
-        EXPECT_FALSE(finished) << "said " << *finished << ", but the attempt is over";
+        EXPECT_FALSE(finished) << "returned " << *finished << ", but the attempt has failed";
     }
 }
 
-TEST(TcpStream, HasNoAddressOfAForeignFamily) {
+TEST(TcpStream, AddressesOfOtherFamiliesFail) {
     auto [one, two] = plain::socket_pair();
     const auto stream = TcpStream::from_raw(one.release());
     EXPECT_TRUE(fails_with(stream.peer_address(), mio::Errc::invalid_address));
     EXPECT_TRUE(fails_with(stream.local_address(), mio::Errc::invalid_address));
 }
 
-TEST(TcpStream, ReportsThatReadingWasShutDownHere) {
+TEST(TcpStream, ReportsLocalShutdownRead) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));
@@ -229,7 +229,7 @@ TEST(TcpStream, ReportsThatReadingWasShutDownHere) {
     loop.expect({{first, Readiness::read_closed}});
 }
 
-TEST(TcpStream, ReportsThatBothDirectionsWereShutDownHere) {
+TEST(TcpStream, ReportsLocalShutdownBoth) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));

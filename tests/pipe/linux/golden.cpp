@@ -1,4 +1,4 @@
-// The rows of the golden table for pipes.
+// Golden table of epoll events on pipes: the flags for each state, and the predicates derived from them.
 #include <string_view>
 #include <tuple>
 
@@ -15,14 +15,14 @@ constexpr Token sender_id{1};
 
 void write_data(const PipeSender& sender) { ASSERT_EQ(must(sender.write(bytes_of(data))), data.size()); }
 
-/// Polls for a second; the only event that came.
+/// Polls for a second and returns the only event.
 mio::Event only_event(Loop& loop) {
     must(loop.poll.poll(loop.events, 1s));
     EXPECT_EQ(loop.events.size(), 1u);
     return loop.events.empty() ? mio::Event() : *loop.events.begin();
 }
 
-/// One event, with exactly these flags and predicates.
+/// Expects one event with exactly these flags and predicates.
 void expect_exactly(Loop& loop, Token token, const GoldenEvent& golden) {
     const auto event = only_event(loop);
     EXPECT_EQ(event.token(), token);
@@ -32,14 +32,14 @@ void expect_exactly(Loop& loop, Token token, const GoldenEvent& golden) {
 
 } // namespace
 
-// The rows of the golden table. @see epoll(7), pipe(7)
+// Rows of the golden table. @see epoll(7), pipe(7)
 class GoldenPipe : public testing::Test {
   protected:
     void SetUp() override {
-        if (mio::backend() != "epoll") GTEST_SKIP() << "the flags are epoll's";
+        if (mio::backend() != "epoll") GTEST_SKIP() << "tests epoll flags";
     }
 
-    /// The event of the end that is watched already, and that of one that is watched only now.
+    /// The events of an end that is already registered and of one that is registered now.
     template <class End> void expect(End& end, Token token, std::string_view step) {
         const auto golden = golden_epoll_event(step);
         expect_exactly(loop_, token, golden);
@@ -72,7 +72,7 @@ TEST_F(GoldenPipe, DataArrived) {
     expect(receiver_, receiver_id, "pipe-data: data arrived");
 }
 
-TEST_F(GoldenPipe, SenderClosedDataLeft) {
+TEST_F(GoldenPipe, SenderClosedWithUnreadData) {
     watch_receiver();
     write_data(sender_);
     expect(receiver_, receiver_id, "pipe-data: data arrived");
@@ -86,7 +86,7 @@ TEST_F(GoldenPipe, SenderClosedEmpty) {
     expect(receiver_, receiver_id, "pipe-sender-closed: sender closed");
 }
 
-TEST_F(GoldenPipe, ReceiverClosedRoomLeft) {
+TEST_F(GoldenPipe, ReceiverClosedWithSpaceLeft) {
     watch_sender();
     close_receiver();
     expect(sender_, sender_id, "pipe-receiver-closed: receiver closed");

@@ -7,7 +7,7 @@
 
 namespace test {
 
-/// Whether this kernel knows RWF_NOSIGNAL.
+/// Whether this kernel supports RWF_NOSIGNAL.
 inline bool kernel_has_nosignal() {
     const auto [sender, receiver] = must(make_pipe());
     const char byte = 'x';

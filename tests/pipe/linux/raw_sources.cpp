@@ -17,7 +17,7 @@ namespace {
 
 constexpr Token id{7};
 
-/// Reads a record inside of `try_io`; its size.
+/// Reads a record within `try_io` and returns its size.
 template <class Record> mio::Result<std::size_t> read_record(const RawSource& source, Record& record) {
     return source.try_io(Interest::readable, [&]() -> mio::Result<std::size_t> {
         const auto count = ::read(source.raw(), &record, sizeof record);
@@ -26,7 +26,7 @@ template <class Record> mio::Result<std::size_t> read_record(const RawSource& so
     });
 }
 
-/// A folder of its own, removed at the end.
+/// A temporary directory, removed at the end.
 class Folder {
   public:
     Folder() {
@@ -127,7 +127,7 @@ TEST(RawSource, WatchesAPidfd) {
     auto [sender, receiver] = must(make_pipe());
     const auto child = start_child([&, &mine = sender, &from = receiver] {
         ::close(mine.release());
-        await(from.raw(), POLLIN); // the end of the pipe
+        await(from.raw(), POLLIN); // end of the pipe
     });
     const plain::Socket process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
     ASSERT_GE(process.fd(), 0) << std::strerror(errno);
@@ -140,6 +140,6 @@ TEST(RawSource, WatchesAPidfd) {
         const auto gone = std::move(sender);
     }
     loop.expect({{id, Interest::readable}});
-    EXPECT_TRUE(ends_well(child));
+    EXPECT_TRUE(exits_successfully(child));
     must(loop.registry().remove(source));
 }

@@ -1,4 +1,4 @@
-// What the sources of this folder cost, where Linux does it in a way of its own.
+// Resource use of pipes and descriptor passing where the Linux implementation differs.
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@
 
 using namespace test;
 
-TEST(Allocations, TheFallbackOfThePipeWriterMakesNone) {
+TEST(Allocations, PipeWriterFallbackMakesNone) {
     EXPECT_TRUE(in_child([] {
         const auto [sender, receiver] = must(make_pipe());
         ASSERT_TRUE(forbid_system_call(SYS_pwritev2, ENOSYS));
@@ -24,13 +24,14 @@ TEST(Allocations, TheFallbackOfThePipeWriterMakesNone) {
     }));
 }
 
-// What the kernel adds to a message at the program's wish is no descriptor that was passed, and takes no room from those.
-TEST(Descriptors, OfThePeersProcessAreNotLeft) {
+// A pidfd that the kernel adds on request is not a passed descriptor and takes no slot.
+TEST(Descriptors, ProcessDescriptorsOfThePeerAreClosed) {
     constexpr int pass_pidfd = 76; // SO_PASSPIDFD, since Linux 6.5
     const auto [from, to] = must(UnixDatagram::pair());
     const int on = 1;
     ASSERT_EQ(::setsockopt(to.raw(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
-    static_cast<void>(::setsockopt(to.raw(), SOL_SOCKET, pass_pidfd, &on, sizeof on)); // not on older kernels
+    // fails on older kernels
+    static_cast<void>(::setsockopt(to.raw(), SOL_SOCKET, pass_pidfd, &on, sizeof on));
     std::array<std::byte, 32> buffer{};
     const int passed = STDERR_FILENO;
     for (const std::size_t room : {0u, 1u, 2u, 9u}) {

@@ -39,14 +39,14 @@ bool is_pending(int signal) {
     return ::sigismember(&pending, signal) == 1;
 }
 
-/// Takes one pending SIGPIPE; false if there is none.
+/// Consumes one pending SIGPIPE; false if none is pending.
 bool take_pending() {
     const auto set = only(SIGPIPE);
     constexpr ::timespec at_once{};
     return ::sigtimedwait(&set, nullptr, &at_once) == SIGPIPE;
 }
 
-/// The signals that the calling thread blocks, as bits.
+/// The calling thread's signal mask, as bits.
 std::uint64_t mask() {
     ::sigset_t set;
     ::pthread_sigmask(SIG_SETMASK, nullptr, &set);
@@ -65,7 +65,7 @@ std::shared_ptr<UnixStream> dead_stream() {
     return std::make_shared<UnixStream>(must(UnixStream::pair()).first);
 }
 
-/// A stream whose peer has reset the connection, and the reset been heard of.
+/// A stream whose peer has reset the connection, with the reset already received.
 std::shared_ptr<TcpStream> dead_tcp() {
     auto [stream, peer] = tcp_pair();
     set_linger_zero(peer.fd());
@@ -83,7 +83,7 @@ std::shared_ptr<UnixDatagram> dead_datagram() {
 
 std::shared_ptr<plain::Socket> some_file() { return std::make_shared<plain::Socket>(file_with(data)); }
 
-/// A pipe with bytes in it.
+/// A pipe that holds data.
 std::shared_ptr<PipeReceiver> full_pipe() {
     auto [sender, receiver] = must(make_pipe());
     must(sender.write(bytes_of(data)));
@@ -115,7 +115,7 @@ Attempt send_to_dead_datagram() {
     return [to = dead_datagram()] { return to->send(bytes_of(data)); };
 }
 
-/// A call to a peer that is gone; for the writer of pipes, with what the kernel answers to its flag.
+/// A call that writes to a closed peer; for pipe writers, with the kernel's reply to RWF_NOSIGNAL.
 struct Call {
     const char* name;
     Attempt (*prepare)();
@@ -158,7 +158,7 @@ extern "C" void on_sigpipe(int) {
 
 } // namespace
 
-class ToAPeerThatIsGone : public testing::TestWithParam<Call> {
+class WriteToClosedPeer : public testing::TestWithParam<Call> {
   protected:
     void SetUp() override {
         if (mio::backend() != "epoll" && mio::backend() != "poll") GTEST_SKIP() << "no SIGPIPE";
@@ -167,7 +167,7 @@ class ToAPeerThatIsGone : public testing::TestWithParam<Call> {
         }
     }
 
-    /// Runs `body` in a process in which SIGPIPE does what it does by default: kill.
+    /// Runs `body` in a process with the default action for SIGPIPE, which terminates it.
     template <class Body> void run(Body&& body) {
         EXPECT_TRUE(in_child([&] {
             ::signal(SIGPIPE, SIG_DFL);
@@ -182,16 +182,16 @@ class ToAPeerThatIsGone : public testing::TestWithParam<Call> {
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Sigpipe, ToAPeerThatIsGone, testing::ValuesIn(calls), name_of);
+INSTANTIATE_TEST_SUITE_P(Sigpipe, WriteToClosedPeer, testing::ValuesIn(calls), name_of);
 
-TEST_P(ToAPeerThatIsGone, IsBrokenPipeAndTheProcessLives) {
+TEST_P(WriteToClosedPeer, IsBrokenPipeAndTheProcessSurvives) {
     run([](const auto& attempt) {
         attempt();
         attempt();
     });
 }
 
-TEST_P(ToAPeerThatIsGone, RunsNoHandler) {
+TEST_P(WriteToClosedPeer, RunsNoSignalHandler) {
     run([](const auto& attempt) {
         ::signal(SIGPIPE, on_sigpipe);
         attempt();
@@ -199,14 +199,14 @@ TEST_P(ToAPeerThatIsGone, RunsNoHandler) {
     });
 }
 
-TEST_P(ToAPeerThatIsGone, IsBrokenPipeWhereTheSignalIsIgnored) {
+TEST_P(WriteToClosedPeer, IsBrokenPipeWithTheSignalIgnored) {
     run([](const auto& attempt) {
         ::signal(SIGPIPE, SIG_IGN);
         attempt();
     });
 }
 
-TEST_P(ToAPeerThatIsGone, LeavesTheSignalMaskAsItWas) {
+TEST_P(WriteToClosedPeer, KeepsTheSignalMask) {
     run([](const auto& attempt) {
         const auto before = mask();
         attempt();
@@ -222,7 +222,7 @@ TEST_P(ToAPeerThatIsGone, LeavesTheSignalMaskAsItWas) {
     });
 }
 
-TEST_P(ToAPeerThatIsGone, LeavesNothingPendingWhereTheSignalIsBlocked) {
+TEST_P(WriteToClosedPeer, LeavesNoSignalPendingWhenBlocked) {
     run([](const auto& attempt) {
         block(SIGPIPE);
         attempt();
@@ -230,19 +230,19 @@ TEST_P(ToAPeerThatIsGone, LeavesNothingPendingWhereTheSignalIsBlocked) {
     });
 }
 
-TEST_P(ToAPeerThatIsGone, KeepsASignalOfTheThreadThatWasPending) {
+TEST_P(WriteToClosedPeer, KeepsAPendingThreadSignal) {
     run([](const auto& attempt) {
         block(SIGPIPE);
         ASSERT_EQ(::pthread_kill(::pthread_self(), SIGPIPE), 0);
         ASSERT_TRUE(is_pending(SIGPIPE));
         attempt();
         EXPECT_TRUE(take_pending());
-        EXPECT_FALSE(take_pending()) << "one was pending";
+        EXPECT_FALSE(take_pending()) << "a second signal is pending";
     });
 }
 
-TEST_P(ToAPeerThatIsGone, KeepsASignalOfTheProcessThatWasPending) {
-    if (under_thread_sanitizer) GTEST_SKIP() << "the sanitizer's own thread would take the signal";
+TEST_P(WriteToClosedPeer, KeepsAPendingProcessSignal) {
+    if (under_thread_sanitizer) GTEST_SKIP() << "the sanitizer's own thread would receive the signal";
     run([](const auto& attempt) {
         block(SIGPIPE);
         ASSERT_EQ(::kill(::getpid(), SIGPIPE), 0);
@@ -252,7 +252,7 @@ TEST_P(ToAPeerThatIsGone, KeepsASignalOfTheProcessThatWasPending) {
     });
 }
 
-TEST_P(ToAPeerThatIsGone, LeavesTheSignalsOfAnotherThreadToIt) {
+TEST_P(WriteToClosedPeer, DoesNotConsumeSignalsOfAnotherThread) {
     run([](const auto& attempt) {
         ::signal(SIGPIPE, on_sigpipe);
         handled_elsewhere_than = ::gettid();
@@ -260,7 +260,7 @@ TEST_P(ToAPeerThatIsGone, LeavesTheSignalsOfAnotherThreadToIt) {
         std::atomic<int> raised = 0;
         std::atomic<bool> unblocked = true;
         std::thread other([&] {
-            // Each of these raises the signal here, and here alone.
+            // Each of these raises the signal in this thread only.
             const auto dead = dead_pipe();
             for (int i = 0; i < rounds; ++i) {
                 if (::write(dead->raw(), "x", 1) == -1 && errno == EPIPE) raised.fetch_add(1);
@@ -277,7 +277,7 @@ TEST_P(ToAPeerThatIsGone, LeavesTheSignalsOfAnotherThreadToIt) {
     });
 }
 
-TEST(PipeWriter, WithTheFlagIsOneSystemCall) {
+TEST(PipeWriter, WriteWithTheFlagIsOneSystemCall) {
     if (!kernel_has_nosignal()) GTEST_SKIP() << "this kernel has no RWF_NOSIGNAL";
     EXPECT_TRUE(in_child([] {
         const auto [sender, receiver] = must(make_pipe());
@@ -287,7 +287,7 @@ TEST(PipeWriter, WithTheFlagIsOneSystemCall) {
     }));
 }
 
-TEST(PipeWriter, WithoutTheFlagWritesAndBlocksAsWithIt) {
+TEST(PipeWriter, FallbackWithoutTheFlagWritesAndBlocksTheSame) {
     for (const int error : {EOPNOTSUPP, ENOSYS, EPERM}) {
         EXPECT_TRUE(in_child([&] {
             const auto [sender, receiver] = must(make_pipe());
@@ -303,18 +303,18 @@ TEST(PipeWriter, WithoutTheFlagWritesAndBlocksAsWithIt) {
     }
 }
 
-TEST(PipeWriter, WithoutTheFlagDoesNotAskForItAgain) {
+TEST(PipeWriter, TriesTheFlagOnce) {
     EXPECT_TRUE(in_child([] {
         const auto [sender, receiver] = must(make_pipe());
         ASSERT_TRUE(forbid_system_call(SYS_pwritev2, EOPNOTSUPP));
         EXPECT_EQ(must(sender.write(bytes_of(data))), data.size());
-        // Of two filters the one added last decides between errors: asking would show.
+        // The filter added last decides between errors, so another attempt with the flag would fail with EDOM.
         ASSERT_TRUE(forbid_system_call(SYS_pwritev2, EDOM));
         EXPECT_EQ(must(sender.write(bytes_of(data))), data.size());
     }));
 }
 
-TEST(PipeWriter, OtherErrorsAreNotTakenForAMissingFlag) {
+TEST(PipeWriter, OtherErrorsAreNotTreatedAsAMissingFlag) {
     EXPECT_TRUE(in_child([] {
         const auto [sender, receiver] = must(make_pipe());
         ASSERT_TRUE(forbid_system_call(SYS_pwritev2, EIO));
@@ -322,8 +322,8 @@ TEST(PipeWriter, OtherErrorsAreNotTakenForAMissingFlag) {
     }));
 }
 
-// A write that blocks half-way, until the reader leaves: it raises the signal and answers with what it wrote.
-TEST(PipeWriter, ThatLosesItsReaderHalfWayLivesAndTellsHowMuchItWrote) {
+// A write blocks half-way until the reader closes: the kernel raises the signal and returns the bytes written.
+TEST(PipeWriter, LosingTheReaderDuringAWriteReturnsTheBytesWritten) {
     for (const int error : {0, EOPNOTSUPP}) {
         if (error == 0 && !kernel_has_nosignal()) continue;
         auto [sender, receiver] = must(make_pipe());
@@ -337,7 +337,7 @@ TEST(PipeWriter, ThatLosesItsReaderHalfWayLivesAndTellsHowMuchItWrote) {
             EXPECT_EQ(must(to.write(bytes_of(pattern(pipe_capacity + 1'000)))), pipe_capacity);
             EXPECT_TRUE(fails_with(to.write(bytes_of(data)), std::errc::broken_pipe));
         });
-        // A full pipe means that the child is inside of its call.
+        // A full pipe means that the child is inside its call.
         const auto deadline = std::chrono::steady_clock::now() + 20s;
         int filled = 0;
         while (std::cmp_less(filled, pipe_capacity) && std::chrono::steady_clock::now() < deadline) {
@@ -348,12 +348,12 @@ TEST(PipeWriter, ThatLosesItsReaderHalfWayLivesAndTellsHowMuchItWrote) {
         {
             const auto gone = std::move(receiver);
         }
-        EXPECT_TRUE(ends_well(child)) << std::strerror(error);
+        EXPECT_TRUE(exits_successfully(child)) << std::strerror(error);
     }
 }
 
-// The same with a file: chunk after chunk, the last of which finds the connection shut.
-TEST(SendFile, ThatLosesItsConnectionHalfWayLivesAndTellsHowMuchItSent) {
+// The same for a file: the connection is closed before the last chunk.
+TEST(SendFile, LosingTheConnectionDuringSendFileReturnsTheBytesSent) {
     EXPECT_TRUE(in_child([] {
         ::signal(SIGPIPE, SIG_DFL);
         auto [nonblocking, peer] = tcp_pair();
@@ -369,7 +369,7 @@ TEST(SendFile, ThatLosesItsConnectionHalfWayLivesAndTellsHowMuchItSent) {
             thread_id = ::gettid();
             sent = mio::net::send_file(stream, file.fd(), 0, text.size());
         });
-        // Until the kernel says that the thread sleeps in sendfile.
+        // Wait until the kernel reports that the thread sleeps in sendfile.
         const auto deadline = std::chrono::steady_clock::now() + 20s;
         for (std::string call; call != std::to_string(SYS_sendfile);) {
             ASSERT_LT(std::chrono::steady_clock::now(), deadline);

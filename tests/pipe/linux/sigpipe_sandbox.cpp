@@ -1,5 +1,5 @@
-// Writing to a peer that is gone where a sandbox refuses the calls by which the signal SIGPIPE is held back: the call
-// fails before it writes, and the process lives.
+// Writing to a closed peer in a sandbox that rejects the system calls used to suppress SIGPIPE: the call fails
+// before it writes, and the process survives.
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -33,12 +33,12 @@ const Refused refused[] = {
     {"rt_sigprocmask", SYS_rt_sigprocmask, ENOSYS},  {"rt_sigpending", SYS_rt_sigpending, EPERM},
 };
 
-// Makes an attempt in a process with a sandbox. Where the peer lives, nothing may have been written to it.
+// Makes an attempt in a sandboxed process. If the peer is open, nothing may have been written to it.
 template <class Make> void expect_refused(Make make) {
     for (const auto& refusal : refused) {
         EXPECT_TRUE(in_child([&] {
             ::signal(SIGPIPE, SIG_DFL);
-            ::alarm(20); // a call that does not end is killed
+            ::alarm(20); // ends the child if the call never returns
             const Attempt attempt = make();
             ASSERT_TRUE(forbid_system_call(refusal.number, refusal.error));
             const auto result = attempt();
@@ -63,24 +63,24 @@ auto send_file_to(std::shared_ptr<UnixStream> stream) {
 
 } // namespace
 
-TEST(SigpipeInASandbox, SpliceToAClosedPeerFailsAndTheProcessLives) {
+TEST(SigpipeInASandbox, SpliceToAClosedPeerFailsAndTheProcessSurvives) {
     expect_refused([] { return splice_to(std::make_shared<UnixStream>(must(UnixStream::pair()).first)); });
 }
 
-TEST(SigpipeInASandbox, SendFileToAClosedPeerFailsAndTheProcessLives) {
+TEST(SigpipeInASandbox, SendFileToAClosedPeerFailsAndTheProcessSurvives) {
     expect_refused([] { return send_file_to(std::make_shared<UnixStream>(must(UnixStream::pair()).first)); });
 }
 
-// On kernels with RWF_NOSIGNAL (Linux 6.18) there is nothing to hold back.
-TEST(SigpipeInASandbox, AWriteToAClosedPipeFailsAndTheProcessLives) {
-    if (kernel_has_nosignal()) GTEST_SKIP() << "this kernel writes without the signal";
+// With RWF_NOSIGNAL (Linux 6.18) no signal has to be suppressed.
+TEST(SigpipeInASandbox, WriteToAClosedPipeFailsAndTheProcessSurvives) {
+    if (kernel_has_nosignal()) GTEST_SKIP() << "this kernel has RWF_NOSIGNAL";
     expect_refused([] {
         auto sender = std::make_shared<PipeSender>(must(make_pipe()).first);
         return [sender] { return sender->write(bytes_of(data)); };
     });
 }
 
-TEST(SigpipeInASandbox, NothingIsWrittenToALivingPeer) {
+TEST(SigpipeInASandbox, NothingIsWrittenToAnOpenPeer) {
     for (const bool by_splice : {true, false}) {
         std::shared_ptr<UnixStream> peer;
         expect_refused([&]() -> Attempt {
@@ -91,7 +91,7 @@ TEST(SigpipeInASandbox, NothingIsWrittenToALivingPeer) {
             return [&peer, attempt] {
                 auto result = attempt();
                 std::array<std::byte, 64> buffer;
-                EXPECT_TRUE(blocks(peer->read(buffer))) << "something was written";
+                EXPECT_TRUE(blocks(peer->read(buffer))) << "data was written";
                 return result;
             };
         });

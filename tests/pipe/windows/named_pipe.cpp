@@ -26,7 +26,7 @@ using mio::net::PipeMode;
 constexpr Token server_token{0};
 constexpr Token client_token{1};
 
-/// A name that nobody else uses.
+/// A unique pipe name.
 std::string fresh_name() {
     static std::atomic<int> count = 0;
     return "\\\\.\\pipe\\mio-test-" + std::to_string(::GetCurrentProcessId()) + "-" + std::to_string(++count);
@@ -53,7 +53,7 @@ std::vector<std::byte> pattern(std::size_t size) {
     return bytes;
 }
 
-/// Writes all of it, polling as often as it takes.
+/// Writes all bytes, polling as needed.
 void write_all(Loop& loop, const NamedPipe& pipe, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
         const auto written = pipe.write(bytes);
@@ -66,7 +66,7 @@ void write_all(Loop& loop, const NamedPipe& pipe, std::span<const std::byte> byt
     }
 }
 
-/// Reads `count` bytes, `step` at a time, polling as often as it takes.
+/// Reads `count` bytes in steps of `step`, polling as needed.
 std::vector<std::byte> read_all(Loop& loop, const NamedPipe& pipe, std::size_t count, std::size_t step) {
     std::vector<std::byte> all;
     std::vector<std::byte> buffer(step);
@@ -85,7 +85,7 @@ std::vector<std::byte> read_all(Loop& loop, const NamedPipe& pipe, std::size_t c
     return all;
 }
 
-/// The client is gone: reads until the end is told.
+/// Reads until end of stream; the client has closed.
 void read_to_the_end(Loop& loop, const NamedPipe& pipe) {
     std::array<std::byte, 64> buffer;
     for (int i = 0; i < 16; ++i) {
@@ -97,7 +97,7 @@ void read_to_the_end(Loop& loop, const NamedPipe& pipe) {
         ASSERT_TRUE(blocks(read));
         must(loop.poll.poll(loop.events, generous_margin));
     }
-    FAIL() << "no end";
+    FAIL() << "no end of stream";
 }
 
 TEST(NamedPipe, IsWritableAtBothEndsOnceRegistered) {
@@ -132,14 +132,14 @@ TEST(NamedPipe, WouldBlockInEveryDirectionBeforeItIsRegistered) {
     EXPECT_TRUE(blocks(ends.server.connect()));
 }
 
-TEST(NamedPipe, TellsWhenAClientConnects) {
+TEST(NamedPipe, ReportsAClientThatConnects) {
     Loop loop;
     const auto name = fresh_name();
     auto server = must(NamedPipe::create(name));
     ASSERT_TRUE(ok(loop.registry().add(server, server_token, read_write)));
     loop.expect_none();
     EXPECT_TRUE(blocks(server.connect()));
-    EXPECT_TRUE(blocks(server.connect())) << "while one attempt is under way";
+    EXPECT_TRUE(blocks(server.connect())) << "while a connect is pending";
     loop.expect_none();
     auto client = must(NamedPipe::open(name));
     ASSERT_TRUE(ok(loop.registry().add(client, client_token, read_write)));
@@ -147,7 +147,7 @@ TEST(NamedPipe, TellsWhenAClientConnects) {
     EXPECT_FALSE(must(server.take_error()));
 }
 
-TEST(NamedPipe, ConnectsAtOnceToAClientThatIsThere) {
+TEST(NamedPipe, ConnectsImmediatelyToAWaitingClient) {
     Loop loop;
     const auto name = fresh_name();
     auto server = must(NamedPipe::create(name));
@@ -159,7 +159,7 @@ TEST(NamedPipe, ConnectsAtOnceToAClientThatIsThere) {
     loop.expect({{server_token, Interest::writable}});
 }
 
-TEST(NamedPipe, ThatWaitedForAClientBeforeItWasRegisteredIsToldOfIt) {
+TEST(NamedPipe, RegistrationReportsAnEarlierConnect) {
     Loop loop;
     const auto name = fresh_name();
     auto server = must(NamedPipe::create(name));
@@ -170,7 +170,7 @@ TEST(NamedPipe, ThatWaitedForAClientBeforeItWasRegisteredIsToldOfIt) {
     loop.expect({{server_token, Interest::writable}});
 }
 
-TEST(NamedPipe, FailsToWriteToAClientThatIsGone) {
+TEST(NamedPipe, WritingToAClosedClientFails) {
     Loop loop;
     Ends ends;
     ends.add_both(loop.registry());
@@ -192,7 +192,7 @@ TEST(NamedPipe, FailsToWriteToAClientThatIsGone) {
     }
 }
 
-TEST(NamedPipe, DeliversWhatAClientWroteBeforeItLeft) {
+TEST(NamedPipe, DeliversDataWrittenBeforeTheClientCloses) {
     Loop loop;
     Ends ends;
     ends.add_both(loop.registry());
@@ -212,7 +212,7 @@ TEST(NamedPipe, ServesOneClientAfterAnother) {
     Ends ends;
     ends.add_both(loop.registry());
     for (std::uint8_t round = 0; round < 20; ++round) {
-        // What one client leaves unread is not the next one's.
+        // Data that one client leaves unread is not read by the next.
         if (round % 2 == 1) {
             write_all(loop, ends.client, bytes_of("left over"));
             loop.expect({{server_token, Interest::readable}});
@@ -265,7 +265,7 @@ TEST(NamedPipe, CarriesMoreThanItsBuffersThroughSmallOnes) {
         write_all(loop, ends.client, sent);
         EXPECT_EQ(read_all(loop, ends.server, size, step), sent);
     }
-    // And what does not fit at once: the reader makes room while the writer waits for it.
+    // Data larger than the buffers: the reader makes space while the writer waits for it.
     const auto sent = pattern(1'000'000);
     std::vector<std::byte> received;
     std::vector<std::byte> buffer(50'000);
@@ -288,19 +288,19 @@ TEST(NamedPipe, CarriesMoreThanItsBuffersThroughSmallOnes) {
     EXPECT_EQ(received, sent);
 }
 
-TEST(NamedPipe, KeepsMessagesApartAndWhole) {
+TEST(NamedPipe, KeepsMessageBoundaries) {
     Loop loop;
     Ends ends(PipeMode::messages);
     ends.add_both(loop.registry());
     loop.expect({{client_token, Interest::writable}});
     for (const std::string_view text : {"one", "two and more", "3"}) {
         write_all(loop, ends.client, bytes_of(text));
-        // Longer than the buffer of the reader: it comes in parts, and none is lost.
+        // A message longer than the reader's buffer arrives in parts, without loss.
         std::string read;
         for (const auto part : read_all(loop, ends.server, text.size(), 2)) read += static_cast<char>(part);
         EXPECT_EQ(read, text);
     }
-    // Two that are there at once are read one by one.
+    // Two queued messages are read one by one.
     write_all(loop, ends.client, bytes_of("first"));
     loop.expect({{server_token, Interest::readable}, {client_token, Interest::writable}});
     write_all(loop, ends.client, bytes_of("second"));
@@ -310,7 +310,7 @@ TEST(NamedPipe, KeepsMessagesApartAndWhole) {
     EXPECT_EQ(text_of(std::span(buffer).first(must(ends.server.read(buffer)))), "second");
 }
 
-TEST(NamedPipe, RefusesAMessageThatIsTooLong) {
+TEST(NamedPipe, TooLongMessageFails) {
     Loop loop;
     Ends ends(PipeMode::messages);
     ends.add_both(loop.registry());
@@ -321,12 +321,12 @@ TEST(NamedPipe, RefusesAMessageThatIsTooLong) {
     EXPECT_EQ(read_all(loop, ends.server, longest.size(), 30'000), longest);
 }
 
-TEST(NamedPipe, ReceivesAMessageThatIsLongerThanItsOwnBuffer) {
+TEST(NamedPipe, ReceivesAMessageLongerThanItsBuffer) {
     Loop loop;
     Ends ends(PipeMode::messages);
     ASSERT_TRUE(ok(loop.registry().add(ends.server, server_token, read_write)));
     const auto message = pattern(200'000);
-    // By other means than this library's, which sends none so long.
+    // Written with plain calls, since the library sends no messages of this length.
     std::thread writer([&] {
         ::OVERLAPPED overlapped{};
         ::DWORD written = 0;
@@ -339,7 +339,7 @@ TEST(NamedPipe, ReceivesAMessageThatIsLongerThanItsOwnBuffer) {
     writer.join();
 }
 
-TEST(NamedPipe, RefusesChangesOfARegistrationThatThereIsNot) {
+TEST(NamedPipe, ModifyAndRemoveFailWhenNotRegistered) {
     Loop loop;
     auto server = must(NamedPipe::create(fresh_name()));
     EXPECT_TRUE(fails_with(loop.registry().modify(server, server_token, read_write), Errc::not_registered));
@@ -351,7 +351,7 @@ TEST(NamedPipe, RefusesChangesOfARegistrationThatThereIsNot) {
     EXPECT_TRUE(fails_with(loop.registry().remove(server), Errc::not_registered));
 }
 
-TEST(NamedPipe, BelongsToItsFirstPollForGood) {
+TEST(NamedPipe, BelongsToItsFirstPollForLife) {
     Loop loop;
     Loop other;
     auto server = must(NamedPipe::create(fresh_name()));
@@ -363,30 +363,30 @@ TEST(NamedPipe, BelongsToItsFirstPollForGood) {
     EXPECT_TRUE(ok(loop.registry().add(server, server_token, read_write)));
 }
 
-TEST(NamedPipe, RefusesAnInterestThatPipesDoNotHave) {
+TEST(NamedPipe, UnsupportedInterestFails) {
     Loop loop;
     auto server = must(NamedPipe::create(fresh_name()));
     EXPECT_TRUE(fails_with(loop.registry().add(server, server_token, Interest::priority), Errc::unsupported));
     EXPECT_TRUE(ok(loop.registry().add(server, server_token, read_write)));
 }
 
-TEST(NamedPipe, IsSilentAfterItWasRemoved) {
+TEST(NamedPipe, RemovedPipeIsNotReported) {
     Loop loop;
     Ends ends;
     ends.add_both(loop.registry());
     loop.expect({{server_token, Interest::writable}, {client_token, Interest::writable}});
-    EXPECT_EQ(must(ends.client.write(bytes_of("1234"))), 4u); // its event is on the way
+    EXPECT_EQ(must(ends.client.write(bytes_of("1234"))), 4u); // the event is pending
     ASSERT_TRUE(ok(loop.registry().remove(ends.server)));
     ASSERT_TRUE(ok(loop.registry().remove(ends.client)));
     loop.expect_none();
-    // Nothing is lost by that.
+    // No data is lost.
     ASSERT_TRUE(ok(loop.registry().add(ends.server, Token{7}, read_write)));
     loop.expect({{Token{7}, Interest::readable}});
     std::array<std::byte, 16> buffer;
     EXPECT_EQ(text_of(std::span(buffer).first(must(ends.server.read(buffer)))), "1234");
 }
 
-TEST(NamedPipe, ReportsWithTheTokenThatItHasNow) {
+TEST(NamedPipe, ReportsItsCurrentToken) {
     Loop loop;
     Ends ends;
     constexpr Token widest{~std::size_t{0}};
@@ -406,17 +406,17 @@ TEST(NamedPipe, ReportsWithTheTokenThatItHasNow) {
     }
 }
 
-TEST(NamedPipe, ReportsOnlyWhatWasAskedFor) {
+TEST(NamedPipe, ReportsOnlyRequestedInterests) {
     Loop loop;
     Ends ends;
     ASSERT_TRUE(ok(loop.registry().add(ends.server, server_token, Interest::readable)));
-    loop.expect_none(); // it is writable
+    loop.expect_none(); // writable
     ASSERT_TRUE(ok(loop.registry().add(ends.client, client_token, Interest::writable)));
     EXPECT_EQ(must(ends.client.write(bytes_of("1"))), 1u);
     loop.expect({{server_token, Interest::readable}});
 }
 
-TEST(NamedPipe, HasAllTriggers) {
+TEST(NamedPipe, SupportsAllTriggers) {
     Loop loop;
     Ends ends;
     ASSERT_TRUE(ok(loop.registry().add(ends.client, client_token, Interest::writable)));
@@ -445,16 +445,16 @@ TEST(NamedPipe, HasAllTriggers) {
     loop.expect({{server_token, Interest::readable}});
 }
 
-TEST(NamedPipe, IsNamedInAWayThatIsChecked) {
+TEST(NamedPipe, InvalidNamesFail) {
     const auto name = fresh_name();
     const auto server = must(NamedPipe::create(name));
-    if (!is_wine()) { // which makes another server of the same pipe
+    if (!is_wine()) { // Wine creates another server of the same pipe
         EXPECT_TRUE(fails_with(NamedPipe::create(name), std::errc::permission_denied));
     }
     EXPECT_TRUE(fails_with(NamedPipe::open(fresh_name()), std::errc::no_such_file_or_directory));
     EXPECT_TRUE(fails_with(NamedPipe::create(std::string_view("\\\\.\\pipe\\a\0b", 12)), Errc::interior_nul));
     EXPECT_TRUE(fails_with(NamedPipe::create("\\\\.\\pipe\\" + std::string(300, 'x')), Errc::path_too_long));
-    // Files and devices are no pipes, also where they could be opened.
+    // Files and devices are not pipes, even where they could be opened.
     for (const auto* name : {"", "C:\\windows\\win.ini", "NUL", "\\\\.\\NUL", "\\\\.\\pipe", "\\\\.\\pipe\\",
                              "x\\\\.\\pipe\\y"}) {
         EXPECT_TRUE(fails_with(NamedPipe::open(name), std::errc::invalid_argument)) << name;
@@ -480,7 +480,7 @@ TEST(NamedPipe, OutlivesItsPoll) {
     }
 }
 
-TEST(NamedPipe, GivesItsHandleAway) {
+TEST(NamedPipe, ReleaseGivesUpTheHandle) {
     Loop loop;
     Ends ends;
     ends.add_both(loop.registry());
@@ -490,7 +490,7 @@ TEST(NamedPipe, GivesItsHandleAway) {
     EXPECT_NE(::CloseHandle(reinterpret_cast<::HANDLE>(handle)), FALSE);
 }
 
-TEST(NamedPipe, LeavesNothingBehindInTenThousandRounds) {
+TEST(NamedPipe, TenThousandRoundsLeakNothing) {
     Loop loop;
     const auto round = [&loop] {
         Ends ends;

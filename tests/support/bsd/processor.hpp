@@ -1,9 +1,9 @@
-// One processor for a thread: these systems have no call for it that all of them share.
+// Processor affinity: these systems share no call for it.
 #pragma once
 
 namespace test {
 
-/// Does nothing here. The tests that use it pass without it where loopback delivers in the sender's call.
+/// Does nothing. The tests that use it pass without it where loopback delivers within the sender's call.
 class OneProcessor {
   public:
     OneProcessor() {}

@@ -19,7 +19,7 @@ void plain::await_end(mio::RawHandle handle) {
     ASSERT_EQ(::kevent(kqueue.fd(), &change, 1, nullptr, 0, nullptr), 0);
     do {
         const ::timespec limit{.tv_sec = 10, .tv_nsec = 0};
-        ASSERT_EQ(::kevent(kqueue.fd(), nullptr, 0, &record, 1, &limit), 1) << "nothing came";
+        ASSERT_EQ(::kevent(kqueue.fd(), nullptr, 0, &record, 1, &limit), 1) << "no event";
     } while ((record.flags & EV_EOF) == 0);
 }
 

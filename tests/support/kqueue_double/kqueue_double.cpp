@@ -1,13 +1,14 @@
-// kqueue(2) played on Linux, for tests: README.md says how far the likeness goes.
+// kqueue(2) emulated on Linux for tests; README.md lists what is emulated.
 //
-// The kernel's half is an epoll instance in edge mode: an edge there is what wakes a filter in a kqueue's kernel.
-// The rest is done as FreeBSD does it. A filter that is woken becomes active and enters its kqueue's queue; when
-// the program retrieves events each filter in the queue is run again (here: asks poll(2)), leaves the queue if its
-// condition no longer holds, and is reported if it does.
+// The kernel side is an epoll instance in edge mode: an edge there corresponds to waking a filter in a kqueue
+// kernel. The rest follows FreeBSD. A filter that is woken becomes active and enters its kqueue's queue; when the
+// program retrieves events, each filter in the queue is run again (here: checked with poll(2)), leaves the queue if
+// its condition no longer holds, and is reported if it does.
 //
-// Read and write filters need edges of their own, so there are two epoll instances: the kqueue's descriptor is the
-// one for reading, and holds the one for writing and an eventfd, the bell, which rings while the queue has entries.
-// Thus the kqueue's descriptor is readable, for poll(2) or another selector, while there is something to retrieve.
+// Read and write filters need separate edges, so there are two epoll instances: the kqueue's descriptor is the one
+// for reading, and contains the one for writing and an eventfd, the bell, which is readable while the queue has
+// entries. Thus the kqueue's descriptor is readable, for poll(2) or another selector, while there is an event to
+// retrieve.
 #include "sys/event.h"
 
 #include <fcntl.h>
@@ -43,7 +44,7 @@
 #include <utility>
 #include <vector>
 
-// The calls that the double stands before: a sanitizer's if it has one, otherwise the C library's or the kernel's.
+// The intercepted calls: a sanitizer's if it has one, otherwise the C library's or the kernel's.
 extern "C" {
 [[gnu::weak]] int __interceptor_close(int);
 [[gnu::weak]] int __interceptor_dup(int);
@@ -65,7 +66,7 @@ int real_dup(int fd) {
     return __interceptor_dup != nullptr ? __interceptor_dup(fd) : static_cast<int>(::syscall(SYS_dup, fd));
 }
 int real_dup2(int from, int to) {
-    // dup2 of a descriptor to itself is the one thing that dup3 cannot do.
+    // dup2 of a descriptor to itself has no dup3 equivalent.
     if (__interceptor_dup2 != nullptr) return __interceptor_dup2(from, to);
     if (from == to) return ::fcntl(from, F_GETFD) < 0 ? -1 : to;
     return static_cast<int>(::syscall(SYS_dup3, from, to, 0));
@@ -77,15 +78,15 @@ int real_dup3(int from, int to, int flags) {
 
 enum class Kind { socket, pipe, file, always_ready, other, user };
 
-/// One (ident, filter) pair of one kqueue.
+/// One (ident, filter) pair of a kqueue.
 struct Knote {
-    struct kevent registered; ///< fflags and data as the program gave them
-    std::uint32_t serial;     ///< tells an epoll record of this knote from one of a predecessor
+    struct kevent registered; ///< fflags and data as the program passed them
+    std::uint32_t serial;     ///< distinguishes its epoll records from a predecessor's
     Kind kind;
     bool connection_oriented = false, tcp = false, local_stream = false;
-    bool is_mute = false;          ///< the wrong end of a pipe: accepted, and never reported
-    bool dies_with_reader = false; ///< the writing end of a pipe that is no fifo
-    /// Of a file: epoll refuses those, so nothing else tells that the number was used again.
+    bool is_mute = false;          ///< the wrong end of a pipe: accepted, but never reported
+    bool dies_with_reader = false; ///< the writing end of a pipe that is not a fifo
+    /// For a file: epoll rejects files, so this detects that the number was reused.
     dev_t device = 0;
     ino_t inode = 0;
     bool disabled = false, active = false, queued = false;
@@ -96,7 +97,7 @@ struct Knote {
 using Key = std::pair<short, std::uintptr_t>;
 
 struct Kqueue {
-    std::vector<int> numbers; ///< its descriptors: dup makes more
+    std::vector<int> numbers; ///< its descriptors, including duplicates
     int writers = -1;         ///< the epoll instance for EVFILT_WRITE
     int bell = -1;
     bool ringing = false;
@@ -106,11 +107,11 @@ struct Kqueue {
     std::size_t length = 0;
 };
 
-/// Guards everything below and every Kqueue. It is not held while a thread waits for events.
+/// Protects everything below and every Kqueue. Not held while a thread waits for events.
 std::mutex mutex;
 
-/// Holds the mutex, and signals off: what is a system call on BSD is not interrupted by a handler, which may make the
-/// same call, except while it waits.
+/// Locks the mutex and blocks signals: on BSD these are system calls, which a handler cannot interrupt except while
+/// they wait, and the handler may make the same call.
 class SystemCall {
   public:
     SystemCall() {
@@ -126,7 +127,7 @@ class SystemCall {
         ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }
 
-    /// Waits until `fd` is readable, with signals on and without the mutex: 0, or an error number.
+    /// Waits until `fd` is readable, with signals unblocked and the mutex released. Returns 0 or an error number.
     int wait(int fd, const ::timespec* timeout) {
         mutex.unlock();
         ::pollfd record{.fd = fd, .events = POLLIN, .revents = 0};
@@ -138,14 +139,14 @@ class SystemCall {
   private:
     ::sigset_t before_;
 };
-/// Never destroyed: a static object of the program may close its kqueue later than this file would be gone.
+/// Never destroyed: a static object of the program may close its kqueue after this file's statics are destroyed.
 std::list<Kqueue>& kqueues() {
     static auto& all = *new std::list<Kqueue>;
     return all;
 }
 std::uint32_t last_serial = 0;
 
-/// What close and dup have to know about a descriptor before they take the mutex.
+/// What close and dup need to know about a descriptor before they lock the mutex.
 enum Mark : unsigned char { is_kqueue = 1, is_watched = 2 };
 std::array<std::atomic<unsigned char>, 1u << 16> marks;
 
@@ -176,7 +177,7 @@ Kqueue* find_kqueue(int fd) {
     return nullptr;
 }
 
-// --- The queue
+// --- Queue
 
 void update_bell(Kqueue& q) {
     if (q.ringing == (q.length > 0)) return;
@@ -210,13 +211,13 @@ void activate(Kqueue& q, Knote& k) {
     if (!k.disabled && !k.queued) enqueue(q, k);
 }
 
-// --- The kernel's half
+// --- Kernel side
 
 bool has_descriptor(short filter) { return filter != EVFILT_USER; }
 
 int epoll_for(const Kqueue& q, short filter) { return filter == EVFILT_READ ? q.numbers.front() : q.writers; }
 
-/// Adds, or asks again about, what wakes the filter. Returns 0 or an errno.
+/// Adds or rearms the epoll registration that wakes the filter. Returns 0 or an errno.
 int arm(const Kqueue& q, const Knote& k, int operation) {
     ::epoll_event e{};
     e.events = EPOLLET | (k.registered.filter == EVFILT_READ ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
@@ -225,7 +226,7 @@ int arm(const Kqueue& q, const Knote& k, int operation) {
     return ::epoll_ctl(epoll_for(q, k.registered.filter), operation, fd, &e) == 0 ? 0 : errno;
 }
 
-/// Moves the edges that the kernel has seen into the queue.
+/// Moves edges that the kernel has detected into the queue.
 void collect_from(Kqueue& q, short filter) {
     std::array<::epoll_event, 64> records;
     int n;
@@ -234,7 +235,7 @@ void collect_from(Kqueue& q, short filter) {
         for (int i = 0; i < n; ++i) {
             const auto word = records[static_cast<std::size_t>(i)].data.u64;
             const auto found = q.knotes.find({filter, word & 0xffff'ffffu});
-            // Serial 0 is the bell's and the writers'.
+            // Serial 0 denotes the bell and the write instance.
             if (found != q.knotes.end() && found->second.serial == word >> 32) activate(q, found->second);
         }
     } while (n == static_cast<int>(records.size()));
@@ -244,7 +245,7 @@ void collect(Kqueue& q) {
     collect_from(q, EVFILT_WRITE);
 }
 
-/// Forgets a knote. Returns ENOENT if the kernel had no memory of it: its descriptor was closed unseen.
+/// Deletes a knote. Returns ENOENT if epoll does not know it: its descriptor was closed unseen.
 int drop(Kqueue& q, std::map<Key, Knote>::iterator at) {
     auto& k = at->second;
     int error = 0;
@@ -256,7 +257,7 @@ int drop(Kqueue& q, std::map<Key, Knote>::iterator at) {
     return error;
 }
 
-// --- The filters
+// --- Filters
 
 template <class T> T socket_option(int fd, int level, int name) {
     T value{};
@@ -279,8 +280,8 @@ std::int64_t pipe_space(int fd) {
     return std::max<std::int64_t>(1, ::fcntl(fd, F_GETPIPE_SZ) - bytes_readable(fd));
 }
 
-/// The error that SO_ERROR holds, guessed, for asking would take it away from the program. TCP fills in
-/// tcpi_rcv_space when the handshake is done: without it a connect has failed.
+/// Guesses the error that SO_ERROR holds, since reading it would clear it. TCP sets tcpi_rcv_space when the
+/// handshake is done; without it, connect has failed.
 unsigned pending_error(const Knote& k, int fd, short found) {
     if ((found & POLLERR) == 0) return 0;
     if (k.tcp && socket_option<::tcp_info>(fd, IPPROTO_TCP, TCP_INFO).tcpi_rcv_space == 0)
@@ -288,15 +289,15 @@ unsigned pending_error(const Knote& k, int fd, short found) {
     return ECONNRESET;
 }
 
-/// Whether this side was shut down for writing, which poll(2) does not say of a half.
+/// Whether this side was shut down for writing, which poll(2) does not report separately.
 bool is_write_shut_down(const Knote& k, int fd) {
     if (k.tcp) {
-        // Here TCP_CLOSE is a socket that was never connected: once connected it hangs up in both directions.
+        // TCP_CLOSE here is a socket that was never connected; a connected one hangs up in both directions.
         const auto state = socket_option<::tcp_info>(fd, IPPROTO_TCP, TCP_INFO).tcpi_state;
         return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING
                || state == TCP_LAST_ACK || state == TCP_TIME_WAIT;
     }
-    // Nothing is sent, yet a local stream looks first whether it could be.
+    // Sends nothing, but a local stream first checks whether it could send.
     return k.local_stream && ::send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EPIPE;
 }
 
@@ -315,7 +316,7 @@ bool run_socket_filter(const Knote& k, int fd, short found, struct kevent& e) {
         return true;
     }
     if ((found & POLLERR) != 0) return true;
-    // Linux says that a socket which was never connected has hung up; a kqueue says nothing of it.
+    // Linux reports a hang-up for a socket that was never connected; a kqueue does not.
     if (k.connection_oriented && hung_up) return false;
     if ((k.registered.fflags & NOTE_LOWAT) != 0 && e.data < k.registered.data) return false;
     return (found & (reading ? POLLIN : POLLOUT)) != 0;
@@ -328,7 +329,7 @@ bool run_file_filter(const Knote& k, int fd, struct kevent& e) {
     return e.data != 0 || (k.registered.fflags & NOTE_FILE_POLL) != 0;
 }
 
-/// Whether the condition of the filter holds now, and if so the event to report.
+/// Whether the filter's condition holds now, and if so the event to report.
 bool run_filter(const Knote& k, struct kevent& e) {
     if (k.is_mute) return false;
     e = k.registered;
@@ -371,12 +372,12 @@ void look_at(Knote& k, int fd, const struct stat& about) {
     k.inode = about.st_ino;
 }
 
-/// How FreeBSD takes the ends of a pipe. Returns 0 or an errno.
+/// FreeBSD's treatment of the ends of a pipe. Returns 0 or an errno.
 int look_at_pipe(Knote& k, int fd) {
     const bool reading = k.registered.filter == EVFILT_READ;
     k.is_mute = (::fcntl(fd, F_GETFL) & O_ACCMODE) == (reading ? O_WRONLY : O_RDONLY);
     if (reading || k.is_mute) return 0;
-    // Who writes to a pipe that has lost its reader is refused; a fifo may get another.
+    // Adding EVFILT_WRITE to a pipe without reader fails; a fifo may get another reader.
     struct statfs where;
     ::pollfd asked{.fd = fd, .events = POLLOUT, .revents = 0};
     const bool is_anonymous = ::fstatfs(fd, &where) == 0 && where.f_type == PIPEFS_MAGIC;
@@ -391,7 +392,7 @@ int add(Kqueue& q, const struct kevent& change, const struct stat* about) {
         ~(EV_ADD | EV_DELETE | EV_ENABLE | EV_DISABLE | EV_FORCEONESHOT | EV_KEEPUDATA));
     k.disabled = (change.flags & EV_DISABLE) != 0;
     if (about == nullptr) {
-        // FreeBSD's filter looks for NOTE_TRIGGER in a field that is already cleared: adding does not trigger.
+        // FreeBSD's filter looks for NOTE_TRIGGER in a field that is already cleared, so adding does not trigger.
         k.registered.fflags &= NOTE_FFLAGSMASK;
     } else {
         const auto fd = static_cast<int>(change.ident);
@@ -421,13 +422,13 @@ void touch_user(Knote& k, const struct kevent& change) {
     default: break;
     }
     k.registered.data = change.data;
-    // Asked for in a change, EV_CLEAR resets the state there and then, a trigger in the same change included.
+    // EV_CLEAR in a change resets the state immediately, including a trigger in the same change.
     if ((change.flags & EV_CLEAR) != 0) k.triggered = false;
 }
 
 int modify(Kqueue& q, Knote& k, const struct kevent& change) {
     if ((change.flags & EV_KEEPUDATA) == 0) k.registered.udata = change.udata;
-    // Adding enables, unless it is told not to; the flags of the first EV_ADD stay as they are.
+    // Adding enables unless EV_DISABLE is set; the flags of the first EV_ADD are kept.
     if ((change.flags & EV_DISABLE) != 0) {
         k.disabled = true;
         dequeue(q, k);
@@ -441,7 +442,7 @@ int modify(Kqueue& q, Knote& k, const struct kevent& change) {
     } else {
         k.registered.fflags = change.fflags;
         k.registered.data = change.data;
-        // The edge that asking again makes runs the filter again.
+        // Rearming causes an edge, which runs the filter again.
         if (k.kind == Kind::file || k.kind == Kind::always_ready) activate(q, k);
     }
     if (k.active) activate(q, k);
@@ -465,7 +466,7 @@ int apply(Kqueue& q, const struct kevent& change) {
     auto found = q.knotes.find({change.filter, change.ident});
     if (found != q.knotes.end() && (change.flags & EV_DELETE) != 0) return drop(q, found);
     if (found != q.knotes.end() && has_descriptor(change.filter)) {
-        // A knote whose descriptor was closed where the double could not see it is none.
+        // A knote whose descriptor was closed unseen does not exist.
         auto& k = found->second;
         const bool is_gone = k.kind == Kind::file || k.kind == Kind::always_ready
                                  ? about.st_dev != k.device || about.st_ino != k.inode
@@ -484,7 +485,7 @@ int apply(Kqueue& q, const struct kevent& change) {
 
 int retrieve(Kqueue& q, struct kevent* events, int nevents) {
     int n = 0;
-    // Who is reported and stays active goes to the end of the queue: others have their turn first.
+    // A reported filter that stays active moves to the end of the queue, after the others.
     for (auto left = q.length; left > 0 && n < nevents; --left) {
         auto& k = *q.first;
         dequeue(q, k);
@@ -493,7 +494,7 @@ int retrieve(Kqueue& q, struct kevent* events, int nevents) {
             k.active = false;
             continue;
         }
-        // A pipe's kernel drops what watches for writing when the reader closes, and says so.
+        // The kernel deletes the writer's knote when the reader of a pipe closes, and reports that.
         if (k.dies_with_reader && (e.flags & EV_EOF) != 0) e.flags |= EV_ONESHOT;
         events[n++] = e;
         if ((e.flags & EV_ONESHOT) != 0) {
@@ -552,14 +553,14 @@ int wait_for_events(SystemCall& call, Kqueue& q, int kq, struct kevent* events, 
         error = call.wait(kq, for_ever ? nullptr : &rest);
         --q.waiters;
         if (std::ranges::find(q.numbers, kq) == q.numbers.end()) {
-            // Closed meanwhile. Who leaves last puts out the light.
+            // The kqueue was closed meanwhile. The last thread to leave frees it.
             if (q.numbers.empty() && q.waiters == 0) free_kqueue(q);
             return fail(EBADF);
         }
     }
 }
 
-// --- Descriptors that come and go
+// --- Closing and duplicating descriptors
 
 void forget_number(Kqueue& q, int fd) {
     std::erase(q.numbers, fd);
@@ -574,7 +575,7 @@ void forget_number(Kqueue& q, int fd) {
     }
 }
 
-/// Before a descriptor is closed: what watches it, or is it, has to go.
+/// Before a descriptor is closed: deletes the knotes that watch it, or the kqueue that it is.
 void before_close(int fd) {
     if (!is_marked(fd, is_kqueue | is_watched)) return;
     const auto saved = errno;
@@ -649,29 +650,29 @@ int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent*
     SystemCall call;
     auto* const q = find_kqueue(kq);
     if (q == nullptr) return fail(EBADF);
-    int answers = 0;
+    int reports = 0;
     for (int i = 0; i < nchanges; ++i) {
-        // A copy: the answers may go to the same array.
+        // Copied, since the event list may be the same array.
         auto change = changelist[i];
         if (change.filter == 0) continue;
         change.flags &= static_cast<unsigned short>(~EV_SYSFLAGS);
         const auto error = apply(*q, change);
         if (error == 0 && (change.flags & EV_RECEIPT) == 0) continue;
-        if (answers == nevents) {
+        if (reports == nevents) {
             update_bell(*q);
             return error == 0 ? 0 : fail(error);
         }
         change.flags = EV_ERROR;
         change.data = error;
-        eventlist[answers++] = change;
+        eventlist[reports++] = change;
     }
     update_bell(*q);
-    if (answers > 0 || nevents == 0) return answers;
+    if (reports > 0 || nevents == 0) return reports;
     return wait_for_events(call, *q, kq, eventlist, nevents, timeout);
 }
 
-// In front of the C library's own, so that a closed descriptor takes its events along and a duplicate of a kqueue
-// is known as one. For other descriptors it is one load.
+// Interposes the C library's calls, so that closing a descriptor deletes its events and a duplicate of a kqueue is
+// recognized. For other descriptors the cost is one load.
 
 int close(int fd) {
     before_close(fd);

@@ -1,4 +1,4 @@
-// What FreeBSD's kqueue(2) says, statement by statement, and whether the double does so.
+// Statements of FreeBSD's kqueue(2), and whether the emulation conforms to them.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -37,7 +37,7 @@
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// GoogleTest's way to print one.
+// Printed by GoogleTest.
 void PrintTo(const struct kevent& e, std::ostream* out) {
     *out << "{ident " << e.ident << ", filter " << e.filter << ", flags 0x" << std::hex << e.flags << std::dec
          << ", fflags " << e.fflags << ", data " << e.data << ", udata " << e.udata << '}';
@@ -49,10 +49,10 @@ using Event = struct kevent;
 using Events = std::vector<Event>;
 
 constexpr ::timespec at_once{.tv_sec = 0, .tv_nsec = 0};
-/// Long enough for whatever has been caused to arrive.
+/// Long enough for pending events to arrive.
 constexpr ::timespec patience{.tv_sec = 10, .tv_nsec = 0};
 
-/// A descriptor with an owner.
+/// An owned descriptor.
 class Fd {
   public:
     explicit Fd(int fd = -1) : fd_(fd) { EXPECT_GE(fd, -1); }
@@ -93,7 +93,7 @@ Pair make_pipe() {
 
 Fd inet_socket(int type) { return Fd(::socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); }
 
-/// A bound socket and where it is.
+/// A bound socket and its address.
 struct Bound {
     Fd socket;
     ::sockaddr_in address{};
@@ -112,8 +112,8 @@ Bound listener() {
     EXPECT_EQ(::listen(made.socket.get(), 8), 0);
     return made;
 }
-/// An address where nobody listens: the socket keeps it from others.
-Bound nobody(int type) { return bound_socket(type); }
+/// An address without a listener, reserved by a socket.
+Bound refusing_address(int type) { return bound_socket(type); }
 
 int connect_to(const Fd& socket, Bound& where) {
     return ::connect(socket.get(), any(where.address), sizeof where.address) == 0 ? 0 : errno;
@@ -145,7 +145,7 @@ int pending_socket_error(const Fd& fd) {
     return error;
 }
 
-/// Which descriptors the process has.
+/// The open descriptors of this process.
 std::size_t open_descriptors() {
     const std::filesystem::directory_iterator all("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
@@ -168,14 +168,14 @@ class Queue {
     int get() const { return fd_.get(); }
     void close() { fd_.close(); }
 
-    /// Applies one change. 0 or the errno with which kevent fails.
+    /// Applies one change. Returns 0 or kevent's errno.
     int apply(const Event& e) const { return ::kevent(get(), &e, 1, nullptr, 0, nullptr) == 0 ? 0 : errno; }
     void add(const Fd& fd, int filter, int flags = 0, std::uintptr_t udata = 0) const {
         EXPECT_EQ(apply(change(fd, filter, EV_ADD | flags, 0, 0, udata)), 0);
     }
-    /// What is there now.
+    /// The events that are pending.
     Events now(std::size_t room = 16) const { return wait(at_once, room); }
-    /// What comes, once something does.
+    /// Waits for events.
     Events next(std::size_t room = 16) const { return wait(patience, room); }
     Events wait(const ::timespec& timeout, std::size_t room) const {
         Events events(room);
@@ -184,13 +184,13 @@ class Queue {
         events.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
         return events;
     }
-    /// The one event that is there now, or comes.
+    /// Waits for exactly one event.
     Event only() const {
         const auto events = next();
         EXPECT_EQ(events.size(), 1u) << ::testing::PrintToString(events);
         return events.empty() ? Event{} : events.front();
     }
-    /// Waits until this filter has EV_EOF: some edges that come on the way are no matter.
+    /// Waits until this filter has EV_EOF; other events before it are ignored.
     Event closed(int filter) const {
         for (;;) {
             const auto events = next();
@@ -209,7 +209,7 @@ class Queue {
 
 bool has(const Event& e, int flag) { return (e.flags & flag) == flag; }
 
-/// The filters of some events, in order of number: WRITE, READ.
+/// The filters of some events, in numeric order: WRITE, READ.
 std::vector<int> filters(const Events& events) {
     std::vector<int> all;
     for (const auto& e : events) all.push_back(e.filter);
@@ -220,8 +220,8 @@ const std::vector<int> both{EVFILT_WRITE, EVFILT_READ};
 
 // --- kqueue()
 
-// kqueue makes a new event queue and returns a descriptor of it.
-TEST(KqueueDouble, a_kqueue_is_a_descriptor) {
+// kqueue creates a new event queue and returns its descriptor.
+TEST(KqueueDouble, KqueueIsADescriptor) {
     const Queue q;
     ASSERT_GE(q.get(), 0);
     EXPECT_EQ(::fcntl(q.get(), F_GETFD), 0);
@@ -229,7 +229,7 @@ TEST(KqueueDouble, a_kqueue_is_a_descriptor) {
     EXPECT_EQ(::fcntl(q.get(), F_GETFD), FD_CLOEXEC);
 }
 
-TEST(KqueueDouble, closing_it_leaves_no_descriptor_behind) {
+TEST(KqueueDouble, ClosingLeaksNoDescriptor) {
     const auto before = open_descriptors();
     const auto pair = local_pair();
     {
@@ -243,7 +243,7 @@ TEST(KqueueDouble, closing_it_leaves_no_descriptor_behind) {
 }
 
 // EBADF: the descriptor is invalid.
-TEST(KqueueDouble, what_is_no_kqueue_is_a_bad_descriptor) {
+TEST(KqueueDouble, NonKqueueIsBadDescriptor) {
     const auto pair = local_pair();
     Queue q;
     const auto number = q.get();
@@ -256,7 +256,7 @@ TEST(KqueueDouble, what_is_no_kqueue_is_a_bad_descriptor) {
 }
 
 // A child made with fork does not inherit the queue.
-TEST(KqueueDouble, a_child_does_not_inherit_it) {
+TEST(KqueueDouble, IsNotInheritedByAChild) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_READ);
@@ -266,7 +266,7 @@ TEST(KqueueDouble, a_child_does_not_inherit_it) {
         Event e;
         const bool is_gone = ::kevent(q.get(), nullptr, 0, &e, 1, &at_once) == -1 && errno == EBADF
                              && ::fcntl(q.get(), F_GETFD) == -1;
-        // Closing what the parent watches is the child's own affair.
+        // A child that closes what the parent watches does not affect the parent.
         ::close(pair.a.get());
         const int own = ::kqueue();
         ::_exit(is_gone && own >= 0 && ::kevent(own, nullptr, 0, &e, 1, &at_once) == 0 ? 0 : 1);
@@ -278,7 +278,7 @@ TEST(KqueueDouble, a_child_does_not_inherit_it) {
     EXPECT_EQ(q.only().data, 1);
 }
 
-TEST(KqueueDouble, a_duplicate_is_the_same_queue_until_the_last_is_closed) {
+TEST(KqueueDouble, DuplicatesShareTheQueueUntilTheLastIsClosed) {
     const auto before = open_descriptors();
     const auto pair = local_pair();
     Queue q;
@@ -300,7 +300,7 @@ TEST(KqueueDouble, a_duplicate_is_the_same_queue_until_the_last_is_closed) {
     EXPECT_EQ(open_descriptors(), before + 2);
 }
 
-TEST(KqueueDouble, closing_it_ends_a_wait) {
+TEST(KqueueDouble, ClosingEndsAWait) {
     Queue q;
     std::atomic<bool> is_started = false;
     std::thread waiter([&, kq = q.get()] {
@@ -315,8 +315,8 @@ TEST(KqueueDouble, closing_it_ends_a_wait) {
     waiter.join();
 }
 
-// A kqueue is readable to select, poll and another kqueue while it has events.
-TEST(KqueueDouble, it_can_be_watched_by_another_selector) {
+// A kqueue is readable for select, poll and another kqueue while it has events.
+TEST(KqueueDouble, CanBeWatchedByAnotherSelector) {
     const auto pair = local_pair();
     const Queue inner;
     const Queue outer;
@@ -339,7 +339,7 @@ TEST(KqueueDouble, it_can_be_watched_by_another_selector) {
     EXPECT_TRUE(outer.now().empty());
 }
 
-TEST(KqueueDouble, a_kqueue_can_not_be_watched_for_writing_nor_by_itself) {
+TEST(KqueueDouble, CannotBeWatchedForWritingOrByItself) {
     const Queue q;
     const Queue other;
     EXPECT_EQ(q.apply(change(other.get(), EVFILT_WRITE, EV_ADD)), EINVAL);
@@ -348,21 +348,21 @@ TEST(KqueueDouble, a_kqueue_can_not_be_watched_for_writing_nor_by_itself) {
 
 // --- Changes
 
-// A kevent is known by ident and filter; adding one that is there changes it and makes no second one.
-TEST(KqueueDouble, adding_twice_modifies) {
+// A kevent is identified by ident and filter; adding an existing one modifies it.
+TEST(KqueueDouble, AddingTwiceModifies) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_WRITE, EV_CLEAR, 1);
     EXPECT_EQ(q.only().udata, reinterpret_cast<void*>(1));
     EXPECT_TRUE(q.now().empty());
-    // The filter runs when it is registered, to see whether its condition holds already: again, too.
+    // The filter runs on registration, to check whether its condition already holds; also when added again.
     q.add(pair.a, EVFILT_WRITE, EV_CLEAR, 2);
     EXPECT_EQ(q.only().udata, reinterpret_cast<void*>(2));
     EXPECT_TRUE(q.now().empty());
 }
 
-// Not in the manual page: how it is reported stays as it was when the event was new.
-TEST(KqueueDouble, adding_again_does_not_change_how_it_is_reported) {
+// Not in the manual page: the flags of the first EV_ADD are kept.
+TEST(KqueueDouble, AddingAgainKeepsTheOriginalFlags) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_WRITE, EV_CLEAR);
@@ -374,7 +374,7 @@ TEST(KqueueDouble, adding_again_does_not_change_how_it_is_reported) {
     EXPECT_EQ(q.apply(change(pair.a, EVFILT_WRITE, EV_DELETE)), 0);
 }
 
-TEST(KqueueDouble, EV_KEEPUDATA_leaves_the_word_of_the_program_alone) {
+TEST(KqueueDouble, KeepudataKeepsUdata) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_WRITE, EV_CLEAR, 1);
@@ -382,8 +382,8 @@ TEST(KqueueDouble, EV_KEEPUDATA_leaves_the_word_of_the_program_alone) {
     EXPECT_EQ(q.only().udata, reinterpret_cast<void*>(1));
 }
 
-// udata and ext are passed through unchanged.
-TEST(KqueueDouble, extensions_come_back) {
+// udata and ext are returned unchanged.
+TEST(KqueueDouble, ExtIsReturned) {
     const auto pair = local_pair();
     const Queue q;
     auto e = change(pair.a, EVFILT_WRITE, EV_ADD);
@@ -393,8 +393,8 @@ TEST(KqueueDouble, extensions_come_back) {
     for (std::uint64_t i = 0; i < 4; ++i) EXPECT_EQ(seen.ext[i], ~i);
 }
 
-// ENOENT: the event to modify or delete could not be found.
-TEST(KqueueDouble, what_is_not_there_can_not_be_changed) {
+// ENOENT: the event to modify or delete does not exist.
+TEST(KqueueDouble, ChangingAMissingKnoteFails) {
     const auto pair = local_pair();
     const Queue q;
     for (const int flags : {EV_DELETE, EV_ENABLE, EV_DISABLE, 0}) {
@@ -408,7 +408,7 @@ TEST(KqueueDouble, what_is_not_there_can_not_be_changed) {
     EXPECT_TRUE(q.now().empty());
 }
 
-TEST(KqueueDouble, bad_descriptors_are_refused) {
+TEST(KqueueDouble, BadDescriptorsFail) {
     const Queue q;
     auto pair = local_pair();
     const int closed = pair.a.get();
@@ -420,7 +420,7 @@ TEST(KqueueDouble, bad_descriptors_are_refused) {
 }
 
 // EINVAL: the filter is invalid.
-TEST(KqueueDouble, unknown_filters_are_refused) {
+TEST(KqueueDouble, UnknownFiltersFail) {
     const auto pair = local_pair();
     const Queue q;
     for (const int filter :
@@ -430,40 +430,41 @@ TEST(KqueueDouble, unknown_filters_are_refused) {
     EXPECT_EQ(q.apply(change(pair.a, EVFILT_READ, EV_ADD | EV_ENABLE | EV_DISABLE)), EINVAL);
 }
 
-// A failed change goes to the event list as EV_ERROR with the errno in data, if there is room; the rest go on.
-TEST(KqueueDouble, a_failed_change_is_answered_and_the_others_are_made) {
+// A failed change is placed in the event list as EV_ERROR with the errno in data, if there is space; the others are
+// applied.
+TEST(KqueueDouble, FailedChangeIsReportedAndTheOthersAreApplied) {
     const auto pair = local_pair();
     const Queue q;
     const Event changes[] = {change(pair.a, EVFILT_READ, EV_DELETE, 0, 0, 1),
                              change(pair.a, EVFILT_WRITE, EV_ADD, 0, 0, 2),
                              change(pair.a, EVFILT_TIMER, EV_ADD, 0, 0, 3)};
-    Event answers[3];
-    ASSERT_EQ(::kevent(q.get(), changes, 3, answers, 3, nullptr), 2);
-    EXPECT_EQ(answers[0].flags, EV_ERROR);
-    EXPECT_EQ(answers[0].data, ENOENT);
-    EXPECT_EQ(answers[0].filter, EVFILT_READ);
-    EXPECT_EQ(answers[0].udata, reinterpret_cast<void*>(1));
-    EXPECT_EQ(answers[1].flags, EV_ERROR);
-    EXPECT_EQ(answers[1].data, EINVAL);
-    EXPECT_EQ(answers[1].udata, reinterpret_cast<void*>(3));
+    Event reports[3];
+    ASSERT_EQ(::kevent(q.get(), changes, 3, reports, 3, nullptr), 2);
+    EXPECT_EQ(reports[0].flags, EV_ERROR);
+    EXPECT_EQ(reports[0].data, ENOENT);
+    EXPECT_EQ(reports[0].filter, EVFILT_READ);
+    EXPECT_EQ(reports[0].udata, reinterpret_cast<void*>(1));
+    EXPECT_EQ(reports[1].flags, EV_ERROR);
+    EXPECT_EQ(reports[1].data, EINVAL);
+    EXPECT_EQ(reports[1].udata, reinterpret_cast<void*>(3));
     EXPECT_EQ(q.only().udata, reinterpret_cast<void*>(2));
 }
 
-// Otherwise kevent returns -1, and errno says what was wrong.
-TEST(KqueueDouble, a_failed_change_without_room_for_the_answer_fails_the_call) {
+// Otherwise kevent returns -1 and sets errno.
+TEST(KqueueDouble, FailedChangeWithoutSpaceForItsReportFailsTheCall) {
     const auto pair = local_pair();
     const Queue q;
     const Event changes[] = {change(pair.a, EVFILT_READ, EV_DELETE), change(pair.a, EVFILT_WRITE, EV_ADD)};
     EXPECT_EQ(::kevent(q.get(), changes, 2, nullptr, 0, nullptr), -1);
     EXPECT_EQ(errno, ENOENT);
-    EXPECT_TRUE(q.now().empty()) << "changes after the failed one were made";
+    EXPECT_TRUE(q.now().empty()) << "changes after the failed one were applied";
 }
 
-// EV_RECEIPT has each change answered with EV_ERROR and data 0 or an errno, and drains no event.
-TEST(KqueueDouble, receipts_answer_every_change_and_nothing_else) {
+// EV_RECEIPT reports each change with EV_ERROR and data 0 or an errno, and retrieves no events.
+TEST(KqueueDouble, ReceiptsReportEveryChangeAndNoEvents) {
     const auto pair = local_pair();
     const Queue q;
-    // One array may be both lists.
+    // Both lists may be the same array.
     Event list[8] = {change(pair.a, EVFILT_WRITE, EV_ADD | EV_CLEAR | EV_RECEIPT, 0, 0, 1),
                      change(pair.a, EVFILT_READ, EV_DELETE | EV_RECEIPT, 0, 0, 2)};
     ASSERT_EQ(::kevent(q.get(), list, 2, list, 8, nullptr), 2);
@@ -477,8 +478,8 @@ TEST(KqueueDouble, receipts_answer_every_change_and_nothing_else) {
     EXPECT_EQ(q.only().filter, EVFILT_WRITE);
 }
 
-// Without room for the receipt the changes after it are not processed.
-TEST(KqueueDouble, a_receipt_without_room_ends_the_changes) {
+// Without space for the receipt, later changes are not processed.
+TEST(KqueueDouble, ReceiptWithoutSpaceEndsTheChanges) {
     const auto pair = local_pair();
     const Queue q;
     const Event changes[] = {change(pair.a, EVFILT_READ, EV_ADD | EV_RECEIPT),
@@ -489,7 +490,7 @@ TEST(KqueueDouble, a_receipt_without_room_ends_the_changes) {
 }
 
 // All changes are applied before events are read, in order.
-TEST(KqueueDouble, changes_come_in_order_and_before_events) {
+TEST(KqueueDouble, ChangesAreAppliedInOrderBeforeEventsAreRead) {
     const auto pair = local_pair();
     const Queue q;
     const Event changes[] = {change(pair.a, EVFILT_WRITE, EV_ADD), change(pair.a, EVFILT_WRITE, EV_DELETE),
@@ -499,9 +500,9 @@ TEST(KqueueDouble, changes_come_in_order_and_before_events) {
     EXPECT_EQ(events[0].ident, static_cast<std::uintptr_t>(pair.b.get()));
 }
 
-// --- How events are reported
+// --- Reporting of events
 
-TEST(KqueueDouble, reading_and_writing_are_events_of_their_own) {
+TEST(KqueueDouble, ReadingAndWritingAreSeparateEvents) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_READ, 0, 1);
@@ -515,8 +516,8 @@ TEST(KqueueDouble, reading_and_writing_are_events_of_their_own) {
     }
 }
 
-// The filter runs again when the event is retrieved; what no longer holds is not returned.
-TEST(KqueueDouble, a_condition_is_reported_as_long_as_it_holds) {
+// The filter runs again when the event is retrieved; a condition that no longer holds is not returned.
+TEST(KqueueDouble, ConditionIsReportedWhileItHolds) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_READ);
@@ -529,26 +530,26 @@ TEST(KqueueDouble, a_condition_is_reported_as_long_as_it_holds) {
     EXPECT_EQ(q.only().data, 2);
 }
 
-// EV_CLEAR resets the state after the event is retrieved.
-TEST(KqueueDouble, a_cleared_event_comes_once_for_each_change) {
+// EV_CLEAR resets the state after retrieval.
+TEST(KqueueDouble, ClearReportsOncePerChange) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_READ, EV_CLEAR);
     send_bytes(pair.b, 3);
     EXPECT_TRUE(has(q.only(), EV_CLEAR));
     EXPECT_TRUE(q.now().empty());
-    // What came before is still there: several events are one kevent.
+    // Earlier data is still there: several events are collapsed into one kevent.
     send_bytes(pair.b, 1);
     send_bytes(pair.b, 1);
     EXPECT_EQ(q.only().data, 5);
     EXPECT_TRUE(q.now().empty());
-    // Gone before anybody asked.
+    // The condition ended before retrieval.
     send_bytes(pair.b, 1);
     read_all(pair.a);
     EXPECT_TRUE(q.now().empty());
 }
 
-TEST(KqueueDouble, edges_of_one_filter_do_not_reach_the_other) {
+TEST(KqueueDouble, EdgesOfOneFilterDoNotTriggerTheOther) {
     for (const auto& [a, b] : {local_pair(), tcp_pair()}) {
         const Queue q;
         q.add(a, EVFILT_READ, EV_CLEAR);
@@ -562,7 +563,7 @@ TEST(KqueueDouble, edges_of_one_filter_do_not_reach_the_other) {
     }
 }
 
-TEST(KqueueDouble, a_cleared_writer_is_reported_when_there_is_room_again) {
+TEST(KqueueDouble, ClearedWriterIsReportedWhenSpaceIsAvailable) {
     const auto pair = make_pipe();
     const Queue q;
     q.add(pair.b, EVFILT_WRITE, EV_CLEAR);
@@ -576,7 +577,7 @@ TEST(KqueueDouble, a_cleared_writer_is_reported_when_there_is_room_again) {
 }
 
 // EV_ONESHOT: deleted after the first retrieval.
-TEST(KqueueDouble, a_oneshot_event_is_deleted_with_its_first_report) {
+TEST(KqueueDouble, OneshotIsDeletedAfterItsFirstReport) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_WRITE, EV_ONESHOT);
@@ -587,8 +588,8 @@ TEST(KqueueDouble, a_oneshot_event_is_deleted_with_its_first_report) {
     EXPECT_EQ(q.now().size(), 1u);
 }
 
-// EV_DISPATCH: disabled after delivery. EV_ENABLE lets it be returned again.
-TEST(KqueueDouble, a_dispatched_event_waits_to_be_enabled) {
+// EV_DISPATCH: disabled after delivery. EV_ENABLE enables it again.
+TEST(KqueueDouble, DispatchDisablesAfterDelivery) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_READ, EV_DISPATCH);
@@ -599,13 +600,13 @@ TEST(KqueueDouble, a_dispatched_event_waits_to_be_enabled) {
     EXPECT_EQ(q.apply(change(pair.a, EVFILT_READ, EV_ENABLE)), 0);
     EXPECT_EQ(q.only().data, 2);
     EXPECT_TRUE(q.now().empty());
-    // Adding enables, too.
+    // Adding enables it, too.
     q.add(pair.a, EVFILT_READ);
     EXPECT_EQ(q.only().data, 2);
 }
 
-// EV_DISABLE: not returned, though the filter goes on.
-TEST(KqueueDouble, a_disabled_event_is_not_returned) {
+// EV_DISABLE: not returned, although the filter keeps running.
+TEST(KqueueDouble, DisabledEventIsNotReturned) {
     const auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_READ, EV_DISABLE);
@@ -618,14 +619,14 @@ TEST(KqueueDouble, a_disabled_event_is_not_returned) {
 }
 
 // Closing a descriptor removes the events that refer to it.
-TEST(KqueueDouble, closing_a_descriptor_takes_its_events_along) {
+TEST(KqueueDouble, ClosingADescriptorDeletesItsEvents) {
     auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_READ, 0, 1);
     q.add(pair.a, EVFILT_WRITE, 0, 1);
     send_bytes(pair.b, 1);
     EXPECT_EQ(q.now().size(), 2u);
-    // Even though the socket lives on under another number.
+    // Even though the socket is still open under another number.
     const Fd twin(::dup(pair.a.get()));
     const int number = pair.a.get();
     pair.a.close();
@@ -633,7 +634,7 @@ TEST(KqueueDouble, closing_a_descriptor_takes_its_events_along) {
     send_bytes(pair.b, 1);
     EXPECT_TRUE(q.now().empty());
 
-    // The number starts anew.
+    // The reused number starts afresh.
     auto second = local_pair();
     ASSERT_EQ(second.a.get(), number);
     EXPECT_EQ(q.apply(change(number, EVFILT_READ, EV_DELETE)), ENOENT);
@@ -641,7 +642,7 @@ TEST(KqueueDouble, closing_a_descriptor_takes_its_events_along) {
     EXPECT_EQ(q.only().udata, reinterpret_cast<void*>(2));
 }
 
-TEST(KqueueDouble, a_number_that_dup2_gave_to_another_file_starts_anew) {
+TEST(KqueueDouble, NumberReusedByDup2StartsAfresh) {
     const auto pair = local_pair();
     const auto other = local_pair();
     const Queue q;
@@ -651,13 +652,13 @@ TEST(KqueueDouble, a_number_that_dup2_gave_to_another_file_starts_anew) {
     EXPECT_EQ(q.apply(change(pair.a, EVFILT_WRITE, EV_DELETE)), ENOENT);
 }
 
-TEST(KqueueDouble, a_descriptor_closed_out_of_sight_starts_anew) {
+TEST(KqueueDouble, DescriptorClosedUnseenStartsAfresh) {
     auto pair = local_pair();
     const Queue q;
     const Queue other;
     q.add(pair.a, EVFILT_READ);
     other.add(pair.a, EVFILT_READ);
-    // No close(2): the double can not see it.
+    // No close(2): the emulation cannot see it.
     const int number = pair.a.release();
     ASSERT_EQ(::close_range(static_cast<unsigned>(number), static_cast<unsigned>(number), 0), 0);
     const auto second = local_pair();
@@ -670,8 +671,8 @@ TEST(KqueueDouble, a_descriptor_closed_out_of_sight_starts_anew) {
     EXPECT_TRUE(other.now().empty());
 }
 
-// nevents is the room in the event list.
-TEST(KqueueDouble, what_does_not_fit_comes_next_time_and_everyone_has_a_turn) {
+// nevents is the size of the event list.
+TEST(KqueueDouble, EventsThatDoNotFitAreReportedNextWithoutStarvation) {
     const Queue q;
     std::vector<Pair> pairs;
     for (int i = 0; i < 5; ++i) {
@@ -688,7 +689,7 @@ TEST(KqueueDouble, what_does_not_fit_comes_next_time_and_everyone_has_a_turn) {
     for (const auto& [ident, count] : turns) EXPECT_EQ(count, 2) << ident;
 }
 
-TEST(KqueueDouble, cleared_events_that_do_not_fit_are_kept) {
+TEST(KqueueDouble, ClearedEventsThatDoNotFitAreKept) {
     const auto one = local_pair();
     const auto other = local_pair();
     const Queue q;
@@ -702,10 +703,10 @@ TEST(KqueueDouble, cleared_events_that_do_not_fit_are_kept) {
     EXPECT_TRUE(q.now().empty());
 }
 
-// --- What data and flags say
+// --- Contents of data and flags
 
 // A listening socket is returned when a connection is pending.
-TEST(KqueueDouble, a_listener_is_readable_with_a_connection) {
+TEST(KqueueDouble, ListenerIsReadableWithAConnection) {
     auto server = listener();
     const Queue q;
     q.add(server.socket, EVFILT_READ, EV_CLEAR);
@@ -719,11 +720,11 @@ TEST(KqueueDouble, a_listener_is_readable_with_a_connection) {
     EXPECT_FALSE(has(e, EV_EOF));
 }
 
-TEST(KqueueDouble, a_connecting_socket_is_writable_once_it_is_connected) {
+TEST(KqueueDouble, ConnectingSocketIsWritableOnceItIsConnected) {
     auto server = listener();
     const auto client = inet_socket(SOCK_STREAM);
     const Queue q;
-    // Not before it connects, and it has not hung up either.
+    // Not before it connects, and without EV_EOF.
     q.add(client, EVFILT_READ);
     q.add(client, EVFILT_WRITE);
     EXPECT_TRUE(q.now().empty());
@@ -735,8 +736,8 @@ TEST(KqueueDouble, a_connecting_socket_is_writable_once_it_is_connected) {
     EXPECT_EQ(e.fflags, 0u);
 }
 
-// NOTE_LOWAT sets a low water mark for one filter.
-TEST(KqueueDouble, a_low_water_mark_holds_back_less) {
+// NOTE_LOWAT sets a low-water mark for one filter.
+TEST(KqueueDouble, LowWaterMarkSuppressesSmallerAmounts) {
     const auto pair = local_pair();
     const Queue q;
     EXPECT_EQ(q.apply(change(pair.a, EVFILT_READ, EV_ADD, NOTE_LOWAT, 4)), 0);
@@ -746,7 +747,7 @@ TEST(KqueueDouble, a_low_water_mark_holds_back_less) {
     EXPECT_EQ(q.only().data, 4);
 }
 
-TEST(KqueueDouble, an_eventfd_is_readable_with_a_count) {
+TEST(KqueueDouble, EventfdIsReadableWithACount) {
     const Fd counter(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     const Queue q;
     q.add(counter, EVFILT_READ, EV_CLEAR);
@@ -758,8 +759,8 @@ TEST(KqueueDouble, an_eventfd_is_readable_with_a_count) {
     }
 }
 
-// Of a file: returned when the offset is not at its end, data the distance. Writing is not supported.
-TEST(KqueueDouble, a_file_is_readable_up_to_its_end) {
+// For a file: returned when the offset is not at the end; data is the distance. Writing is not supported.
+TEST(KqueueDouble, FileIsReadableUpToItsEnd) {
     std::string name = std::filesystem::temp_directory_path() / "kqueue-double-XXXXXX";
     const Fd file(::mkstemp(name.data()));
     ::unlink(name.c_str());
@@ -776,8 +777,8 @@ TEST(KqueueDouble, a_file_is_readable_up_to_its_end) {
 
 // --- EV_EOF
 
-// When the read direction is shut down EV_EOF is set; there may still be data.
-TEST(KqueueDouble, a_peer_that_shut_down_is_the_end_of_reading_with_data_left) {
+// EV_EOF is set when the read direction is shut down; data may still be pending.
+TEST(KqueueDouble, PeerShutdownIsEofWithDataLeft) {
     for (const auto& [a, b] : {local_pair(), tcp_pair()}) {
         const Queue q;
         q.add(a, EVFILT_READ);
@@ -794,7 +795,7 @@ TEST(KqueueDouble, a_peer_that_shut_down_is_the_end_of_reading_with_data_left) {
     }
 }
 
-TEST(KqueueDouble, a_peer_that_closed_a_local_socket_ends_both_directions) {
+TEST(KqueueDouble, ClosedPeerOfALocalSocketIsEofInBothDirections) {
     auto pair = local_pair();
     const Queue q;
     q.add(pair.a, EVFILT_READ, EV_CLEAR);
@@ -809,7 +810,7 @@ TEST(KqueueDouble, a_peer_that_closed_a_local_socket_ends_both_directions) {
     }
 }
 
-TEST(KqueueDouble, shutting_down_the_own_side_ends_that_direction) {
+TEST(KqueueDouble, LocalShutdownIsEofInThatDirection) {
     for (const auto& [a, b] : {local_pair(), tcp_pair()}) {
         const Queue q;
         q.add(a, EVFILT_READ, EV_CLEAR);
@@ -818,7 +819,7 @@ TEST(KqueueDouble, shutting_down_the_own_side_ends_that_direction) {
         ASSERT_EQ(::shutdown(a.get(), SHUT_WR), 0);
         const auto wrote = q.closed(EVFILT_WRITE);
         EXPECT_EQ(wrote.fflags, 0u);
-        // Reading goes on.
+        // Reading still works.
         send_bytes(b, 1);
         const auto events = q.next();
         ASSERT_FALSE(events.empty());
@@ -829,8 +830,8 @@ TEST(KqueueDouble, shutting_down_the_own_side_ends_that_direction) {
     }
 }
 
-// Of a pipe: EV_EOF for the reader when the last writer leaves.
-TEST(KqueueDouble, a_pipe_without_writer_is_at_its_end) {
+// For a pipe: EV_EOF for the reader when the last writer disconnects.
+TEST(KqueueDouble, PipeWithoutWriterIsAtItsEnd) {
     auto pair = make_pipe();
     const Queue q;
     q.add(pair.a, EVFILT_READ);
@@ -845,8 +846,8 @@ TEST(KqueueDouble, a_pipe_without_writer_is_at_its_end) {
     EXPECT_EQ(q.closed(EVFILT_READ).data, 0);
 }
 
-// EV_EOF for the writer when the reader leaves.
-TEST(KqueueDouble, a_pipe_without_reader_is_at_its_end) {
+// EV_EOF for the writer when the reader disconnects.
+TEST(KqueueDouble, PipeWithoutReaderIsAtItsEnd) {
     auto pair = make_pipe();
     const Queue q;
     q.add(pair.b, EVFILT_WRITE, EV_CLEAR);
@@ -855,13 +856,13 @@ TEST(KqueueDouble, a_pipe_without_reader_is_at_its_end) {
     const auto e = q.only();
     EXPECT_TRUE(has(e, EV_EOF));
     EXPECT_EQ(e.fflags, 0u);
-    // Not in the manual page, but in FreeBSD's tests (sys/kern/pipe): who closes drops what watches for writing.
+    // Not in the manual page, but in FreeBSD's tests (sys/kern/pipe): the closing end deletes the writer's knote.
     EXPECT_TRUE(has(e, EV_ONESHOT));
     EXPECT_EQ(q.apply(change(pair.b, EVFILT_WRITE, EV_DELETE)), ENOENT);
 }
 
-// Not in the manual page: FreeBSD refuses a pipe whose reader has left, where others report EV_EOF.
-TEST(KqueueDouble, a_pipe_without_reader_is_not_added_for_writing) {
+// Not in the manual page: FreeBSD rejects a pipe without reader, where others report EV_EOF.
+TEST(KqueueDouble, PipeWithoutReaderIsNotAddedForWriting) {
     auto pair = make_pipe();
     pair.a.close();
     const Queue q;
@@ -869,8 +870,8 @@ TEST(KqueueDouble, a_pipe_without_reader_is_not_added_for_writing) {
     EXPECT_EQ(q.apply(change(pair.b, EVFILT_WRITE, EV_DELETE)), ENOENT);
 }
 
-// Nor this: the wrong end of a pipe is no error, and never an event.
-TEST(KqueueDouble, the_wrong_end_of_a_pipe_is_silent) {
+// Not in the manual page: the wrong end of a pipe is accepted and never reported.
+TEST(KqueueDouble, WrongEndOfAPipeIsNeverReported) {
     auto pair = make_pipe();
     const Queue q;
     q.add(pair.a, EVFILT_WRITE);
@@ -881,8 +882,8 @@ TEST(KqueueDouble, the_wrong_end_of_a_pipe_is_silent) {
     EXPECT_EQ(q.apply(change(pair.a, EVFILT_WRITE, EV_DELETE)), 0);
 }
 
-// Of a fifo: EV_EOF goes away when a new writer comes.
-TEST(KqueueDouble, a_fifo_opens_again_with_a_new_writer) {
+// For a fifo: a new writer clears EV_EOF.
+TEST(KqueueDouble, FifoOpensAgainWithANewWriter) {
     std::string folder = std::filesystem::temp_directory_path() / "kqueue-double-XXXXXX";
     ASSERT_NE(::mkdtemp(folder.data()), nullptr);
     const auto name = folder + "/fifo";
@@ -902,8 +903,8 @@ TEST(KqueueDouble, a_fifo_opens_again_with_a_new_writer) {
 }
 
 // The socket error is returned in fflags.
-TEST(KqueueDouble, a_refused_connection_tells_both_filters_and_keeps_the_error) {
-    auto where = nobody(SOCK_STREAM);
+TEST(KqueueDouble, RefusedConnectionIsReportedByBothFiltersAndKeepsTheError) {
+    auto where = refusing_address(SOCK_STREAM);
     const auto client = inet_socket(SOCK_STREAM);
     const Queue q;
     q.add(client, EVFILT_READ);
@@ -917,11 +918,11 @@ TEST(KqueueDouble, a_refused_connection_tells_both_filters_and_keeps_the_error) 
         EXPECT_EQ(e.fflags, static_cast<unsigned>(ECONNREFUSED));
     }
     EXPECT_EQ(pending_socket_error(client), ECONNREFUSED);
-    // Nothing is pending now.
+    // No error is pending now.
     for (const auto& e : q.now()) EXPECT_EQ(e.fflags, 0u);
 }
 
-TEST(KqueueDouble, a_reset_tells_both_filters_and_keeps_the_error) {
+TEST(KqueueDouble, ResetIsReportedByBothFiltersAndKeepsTheError) {
     for (const bool is_client : {true, false}) {
         auto [client, server] = tcp_pair();
         auto& mine = is_client ? client : server;
@@ -943,8 +944,8 @@ TEST(KqueueDouble, a_reset_tells_both_filters_and_keeps_the_error) {
     }
 }
 
-TEST(KqueueDouble, an_error_that_passes_tells_both_filters_of_no_end) {
-    auto where = nobody(SOCK_DGRAM);
+TEST(KqueueDouble, TransientErrorIsReportedWithoutEof) {
+    auto where = refusing_address(SOCK_DGRAM);
     const auto client = inet_socket(SOCK_DGRAM);
     ASSERT_EQ(connect_to(client, where), 0);
     where.socket.close();
@@ -968,8 +969,8 @@ TEST(KqueueDouble, an_error_that_passes_tells_both_filters_of_no_end) {
 
 // --- EVFILT_USER
 
-// A user event belongs to no kernel mechanism and is triggered by the program.
-TEST(KqueueDouble, a_user_event_comes_when_it_is_triggered) {
+// A user event is not associated with a kernel mechanism; the program triggers it.
+TEST(KqueueDouble, UserEventIsReportedWhenTriggered) {
     const Queue q;
     EXPECT_EQ(q.apply(change(-1, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0, 5)), 0);
     EXPECT_TRUE(q.now().empty());
@@ -983,14 +984,14 @@ TEST(KqueueDouble, a_user_event_comes_when_it_is_triggered) {
         EXPECT_EQ(e.udata, reinterpret_cast<void*>(6));
         EXPECT_TRUE(has(e, EV_CLEAR));
         EXPECT_TRUE(q.now().empty());
-        // The trigger is used up, and asking again does not find it.
+        // The trigger is consumed, and retrieving again does not return it.
         EXPECT_EQ(q.apply(change(-1, EVFILT_USER, EV_ADD)), 0);
         EXPECT_TRUE(q.now().empty());
     }
 }
 
-// Here FreeBSD's kernel falls short of its manual page: adding and triggering are two changes.
-TEST(KqueueDouble, a_user_event_is_not_triggered_by_its_first_change) {
+// FreeBSD's kernel deviates from its manual page: adding and triggering need two changes.
+TEST(KqueueDouble, UserEventIsNotTriggeredByItsFirstChange) {
     const Queue q;
     EXPECT_EQ(q.apply(change(1, EVFILT_USER, EV_ADD, NOTE_TRIGGER)), 0);
     EXPECT_TRUE(q.now().empty());
@@ -998,18 +999,18 @@ TEST(KqueueDouble, a_user_event_is_not_triggered_by_its_first_change) {
     EXPECT_EQ(q.only().fflags, 0u);
 }
 
-TEST(KqueueDouble, a_user_event_that_is_not_cleared_stays) {
+TEST(KqueueDouble, UserEventThatIsNotClearedStays) {
     const Queue q;
     EXPECT_EQ(q.apply(change(1, EVFILT_USER, EV_ADD)), 0);
     EXPECT_EQ(q.apply(change(1, EVFILT_USER, 0, NOTE_TRIGGER)), 0);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(q.now().size(), 1u);
-    // EV_CLEAR in a change takes the trigger back.
+    // EV_CLEAR in a change clears the trigger.
     EXPECT_EQ(q.apply(change(1, EVFILT_USER, EV_CLEAR)), 0);
     EXPECT_TRUE(q.now().empty());
 }
 
-// The lower 24 bits of fflags are the program's: NOTE_FFAND, FFOR, FFCOPY, FFNOP work on them.
-TEST(KqueueDouble, user_flags_are_combined_as_asked) {
+// The lower 24 bits of fflags are user-defined: NOTE_FFAND, FFOR, FFCOPY, FFNOP operate on them.
+TEST(KqueueDouble, UserFlagsAreCombinedAsRequested) {
     const Queue q;
     EXPECT_EQ(q.apply(change(1, EVFILT_USER, EV_ADD | EV_CLEAR, 0x0f)), 0);
     const std::pair<unsigned, unsigned> steps[] = {{NOTE_FFNOP | 0xf0, 0x0f},
@@ -1024,8 +1025,8 @@ TEST(KqueueDouble, user_flags_are_combined_as_asked) {
 
 // --- Waiting
 
-// EINVAL: the time limit is invalid.
-TEST(KqueueDouble, time_limits_are_checked) {
+// EINVAL: the timeout is invalid.
+TEST(KqueueDouble, InvalidTimeoutsFail) {
     const Queue q;
     Event e;
     for (const auto& bad : {::timespec{-1, 0}, ::timespec{0, -1}, ::timespec{0, 1'000'000'000}}) {
@@ -1034,8 +1035,8 @@ TEST(KqueueDouble, time_limits_are_checked) {
     }
 }
 
-// If the time limit expires kevent returns 0.
-TEST(KqueueDouble, a_wait_is_never_too_short) {
+// If the timeout expires, kevent returns 0.
+TEST(KqueueDouble, WaitNeverEndsEarly) {
     const Queue q;
     for (const auto limit : {200us, 1500us, 20'300us}) {
         const auto start = Clock::now();
@@ -1044,8 +1045,8 @@ TEST(KqueueDouble, a_wait_is_never_too_short) {
     }
 }
 
-// With nevents zero kevent returns at once, whatever the timeout; a null timeout waits for ever.
-TEST(KqueueDouble, without_room_for_events_there_is_no_wait) {
+// With nevents zero, kevent returns immediately regardless of the timeout; a null timeout waits indefinitely.
+TEST(KqueueDouble, ZeroNeventsDoesNotWait) {
     const auto pair = local_pair();
     const Queue q;
     EXPECT_EQ(::kevent(q.get(), nullptr, 0, nullptr, 0, nullptr), 0);
@@ -1057,8 +1058,8 @@ TEST(KqueueDouble, without_room_for_events_there_is_no_wait) {
     EXPECT_EQ(::kevent(q.get(), nullptr, 0, &e, 1, &longest), 1);
 }
 
-// EINTR: a signal was delivered before any event was placed on the queue.
-TEST(KqueueDouble, a_signal_ends_a_wait) {
+// EINTR: a signal was delivered before any event was placed in the queue.
+TEST(KqueueDouble, SignalEndsAWait) {
     struct sigaction act{};
     act.sa_handler = [](int) {};
     struct sigaction old;
@@ -1071,7 +1072,7 @@ TEST(KqueueDouble, a_signal_ends_a_wait) {
         EXPECT_EQ(errno, EINTR);
         is_done = true;
     });
-    // The first may come before the wait: send until one has been seen.
+    // The first signal may arrive before the wait: repeat until one was handled.
     while (!is_done) {
         ::pthread_kill(waiter.native_handle(), SIGUSR1);
         std::this_thread::yield();
@@ -1080,9 +1081,9 @@ TEST(KqueueDouble, a_signal_ends_a_wait) {
     ASSERT_EQ(::sigaction(SIGUSR1, &old, nullptr), 0);
 }
 
-// A system call is not interrupted half-way: a handler that makes the same call finds nothing locked.
+// A system call is not interrupted half-way: a handler that makes the same call finds no lock held.
 std::atomic<int> triggered_queue = -1;
-TEST(KqueueDouble, a_signal_handler_may_trigger_an_event) {
+TEST(KqueueDouble, SignalHandlerCanTriggerAnEvent) {
     constexpr int rounds = 20'000;
     struct sigaction act{};
     act.sa_handler = [](int) {
@@ -1111,7 +1112,7 @@ TEST(KqueueDouble, a_signal_handler_may_trigger_an_event) {
 
 // --- Threads
 
-TEST(KqueueDouble, changes_reach_a_wait_under_way) {
+TEST(KqueueDouble, ChangesReachABlockedWait) {
     const auto pair = local_pair();
     const auto pipe = make_pipe();
     const Queue q;
@@ -1133,7 +1134,7 @@ TEST(KqueueDouble, changes_reach_a_wait_under_way) {
     waiter.join();
 }
 
-TEST(KqueueDouble, what_is_deleted_is_not_reported_any_more) {
+TEST(KqueueDouble, DeletedEventIsNotReported) {
     const Queue q;
     EXPECT_EQ(q.apply(change(1, EVFILT_USER, EV_ADD | EV_CLEAR)), 0);
     const auto pair = local_pair();
@@ -1159,7 +1160,7 @@ TEST(KqueueDouble, what_is_deleted_is_not_reported_any_more) {
     EXPECT_EQ(late, 0);
 }
 
-TEST(KqueueDouble, many_threads_share_a_queue) {
+TEST(KqueueDouble, ManyThreadsShareAQueue) {
     constexpr int rounds = 300;
     const Queue q;
     EXPECT_EQ(q.apply(change(1, EVFILT_USER, EV_ADD)), 0);
@@ -1190,7 +1191,7 @@ TEST(KqueueDouble, many_threads_share_a_queue) {
         });
     }
     for (auto& each : changers) each.join();
-    // Stays triggered: every thread sees it.
+    // It stays triggered, so every thread sees it.
     EXPECT_EQ(q.apply(change(1, EVFILT_USER, 0, NOTE_TRIGGER)), 0);
     for (auto& each : threads) each.join();
     EXPECT_LE(reports, 3 * rounds * 2);

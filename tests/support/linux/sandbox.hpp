@@ -1,4 +1,4 @@
-// Linux only: a process that is refused a system call, as old kernels and sandboxes do it.
+// Linux only: a process in which a system call is rejected, as on old kernels and in sandboxes.
 #pragma once
 
 #include <linux/filter.h>
@@ -10,11 +10,11 @@
 
 namespace test {
 
-/// Whether `forbid_system_call` works here. For test programs only: it forks.
+/// Whether `forbid_system_call` works. For test programs only: it forks.
 bool can_forbid_system_calls();
 
-/// Lets system call `number` fail with `error` in this process, from now on and for ever: for a child process
-/// only. False if the kernel has no such filters.
+/// Makes system call `number` fail with `error` in this process, permanently; for child processes only. False if the
+/// kernel has no seccomp filters.
 /// @see seccomp(2)
 inline bool forbid_system_call(long number, int error) {
     ::sock_filter program[] = {
@@ -28,15 +28,14 @@ inline bool forbid_system_call(long number, int error) {
            && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
 }
 
-/// Lets system call `number` give 0 at once, from now on and for ever, if its argument `index`, an int, is `value`: as a
-/// wait does whose time has passed. For a child process only. False if the kernel has no such filters.
+/// Makes system call `number` return 0 immediately, permanently, if its int argument `index` equals `value`, like a
+/// wait that timed out. For child processes only. False if the kernel has no seccomp filters.
 inline bool skip_system_call(long number, unsigned index, int value) {
     ::sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(::seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 3),
-        // The low half, which comes first on the systems that this runs on.
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                 static_cast<unsigned>(offsetof(::seccomp_data, args)) + 8 * index),
+        // The low half, which comes first on little-endian systems.
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offsetof(::seccomp_data, args)) + 8 * index),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(value), 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),

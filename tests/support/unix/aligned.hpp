@@ -1,4 +1,4 @@
-// Memory that is aligned to more than malloc's.
+// Over-aligned memory.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// How plain.cpp does here what sockets of other families do otherwise.
+// Socket functions that differ between system families, for plain.cpp.
 #pragma once
 
 #include <fcntl.h>
@@ -22,7 +22,7 @@ inline constexpr int shut_writing = SHUT_WR;
 
 inline std::error_code last_error() { return {errno, mio::os_category()}; }
 
-// Not every system takes SOCK_CLOEXEC, or has accept4.
+// Not every system supports SOCK_CLOEXEC or accept4.
 inline mio::RawHandle close_on_exec(mio::RawHandle handle) {
     if (handle != -1) ::fcntl(handle, F_SETFD, FD_CLOEXEC);
     return handle;

@@ -1,4 +1,4 @@
-// What only tests of Unix use. Includes support.hpp, so it comes last as well.
+// Helpers for Unix tests. Includes support.hpp, so include it last.
 #pragma once
 
 #include <functional>
@@ -10,18 +10,18 @@
 
 namespace test {
 
-/// The descriptors that this process has open.
+/// The descriptors that are open in this process.
 std::set<int> open_descriptors();
 
-/// Runs `f` in a child process, for what would spoil this one: limits, system call filters, lost descriptors.
-/// Holds if the child met every expectation in `f`; what it did not meet, it has printed itself.
+/// Runs `f` in a child process, for tests that change process-wide state: limits, system call filters, lost
+/// descriptors. Succeeds if every expectation in the child was met; the child prints those that were not.
 testing::AssertionResult holds_in_child(const std::function<void()>& f);
 
-/// For a child process only (see holds_in_child): uses up all descriptors but `spare`. The result holds them.
+/// For child processes only (see holds_in_child): uses up all descriptors except `spare`. The result owns them.
 std::vector<plain::Socket> exhaust_descriptors(int spare);
 
-/// For a child process only: what `f` gives while there is no descriptor. Look at it afterwards: the sanitizers need
-/// descriptors themselves.
+/// For child processes only: the result of `f` while no descriptor is free. Check it afterwards, since sanitizers
+/// need descriptors.
 template <class F> auto without_descriptors(F&& f) {
     const auto held = exhaust_descriptors(0);
     return std::forward<F>(f)();
@@ -31,11 +31,11 @@ bool is_non_blocking(int fd);
 
 namespace plain {
 
-/// The descriptor, closed in programs that this one starts. In two steps, since macOS has no call that does it in one:
-/// no test starts a program while another thread of it makes a descriptor.
+/// Sets FD_CLOEXEC. Two steps, since macOS has no atomic call; no test starts a program while another thread creates
+/// a descriptor.
 Socket close_on_exec(int fd);
 
-/// A pipe: the end to read from, and the end to write to.
+/// A pipe: read end and write end.
 std::pair<Socket, Socket> pipe();
 
 } // namespace plain

@@ -1,4 +1,4 @@
-// The system's headers for sockets, and what families name differently. Before support.hpp, as every header of the system.
+// System socket headers and names that differ between families. Include before support.hpp, as every system header.
 #pragma once
 
 #include <arpa/inet.h>

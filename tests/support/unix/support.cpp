@@ -48,7 +48,7 @@ std::set<int> open_descriptors() {
 
 DescriptorGuard::~DescriptorGuard() {
     for (const int fd : open_handles()) {
-        EXPECT_TRUE(before_.contains(fd)) << "descriptor " << fd << " was left open";
+        EXPECT_TRUE(before_.contains(fd)) << "descriptor " << fd << " was leaked";
     }
 }
 
@@ -66,7 +66,7 @@ testing::AssertionResult holds_in_child(const std::function<void()>& f) {
         if (errno != EINTR) return testing::AssertionFailure() << "waitpid: " << std::strerror(errno);
     }
     if (WIFSIGNALED(status)) {
-        return testing::AssertionFailure() << "the child died of signal " << WTERMSIG(status);
+        return testing::AssertionFailure() << "the child was killed by signal " << WTERMSIG(status);
     }
     if (WEXITSTATUS(status) != 0) {
         return testing::AssertionFailure() << "the child exited with " << WEXITSTATUS(status);
@@ -75,7 +75,7 @@ testing::AssertionResult holds_in_child(const std::function<void()>& f) {
 }
 
 std::vector<plain::Socket> exhaust_descriptors(int spare) {
-    // The undefined-behaviour sanitizer needs a pipe when it meets a class for the first time: let it meet this one.
+    // UBSan opens a pipe when it first checks a class: let it check this one now.
     (void)mio::would_block(std::error_code(EMFILE, mio::os_category()));
     const ::rlimit limit{.rlim_cur = 128, .rlim_max = 128};
     EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -89,8 +89,8 @@ std::vector<plain::Socket> exhaust_descriptors(int spare) {
 namespace plain {
 namespace {
 
-void checked(int answer, const char* what) {
-    if (answer != -1) return;
+void checked(int result, const char* what) {
+    if (result != -1) return;
     ADD_FAILURE() << what << ": " << std::strerror(errno);
     std::abort();
 }

@@ -1,36 +1,36 @@
-// What this family of systems has in its own way.
+// Windows-specific parts of the test support.
 #pragma once
 
 #include <system_error>
 
 namespace test {
 
-/// What a process has open: how many files, sockets and completion ports.
+/// The open handles of a process: the number of files, sockets and completion ports.
 using OpenHandles = unsigned long;
 
-/// What is said of a number that names nothing.
+/// Error of a call on an invalid handle.
 inline constexpr auto no_such_handle = std::errc::not_a_socket;
 
-/// Whether "localhost" can be resolved.
-inline bool knows_localhost() { return true; }
+/// Whether "localhost" resolves.
+inline bool resolves_localhost() { return true; }
 
-/// Whether the sender of a datagram is told that nobody listens where it went. Wine keeps the first
-/// refusal to itself, and does not say why what comes later is an error.
-bool tells_of_refused_datagrams();
+/// Whether the sender of a datagram receives an error if no socket is bound to the destination. Wine does not report
+/// the first refusal, and reports later ones without an error code.
+bool reports_refused_datagrams();
 
-/// Whether a refused datagram makes sending fail too, not receiving alone.
+/// Whether a refused datagram makes sending fail too, not only receiving.
 inline constexpr bool refusal_fails_sending = false;
 
-/// Whether this is Wine, which does some things otherwise than Windows.
+/// Whether this is Wine, which differs from Windows in places.
 bool is_wine();
 
-/// What sending without a peer fails with; Wine has a code of its own.
-inline bool says_no_peer(const std::error_code& code) {
+/// Error of sending without a peer; Wine has its own.
+inline bool is_no_peer(const std::error_code& code) {
     return code == std::errc::not_connected || code == std::errc::invalid_argument;
 }
 
-/// What an address of the other family fails with; the last two are Wine's.
-inline bool says_wrong_family(const std::error_code& code) {
+/// Errors of using an address of the other family; the last two are Wine's.
+inline bool is_wrong_family(const std::error_code& code) {
     return code == std::errc::address_family_not_supported || code == std::errc::bad_address
            || code == std::errc::operation_not_supported || code == std::errc::invalid_argument;
 }

@@ -1,4 +1,4 @@
-// How plain.cpp does here what sockets of other families do otherwise.
+// Socket functions that differ between system families, for plain.cpp.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@ inline constexpr int shut_writing = SD_SEND;
 
 inline std::error_code last_error() { return {::WSAGetLastError(), mio::os_category()}; }
 
-/// Starts Winsock too: a test may need it before the library does.
+/// Also starts Winsock: a test may need it before the library does.
 inline mio::RawHandle open(int family, int type) {
     static const int started = [] {
         ::WSADATA data{};

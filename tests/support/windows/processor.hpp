@@ -1,4 +1,4 @@
-// One processor for a thread.
+// Processor affinity.
 #pragma once
 
 #include <windows.h>
@@ -6,7 +6,7 @@
 
 namespace test {
 
-/// While it lives, the thread stays on the processor that it is on.
+/// Pins the thread to its current processor.
 class OneProcessor {
   public:
     OneProcessor() {

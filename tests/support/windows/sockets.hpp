@@ -1,8 +1,8 @@
-// The system's headers for sockets, and what families name differently. Before support.hpp, as every header of the system.
+// System socket headers and names that differ between families. Include before support.hpp, as every system header.
 #pragma once
 
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
-// No signal comes of writing to a stream that has ended.
+// Writing to a closed stream raises no signal.
 inline constexpr int MSG_NOSIGNAL = 0;

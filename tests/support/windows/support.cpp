@@ -20,7 +20,7 @@ void expect_blocking(mio::RawHandle) {}
 
 bool is_close_on_exec(mio::RawHandle handle) {
     ::DWORD flags = 0;
-    // What names nothing here names the process itself there.
+    // The invalid handle value is the pseudo-handle of the current process.
     return handle != mio::invalid_handle
            && ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0
            && (flags & HANDLE_FLAG_INHERIT) == 0;
@@ -28,7 +28,7 @@ bool is_close_on_exec(mio::RawHandle handle) {
 
 bool is_open(mio::RawHandle handle) {
     ::DWORD flags = 0;
-    // What names nothing here names the process itself there.
+    // The invalid handle value is the pseudo-handle of the current process.
     return handle != mio::invalid_handle
            && ::GetHandleInformation(reinterpret_cast<::HANDLE>(handle), &flags) != 0;
 }
@@ -45,7 +45,7 @@ std::chrono::nanoseconds processor_time() {
 
 bool is_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
 
-bool tells_of_refused_datagrams() { return !is_wine(); }
+bool reports_refused_datagrams() { return !is_wine(); }
 
 namespace {
 
@@ -54,29 +54,30 @@ bool is_in_use(::HANDLE handle) {
     return ::GetHandleInformation(handle, &flags) != 0;
 }
 
-// Sockets, devices and pipes are files. What else is there is the run-time library's: it opens an event when threads first
-// meet at one of its locks, and keeps it.
+// Sockets, devices and pipes are files. Other handles belong to the run-time library, which creates an event when
+// threads first contend for one of its locks, and keeps it.
 bool is_of_interest(::HANDLE handle) {
     struct {
         ::PUBLIC_OBJECT_TYPE_INFORMATION type;
         std::array<wchar_t, 64> name;
-    } answer{};
-    const auto what = static_cast<::OBJECT_INFORMATION_CLASS>(2); // ObjectTypeInformation, not in every kit
-    EXPECT_GE(::NtQueryObject(handle, what, &answer, sizeof answer, nullptr), 0);
-    const auto& name = answer.type.TypeName;
+    } information{};
+    // ObjectTypeInformation, missing from some SDKs
+    const auto what = static_cast<::OBJECT_INFORMATION_CLASS>(2);
+    EXPECT_GE(::NtQueryObject(handle, what, &information, sizeof information, nullptr), 0);
+    const auto& name = information.type.TypeName;
     const std::wstring_view type(name.Buffer, name.Length / sizeof(wchar_t));
     return type == L"File" || type == L"IoCompletion";
 }
 
 } // namespace
 
-// One by one: of Wine GetProcessHandleCount always learns 0, and the server that all its programs share crashes at times
-// when it is asked for the list of all handles. They are multiples of four, given away from the lowest on.
+// Handles are tested one by one: under Wine GetProcessHandleCount returns 0, and wineserver occasionally crashes
+// when asked for the list of all handles. Handle values are multiples of four, allocated from the lowest.
 OpenHandles open_handles() {
-    // Winsock opens things of its own for the first sockets, and keeps them.
+    // Winsock opens handles of its own for the first sockets, and keeps them.
     [[maybe_unused]] static const bool is_warm =
         (static_cast<void>(plain::socket_pair()), static_cast<void>(plain::datagram_socket()), true);
-    constexpr int most_unused = 4096; // in a row
+    constexpr int most_unused = 4096; // consecutive unused values
     OpenHandles count = 0;
     int unused = 0;
     for (std::uintptr_t number = 4; unused != most_unused; number += 4) {
@@ -92,20 +93,20 @@ OpenHandles open_handles() {
 }
 
 DescriptorGuard::~DescriptorGuard() {
-    // What a thread held goes a moment after its end was seen.
+    // A thread's resources are freed shortly after it can be joined.
     const auto limit = std::chrono::steady_clock::now() + generous_margin;
     auto after = open_handles();
     while (after > before_ && std::chrono::steady_clock::now() < limit) {
         std::this_thread::sleep_for(10ms);
         after = open_handles();
     }
-    EXPECT_LE(after, before_) << "handles were left open";
+    EXPECT_LE(after, before_) << "handles were leaked";
 }
 
 namespace plain {
 
-// The system tells of an end beside what it is asked for, and cannot be asked for it alone. Wine does not tell of it before
-// all that came first is read.
+// The system reports a close in addition to the requested events, and not on its own. Wine reports it only after all
+// earlier data is read.
 void await_end(mio::RawHandle handle) {
     const std::chrono::milliseconds patience = is_wine() ? 200ms : generous_margin;
     const auto limit = std::chrono::steady_clock::now() + patience;
@@ -113,7 +114,7 @@ void await_end(mio::RawHandle handle) {
         std::this_thread::sleep_for(1ms);
 }
 
-// There is no socketpair: a connection over the loopback, which sends at once what it is given.
+// There is no socketpair: uses a loopback connection without Nagle's algorithm.
 std::pair<Socket, Socket> socket_pair() {
     const auto listener = listen(local_v4());
     auto here = connect(address_of(listener));

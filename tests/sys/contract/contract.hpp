@@ -1,5 +1,5 @@
-// What every backend owes to `Poll`, tried on each that can be built here: this program is compiled once for each,
-// with a `backend.hpp` that says which `Backend` it is. What the backends do differently is in `differences.hpp`.
+// The contract between a backend and `Poll`. This program is compiled once for each backend, with a `backend.hpp`
+// that defines `Backend`. Documented differences are in `differences.hpp`.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 #include "differences.hpp"
 #include "support.hpp"
 
-// Last, since it is an import alone: GCC takes no standard header after one.
+// Last, since it only imports: GCC accepts no standard header after an import.
 #include "backend.hpp"
 
 namespace test {
@@ -23,8 +23,7 @@ using Waker = Backend::Waker;
 constexpr Token id1{1}, id2{2}, id3{3};
 inline constexpr Differences backend_differences = differences_of(Backend::name);
 
-/// One end of a TCP connection, to be watched, and the other. Sockets, since some backends watch nothing
-/// else.
+/// One end of a TCP connection, to be watched, and its peer. Sockets, since some backends watch nothing else.
 struct Connection {
     Connection() {
         const auto listener = plain::listen(local_v4());
@@ -39,7 +38,7 @@ struct Connection {
     plain::Socket there;
 };
 
-/// Keeps the states of sources, in their place, and ends them before the selector is destroyed.
+/// Owns the states of sources at stable addresses, and ends them before the selector is destroyed.
 class Contract : public testing::Test {
   protected:
     ~Contract() override {
@@ -58,7 +57,7 @@ class Contract : public testing::Test {
     std::uint64_t add(const Connection& c, Token token, Interest interest, Trigger trigger = Trigger::edge) {
         return add(c.here.fd(), token, interest, trigger);
     }
-    /// The tokens of one select.
+    /// The tokens that one select reports.
     std::multiset<Token> select(std::optional<std::chrono::nanoseconds> timeout = 500ms) {
         return select_into(events, timeout);
     }

@@ -1,4 +1,4 @@
-// Sockets whose connection or whose datagram failed.
+// Failed connections and refused datagrams.
 #include <set>
 #include <utility>
 #include <vector>
@@ -20,7 +20,7 @@ void reset(Pair& pair) {
     plain::await_end(pair.here.fd());
 }
 
-// A datagram socket whose peer is a port that hears only itself: what comes there from others is refused.
+// A datagram socket connected to a port whose socket is connected to itself, which refuses datagrams from others.
 Pair connected_to_a_closed_port() {
     auto here = plain::datagram_socket();
     auto closed = plain::datagram_socket();
@@ -36,25 +36,25 @@ const std::vector<Interest> either_and_both{Interest::readable, Interest::writab
 
 } // namespace
 
-TEST_F(ContractFailures, AResetMakesAConnectionReadyInEachDirectionThatWasAskedFor) {
+TEST_F(ContractFailures, ResetMakesAConnectionReadyForEachInterest) {
     expect_that_each_direction_is_reported({{"ResetConnection", connected, reset, either_and_both}});
 }
 
-TEST_F(ContractFailures, ARefusedDatagramMakesASocketReadyInEachDirectionThatWasAskedFor) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "nothing is told of refused datagrams";
+TEST_F(ContractFailures, RefusedDatagramMakesASocketReadyForEachInterest) {
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
     const auto interests =
         refusal_fails_sending ? either_and_both : std::vector<Interest>{Interest::readable, read_write};
     expect_that_each_direction_is_reported(
         {{"RefusedDatagram", connected_to_a_closed_port, send_a_datagram, interests}});
 }
 
-TEST_F(ContractFailures, AResetMakesASourceReadableThatWaitsForUrgentDataAlone) {
-    if (!backend_differences.has_priority) GTEST_SKIP() << "no such interest";
+TEST_F(ContractFailures, ResetMakesASourceWithPriorityInterestReadable) {
+    if (!backend_differences.has_priority) GTEST_SKIP() << "no priority interest on this backend";
     expect_that_each_direction_is_reported({{"ResetConnection", connected, reset, {Interest::priority}}});
 }
 
-// A one-shot is spent by the event that finds room.
-TEST_F(ContractFailures, AResetSpendsAOneshotWithBothDirectionsInOneEvent) {
+// A one-shot source is disarmed by the event that is delivered.
+TEST_F(ContractFailures, ResetDisarmsAOneshotWithBothDirectionsInOneEvent) {
     auto pair = connected();
     reset(pair);
     add(pair.here.fd(), id1, read_write, Trigger::oneshot);
@@ -64,7 +64,7 @@ TEST_F(ContractFailures, AResetSpendsAOneshotWithBothDirectionsInOneEvent) {
     EXPECT_EQ(select_into(one, 20ms), std::multiset<Token>{});
 }
 
-TEST_F(ContractFailures, AnEndMakesAReaderReady) {
+TEST_F(ContractFailures, EndOfStreamMakesASourceReadable) {
     expect_that_each_direction_is_reported(
         {{"EndOfStream", connected, [](Pair& pair) { pair.there.close(); }, {Interest::readable}}});
 }

@@ -1,4 +1,4 @@
-// Sources that fail or hang up, and the promise about them: each direction that was asked for is reported ready.
+// Sources that fail or hang up: each direction of the interest is reported as ready.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,7 @@
 
 namespace test {
 
-/// A source and its other end, before and after a failure.
+/// A source and its peer, before and after a failure.
 struct Pair {
     plain::Socket here;
     plain::Socket there;
@@ -33,8 +33,8 @@ class ContractFailures : public Contract {
         return readiness;
     }
 
-    /// Selects, and modifies after each event if that is what a one-shot needs, until every direction of `interest` has
-    /// been reported.
+    /// Selects, modifying after each event if the trigger is one-shot, until every direction of `interest` is
+    /// reported.
     void expect_each_direction(const Pair& pair, std::uint64_t state, Interest interest, Trigger trigger) {
         const auto wanted = of(interest);
         auto seen = Readiness::none;
@@ -42,12 +42,12 @@ class ContractFailures : public Contract {
         const auto deadline = std::chrono::steady_clock::now() + 2s;
         while ((seen & wanted) != wanted) {
             ASSERT_LT(std::chrono::steady_clock::now(), deadline)
-                << to_string(interest) << " was asked for; reported:" << reported;
+                << to_string(interest) << " requested; reported:" << reported;
             select(100ms);
             for (const auto& event : events) {
                 EXPECT_EQ(event.token(), id1);
                 EXPECT_NE(event.readiness() & wanted, Readiness::none)
-                    << "an event that leaves nothing to act upon: " << Backend::describe(event);
+                    << "event without a readable or writable direction: " << Backend::describe(event);
                 seen |= event.readiness();
                 reported += '\n' + to_string(event) + " of " + Backend::describe(event);
             }
@@ -96,7 +96,7 @@ class ContractFailures : public Contract {
         if (failure.fail == nullptr) return;
         auto pair = failure.make();
         const auto state = add(pair.here.fd(), id1, interest, trigger);
-        // What holds before is reported, so that what comes next is the failure.
+        // Consume the initial events, so that the next one is caused by the failure.
         if (trigger == Trigger::edge) {
             while (!select(0ns).empty()) {
             }

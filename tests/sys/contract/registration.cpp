@@ -1,4 +1,4 @@
-// Adding, modifying, removing, and what is reported.
+// Adding, modifying and removing sources.
 #include "sockets.hpp"
 
 #include <algorithm>
@@ -13,13 +13,13 @@
 
 using namespace test;
 
-TEST_F(Contract, IsModelled) {
+TEST_F(Contract, IsSatisfiedByTheBackend) {
     static_assert(mio::sys::SelectorBackend<Backend>);
     static_assert(!std::is_move_constructible_v<Backend> && !std::is_copy_constructible_v<Backend>);
     static_assert(!Backend::name.empty());
 }
 
-TEST_F(Contract, AStateKnowsItsSelector) {
+TEST_F(Contract, StateRefersToItsSelector) {
     Backend other(must(Backend::open()));
     const Connection c;
     const auto state = add(c, id1, Interest::readable);
@@ -31,7 +31,7 @@ TEST_F(Contract, AStateKnowsItsSelector) {
     EXPECT_TRUE(ok(remove(c, state)));
 }
 
-TEST_F(Contract, AddReportsWhatHoldsAlready) {
+TEST_F(Contract, AddReportsConditionsThatAlreadyHold) {
     const Connection c;
     c.speak();
     plain::await_readable(c.here);
@@ -41,7 +41,7 @@ TEST_F(Contract, AddReportsWhatHoldsAlready) {
     EXPECT_FALSE(events[0].is_writable());
 }
 
-TEST_F(Contract, AddAndModifyTakeEffectInASelectUnderWay) {
+TEST_F(Contract, AddAndModifyAffectABlockedSelect) {
     const Connection c;
     std::atomic<std::uint64_t> state = 0;
     std::thread adding([&] {
@@ -58,7 +58,7 @@ TEST_F(Contract, AddAndModifyTakeEffectInASelectUnderWay) {
     modifying.join();
 }
 
-TEST_F(Contract, ModifyReplacesAndReportsAgain) {
+TEST_F(Contract, ModifyReplacesTheInterestAndReportsAgain) {
     const Connection c;
     const auto state = add(c, id1, Interest::writable);
     EXPECT_EQ(select(), std::multiset{id1});
@@ -71,7 +71,7 @@ TEST_F(Contract, ModifyReplacesAndReportsAgain) {
     EXPECT_EQ(select(), std::multiset{id3});
 }
 
-TEST_F(Contract, RemoveIsFinalEvenIfTheSourceIsReady) {
+TEST_F(Contract, RemovedReadySourceIsNotReported) {
     const Connection c;
     const Connection d;
     const auto state = add(c, id1, Interest::readable);
@@ -83,13 +83,13 @@ TEST_F(Contract, RemoveIsFinalEvenIfTheSourceIsReady) {
     d.speak();
     EXPECT_EQ(select(), std::multiset{id2});
     expect_nothing();
-    // And may be undone.
+    // The source can be added again.
     add(c, id3, Interest::readable);
     EXPECT_EQ(select(), std::multiset{id3});
 }
 
-TEST_F(Contract, AnInterestThatCannotBeWatchedIsUnsupported) {
-    if (backend_differences.has_aio) GTEST_SKIP() << "it can be";
+TEST_F(Contract, InterestThatCannotBeWatchedIsUnsupported) {
+    if (backend_differences.has_aio) GTEST_SKIP() << "this backend supports aio and lio";
     const Connection c;
     EXPECT_TRUE(fails_with(selector.add(c.here.fd(), id1, Interest::lio, Trigger::edge), Errc::unsupported));
     const auto state = add(c, id1, Interest::readable);
@@ -102,7 +102,7 @@ TEST_F(Contract, AnInterestThatCannotBeWatchedIsUnsupported) {
     expect_nothing();
 }
 
-TEST_F(Contract, AForgottenSourceIsNotReported) {
+TEST_F(Contract, ForgottenSourceIsNotReported) {
     Connection c;
     const auto state = add(c, id1, read_write);
     forget(state);
@@ -110,7 +110,7 @@ TEST_F(Contract, AForgottenSourceIsNotReported) {
     expect_nothing();
 }
 
-TEST_F(Contract, EventsAreDescribedAndSayWhatHappened) {
+TEST_F(Contract, EventsHaveDescriptions) {
     Connection c;
     add(c, id1, read_write);
     ASSERT_EQ(select(), std::multiset{id1});
@@ -122,7 +122,7 @@ TEST_F(Contract, EventsAreDescribedAndSayWhatHappened) {
     for (const auto& event : events) EXPECT_FALSE(Backend::describe(event).empty());
 }
 
-TEST_F(Contract, AHandleThatIsNotOpenIsRefused) {
+TEST_F(Contract, AddingAClosedHandleFails) {
     Connection c;
     const auto closed = c.here.fd();
     c.here.close();
@@ -134,8 +134,8 @@ TEST_F(Contract, AHandleThatIsNotOpenIsRefused) {
     expect_nothing();
 }
 
-TEST_F(Contract, ASecondSourceForAHandleIsRefusedUnlessItIsDocumentedOtherwise) {
-    if (!backend_differences.refuses_a_second_source) GTEST_SKIP() << "it replaces the first one";
+TEST_F(Contract, SecondSourceForAHandleFailsUnlessDocumented) {
+    if (!backend_differences.refuses_a_second_source) GTEST_SKIP() << "a second source replaces the first";
     const Connection c;
     const auto state = add(c, id1, Interest::readable);
     EXPECT_TRUE(
@@ -148,7 +148,7 @@ TEST_F(Contract, ASecondSourceForAHandleIsRefusedUnlessItIsDocumentedOtherwise) 
     EXPECT_EQ(select(), std::multiset{id2});
 }
 
-TEST_F(Contract, RemoveAndCloseTakeEffectInASelectUnderWay) {
+TEST_F(Contract, RemoveAndCloseAffectABlockedSelect) {
     Waker waker(selector, id3, must(Waker::open(selector, id3)));
     for (const bool closes : {false, true}) {
         Connection c;
@@ -158,7 +158,7 @@ TEST_F(Contract, RemoveAndCloseTakeEffectInASelectUnderWay) {
             if (closes) {
                 forget(state);
                 c.here.close();
-                // The peer learns of it, although a thread is waiting for the handle.
+                // The peer is notified, although a thread waits for the handle.
                 EXPECT_EQ(plain::read_exactly(c.there, 1), "");
             } else {
                 EXPECT_TRUE(ok(remove(c, state)));
@@ -172,8 +172,8 @@ TEST_F(Contract, RemoveAndCloseTakeEffectInASelectUnderWay) {
     }
 }
 
-TEST_F(Contract, PriorityDataIsReportedToThoseWhoAsked) {
-    if (!backend_differences.has_priority) GTEST_SKIP() << "no such interest";
+TEST_F(Contract, PriorityDataIsReportedForPriorityInterestOnly) {
+    if (!backend_differences.has_priority) GTEST_SKIP() << "no priority interest on this backend";
     const Connection c;
     const Connection d;
     const auto state = add(c, id1, Interest::priority | Interest::readable);

@@ -1,4 +1,4 @@
-// Many threads at once, and the order in which things go.
+// Concurrent use, and orders of destruction.
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -16,7 +16,7 @@ using namespace test;
 TEST_F(Contract, FourThreadsRegisterModifyAndRemoveWhileAFifthWaits) {
     constexpr std::size_t threads = 4;
     constexpr std::size_t rounds = 1'000;
-    // A token is the thread's, and the number of its registration.
+    // A token encodes the thread and the number of its registration.
     const auto token_of = [](std::size_t thread, std::size_t round) {
         return Token{thread * (rounds + 1) + round};
     };
@@ -47,24 +47,24 @@ TEST_F(Contract, FourThreadsRegisterModifyAndRemoveWhileAFifthWaits) {
         for (const auto token : select(1ms)) {
             const auto t = token.value / (rounds + 1);
             ASSERT_LT(t, threads);
-            EXPECT_GT(token.value % (rounds + 1), gone[t]) << "was removed before";
+            EXPECT_GT(token.value % (rounds + 1), gone[t]) << "reported after its removal";
             ++count;
         }
     }
     for (auto& thread : storm) thread.join();
-    EXPECT_GT(count, 0u) << "or this shows nothing";
+    EXPECT_GT(count, 0u) << "no events were reported";
     expect_nothing();
 }
 
-// What one-shots are for: whoever has the event has the source to himself until he modifies it.
-TEST_F(Contract, AOneshotIsHandledByOneThreadAtATime) {
+// The purpose of one-shot: the thread that receives the event owns the source until it calls modify.
+TEST_F(Contract, OneshotIsHandledByOneThreadAtATime) {
     constexpr std::size_t sources = 4;
     constexpr int rounds = 5'000;
     const std::vector<Connection> connections(sources);
     std::array<std::uint64_t, sources> states{};
     std::array<std::atomic<bool>, sources> is_handled{};
     std::mutex mutex;
-    std::vector<std::size_t> reported; // guarded by the mutex
+    std::vector<std::size_t> reported; // protected by the mutex
     std::atomic<bool> is_over = false;
     for (std::size_t i = 0; i < sources; ++i) {
         connections[i].speak();
@@ -95,9 +95,9 @@ TEST_F(Contract, AOneshotIsHandledByOneThreadAtATime) {
     }
     for (int count = 0; count < rounds;) {
         const auto tokens = select(generous_margin);
-        ASSERT_FALSE(tokens.empty()) << "one was lost";
+        ASSERT_FALSE(tokens.empty()) << "lost event";
         for (const auto token : tokens) {
-            EXPECT_FALSE(is_handled[token.value].exchange(true)) << "reported to two";
+            EXPECT_FALSE(is_handled[token.value].exchange(true)) << "reported to two threads";
             ++count;
             const std::scoped_lock lock(mutex);
             reported.push_back(token.value);
@@ -107,7 +107,7 @@ TEST_F(Contract, AOneshotIsHandledByOneThreadAtATime) {
     for (auto& handler : handlers) handler.join();
 }
 
-TEST(ContractLife, SelectorsThatComeAndGoLeaveNothingBehind) {
+TEST(ContractLifetime, SelectorsLeakNothing) {
     const DescriptorGuard guard;
     const Connection c;
     for (int i = 0; i < 1'000; ++i) {
@@ -126,7 +126,7 @@ TEST(ContractLife, SelectorsThatComeAndGoLeaveNothingBehind) {
     }
 }
 
-TEST(ContractLife, ParallelSelectorsDoNotKnowOfEachOther) {
+TEST(ContractLifetime, ParallelSelectorsAreIndependent) {
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([] {

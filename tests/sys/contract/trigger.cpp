@@ -1,4 +1,4 @@
-// Edges, levels and one-shots.
+// Edge, level and one-shot triggers.
 #include <cstddef>
 #include <set>
 #include <vector>
@@ -9,15 +9,15 @@ using namespace test;
 
 namespace {
 
-/// Connects `socket` to another one's port, which is then closed: nobody listens there.
-void connect_to_nobody(const plain::Socket& socket) {
-    const auto nobody = plain::datagram_socket();
-    plain::connect(socket, plain::address_of(nobody));
+/// Connects `socket` to a port that is then closed, so it has no receiver.
+void connect_to_closed_port(const plain::Socket& socket) {
+    const auto closed = plain::datagram_socket();
+    plain::connect(socket, plain::address_of(closed));
 }
 
 } // namespace
 
-TEST_F(Contract, EdgesAreReportedOnceAndAgainAfterTheSourceWasDrained) {
+TEST_F(Contract, EdgesAreReportedOnceAndAgainAfterDraining) {
     const Connection c;
     const auto state = add(c, id1, Interest::readable);
     for (int i = 0; i < 3; ++i) {
@@ -30,7 +30,7 @@ TEST_F(Contract, EdgesAreReportedOnceAndAgainAfterTheSourceWasDrained) {
     }
 }
 
-TEST_F(Contract, RearmingOneDirectionSaysNothingAboutTheOther) {
+TEST_F(Contract, RearmingOneDirectionDoesNotReportTheOther) {
     const Connection c;
     const auto state = add(c, id1, read_write);
     EXPECT_EQ(select(), std::multiset{id1});
@@ -38,7 +38,7 @@ TEST_F(Contract, RearmingOneDirectionSaysNothingAboutTheOther) {
     expect_nothing();
 }
 
-TEST_F(Contract, LevelsAreReportedAsLongAsTheyHold) {
+TEST_F(Contract, LevelsAreReportedWhileTheyHold) {
     const Connection c;
     add(c, id1, Interest::readable, Trigger::level);
     expect_nothing();
@@ -54,7 +54,7 @@ TEST_F(Contract, OneshotsAreReportedOnceUntilModified) {
     c.speak();
     EXPECT_EQ(select(), std::multiset{id1});
     c.hear();
-    EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable))); // is not a modify
+    EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable))); // rearm does not modify
     c.speak();
     expect_nothing();
     ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id2, Interest::readable, Trigger::oneshot)));
@@ -77,26 +77,26 @@ TEST_F(Contract, EachDirectionHasItsOwnEdges) {
     }
 }
 
-TEST_F(Contract, AWriterIsToldWhenThereIsRoomAgain) {
+TEST_F(Contract, WritableIsReportedWhenTheBufferHasSpaceAgain) {
     const Connection c;
     const auto state = add(c, id1, Interest::writable);
     EXPECT_EQ(select(), std::multiset{id1});
     const std::vector<char> block(1 << 16, 'x');
     std::size_t total = 0;
     while (const auto sent = plain::send(c.here.fd(), block.data(), block.size())) total += *sent;
-    EXPECT_TRUE(ok(Backend::rearm(state, Interest::writable))); // it would have blocked
+    EXPECT_TRUE(ok(Backend::rearm(state, Interest::writable))); // as after a write that would block
     expect_nothing();
     EXPECT_EQ(plain::read_exactly(c.there, total).size(), total);
     EXPECT_EQ(select(5s), std::multiset{id1});
     EXPECT_TRUE(events[0].is_writable());
 }
 
-TEST_F(Contract, AnErrorIsReportedOnceAndTheNextOneAgain) {
-    if (!tells_of_refused_datagrams()) GTEST_SKIP() << "nothing is told of refused datagrams";
-    // A datagram to a port where nobody listens comes back as an error, again and again.
+TEST_F(Contract, EachErrorIsReportedOnce) {
+    if (!reports_refused_datagrams()) GTEST_SKIP() << "refused datagrams are not reported";
+    // Each datagram to a port without a receiver causes an error.
     const auto here = plain::datagram_socket();
     here.set_non_blocking();
-    connect_to_nobody(here);
+    connect_to_closed_port(here);
     const auto state = must(selector.add(here.fd(), id1, Interest::readable, Trigger::edge));
     for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(ok(plain::send(here.fd(), "x", 1)));
@@ -104,14 +104,14 @@ TEST_F(Contract, AnErrorIsReportedOnceAndTheNextOneAgain) {
         EXPECT_TRUE(events[0].is_error() || events[0].is_readable());
         expect_nothing();
         char byte = 0;
-        EXPECT_FALSE(plain::receive(here.fd(), &byte, 1)); // takes the error
+        EXPECT_FALSE(plain::receive(here.fd(), &byte, 1)); // clears the error
         Backend::error_taken(state);
     }
     expect_nothing();
     EXPECT_TRUE(ok(selector.remove(here.fd(), state)));
 }
 
-TEST_F(Contract, TheEndOfAStreamIsReportedOnceByEdges) {
+TEST_F(Contract, EdgeTriggerReportsEndOfStreamOnce) {
     Connection c;
     add(c, id1, Interest::readable);
     c.there.close();
@@ -120,7 +120,7 @@ TEST_F(Contract, TheEndOfAStreamIsReportedOnceByEdges) {
     expect_nothing();
 }
 
-TEST_F(Contract, AHangUpDoesNotUnregister) {
+TEST_F(Contract, HangUpKeepsTheRegistration) {
     Connection c;
     const auto state = add(c, id1, read_write);
     set_linger_zero(c.there.fd());
@@ -134,7 +134,7 @@ TEST_F(Contract, AHangUpDoesNotUnregister) {
     expect_nothing();
 }
 
-TEST_F(Contract, AOneshotForBothDirectionsIsSpentByEither) {
+TEST_F(Contract, OneshotForBothDirectionsIsDisarmedByEither) {
     const Connection c;
     const auto state = add(c, id1, read_write, Trigger::oneshot);
     ASSERT_EQ(select(), std::multiset{id1}); // writable
@@ -142,19 +142,19 @@ TEST_F(Contract, AOneshotForBothDirectionsIsSpentByEither) {
     c.speak();
     plain::await_readable(c.here);
     expect_nothing();
-    // Both hold now, and are one event.
+    // Both hold now and are reported in one event.
     ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id2, read_write, Trigger::oneshot)));
     ASSERT_EQ(select(), std::multiset{id2});
     EXPECT_TRUE(events[0].is_readable() && events[0].is_writable());
     expect_nothing();
-    // With room for one only, too.
+    // With capacity one, too.
     ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id3, read_write, Trigger::oneshot)));
     mio::Events one(1, Backend::record_size);
     EXPECT_EQ(select_into(one), std::multiset{id3});
     expect_nothing();
 }
 
-TEST_F(Contract, TriggersCanBeExchanged) {
+TEST_F(Contract, ModifyChangesTheTrigger) {
     const Connection c;
     c.speak();
     plain::await_readable(c.here);

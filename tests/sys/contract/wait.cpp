@@ -1,4 +1,4 @@
-// Waiting: time and room.
+// Waiting: timeouts and capacity.
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 using namespace test;
 
-TEST_F(Contract, SelectWaitsNoLessThanItsTimeout) {
+TEST_F(Contract, SelectNeverReturnsBeforeItsTimeout) {
     for (const auto timeout : {1ns, 200'000ns, 1'000'001ns, 20'000'000ns}) {
         const auto took = time_of([&] { EXPECT_EQ(select(timeout), std::multiset<Token>{}); });
         EXPECT_GE(took, timeout);
@@ -21,14 +21,14 @@ TEST_F(Contract, SelectWaitsNoLessThanItsTimeout) {
     EXPECT_LT(time_of([&] { select(-1s); }), generous_margin);
 }
 
-TEST_F(Contract, SelectForgetsEarlierEvents) {
+TEST_F(Contract, SelectClearsEarlierEvents) {
     const Connection c;
     add(c, id1, Interest::writable);
     EXPECT_EQ(select(), std::multiset{id1});
     EXPECT_EQ(select(0ns), std::multiset<Token>{});
 }
 
-TEST_F(Contract, SelectRefusesACapacityOfZero) {
+TEST_F(Contract, SelectFailsWithZeroCapacity) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     ASSERT_TRUE(ok(waker.wake()));
     mio::Events none(0, Backend::record_size);
@@ -37,7 +37,7 @@ TEST_F(Contract, SelectRefusesACapacityOfZero) {
     EXPECT_EQ(select(), std::multiset{id1});
 }
 
-TEST_F(Contract, SelectRespectsTheCapacityAndGivesEverySourceItsTurn) {
+TEST_F(Contract, SelectRespectsTheCapacityAndStarvesNoSource) {
     const std::vector<Connection> connections(3);
     for (std::size_t i = 0; i < 3; ++i) {
         add(connections[i], Token{i}, Interest::writable, Trigger::level);
@@ -51,11 +51,11 @@ TEST_F(Contract, SelectRespectsTheCapacityAndGivesEverySourceItsTurn) {
     EXPECT_EQ(seen.size(), 3u);
 }
 
-TEST_F(Contract, ARoomForOneServesManySources) {
+TEST_F(Contract, CapacityOneServesManySources) {
     constexpr std::size_t many = 50;
     const std::vector<Connection> connections(many);
     mio::Events one(1, Backend::record_size);
-    // Edges: each once, whatever the order.
+    // Edge-triggered: each source once, in any order.
     std::vector<std::uint64_t> states;
     for (std::size_t i = 0; i < many; ++i)
         states.push_back(add(connections[i], Token{i}, Interest::writable));
@@ -64,7 +64,7 @@ TEST_F(Contract, ARoomForOneServesManySources) {
     EXPECT_EQ(seen.size(), many);
     EXPECT_EQ(std::set<Token>(seen.begin(), seen.end()).size(), many);
     EXPECT_EQ(select_into(one, 20ms), std::multiset<Token>{});
-    // Levels: in turn.
+    // Level-triggered: in turn.
     for (std::size_t i = 0; i < many; ++i) {
         ASSERT_TRUE(ok(selector.modify(connections[i].here.fd(), states[i], Token{i}, Interest::writable,
                                        Trigger::level)));
@@ -89,7 +89,7 @@ TEST_F(Contract, NeitherWakersNorSourcesStarveEachOther) {
     EXPECT_EQ(seen, (std::set{id1, id2}));
 }
 
-TEST_F(Contract, TheLongestTimeoutWaitsUntilSomethingComes) {
+TEST_F(Contract, LongestTimeoutWaitsForAnEvent) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     for (const auto timeout :
          {std::chrono::nanoseconds::max(), std::chrono::nanoseconds(std::chrono::hours(100'000)),
@@ -103,7 +103,7 @@ TEST_F(Contract, TheLongestTimeoutWaitsUntilSomethingComes) {
     }
 }
 
-TEST_F(Contract, ATimeoutIsNotStretchedByWhatIsRegisteredMeanwhile) {
+TEST_F(Contract, RegistrationsDoNotExtendATimeout) {
     const Connection c;
     std::atomic<bool> is_over = false;
     std::thread busy([&] {
@@ -120,7 +120,7 @@ TEST_F(Contract, ATimeoutIsNotStretchedByWhatIsRegisteredMeanwhile) {
     EXPECT_LT(took, generous_margin);
 }
 
-TEST_F(Contract, ATimeoutIsNotCutShortByReadySourcesThatComeAndGo) {
+TEST_F(Contract, TransientReadySourcesDoNotShortenATimeout) {
     const Connection c;
     std::atomic<bool> is_over = false;
     std::thread busy([&] {
@@ -136,13 +136,13 @@ TEST_F(Contract, ATimeoutIsNotCutShortByReadySourcesThatComeAndGo) {
     while (!is_over) {
         const auto took = time_of([&] { select(20ms); });
         if (events.empty()) {
-            EXPECT_GE(took, 20ms) << "it came back early and empty";
+            EXPECT_GE(took, 20ms) << "returned early without events";
         }
     }
     busy.join();
 }
 
-TEST_F(Contract, ATimeoutIsNotCutShortByWakersThatComeAndGo) {
+TEST_F(Contract, TransientWakersDoNotShortenATimeout) {
     std::atomic<bool> is_over = false;
     std::thread busy([&] {
         for (int i = 0; i < 500; ++i) {
@@ -154,13 +154,13 @@ TEST_F(Contract, ATimeoutIsNotCutShortByWakersThatComeAndGo) {
     while (!is_over) {
         const auto took = time_of([&] { select(20ms); });
         if (events.empty()) {
-            EXPECT_GE(took, 20ms) << "it came back early and empty";
+            EXPECT_GE(took, 20ms) << "returned early without events";
         }
     }
     busy.join();
 }
 
-TEST_F(Contract, ATimeoutIsNotCutShortByASourceThatWasClosed) {
+TEST_F(Contract, ClosedSourceDoesNotShortenATimeout) {
     for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
         Connection c;
         const auto state = add(c, id1, read_write, trigger);
@@ -170,7 +170,7 @@ TEST_F(Contract, ATimeoutIsNotCutShortByASourceThatWasClosed) {
     }
 }
 
-// In what follows nothing is to be reported, and so the wait is to sleep.
+// In the following cases no event is pending, so the wait must sleep.
 class ContractSleep : public Contract {
   protected:
     void expect_to_sleep() {
@@ -178,11 +178,11 @@ class ContractSleep : public Contract {
         }
         const auto before = processor_time();
         EXPECT_EQ(select(200ms), std::multiset<Token>{});
-        EXPECT_LT(processor_time() - before, 100ms) << "it spins";
+        EXPECT_LT(processor_time() - before, 100ms) << "select spins";
     }
 };
 
-TEST_F(ContractSleep, WithAHandleThatWasClosed) {
+TEST_F(ContractSleep, SleepsWithAClosedHandle) {
     Connection c;
     const auto state = add(c, id1, read_write);
     c.here.close();
@@ -190,21 +190,21 @@ TEST_F(ContractSleep, WithAHandleThatWasClosed) {
     forget(state);
 }
 
-TEST_F(ContractSleep, WithDataLeftUnread) {
+TEST_F(ContractSleep, SleepsWithUnreadData) {
     const Connection c;
     add(c, id1, read_write);
     c.speak();
     expect_to_sleep();
 }
 
-TEST_F(ContractSleep, WithAStreamThatEnded) {
+TEST_F(ContractSleep, SleepsAfterEndOfStream) {
     Connection c;
     add(c, id1, read_write);
     c.there.close();
     expect_to_sleep();
 }
 
-TEST_F(ContractSleep, WithAConnectionThatWasReset) {
+TEST_F(ContractSleep, SleepsAfterAReset) {
     Connection c;
     const auto state = add(c, id1, read_write);
     set_linger_zero(c.there.fd());
@@ -217,14 +217,14 @@ TEST_F(ContractSleep, WithAConnectionThatWasReset) {
     expect_to_sleep();
 }
 
-TEST_F(ContractSleep, WithAOneshotThatIsSpent) {
+TEST_F(ContractSleep, SleepsWithADisarmedOneshot) {
     const Connection c;
     add(c, id1, read_write, Trigger::oneshot);
     c.speak();
     expect_to_sleep();
 }
 
-TEST_F(ContractSleep, WithAWakerThatWasReported) {
+TEST_F(ContractSleep, SleepsAfterAReportedWake) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(ok(waker.wake()));

@@ -11,7 +11,7 @@
 
 using namespace test;
 
-TEST_F(Contract, WakesBeforeOneSelectAreOneReadableEvent) {
+TEST_F(Contract, WakesBeforeOneSelectCoalesceIntoOneReadableEvent) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     expect_nothing();
     for (const int wakes : {1, 2, 10}) {
@@ -22,7 +22,7 @@ TEST_F(Contract, WakesBeforeOneSelectAreOneReadableEvent) {
     }
 }
 
-TEST_F(Contract, WakesEndASelectUnderWay) {
+TEST_F(Contract, WakeEndsABlockedSelect) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     for (int i = 0; i < 5; ++i) {
         std::thread other([&] {
@@ -49,7 +49,7 @@ TEST_F(Contract, WakersAreIndependent) {
     expect_nothing();
 }
 
-TEST_F(Contract, WakesAreNotLostToWhateverIsRegisteredInBetween) {
+TEST_F(Contract, RegistrationsDoNotLoseAWake) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     const Connection c;
     ASSERT_TRUE(ok(waker.wake()));
@@ -79,13 +79,12 @@ TEST_F(Contract, WakersThatDoNotFitStayPending) {
     }
 }
 
-TEST_F(Contract, NoWakeIsLostInARace) {
-    // Each wake is sent as soon as the last one was seen, from a thread that races with the wait, and brings a
-    // number along.
+TEST_F(Contract, RacingWakesAreNotLost) {
+    // Each wake is sent as soon as the last was seen, by a thread that races with the wait, and passes a number.
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     constexpr int rounds = 10'000;
     std::atomic<int> seen = 0;
-    int sent = 0; // no atomic: `wake` and `select` see to it
+    int sent = 0; // not atomic: synchronized by `wake` and `select`
     std::thread other([&] {
         for (int i = 1; i <= rounds; ++i) {
             while (seen.load(std::memory_order_acquire) != i - 1) std::this_thread::yield();
@@ -94,14 +93,14 @@ TEST_F(Contract, NoWakeIsLostInARace) {
         }
     });
     for (int i = 1; i <= rounds; ++i) {
-        ASSERT_EQ(select(generous_margin), std::multiset{id1}) << "in round " << i;
+        ASSERT_EQ(select(generous_margin), std::multiset{id1}) << "round " << i;
         EXPECT_EQ(sent, i);
         seen.store(i, std::memory_order_release);
     }
     other.join();
 }
 
-TEST_F(Contract, AFloodOfWakesFromManyThreadsEndsWithAnEvent) {
+TEST_F(Contract, LastWakeOfManyThreadsIsReported) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     constexpr std::size_t threads = 4;
     constexpr std::size_t wakes = 5'000;
@@ -115,7 +114,7 @@ TEST_F(Contract, AFloodOfWakesFromManyThreadsEndsWithAnEvent) {
             }
         });
     }
-    // The event after a thread's last wake shows its last number.
+    // The event after a thread's last wake makes its last number visible.
     const auto all_seen = [&] {
         return std::ranges::all_of(
             sent, [](const auto& count) { return count.load(std::memory_order_relaxed) == wakes; });
@@ -125,7 +124,7 @@ TEST_F(Contract, AFloodOfWakesFromManyThreadsEndsWithAnEvent) {
     for (auto& thread : flood) thread.join();
 }
 
-TEST_F(Contract, WakersComeAndGoWhileOthersWait) {
+TEST_F(Contract, WakersCanBeCreatedAndDestroyedDuringSelect) {
     const Waker lasting(selector, id1, must(Waker::open(selector, id1)));
     std::atomic<bool> is_over = false;
     std::thread other([&] {
@@ -141,7 +140,7 @@ TEST_F(Contract, WakersComeAndGoWhileOthersWait) {
     other.join();
 }
 
-TEST_F(Contract, AWakerThatIsGoneWakesNobody) {
+TEST_F(Contract, DestroyedWakerIsNotReported) {
     {
         Waker waker(selector, id1, must(Waker::open(selector, id1)));
         ASSERT_TRUE(ok(waker.wake()));

@@ -1,4 +1,4 @@
-// The poll(2) backend where system calls are refused: what a wake costs, and which files are taken.
+// The poll(2) backend with rejected system calls: the cost of a wake, and which file types are accepted.
 #include <fcntl.h>
 #include <sys/syscall.h>
 
@@ -16,8 +16,8 @@ import mio.sys.poll;
 using namespace test;
 using mio::sys::poll::Selector;
 
-TEST(PollSelector, IsWokenWithoutASystemCallWhileNobodyWaits) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+TEST(PollSelector, WakeMakesNoSystemCallWhileNoThreadWaits) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     EXPECT_TRUE(holds_in_child([] {
         Selector selector(must(Selector::open()));
         Selector::Waker waker(selector, Token{1}, {});
@@ -31,32 +31,32 @@ TEST(PollSelector, IsWokenWithoutASystemCallWhileNobodyWaits) {
     }));
 }
 
-TEST(PollSelector, TellsWhenItCannotBeInterrupted) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+TEST(PollSelector, ReportsWhenItCannotBeInterrupted) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     EXPECT_TRUE(holds_in_child([] {
         Selector selector(must(Selector::open()));
         Selector::Waker waker(selector, Token{1}, {});
-        std::atomic<bool> is_told = false;
+        std::atomic<bool> has_failed_wake = false;
         std::thread other([&] {
-            // The filter is this thread's alone. As long as the other one does not wait yet, nothing is to be written.
+            // The filter applies to this thread only. No write is needed while the other thread does not wait yet.
             ASSERT_TRUE(forbid_system_call(SYS_write, EPERM));
             mio::Result<> woken;
             while ((woken = waker.wake())) std::this_thread::sleep_for(1ms);
             EXPECT_TRUE(fails_with(woken, std::errc::operation_not_permitted));
-            is_told = true;
+            has_failed_wake = true;
         });
         mio::Events events(4, Selector::record_size);
-        while (!is_told) EXPECT_TRUE(ok(selector.select(events, 50ms)));
+        while (!has_failed_wake) EXPECT_TRUE(ok(selector.select(events, 50ms)));
         other.join();
-        // It may be woken as before.
+        // It can be woken as before.
         EXPECT_TRUE(ok(waker.wake()));
         EXPECT_TRUE(ok(selector.select(events, 500ms)));
         EXPECT_EQ(events.size(), 1u);
     }));
 }
 
-TEST(PollSelector, GoesByTheKindOfAFileWhereThereIsNoEpoll) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+TEST(PollSelector, ChecksTheFileTypeWhereEpollIsUnavailable) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     for (const int error : {ENOSYS, EPERM}) {
         EXPECT_TRUE(holds_in_child([error] {
             ASSERT_TRUE(forbid_system_call(SYS_epoll_create1, error));
@@ -70,7 +70,7 @@ TEST(PollSelector, GoesByTheKindOfAFileWhereThereIsNoEpoll) {
             };
             EXPECT_EQ(add("/proc/self/mounts"), std::errc::operation_not_permitted);
             EXPECT_EQ(add("/"), std::errc::operation_not_permitted);
-            EXPECT_EQ(add("/dev/null"), std::error_code()); // poll(2) cannot say that it is always ready
+            EXPECT_EQ(add("/dev/null"), std::error_code()); // poll(2) does not reveal that it is always ready
         }));
     }
 }

@@ -1,5 +1,5 @@
-// The poll(2) backend and timeouts that are longer than the system call can count. The calls are this program's own, which do
-// not wait but add up what they were asked to wait.
+// The poll(2) backend with timeouts longer than the system call supports. This program replaces the call by one that
+// does not wait but adds up the requested times.
 #include <poll.h>
 #include <signal.h>
 
@@ -31,7 +31,7 @@ int ppoll(::pollfd*, ::nfds_t, const ::timespec* time, const ::sigset_t*) {
 }
 }
 
-TEST(PollSelector, WaitsForOverlongTimeoutsInTurns) {
+TEST(PollSelector, OverlongTimeoutsUseSeveralWaits) {
     Selector selector(must(Selector::open()));
     mio::Events events(4, Selector::record_size);
     constexpr std::chrono::milliseconds most_of_poll{INT_MAX};

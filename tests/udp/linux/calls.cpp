@@ -1,5 +1,5 @@
-// How many system calls, and how much memory, receiving and sending many take. The library's calls are counted on their
-// way into the C library; `strace_test.py` counts them on their way into the kernel.
+// System calls and allocations of receive_many and send_many. Calls into the C library are counted here;
+// `strace_test.py` counts system calls.
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ std::atomic<int> allocations = 0;
 
 } // namespace
 
-// These take the place of the C library's.
+// Replacements for the C library's functions.
 extern "C" {
 int recvmmsg(int fd, ::mmsghdr* messages, unsigned count, int flags, ::timespec* timeout) {
     ++calls.receive_many;
@@ -73,7 +73,7 @@ int sendmmsg(int fd, ::mmsghdr* messages, unsigned count, int flags) {
 #endif
 #ifndef TEST_COUNTS_MALLOC
 #define TEST_COUNTS_MALLOC 1
-// The C library's own, under the names by which it can still be reached. `operator new` comes through here, too.
+// The C library's own functions, under the names that stay reachable. `operator new` calls malloc, too.
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -100,18 +100,18 @@ namespace {
 
 class UdpCalls : public OnEachFamily {
   protected:
-    UdpSocket receiver_ = roomy(local_v4());
+    UdpSocket receiver_ = with_large_receive_buffer(local_v4());
     UdpSocket sender_ = must(UdpSocket::bind(local_v4()));
     const InOrder order_;
 
     void SetUp() override {
         OnEachFamily::SetUp();
         if (IsSkipped()) return;
-        receiver_ = roomy(GetParam());
+        receiver_ = with_large_receive_buffer(GetParam());
         sender_ = bound();
     }
     void send(std::size_t count) {
-        ASSERT_EQ(sender_.send_many(Numbered(count, address_of(receiver_)).all()), count);
+        ASSERT_EQ(sender_.send_many(NumberedDatagrams(count, address_of(receiver_)).all()), count);
         order_.settle();
         calls.reset();
     }
@@ -123,64 +123,64 @@ INSTANTIATE_TEST_SUITE_P(, UdpCalls, both_families, family_name);
 TEST_P(UdpCalls, AreCounted) {
     send(1);
     std::byte room{};
-    EXPECT_TRUE(ok(receiver_.receive_from({&room, 1}))); // `receive` may not pass through the C library
-    EXPECT_EQ(calls.receive_one, 1) << "or this program shows nothing";
+    EXPECT_TRUE(ok(receiver_.receive_from({&room, 1}))); // `receive` may bypass the C library
+    EXPECT_EQ(calls.receive_one, 1) << "calls are not counted";
 }
 
-TEST_P(UdpCalls, OneReceivesUpTo64) {
+TEST_P(UdpCalls, OneCallReceivesUpTo64) {
     for (const std::size_t count : {1uz, 2uz, 63uz, 64uz}) {
         send(count);
-        Rooms rooms(64);
-        ASSERT_EQ(receiver_.receive_many(rooms.all()), count);
+        ReceiveBuffers buffers(64);
+        ASSERT_EQ(receiver_.receive_many(buffers.all()), count);
         EXPECT_EQ(calls.receive_many, 1) << count;
         EXPECT_EQ(calls.receive_one, 0) << count;
     }
 }
 
-TEST_P(UdpCalls, OneMoreForEach64Receive) {
+TEST_P(UdpCalls, ReceivingMoreTakesOneCallPer64) {
     send(200);
-    Rooms rooms(200);
-    ASSERT_EQ(receiver_.receive_many(rooms.all()), 200u);
+    ReceiveBuffers buffers(200);
+    ASSERT_EQ(receiver_.receive_many(buffers.all()), 200u);
     EXPECT_EQ(calls.receive_many, 4);
     EXPECT_EQ(calls.receive_one, 0);
 }
 
-TEST_P(UdpCalls, EndWithTheFirstThatComesShort) {
+TEST_P(UdpCalls, ReceivingStopsAfterAShortBatch) {
     send(70);
-    Rooms rooms(200);
-    ASSERT_EQ(receiver_.receive_many(rooms.all()), 70u);
+    ReceiveBuffers buffers(200);
+    ASSERT_EQ(receiver_.receive_many(buffers.all()), 70u);
     EXPECT_EQ(calls.receive_many, 2);
-    ASSERT_TRUE(blocks(receiver_.receive_many(rooms.all())));
+    ASSERT_TRUE(blocks(receiver_.receive_many(buffers.all())));
     EXPECT_EQ(calls.receive_many, 3);
     EXPECT_EQ(calls.receive_one, 0);
 }
 
-TEST_P(UdpCalls, OneSendsUpTo64) {
+TEST_P(UdpCalls, OneCallSendsUpTo64) {
     for (const std::size_t count : {1uz, 64uz}) {
-        Numbered numbered(count, address_of(receiver_));
+        NumberedDatagrams numbered(count, address_of(receiver_));
         calls.reset();
         ASSERT_EQ(sender_.send_many(numbered.all()), count);
         EXPECT_EQ(calls.send_many, 1);
         EXPECT_EQ(calls.send_one, 0);
     }
-    Numbered numbered(200, address_of(receiver_));
+    NumberedDatagrams numbered(200, address_of(receiver_));
     calls.reset();
     ASSERT_EQ(sender_.send_many(numbered.all()), 200u);
     EXPECT_EQ(calls.send_many, 4);
     EXPECT_EQ(calls.send_one, 0);
 }
 
-TEST_P(UdpCalls, ForNothingAreNone) {
+TEST_P(UdpCalls, EmptyBatchMakesNone) {
     calls.reset();
     EXPECT_EQ(sender_.send_many({}), 0u);
     EXPECT_EQ(sender_.receive_many({}), 0u);
     EXPECT_EQ(calls.send_many + calls.send_one + calls.receive_many + calls.receive_one, 0);
 }
 
-TEST_P(UdpCalls, TakeNoMemory) {
+TEST_P(UdpCalls, AllocateNothing) {
     if (!TEST_COUNTS_MALLOC) GTEST_SKIP() << "the sanitizer has its own malloc";
-    Numbered numbered(200, address_of(receiver_));
-    Rooms rooms(200);
+    NumberedDatagrams numbered(200, address_of(receiver_));
+    ReceiveBuffers buffers(200);
     std::array<std::byte, 64> buffer;
     const auto before = allocations.load();
     const auto sent = sender_.send_many(numbered.all());
@@ -191,12 +191,12 @@ TEST_P(UdpCalls, TakeNoMemory) {
     EXPECT_TRUE(sent_one && !refused);
     order_.settle();
     const auto between = allocations.load();
-    const auto received = receiver_.receive_many(rooms.all());
+    const auto received = receiver_.receive_many(buffers.all());
     const auto received_one = receiver_.receive_from(buffer);
-    const auto none = receiver_.receive_many(rooms.all());
+    const auto none = receiver_.receive_many(buffers.all());
     EXPECT_EQ(allocations, between);
     EXPECT_EQ(received, 200u);
     EXPECT_TRUE(ok(received_one));
     EXPECT_TRUE(blocks(none));
-    EXPECT_GT(allocations, 0) << "or this program shows nothing";
+    EXPECT_GT(allocations, 0) << "allocations are not counted";
 }

@@ -1,5 +1,5 @@
-// Sending when there is no more room. Loopback takes datagrams out of the sender's buffer at once, so the buffer fills
-// only on an Ethernet on which nobody answers.
+// Sending with a full send buffer. Loopback frees the sender's buffer immediately, so it fills only on an Ethernet
+// without ARP replies.
 #include "network.hpp"
 
 #include <poll.h>
@@ -20,7 +20,7 @@ namespace {
 const SocketAddress silent(IpAddress::v4(10, 9, 0, 2), 9);
 const std::string text(100, 'x');
 
-/// A socket whose buffer holds some dozen datagrams.
+/// A socket whose send buffer holds a few dozen datagrams.
 UdpSocket narrow() {
     auto socket = must(UdpSocket::bind({IpAddress::v4(10, 9, 0, 1), 0}));
     set_raw_option(socket, SOL_SOCKET, SO_SNDBUF, 16'384);
@@ -31,7 +31,7 @@ std::vector<OutgoingDatagram> copies(std::size_t count, const SocketAddress& pee
     return std::vector<OutgoingDatagram>(count, {.bytes = bytes_of(text), .peer = peer});
 }
 
-/// How many datagrams that buffer holds.
+/// Number of datagrams that the buffer holds.
 std::size_t fill_one_by_one(const UdpSocket& socket) {
     for (std::size_t count = 0; count < 100'000; ++count) {
         const auto sent = socket.send_to(bytes_of(text), silent);
@@ -39,13 +39,13 @@ std::size_t fill_one_by_one(const UdpSocket& socket) {
         EXPECT_TRUE(blocks(sent));
         return count;
     }
-    ADD_FAILURE() << "it never fills";
+    ADD_FAILURE() << "the buffer never fills";
     return 0;
 }
 
 } // namespace
 
-TEST(AFullUdpSocket, WouldBlockAndTellsWhenThereIsRoom) {
+TEST(FullUdpSocket, WouldBlockAndReportsWhenItHasSpace) {
     in_own_network([](const Network& network) {
         auto socket = narrow();
         Loop loop;
@@ -61,7 +61,7 @@ TEST(AFullUdpSocket, WouldBlockAndTellsWhenThereIsRoom) {
     });
 }
 
-TEST(AFullUdpSocket, TakesOfManyAsManyAsFit) {
+TEST(FullUdpSocket, SendManySendsAsManyAsFit) {
     in_own_network([](const Network&) {
         std::size_t room = 0;
         {
@@ -75,17 +75,17 @@ TEST(AFullUdpSocket, TakesOfManyAsManyAsFit) {
     });
 }
 
-TEST(AFullUdpSocket, IsOneOfABatchInTheMiddle) {
+TEST(FullUdpSocket, SendManyStopsWithinABatch) {
     in_own_network([](const Network&) {
         const auto socket = narrow();
         set_raw_option(socket, SOL_SOCKET, SO_SNDBUF, 65'536);
         const auto room = fill_one_by_one(socket);
-        ASSERT_GT(room, 64u) << "or the second batch is not reached";
+        ASSERT_GT(room, 64u) << "too small to reach the second batch";
         const auto other = narrow();
         set_raw_option(other, SOL_SOCKET, SO_SNDBUF, 65'536);
         EXPECT_EQ(other.send_many(copies(room + 64, silent)), room);
         EXPECT_TRUE(blocks(other.send_many(copies(1, silent))));
-        // Those who go elsewhere do not find room either: it is the socket's own.
+        // Datagrams to other addresses do not fit either: the buffer belongs to the socket.
         const auto receiver = must(UdpSocket::bind(local_v4()));
         EXPECT_TRUE(blocks(other.send_to(bytes_of(text), address_of(receiver))));
     });

@@ -18,7 +18,7 @@ const auto group = IpAddress::v4(239, 1, 2, 3);
 const auto other_group = IpAddress::v4(239, 1, 2, 4);
 const auto loopback = IpAddress::loopback_v4();
 
-/// A socket that hears what comes for it from any interface.
+/// A socket bound to any address, which receives from every interface.
 UdpSocket listener() { return must(UdpSocket::bind({IpAddress::any_v4(), 0})); }
 SocketAddress at(const IpAddress& ip, const UdpSocket& listener) { return {ip, address_of(listener).port()}; }
 
@@ -26,7 +26,7 @@ IpAddress v6(const char* text) { return must(IpAddress::parse(text)); }
 
 } // namespace
 
-TEST(UdpMulticastV4, RefusesWhatIsNoGroupOrNoInterface) {
+TEST(UdpMulticastV4, InvalidGroupOrInterfaceFails) {
     const auto socket = listener();
     EXPECT_TRUE(fails_with(socket.join_multicast_v4(IpAddress::v4(10, 0, 0, 1), loopback),
                            std::errc::invalid_argument));
@@ -39,9 +39,9 @@ TEST(UdpMulticastV4, RefusesWhatIsNoGroupOrNoInterface) {
         fails_with(socket.leave_multicast_v4(other_group, loopback), std::errc::address_not_available));
 }
 
-TEST(UdpMulticastV6, IsJoinedAndLeftOnALoopbackInterface) {
+TEST(UdpMulticastV6, GroupCanBeJoinedAndLeftOnLoopback) {
     const auto socket = UdpSocket::bind(local_v6());
-    if (!socket) GTEST_SKIP() << "no IPv6 here: " << socket.error().message();
+    if (!socket) GTEST_SKIP() << "no IPv6: " << socket.error().message();
     const auto lo = ::if_nametoindex("lo");
     ASSERT_TRUE(ok(socket->join_multicast_v6(v6("ff01::1234"), lo)));
     EXPECT_TRUE(fails_with(socket->join_multicast_v6(v6("ff01::1234"), lo), std::errc::address_in_use));
@@ -53,11 +53,11 @@ TEST(UdpMulticastV6, IsJoinedAndLeftOnALoopbackInterface) {
         fails_with(socket->join_multicast_v6(v6("ff01::1234"), 0x7fff'ffff), std::errc::no_such_device));
 }
 
-// Linux has no IPv6 multicast route over loopback; on an Ethernet a machine hears itself.
-TEST(UdpMulticastV6, IsHeardByMembersOfTheGroupUntilTheyLeave) {
+// Linux has no IPv6 multicast route over loopback; on an Ethernet multicast loops back.
+TEST(UdpMulticastV6, MembersReceiveUntilTheyLeave) {
     in_own_network([](const Network& network) {
         const auto bound = UdpSocket::bind({IpAddress::any_v6(), 0});
-        if (!bound) return; // no IPv6 here
+        if (!bound) return; // no IPv6
         const auto& socket = *bound;
         const auto ether = network.ether_index();
         const auto sender = must(UdpSocket::v6());
@@ -76,13 +76,13 @@ TEST(UdpMulticastV6, IsHeardByMembersOfTheGroupUntilTheyLeave) {
         order.settle();
         EXPECT_TRUE(blocks(socket.receive(buffer)));
 
-        // The sender's address is a link-local one: it comes with its interface, and can be answered so.
+        // The sender's link-local address carries its interface, so a reply can be sent to it.
         EXPECT_EQ(from.scope_id(), ether) << from.to_string();
         EXPECT_EQ(from.port(), address_of(sender).port());
         send_text(socket, data2, from);
         EXPECT_EQ(next_text(sender), data2);
 
-        // Without its interface it is no address to be bound or connected to.
+        // Without a scope, the address cannot be bound or connected to.
         EXPECT_TRUE(fails_with(UdpSocket::bind({from.ip(), 0}), std::errc::invalid_argument));
         const auto local = must(UdpSocket::bind({from.ip(), 0, 0, ether}));
         EXPECT_EQ(address_of(local).scope_id(), ether);
@@ -92,7 +92,7 @@ TEST(UdpMulticastV6, IsHeardByMembersOfTheGroupUntilTheyLeave) {
         EXPECT_EQ(client.send(bytes_of(data1)), data1.size());
         EXPECT_EQ(next_text(local), data1);
 
-        // Whoever does not want to hear himself is not heard.
+        // With multicast loop off, the sender's own host receives nothing.
         ASSERT_TRUE(ok(sender.set_multicast_loop_v6(false)));
         send_text(sender, "unheard", to_group("ff02::1234"));
         order.settle();
@@ -106,7 +106,7 @@ TEST(UdpMulticastV6, IsHeardByMembersOfTheGroupUntilTheyLeave) {
     });
 }
 
-TEST(UdpMulticastV4, GoesOutAndBackAsItsOptionsSay) {
+TEST(UdpMulticastV4, OptionsControlTtlAndLoopback) {
     in_own_network([](const Network&) {
         const auto ether = IpAddress::v4(10, 9, 0, 1);
         const auto socket = listener();
@@ -120,7 +120,8 @@ TEST(UdpMulticastV4, GoesOutAndBackAsItsOptionsSay) {
         send_text(sender, "unheard", at(group, socket));
         order.settle();
         EXPECT_TRUE(blocks(socket.receive(buffer)));
-        // The interface may be left to the OS, which takes the one of the route: here that of 10.9.0.0/24 is none.
+        // With an unspecified interface the OS uses the route's; only 10.9.0.0/24 has a route here, so joining
+        // fails.
         EXPECT_TRUE(fails_with(socket.join_multicast_v4(other_group, IpAddress::any_v4()),
                                std::errc::no_such_device));
     });

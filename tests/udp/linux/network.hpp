@@ -1,4 +1,4 @@
-// A network of a test's own: loopback, and an Ethernet on which nobody answers. Include it before "udp.hpp".
+// A network namespace with loopback and an Ethernet without ARP replies. Include it before "udp.hpp".
 #pragma once
 
 #include <arpa/inet.h>
@@ -25,11 +25,11 @@
 
 namespace test {
 
-/// Interface "ether0" with address 10.9.0.1/24. What is sent to 10.9.0.2 stays in the sender's buffer until
-/// `answer_arp`.
+/// Interface "ether0" with address 10.9.0.1/24. Datagrams to 10.9.0.2 stay in the sender's buffer until `answer_arp`
+/// is called.
 class Network {
   public:
-    /// In a process of its own. False where that is forbidden or the kernel lacks it; `missing` then tells what.
+    /// For a process of its own. False if not permitted or not supported; `missing` then names the reason.
     bool create() {
         if (::unshare(CLONE_NEWNET) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
             return lacks("unshare");
@@ -44,7 +44,7 @@ class Network {
         if (tap_ == -1 || ::ioctl(tap_, TUNSETIFF, &ether) != 0) return lacks("/dev/net/tun");
         const char* const wait_for_duplicates = "/proc/sys/net/ipv6/conf/ether0/accept_dad";
         const bool has_v6 = ::access(wait_for_duplicates, F_OK) == 0;
-        if (has_v6) write_setting(wait_for_duplicates, "0"); // which would take a second
+        if (has_v6) write_setting(wait_for_duplicates, "0"); // duplicate address detection takes a second
         ether.ifr_addr = ethernet_address("10.9.0.1");
         if (::ioctl(control_, SIOCSIFADDR, &ether) != 0) return lacks("SIOCSIFADDR");
         ether.ifr_netmask = ethernet_address("255.255.255.0");
@@ -56,7 +56,7 @@ class Network {
     }
     [[nodiscard]] const std::string& missing() const { return missing_; }
 
-    /// What waits for 10.9.0.2 goes out.
+    /// Releases the datagrams waiting for 10.9.0.2.
     void answer_arp() const {
         ::arpreq entry{};
         entry.arp_pa = ethernet_address("10.9.0.2");
@@ -84,7 +84,7 @@ class Network {
         return result;
     }
     static void write_setting(const char* path, const char* value) { std::ofstream(path) << value; }
-    // The kernel gives the interface its link-local address in the background, and tells nobody but netlink.
+    // The kernel assigns the link-local address in the background, and reports that through netlink only.
     static void await_v6_address() {
         for (int i = 0; i < 5'000; ++i) {
             std::ifstream addresses("/proc/self/net/if_inet6");
@@ -95,7 +95,7 @@ class Network {
             }
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
-        ADD_FAILURE() << "no IPv6 address came";
+        ADD_FAILURE() << "no IPv6 address was assigned";
     }
     bool lacks(const char* what) {
         missing_ = std::string(what) + ": " + std::strerror(errno);
@@ -107,7 +107,7 @@ class Network {
     std::string missing_;
 };
 
-/// Runs `f(network)` in a child process, whose network it is. Skips the test where there can be none.
+/// Runs `f(network)` in a child process with its own network namespace. Skips the test where that is impossible.
 template <class F> void in_own_network(F&& f) {
     constexpr int cannot = 77;
     std::fflush(nullptr);
@@ -126,8 +126,8 @@ template <class F> void in_own_network(F&& f) {
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child) << std::strerror(errno);
     ASSERT_TRUE(WIFEXITED(status)) << "the child died of signal " << WTERMSIG(status);
-    if (WEXITSTATUS(status) == cannot) GTEST_SKIP() << "no network of our own";
-    EXPECT_EQ(WEXITSTATUS(status), 0) << "see above";
+    if (WEXITSTATUS(status) == cannot) GTEST_SKIP() << "cannot create a network namespace";
+    EXPECT_EQ(WEXITSTATUS(status), 0) << "expectations failed in the child; see above";
 }
 
 } // namespace test

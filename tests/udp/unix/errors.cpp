@@ -1,4 +1,4 @@
-// What an ICMP message ("nobody listens there") does to a socket.
+// Effect of an ICMP port unreachable message on a socket.
 #include <poll.h>
 
 #include <array>
@@ -17,14 +17,14 @@ constexpr auto refused = std::errc::connection_refused;
 
 class UdpErrors : public OnEachFamily {
   protected:
-    /// A socket that has just heard that its peer does not listen.
-    UdpSocket told() {
+    /// A socket that has just received the refusal of its peer's port.
+    UdpSocket refused_socket() {
         auto socket = bound();
         must(socket.connect(closed_.address()));
-        tell(socket);
+        cause_refusal(socket);
         return socket;
     }
-    static void tell(const UdpSocket& socket) {
+    static void cause_refusal(const UdpSocket& socket) {
         must(socket.send(bytes_of(data1)));
         ASSERT_NE(await(socket, 0) & POLLERR, 0);
     }
@@ -37,7 +37,7 @@ class UdpErrors : public OnEachFamily {
 };
 INSTANTIATE_TEST_SUITE_P(, UdpErrors, both_families, family_name);
 
-/// The one event that is there.
+/// Returns the only pending event.
 mio::Event only_event(Loop& loop) {
     must(loop.poll.poll(loop.events, 5s));
     EXPECT_EQ(loop.events.size(), 1u);
@@ -46,7 +46,7 @@ mio::Event only_event(Loop& loop) {
 
 } // namespace
 
-TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
+TEST_P(UdpErrors, NewSocketIsWritableOnly) {
     auto socket = bound();
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
@@ -59,14 +59,14 @@ TEST_P(UdpErrors, AFreshSocketIsWritableAndNothingElse) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
-    if (mio::backend() != "epoll") GTEST_SKIP() << "these are epoll's flags";
+TEST_P(UdpErrors, RefusalIsReportedAsError) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "tests epoll flags";
     auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(closed())));
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
     EXPECT_EQ(describe(only_event(loop)), "EPOLLOUT");
-    tell(socket);
+    cause_refusal(socket);
     const auto event = only_event(loop);
     EXPECT_EQ(describe(event), "EPOLLOUT|EPOLLERR");
     EXPECT_EQ(event.readiness(),
@@ -76,72 +76,73 @@ TEST_P(UdpErrors, ARefusalIsAnEventWithTheErrorBit) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, ARefusalIsReportedWhateverTheInterest) {
-    if (!differences.reports_lasting_errors) GTEST_SKIP() << "it is no error event";
+TEST_P(UdpErrors, RefusalIsReportedForEveryInterest) {
+    if (!differences.reports_lasting_errors) GTEST_SKIP() << "not reported as an error event";
     for (const auto interest : {Interest::readable, Interest::writable}) {
         auto socket = bound();
         ASSERT_TRUE(ok(socket.connect(closed())));
         Loop loop;
         ASSERT_TRUE(ok(loop.registry().add(socket, id1, interest)));
-        tell(socket);
+        cause_refusal(socket);
         loop.expect({{id1, Readiness::error}});
     }
 }
 
-TEST_P(UdpErrors, EachRefusalIsAnEventOfItsOwn) {
-    const auto told_by = differences.reports_lasting_errors ? Readiness::error : Readiness::readable;
+TEST_P(UdpErrors, EachRefusalIsReported) {
+    const auto refusal_readiness =
+        differences.reports_lasting_errors ? Readiness::error : Readiness::readable;
     auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(closed())));
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, Interest::readable)));
     for (int i = 0; i < 3; ++i) {
-        tell(socket);
-        loop.expect({{id1, told_by}});
+        cause_refusal(socket);
+        loop.expect({{id1, refusal_readiness}});
         EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
     }
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, TakeErrorTellsItOnce) {
-    const auto socket = told();
+TEST_P(UdpErrors, TakeErrorReturnsTheErrorOnce) {
+    const auto socket = refused_socket();
     EXPECT_EQ(must(socket.take_error()), refused);
     EXPECT_EQ(must(socket.take_error()), std::error_code());
     EXPECT_TRUE(blocks(socket.receive(buffer_)));
 }
 
-TEST_P(UdpErrors, EveryCallTellsItOnce) {
-    Rooms rooms(2);
-    EXPECT_TRUE(fails_with(told().receive(buffer_), refused));
-    EXPECT_TRUE(fails_with(told().receive_from(buffer_), refused));
-    EXPECT_TRUE(fails_with(told().peek(buffer_), refused));
-    EXPECT_TRUE(fails_with(told().peek_from(buffer_), refused));
-    EXPECT_TRUE(fails_with(told().send(bytes_of(data1)), refused));
-    EXPECT_TRUE(fails_with(told().send_to(bytes_of(data1), address_of(bound())), refused));
-    EXPECT_TRUE(fails_with(told().receive_many(rooms.all()), refused));
-    EXPECT_TRUE(fails_with(told().send_many(Numbered(2).all()), refused));
+TEST_P(UdpErrors, EveryCallReportsTheErrorOnce) {
+    ReceiveBuffers buffers(2);
+    EXPECT_TRUE(fails_with(refused_socket().receive(buffer_), refused));
+    EXPECT_TRUE(fails_with(refused_socket().receive_from(buffer_), refused));
+    EXPECT_TRUE(fails_with(refused_socket().peek(buffer_), refused));
+    EXPECT_TRUE(fails_with(refused_socket().peek_from(buffer_), refused));
+    EXPECT_TRUE(fails_with(refused_socket().send(bytes_of(data1)), refused));
+    EXPECT_TRUE(fails_with(refused_socket().send_to(bytes_of(data1), address_of(bound())), refused));
+    EXPECT_TRUE(fails_with(refused_socket().receive_many(buffers.all()), refused));
+    EXPECT_TRUE(fails_with(refused_socket().send_many(NumberedDatagrams(2).all()), refused));
 
-    const auto socket = told();
-    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), refused));
-    EXPECT_TRUE(blocks(socket.receive_many(rooms.all())));
+    const auto socket = refused_socket();
+    EXPECT_TRUE(fails_with(socket.receive_many(buffers.all()), refused));
+    EXPECT_TRUE(blocks(socket.receive_many(buffers.all())));
     EXPECT_EQ(must(socket.take_error()), std::error_code());
 }
 
-TEST_P(UdpErrors, NoDatagramIsLostOverIt) {
+TEST_P(UdpErrors, RefusalLosesNoDatagram) {
     const auto peer = bound();
     const auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(address_of(peer))));
     send_text(peer, data1, address_of(socket));
     await(socket, POLLIN);
     ASSERT_TRUE(ok(socket.connect(closed())));
-    tell(socket);
-    Rooms rooms(2);
-    EXPECT_TRUE(fails_with(socket.receive_many(rooms.all()), refused));
-    ASSERT_EQ(socket.receive_many(rooms.all()), 1u);
-    EXPECT_EQ(rooms.text(0), data1);
+    cause_refusal(socket);
+    ReceiveBuffers buffers(2);
+    EXPECT_TRUE(fails_with(socket.receive_many(buffers.all()), refused));
+    ASSERT_EQ(socket.receive_many(buffers.all()), 1u);
+    EXPECT_EQ(buffers.text(0), data1);
 }
 
-TEST_P(UdpErrors, TheSocketGoesOnAsBefore) {
-    const auto socket = told();
+TEST_P(UdpErrors, SocketStaysUsable) {
+    const auto socket = refused_socket();
     EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
     const auto peer = bound();
     ASSERT_TRUE(ok(socket.connect(address_of(peer))));

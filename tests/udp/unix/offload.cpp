@@ -1,4 +1,4 @@
-// Datagrams that the kernel cuts and joins.
+// Segmentation and receive offload (GSO, GRO).
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -42,7 +42,7 @@ TEST_P(UdpOffload, IsOffUntilItIsSet) {
     EXPECT_EQ(socket.receive_offload(), false);
 }
 
-TEST_P(UdpOffload, CutsOneSendIntoDatagrams) {
+TEST_P(UdpOffload, SplitsOneSendIntoDatagrams) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
@@ -51,24 +51,24 @@ TEST_P(UdpOffload, CutsOneSendIntoDatagrams) {
     send_text(sender, std::string_view(four_).substr(0, 150), address_of(receiver));
     send_text(sender, "short", address_of(receiver));
     order.settle();
-    Rooms rooms(10, 400);
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 7u);
-    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(rooms.text(i), segment(i));
-    EXPECT_EQ(rooms.text(4), segment(0));
-    EXPECT_EQ(rooms.text(5), segment(1).substr(0, 50));
-    EXPECT_EQ(rooms.text(6), "short");
+    ReceiveBuffers buffers(10, 400);
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 7u);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(buffers.text(i), segment(i));
+    EXPECT_EQ(buffers.text(4), segment(0));
+    EXPECT_EQ(buffers.text(5), segment(1).substr(0, 50));
+    EXPECT_EQ(buffers.text(6), "short");
     for (std::size_t i = 0; i < 7; ++i) {
-        EXPECT_EQ(rooms[i].segment_size, 0);
-        EXPECT_FALSE(rooms[i].truncated);
-        EXPECT_EQ(rooms[i].peer, address_of(sender));
+        EXPECT_EQ(buffers[i].segment_size, 0);
+        EXPECT_FALSE(buffers[i].truncated);
+        EXPECT_EQ(buffers[i].peer, address_of(sender));
     }
-    // And once more as one.
+    // Then once with send_many.
     ASSERT_TRUE(ok(sender.set_segment_size(0)));
     send_text(sender, four_, address_of(receiver));
     EXPECT_EQ(next_text(receiver), four_);
 }
 
-TEST_P(UdpOffload, CutsWhatIsSentToAPeerAndWhatIsSentWithMany) {
+TEST_P(UdpOffload, SplitsSendAndSendMany) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
@@ -78,13 +78,13 @@ TEST_P(UdpOffload, CutsWhatIsSentToAPeerAndWhatIsSentWithMany) {
     const std::array<OutgoingDatagram, 2> datagrams{{{bytes_of(four_)}, {bytes_of("end")}}};
     EXPECT_EQ(sender.send_many(datagrams), 2u);
     order.settle();
-    Rooms rooms(10, 400);
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 9u);
-    for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(rooms.text(i), segment(i % 4));
-    EXPECT_EQ(rooms.text(8), "end");
+    ReceiveBuffers buffers(10, 400);
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 9u);
+    for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(buffers.text(i), segment(i % 4));
+    EXPECT_EQ(buffers.text(8), "end");
 }
 
-TEST_P(UdpOffload, JoinsDatagramsInOneBuffer) {
+TEST_P(UdpOffload, CoalescesDatagramsIntoOneBuffer) {
     const auto receiver = bound();
     const auto sender = bound();
     const InOrder order;
@@ -93,32 +93,32 @@ TEST_P(UdpOffload, JoinsDatagramsInOneBuffer) {
     send_text(sender, four_, address_of(receiver));
     send_text(sender, std::string_view(four_).substr(0, 350), address_of(receiver));
     order.settle();
-    Rooms rooms(10, 65'535);
-    // Each send stays in one piece: loopback does not take apart what the receiver wants joined.
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 2u);
-    EXPECT_EQ(rooms.text(0), four_);
-    EXPECT_EQ(rooms[0].segment_size, 100);
-    EXPECT_FALSE(rooms[0].truncated);
-    EXPECT_EQ(rooms[0].peer, address_of(sender));
-    EXPECT_EQ(rooms.text(1), four_.substr(0, 350)) << "the last is shorter";
-    EXPECT_EQ(rooms[1].segment_size, 100);
+    ReceiveBuffers buffers(10, 65'535);
+    // Each send stays whole: loopback does not split datagrams for a receiver with GRO.
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 2u);
+    EXPECT_EQ(buffers.text(0), four_);
+    EXPECT_EQ(buffers[0].segment_size, 100);
+    EXPECT_FALSE(buffers[0].truncated);
+    EXPECT_EQ(buffers[0].peer, address_of(sender));
+    EXPECT_EQ(buffers.text(1), four_.substr(0, 350)) << "the last segment is shorter";
+    EXPECT_EQ(buffers[1].segment_size, 100);
 }
 
-TEST_P(UdpOffload, TellsWhenTheJoinedDoNotFit) {
+TEST_P(UdpOffload, ReportsTruncationOfCoalescedDatagrams) {
     const auto receiver = bound();
     const auto sender = bound();
     ASSERT_TRUE(ok(receiver.set_receive_offload(true)));
     ASSERT_TRUE(ok(sender.set_segment_size(100)));
     send_text(sender, four_, address_of(receiver));
     await(receiver, POLLIN);
-    Rooms rooms(1, 250);
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 1u);
-    EXPECT_EQ(rooms.text(0), four_.substr(0, 250));
-    EXPECT_TRUE(rooms[0].truncated);
-    EXPECT_EQ(rooms[0].segment_size, 100);
+    ReceiveBuffers buffers(1, 250);
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 1u);
+    EXPECT_EQ(buffers.text(0), four_.substr(0, 250));
+    EXPECT_TRUE(buffers[0].truncated);
+    EXPECT_EQ(buffers[0].segment_size, 100);
 }
 
-TEST_P(UdpOffload, GivesWithEachDatagramWhatBelongsToIt) {
+TEST_P(UdpOffload, ReportsSizesForEachDatagram) {
     const auto receiver = bound();
     const auto sender = bound();
     const auto plain_sender = bound();
@@ -131,22 +131,22 @@ TEST_P(UdpOffload, GivesWithEachDatagramWhatBelongsToIt) {
         send_text(plain_sender, "alone", address_of(receiver));
     }
     order.settle();
-    Rooms rooms(10, 65'535);
-    ASSERT_EQ(receiver.receive_many(rooms.all()), 6u);
+    ReceiveBuffers buffers(10, 65'535);
+    ASSERT_EQ(receiver.receive_many(buffers.all()), 6u);
     for (std::size_t i = 0; i < 3; ++i) {
-        EXPECT_EQ(rooms[2 * i].segment_size, sizes[i]);
-        EXPECT_EQ(rooms[2 * i].size, 400u);
-        EXPECT_EQ(rooms.text(2 * i + 1), "alone");
-        EXPECT_EQ(rooms[2 * i + 1].peer, address_of(plain_sender));
-        EXPECT_EQ(rooms[2 * i + 1].segment_size, 0) << "one datagram is not joined";
+        EXPECT_EQ(buffers[2 * i].segment_size, sizes[i]);
+        EXPECT_EQ(buffers[2 * i].size, 400u);
+        EXPECT_EQ(buffers.text(2 * i + 1), "alone");
+        EXPECT_EQ(buffers[2 * i + 1].peer, address_of(plain_sender));
+        EXPECT_EQ(buffers[2 * i + 1].segment_size, 0) << "a single datagram is not coalesced";
     }
 }
 
-TEST_P(UdpOffload, RefusesMoreSegmentsThanTheKernelTakes) {
+TEST_P(UdpOffload, TooManySegmentsFail) {
     const auto receiver = bound();
     const auto sender = bound();
     ASSERT_TRUE(ok(sender.set_segment_size(10)));
-    const std::string text(10 * 200, 'x'); // 128 at most, 64 before Linux 6.9
+    const std::string text(10 * 200, 'x'); // the limit is 128 segments, 64 before Linux 6.9
     EXPECT_TRUE(
         fails_with(sender.send_to(bytes_of(text), address_of(receiver)), std::errc::invalid_argument));
     send_text(sender, std::string(10 * 60, 'x'), address_of(receiver));

@@ -19,7 +19,7 @@ namespace {
 class UdpOptions : public OnEachFamily {};
 INSTANTIATE_TEST_SUITE_P(, UdpOptions, both_families, family_name);
 
-/// Receives a datagram and gives the one number that the kernel tells with it.
+/// Receives a datagram and returns the integer of its control message.
 int control_number(const UdpSocket& receiver) {
     await(receiver, POLLIN);
     alignas(::cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control;
@@ -36,13 +36,13 @@ int control_number(const UdpSocket& receiver) {
 
 } // namespace
 
-TEST_P(UdpOptions, OnlyV6IsOnForWhatIsBoundToOneAddress) {
+TEST_P(UdpOptions, OnlyV6IsOnForASocketBoundToOneAddress) {
     if (GetParam().ip().is_v6()) {
-        EXPECT_EQ(bound().only_v6(), true) << "Linux: bound to a IPv6 address, it hears that one only";
+        EXPECT_EQ(bound().only_v6(), true) << "on Linux a socket bound to one IPv6 address is IPv6-only";
     }
 }
 
-TEST_P(UdpOptions, ReusePortIsOffUntilItIsSetAndAnOptionOfItsOwn) {
+TEST_P(UdpOptions, ReusePortIsOffUntilItIsSetAndSeparateFromReuseAddress) {
     const auto socket = unbound();
     EXPECT_EQ(socket.reuse_port(), false);
     ASSERT_TRUE(ok(socket.set_reuse_address(true)));
@@ -56,7 +56,7 @@ TEST_P(UdpOptions, ReusePortIsOffUntilItIsSetAndAnOptionOfItsOwn) {
     EXPECT_EQ(socket.reuse_port(), false);
 }
 
-TEST_P(UdpOptions, SocketsThatReuseThePortShareTheDatagrams) {
+TEST_P(UdpOptions, ReusePortDistributesDatagrams) {
     constexpr std::size_t senders = 64;
     const auto s1 = unbound();
     const auto s2 = unbound();
@@ -66,16 +66,16 @@ TEST_P(UdpOptions, SocketsThatReuseThePortShareTheDatagrams) {
     const InOrder order;
     for (std::size_t i = 0; i < senders; ++i) send_text(bound(), data1, address_of(s1));
     order.settle();
-    Rooms rooms(senders);
-    const auto first = must(s1.receive_many(rooms.all()));
-    const auto second = must(s2.receive_many(rooms.all()));
+    ReceiveBuffers buffers(senders);
+    const auto first = must(s1.receive_many(buffers.all()));
+    const auto second = must(s2.receive_many(buffers.all()));
     EXPECT_EQ(first + second, senders);
-    // All on one side happens once in 2^63 times.
+    // All datagrams on one side: probability 2^-63.
     EXPECT_GT(first, 0u);
     EXPECT_GT(second, 0u);
 }
 
-TEST(UdpTtl, IsWhatADatagramLeavesWith) {
+TEST(UdpTtl, AppliesToSentDatagrams) {
     const auto sender = must(UdpSocket::bind(local_v4()));
     const auto receiver = must(UdpSocket::bind(local_v4()));
     set_raw_option(receiver, IPPROTO_IP, IP_RECVTTL, 1);
@@ -84,7 +84,7 @@ TEST(UdpTtl, IsWhatADatagramLeavesWith) {
     EXPECT_EQ(control_number(receiver), 42);
 }
 
-TEST(UdpTtl, IsWhatAnIpv6DatagramLeavesWith) {
+TEST(UdpTtl, AppliesToSentIpv6Datagrams) {
     const auto sender = must(UdpSocket::bind(local_v6()));
     const auto receiver = must(UdpSocket::bind(local_v6()));
     set_raw_option(receiver, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
@@ -93,7 +93,7 @@ TEST(UdpTtl, IsWhatAnIpv6DatagramLeavesWith) {
     EXPECT_EQ(control_number(receiver), 42);
 }
 
-TEST(UdpTtl, IsWhatAnIpv6SocketSendsToAnIpv4PeerWith) {
+TEST(UdpTtl, AppliesToIpv4DatagramsOfAnIpv6Socket) {
     const auto sender = must(UdpSocket::v6());
     ASSERT_TRUE(ok(sender.set_only_v6(false)));
     const auto receiver = must(UdpSocket::bind(local_v4()));
@@ -103,7 +103,7 @@ TEST(UdpTtl, IsWhatAnIpv6SocketSendsToAnIpv4PeerWith) {
     EXPECT_EQ(control_number(receiver), 42);
 }
 
-TEST(UdpBroadcast, NeedsTheOption) {
+TEST(UdpBroadcast, RequiresTheOption) {
     const auto sender = must(UdpSocket::bind(local_v4()));
     const auto receiver = must(UdpSocket::bind({IpAddress::any_v4(), 0}));
     const SocketAddress everyone(IpAddress::v4(127, 255, 255, 255), address_of(receiver).port());

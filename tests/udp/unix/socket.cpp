@@ -10,12 +10,12 @@ using namespace test;
 
 namespace {
 
-class AUdpSocket : public OnEachFamily {};
-INSTANTIATE_TEST_SUITE_P(, AUdpSocket, both_families, family_name);
+class UdpSocketTest : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, UdpSocketTest, both_families, family_name);
 
 } // namespace
 
-TEST_P(AUdpSocket, ThatFindsNoDescriptorLeavesNothing) {
+TEST_P(UdpSocketTest, ExhaustionLeaksNothing) {
     DescriptorGuard guard;
     ::rlimit before;
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -28,15 +28,15 @@ TEST_P(AUdpSocket, ThatFindsNoDescriptorLeavesNothing) {
     EXPECT_TRUE(fails_with(by_family, std::errc::too_many_files_open));
 }
 
-TEST_P(AUdpSocket, TakesAHandleAsItIs) {
+TEST_P(UdpSocketTest, AdoptingAHandleDoesNotChangeIt) {
     const int family = GetParam().ip().is_v4() ? AF_INET : AF_INET6;
     const auto socket = UdpSocket::from_raw(::socket(family, SOCK_DGRAM, 0));
     expect_blocking(socket.raw());
     EXPECT_FALSE(is_close_on_exec(socket.raw()));
 }
 
-TEST_P(AUdpSocket, IsNowhereBeforeItIsBound) {
-    const auto socket = unbound(); // of which Windows would not tell
+TEST_P(UdpSocketTest, LocalAddressIsUnspecifiedBeforeBind) {
+    const auto socket = unbound(); // Windows does not report this
     EXPECT_EQ(address_of(socket).port(), 0);
     EXPECT_TRUE(address_of(socket).ip().is_unspecified());
     EXPECT_EQ(address_of(socket).ip().is_v4(), GetParam().ip().is_v4());

@@ -8,10 +8,10 @@ module mio.net.fd_passing;
 
 namespace mio::net {
 
-// Not all of these kernels close what there is no room for: they would be open, and nobody would know. So there is room
-// for all, and what the caller did not ask for is closed here.
+// Some of these kernels do not close the descriptors that do not fit, which would leak them. So the buffer holds
+// all, and those that the caller did not request are closed here.
 std::size_t control_room(std::size_t) noexcept { return most_control; }
 
-void close_others(::msghdr&) noexcept {} // nothing else that these kernels send along is a descriptor
+void close_others(::msghdr&) noexcept {} // these kernels attach no other descriptors
 
 } // namespace mio::net

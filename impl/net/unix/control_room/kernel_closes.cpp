@@ -13,14 +13,14 @@ import mio.core.handle;
 namespace mio::net {
 namespace {
 
-constexpr int passes_pidfd = 4; // SCM_PIDFD, since Linux 6.5; the C library of Debian 12 does not name it
+constexpr int passes_pidfd = 4; // SCM_PIDFD, since Linux 6.5; missing from Debian 12's C library
 
-// What the kernel puts beside the descriptors for a program that set SO_PASSCRED or SO_PASSPIDFD.
+// Data that the kernel attaches if the program set SO_PASSCRED or SO_PASSPIDFD.
 constexpr std::size_t room_for_others = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(RawHandle));
 
 } // namespace
 
-// The kernel closes what there is no room for.
+// The kernel closes descriptors that do not fit.
 std::size_t control_room(std::size_t fds) noexcept {
     return room_for_others + (fds == 0 ? 0 : CMSG_LEN(std::min(fds, max_fds) * sizeof(RawHandle)));
 }
@@ -33,7 +33,7 @@ void close_others(::msghdr& message) noexcept {
         RawHandle handle = invalid_handle;
         std::memcpy(&handle, CMSG_DATA(header), sizeof handle);
         const OwnedHandle closed(
-            std::max(handle, invalid_handle)); // an error number if the kernel could make none
+            std::max(handle, invalid_handle)); // an error number if the kernel could not create one
     }
 }
 

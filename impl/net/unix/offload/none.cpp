@@ -1,4 +1,4 @@
-// There is none that a program could ask for.
+// For systems without segmentation offload for programs.
 
 module;
 

@@ -1,5 +1,5 @@
-// Apple and NetBSD: the signal goes to the process, so that no thread could take it back, but a file can be kept from
-// raising it.
+// Apple and NetBSD: the signal is sent to the process, so a thread cannot consume it, but a file can be set not to
+// raise it.
 
 module;
 
@@ -20,7 +20,7 @@ import mio.os;
 namespace mio::net {
 
 Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buffers) noexcept {
-    // Each time, since the handle may come from elsewhere, and whoever shares it may have changed that.
+    // Set on each call, since the handle may come from elsewhere, and others who share it may reset the option.
     if (auto quiet = os::check(::fcntl(handle, F_SETNOSIGPIPE, 1)); !quiet) {
         return std::unexpected(quiet.error());
     }

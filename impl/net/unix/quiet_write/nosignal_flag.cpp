@@ -19,7 +19,7 @@ import mio.os.sigpipe;
 namespace mio::net {
 namespace {
 
-// Linux 6.18's flag against SIGPIPE, younger than most headers. @see pwritev2(2)
+// RWF_NOSIGNAL of Linux 6.18, newer than most headers. @see pwritev2(2)
 constexpr int rwf_nosignal = 0x100;
 constexpr ::off_t current_position = -1;
 
@@ -31,7 +31,7 @@ Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buf
     const auto count = static_cast<int>(buffers.size());
     if (has_nosignal.load(std::memory_order_relaxed)) {
         const auto written = ::pwritev2(handle, buffers.data(), count, current_position, rwf_nosignal);
-        // EOPNOTSUPP: the kernel does not know the flag. ENOSYS and EPERM: a sandbox does not know the call.
+        // EOPNOTSUPP: the kernel does not support the flag. ENOSYS and EPERM: a sandbox rejects the call.
         if (written != -1 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM)) {
             return os::check_count(written);
         }

@@ -1,4 +1,4 @@
-// FreeBSD, OpenBSD and DragonFly: the signal goes to the thread, which takes it back.
+// FreeBSD, OpenBSD and DragonFly: the signal is sent to the thread, which consumes it.
 
 module;
 

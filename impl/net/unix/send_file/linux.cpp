@@ -26,7 +26,7 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
     if (offset > static_cast<std::uint64_t>(std::numeric_limits<::off_t>::max())) {
         return std::unexpected(os_error(std::errc::invalid_argument));
     }
-    // The kernel refuses a range that ends where no file can.
+    // The kernel rejects ranges that exceed the maximum file size.
     const auto most = static_cast<std::uint64_t>(std::numeric_limits<::off_t>::max()) - offset;
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(os::clamp(count), most));
     const auto written = to.try_io(Interest::writable, [&]() -> Result<std::size_t> {
@@ -35,7 +35,7 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
         if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
         return swallower.watch(os::check_count(::sendfile(to.raw(), file, &position, wanted)), wanted);
     });
-    // At the file's end, too: then the source is reported once more.
+    // Also at the end of the file; then the source is reported once more.
     if (written && *written != 0 && *written < wanted) to.exhausted(Interest::writable);
     return written;
 }

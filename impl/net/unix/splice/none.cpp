@@ -1,4 +1,4 @@
-// FreeBSD and OpenBSD can join two sockets for good (SO_SPLICE), which is another thing.
+// FreeBSD's and OpenBSD's SO_SPLICE joins two sockets permanently, which is a different operation.
 
 module;
 

@@ -19,7 +19,7 @@ namespace mio::net {
 
 namespace {
 
-// The call does not say which side it would wait for. Only that one may be watched again: a source that is ready would be
+// The call does not report which side would block. Only that side may be rearmed: a source that is ready would be
 // reported by every poll until the other side is ready, too.
 void watch_what_is_not_ready(const IoSource& from, const IoSource& to) noexcept {
     ::pollfd sides[] = {{.fd = from.raw(), .events = POLLIN, .revents = 0},
@@ -27,7 +27,7 @@ void watch_what_is_not_ready(const IoSource& from, const IoSource& to) noexcept 
     const bool is_known = ::poll(sides, 2, 0) != -1;
     const bool waits_for_from = is_known && sides[0].revents == 0;
     const bool waits_for_to = is_known && sides[1].revents == 0;
-    // Both are ready, perhaps since a moment ago: then both are to be reported.
+    // Both are ready, perhaps only just now: then both are rearmed.
     const bool is_neither = !waits_for_from && !waits_for_to;
     if (waits_for_from || is_neither) from.exhausted(Interest::readable);
     if (waits_for_to || is_neither) to.exhausted(Interest::writable);

@@ -1,4 +1,4 @@
-// Many datagrams, a system call for each: Apple and DragonFly.
+// One system call per datagram: Apple and DragonFly.
 
 module;
 
@@ -31,7 +31,7 @@ Result<std::size_t> send_one(RawHandle handle, const OutgoingDatagram& datagram)
                                     native.get(), native.length));
 }
 
-// Room for the length of a segment, an int, which is all that is asked for.
+// Space for a segment size, an int, the only control data requested.
 struct Control {
     alignas(::cmsghdr) std::byte bytes[CMSG_SPACE(sizeof(int))];
 };
@@ -57,7 +57,7 @@ Result<std::size_t> receive_one(RawHandle handle, IncomingDatagram& datagram) no
     return size;
 }
 
-// One after the other until one fails. What went before an error counts.
+// Sends one after the other until one fails. Datagrams sent before an error count.
 template <class Datagram, class One>
 Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcept {
     std::size_t done = 0;
@@ -72,7 +72,7 @@ Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcep
 } // namespace
 
 Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
-    // Each datagram is an operation of its own, so that an error that ends the count is noted, too.
+    // Each datagram is a separate operation, so the error that ends the loop is recorded, too.
     return one_by_one(datagrams, [this](const auto& datagram) {
         return try_io(Interest::writable, [&] { return send_one(raw(), datagram); });
     });

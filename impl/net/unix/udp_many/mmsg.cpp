@@ -1,4 +1,4 @@
-// Many datagrams in one system call: Linux, FreeBSD, NetBSD and OpenBSD.
+// Many datagrams per system call: Linux, FreeBSD, NetBSD and OpenBSD.
 
 module;
 
@@ -26,9 +26,9 @@ import mio.os;
 namespace mio::net {
 namespace {
 
-constexpr std::size_t batch_size = 64; // 15 KiB of stack, and the gain has long levelled off
+constexpr std::size_t batch_size = 64; // 15 KiB of stack; larger batches gain little
 
-// Room for the length of a segment, an int, which is all that is asked for.
+// Space for a segment size, an int, the only control data requested.
 struct Control {
     alignas(::cmsghdr) std::byte bytes[CMSG_SPACE(sizeof(int))];
 };
@@ -40,7 +40,7 @@ Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagra
     std::array<OsAddress, batch_size> peers;
     for (std::size_t i = 0; i < datagrams.size(); ++i) {
         const auto& datagram = datagrams[i];
-        vectors[i] = {const_cast<std::byte*>(datagram.bytes.data()), datagram.bytes.size()}; // only read
+        vectors[i] = {const_cast<std::byte*>(datagram.bytes.data()), datagram.bytes.size()}; // not modified
         messages[i] = {};
         auto& message = messages[i].msg_hdr;
         message.msg_iov = &vectors[i];
@@ -85,9 +85,9 @@ Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> 
     return count;
 }
 
-// Batch after batch until one comes short. What went before an error counts. The error of a bad datagram comes again
-// with the next call; a pending one, from ICMP, is gone, as it is when it ends a batch of sendmmsg.
-// See BUGS in sendmmsg(2).
+// Sends batches until one is short. Datagrams sent before an error count. The error of an invalid datagram is
+// reported again by the next call; a pending error, from ICMP, is lost if it ends a batch of sendmmsg. See BUGS in
+// sendmmsg(2).
 template <class Datagram, class Batch>
 Result<std::size_t> in_batches(std::span<Datagram> datagrams, Batch&& batch) noexcept {
     std::size_t done = 0;
@@ -104,7 +104,7 @@ Result<std::size_t> in_batches(std::span<Datagram> datagrams, Batch&& batch) noe
 } // namespace
 
 Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
-    // Each batch is an operation of its own, so that an error that ends the count is noted, too.
+    // Each batch is a separate operation, so the error that ends the loop is recorded, too.
     const auto count = in_batches(datagrams, [this](auto chunk) {
         return try_io(Interest::writable, [&] { return send_batch(raw(), chunk); });
     });
@@ -113,7 +113,7 @@ Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datag
 }
 
 Result<std::size_t> UdpSocket::receive_many(std::span<IncomingDatagram> datagrams) const noexcept {
-    // Each batch is an operation of its own, so that an error that ends the count is noted, too.
+    // Each batch is a separate operation, so the error that ends the loop is recorded, too.
     const auto count = in_batches(datagrams, [this](auto chunk) {
         return try_io(Interest::readable, [&] { return receive_batch(raw(), chunk); });
     });

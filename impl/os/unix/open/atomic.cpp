@@ -1,4 +1,5 @@
-// With flags: Linux, FreeBSD, NetBSD, OpenBSD and DragonFly. No other thread's child can inherit a descriptor.
+// Atomic, with flags: Linux, FreeBSD, NetBSD, OpenBSD and DragonFly. A child of another thread cannot inherit a
+// descriptor.
 
 module;
 

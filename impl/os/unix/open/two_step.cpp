@@ -1,5 +1,5 @@
-// Without flags: Apple. A child that another thread starts between two calls inherits the descriptor, which nothing can
-// prevent there. The tests build this body on other systems, too.
+// Without flags: Apple. A child that another thread starts between two calls inherits the descriptor; Apple offers
+// no way to prevent that. The tests build this file on other systems, too.
 
 module;
 
@@ -21,7 +21,7 @@ import mio.os;
 namespace mio::os {
 namespace {
 
-// Apple's way not to raise SIGPIPE, from before it had MSG_NOSIGNAL.
+// Apple's option against SIGPIPE, which predates its MSG_NOSIGNAL.
 #ifdef SO_NOSIGPIPE
 constexpr int no_sigpipe = SO_NOSIGPIPE;
 #else
@@ -30,10 +30,10 @@ constexpr int no_sigpipe = 0;
 
 Result<> set_close_on_exec(RawHandle handle) noexcept { return check(::fcntl(handle, F_SETFD, FD_CLOEXEC)); }
 
-// Whatever fails, `handle` is closed: its owner goes.
+// On failure `handle` is closed by its owner.
 Result<OwnedHandle> finish(OwnedHandle handle) noexcept {
     if (auto done = set_close_on_exec(handle.get()); !done) return std::unexpected(done.error());
-    // A new descriptor has no other flag that is worth keeping.
+    // A new descriptor has no other flags to preserve.
     if (auto done = check(::fcntl(handle.get(), F_SETFL, O_NONBLOCK)); !done)
         return std::unexpected(done.error());
     return handle;
@@ -61,7 +61,7 @@ Result<OwnedHandle> open_socket(int family, int type) noexcept {
 Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int type) noexcept {
     int handles[2];
     if (::socketpair(AF_UNIX, type, 0, handles) == -1) return std::unexpected(last_error());
-    // Both have an owner before anything can fail.
+    // Both have an owner before any call can fail.
     OwnedHandle raw_first(handles[0]);
     OwnedHandle raw_second(handles[1]);
     auto first = finish_socket(std::move(raw_first));
@@ -74,7 +74,7 @@ Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int type) noexcept 
 Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer, ::socklen_t* length) noexcept {
     auto handle = check_handle(::accept(listener, peer, length));
     if (!handle) return handle;
-    // Inherited from the listener in any case; and it fails, with EINVAL, if the connection is gone already.
+    // The option is inherited from the listener; setting it fails with EINVAL if the connection is already closed.
     [[maybe_unused]] const auto ignored = make_quiet(handle->get());
     return finish(std::move(*handle));
 }
@@ -93,7 +93,7 @@ Result<PipeEnds> open_pipe() noexcept {
 
 Result<std::size_t> receive_message(RawHandle handle, ::msghdr& message) noexcept {
     const auto count = check_count(::recvmsg(handle, &message, 0));
-    // It fails for no descriptor that is open; the message is here, and its descriptors need their owner.
+    // This cannot fail for an open descriptor; the message has been received, and its descriptors need their owner.
     if (count) {
         for_each_passed(message, [](RawHandle passed) {
             [[maybe_unused]] const auto ignored = set_close_on_exec(passed);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr ::timespec at_once{};
 
-// A wait that does not sleep is interrupted by nothing, but a sandbox may say so for ever.
+// A wait that does not sleep cannot be interrupted, but a sandbox may return EINTR forever.
 constexpr int attempts = 16;
 
 } // namespace

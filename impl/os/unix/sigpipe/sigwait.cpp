@@ -14,14 +14,14 @@ bool take_back(const ::sigset_t& sigpipe) noexcept {
     ::sigset_t pending;
     sigemptyset(&pending);
     if (::sigpending(&pending) == -1) return false;
-    // Asked first, since sigwait would wait for the signal. Only a SIGPIPE that somebody sent to the whole process
-    // could be taken away by another thread meanwhile; this one is the thread's own.
+    // Check first, since sigwait would block. Only a SIGPIPE sent to the whole process could be consumed by another
+    // thread in between; this one is directed at the thread.
     if (sigismember(&pending, SIGPIPE) != 1) return true;
     int taken = 0;
     return ::sigwait(&sigpipe, &taken) == 0;
 }
 
-// These systems have no sandbox that refuses it and lets the process live.
+// These systems have no sandbox that rejects the call without terminating the process.
 Result<> can_take_back() noexcept { return {}; }
 
 } // namespace mio::os

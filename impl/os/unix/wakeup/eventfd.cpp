@@ -25,7 +25,7 @@ Result<Wakeup> open_wakeup() noexcept {
 
 Result<> signal(const OwnedHandle& receiver, const OwnedHandle&) noexcept {
     constexpr std::uint64_t one = 1;
-    constexpr int attempts = 16; // others may fill it again, but not for ever
+    constexpr int attempts = 16; // other threads may refill it, but not forever
     for (int i = 0; i < attempts; ++i) {
         if (::write(receiver.get(), &one, sizeof one) != -1) return {};
         if (errno != EAGAIN) break;

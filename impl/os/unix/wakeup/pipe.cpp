@@ -23,15 +23,15 @@ Result<Wakeup> open_wakeup() noexcept {
     return Wakeup{std::move(ends->receiver), std::move(ends->sender)};
 }
 
-// The signal SIGPIPE cannot come: whoever holds the sender holds the receiver, too.
+// No SIGPIPE: the owner of the sender also owns the receiver.
 Result<> signal(const OwnedHandle& receiver, const OwnedHandle& sender) noexcept {
     constexpr std::byte any{1};
-    constexpr int attempts = 16; // others may fill it again, but not for ever
+    constexpr int attempts = 16; // other threads may refill it, but not forever
     for (int i = 0; i < attempts; ++i) {
         if (::write(sender.get(), &any, 1) != -1) return {};
         if (errno == EINTR) continue;
         if (errno != EAGAIN) break;
-        drain(receiver); // nothing has been read: the pipe is full
+        drain(receiver); // the pipe is full, since nothing was read
         errno = EAGAIN;
     }
     return std::unexpected(last_error());
@@ -39,7 +39,7 @@ Result<> signal(const OwnedHandle& receiver, const OwnedHandle& sender) noexcept
 
 void drain(const OwnedHandle& receiver) noexcept {
     std::byte buffer[4096];
-    // Until it is empty, or was when this began: writers may go on. A pipe holds a megabyte at the most.
+    // Until it is empty or has been emptied once; writers may continue. A pipe holds at most one megabyte.
     constexpr int most = (1 << 20) / sizeof buffer;
     for (int i = 0; i < most && ::read(receiver.get(), buffer, sizeof buffer) == sizeof buffer; ++i) {
     }

@@ -39,7 +39,7 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
     : selector_(selector), token_(token), ident_(parts.ident), receiver_(std::move(parts.receiver)),
       sender_(std::move(parts.sender)), pending_(selector.wakers_, parts.ident) {}
 
-// Closing the pipe alone would leave it registered as long as a child process has a copy of it.
+// Closing the pipe alone would leave it registered while a child process holds a copy.
 Waker::~Waker() { selector_.remove_waker(receiver_.get()); }
 
 Result<> Waker::wake() noexcept {

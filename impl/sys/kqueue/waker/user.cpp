@@ -23,7 +23,7 @@ namespace mio::sys::kqueue {
 constinit const Filter Waker::filter = EVFILT_USER;
 
 Result<Waker::Parts> Waker::open(Selector& selector, Token token) noexcept {
-    // Any number that no other waker has, and far from those that a program would choose for events of its own.
+    // An ident unique among wakers, and unlikely to be chosen by a program for its own events.
     static std::atomic<std::uint64_t> last = 0;
     const std::uint64_t ident = UINT32_MAX - (last.fetch_add(1, std::memory_order_relaxed) + 1);
     Changes changes;

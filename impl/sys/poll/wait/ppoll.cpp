@@ -17,15 +17,15 @@ namespace mio::sys::poll {
 int wait(::pollfd* records, std::size_t count, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     const auto size = static_cast<::nfds_t>(count);
     if (!timeout) return ::ppoll(records, size, nullptr, nullptr);
-    // In turns of the most that a 32-bit time_t can count: 68 years.
+    // Waits repeatedly for at most the limit of a 32-bit time_t, 68 years.
     constexpr std::chrono::seconds most{INT32_MAX};
     for (auto left = *timeout;; left -= most) {
         const auto turn = std::min<std::chrono::nanoseconds>(left, most);
         const auto seconds = std::chrono::floor<std::chrono::seconds>(turn);
         const ::timespec limit{.tv_sec = static_cast<std::time_t>(seconds.count()),
                                .tv_nsec = static_cast<long>((turn - seconds).count())};
-        const int answer = ::ppoll(records, size, &limit, nullptr);
-        if (answer != 0 || left <= most) return answer;
+        const int result = ::ppoll(records, size, &limit, nullptr);
+        if (result != 0 || left <= most) return result;
     }
 }
 

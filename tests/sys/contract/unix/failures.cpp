@@ -1,4 +1,4 @@
-// Pipes and Unix sockets whose other end is gone, and attempts to connect that failed.
+// Pipes and Unix sockets with a closed peer, and failed connects.
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,7 +77,7 @@ void close_there(Pair& pair) { pair.there.close(); }
 
 void shut_down_here(Pair& pair) { EXPECT_EQ(::shutdown(pair.here.fd(), SHUT_RDWR), 0); }
 
-/// A socket whose attempt to connect to a port where nobody listens has begun.
+/// A socket with a connect in progress to a port without a listener.
 Pair connecting() {
     auto holder = plain::datagram_socket();
     auto listener = plain::listen(local_v4());
@@ -96,21 +96,21 @@ Pair connecting() {
 
 } // namespace
 
-TEST_F(ContractFailures, APipeWhoseWriterIsGoneIsReadable) {
+TEST_F(ContractFailures, PipeWithClosedWriterIsReadable) {
     expect_that_each_direction_is_reported({
         {"Empty", receiver, close_there, reading},
         {"WithDataLeft", receiver_with_data, close_there, reading},
     });
 }
 
-TEST_F(ContractFailures, APipeWhoseReaderIsGoneIsWritable) {
+TEST_F(ContractFailures, PipeWithClosedReaderIsWritable) {
     expect_that_each_direction_is_reported({
-        {"WithRoomLeft", sender, close_there, writing},
+        {"WithSpaceLeft", sender, close_there, writing},
         {"Full", full_sender, close_there, writing},
     });
 }
 
-TEST_F(ContractFailures, AUnixStreamWhosePeerIsGoneIsReadyInEachDirectionThatWasAskedFor) {
+TEST_F(ContractFailures, UnixStreamWithClosedPeerIsReadyForEachInterest) {
     expect_that_each_direction_is_reported({
         {"Idle", unix_stream, close_there, either_and_both},
         {"Full", full_unix_stream, close_there, either_and_both},
@@ -119,11 +119,11 @@ TEST_F(ContractFailures, AUnixStreamWhosePeerIsGoneIsReadyInEachDirectionThatWas
     });
 }
 
-TEST_F(ContractFailures, AUnixDatagramSocketThatWasShutDownIsReadyInEachDirectionThatWasAskedFor) {
+TEST_F(ContractFailures, ShutDownUnixDatagramSocketIsReadyForEachInterest) {
     expect_that_each_direction_is_reported(
         {{"ShutDownHere", unix_datagram, shut_down_here, either_and_both}});
 }
 
-TEST_F(ContractFailures, ARefusedConnectionIsReadyInEachDirectionThatWasAskedFor) {
+TEST_F(ContractFailures, RefusedConnectionIsReadyForEachInterest) {
     expect_that_each_direction_is_reported({{"Refused", connecting, nullptr, either_and_both}});
 }

@@ -1,4 +1,4 @@
-// The kinds of files that can be registered, and those that are refused since they are always ready.
+// File types that can be registered, and those that are rejected because they are always ready.
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -22,7 +22,7 @@ using namespace test;
 
 namespace {
 
-/// A new folder, which goes with all that is in it.
+/// A temporary directory, removed with its contents.
 class Folder {
   public:
     Folder() { EXPECT_NE(::mkdtemp(path_.data()), nullptr); }
@@ -47,7 +47,7 @@ bool is_linux() { return std::filesystem::exists("/proc/self/mounts"); }
 class ContractKinds : public Contract {
   protected:
     void SetUp() override {
-        if (!backend_differences.refuses_files) GTEST_SKIP() << "it takes files";
+        if (!backend_differences.refuses_files) GTEST_SKIP() << "this backend accepts files";
     }
 
     void expect_refused(const plain::Socket& file) {
@@ -66,18 +66,18 @@ class ContractKinds : public Contract {
         EXPECT_TRUE(ok(selector.remove(file.fd(), *added)));
     }
 
-    /// Those of a folder that exist here and may be opened.
+    /// The files of a directory that exist here and can be opened.
     void expect_each(bool is_accepted, std::initializer_list<const char*> paths) {
-        if (!is_linux()) GTEST_SKIP() << "these are files of Linux";
+        if (!is_linux()) GTEST_SKIP() << "Linux only";
         int opened = 0;
         for (const auto* path : paths) {
             SCOPED_TRACE(path);
             const auto file = open_file(path);
-            if (file.fd() == -1) continue; // not on this machine, or not for this user
+            if (file.fd() == -1) continue; // missing on this machine, or no permission
             ++opened;
             is_accepted ? expect_accepted(file) : expect_refused(file);
         }
-        EXPECT_GT(opened, 0) << "there is none of these here";
+        EXPECT_GT(opened, 0) << "none of these files exist here";
     }
 
     Folder folder_;
@@ -85,41 +85,39 @@ class ContractKinds : public Contract {
 
 } // namespace
 
-TEST_F(ContractKinds, RefusesARegularFile) {
-    expect_refused(open_file(folder_ / "file", O_RDWR | O_CREAT));
-}
+TEST_F(ContractKinds, RejectsARegularFile) { expect_refused(open_file(folder_ / "file", O_RDWR | O_CREAT)); }
 
-TEST_F(ContractKinds, RefusesAFolder) { expect_refused(open_file(folder_.path())); }
+TEST_F(ContractKinds, RejectsADirectory) { expect_refused(open_file(folder_.path())); }
 
-TEST_F(ContractKinds, RefusesABlockDevice) {
+TEST_F(ContractKinds, RejectsABlockDevice) {
     const auto device = open_file("/dev/loop0");
-    if (device.fd() == -1) GTEST_SKIP() << "no block device may be opened here";
+    if (device.fd() == -1) GTEST_SKIP() << "no block device can be opened here";
     expect_refused(device);
 }
 
-TEST_F(ContractKinds, RefusesADeviceWhoseDriverCannotBePolled) {
+TEST_F(ContractKinds, RejectsADeviceWithoutPollSupport) {
     expect_each(false, {"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom"});
 }
 
-TEST_F(ContractKinds, AcceptsADeviceWhoseDriverCanBePolled) {
+TEST_F(ContractKinds, AcceptsADeviceWithPollSupport) {
     expect_each(true, {"/dev/random", "/dev/kmsg", "/dev/ptmx", "/dev/fuse", "/dev/net/tun"});
 }
 
-TEST_F(ContractKinds, RefusesAFileOfAPseudoFileSystemThatCannotBePolled) {
+TEST_F(ContractKinds, RejectsAPseudoFileWithoutPollSupport) {
     expect_each(false, {"/proc/self/status", "/proc/self/maps", "/proc/self/ns/net"});
 }
 
-TEST_F(ContractKinds, AcceptsAFileOfAPseudoFileSystemThatCanBePolled) {
+TEST_F(ContractKinds, AcceptsAPseudoFileWithPollSupport) {
     expect_each(true, {"/proc/self/mounts", "/proc/self/mountinfo", "/proc/pressure/cpu",
                        "/sys/kernel/mm/transparent_hugepage/enabled", "/sys/fs/cgroup/cgroup.procs"});
 }
 
-TEST_F(ContractKinds, RefusesADescriptorThatOnlyNamesAFile) {
+TEST_F(ContractKinds, RejectsAnOPathDescriptor) {
 #ifdef O_PATH
     const auto name = open_file(folder_.path(), O_PATH);
     EXPECT_TRUE(fails_with(selector.add(name.fd(), id1, Interest::readable, Trigger::edge), no_such_handle));
 #else
-    GTEST_SKIP() << "there are none here";
+    GTEST_SKIP() << "none of them exist here";
 #endif
 }
 
@@ -136,9 +134,9 @@ TEST_F(ContractKinds, AcceptsAPipe) {
 
 TEST_F(ContractKinds, AcceptsASocket) { expect_accepted(plain::datagram_socket()); }
 
-TEST_F(ContractKinds, AcceptsATerminalAndReportsWhatIsTyped) {
+TEST_F(ContractKinds, AcceptsATerminalAndReportsInput) {
     const plain::Socket keyboard(::posix_openpt(O_RDWR | O_NOCTTY));
-    if (keyboard.fd() == -1) GTEST_SKIP() << "no terminals here";
+    if (keyboard.fd() == -1) GTEST_SKIP() << "no terminal can be opened here";
     ASSERT_EQ(::grantpt(keyboard.fd()), 0);
     ASSERT_EQ(::unlockpt(keyboard.fd()), 0);
     const auto terminal = open_file(::ptsname(keyboard.fd()), O_RDWR | O_NOCTTY);
@@ -150,13 +148,13 @@ TEST_F(ContractKinds, AcceptsATerminalAndReportsWhatIsTyped) {
     EXPECT_TRUE(events[0].is_readable());
 }
 
-TEST_F(ContractKinds, AFileThatIsRefusedForWantOfADescriptorLeavesNothingBehind) {
-    if (!is_linux()) GTEST_SKIP() << "this is about Linux";
+TEST_F(ContractKinds, AddThatFailsForLackOfADescriptorLeaksNothing) {
+    if (!is_linux()) GTEST_SKIP() << "Linux only";
     EXPECT_TRUE(holds_in_child([this] {
         const auto mounts = open_file("/proc/self/mounts");
         const auto refused = without_descriptors(
             [&] { return selector.add(mounts.fd(), id1, Interest::readable, Trigger::edge); });
-        // Only a backend that needs one fails.
+        // Only a backend that needs a descriptor fails.
         if (!refused) {
             EXPECT_TRUE(fails_with(refused, std::errc::too_many_files_open));
             expect_accepted(mounts);

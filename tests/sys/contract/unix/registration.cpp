@@ -1,4 +1,4 @@
-// Numbers of handles that are used again.
+// Reuse of descriptor numbers.
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,7 +13,7 @@ using namespace test;
 
 namespace {
 
-/// Ends `old` and gives its number to `next`.
+/// Closes `old` and gives its number to `next`.
 plain::Socket give_number(plain::Socket& old, plain::Socket next) {
     const int number = old.fd();
     old.close();
@@ -24,12 +24,12 @@ plain::Socket give_number(plain::Socket& old, plain::Socket next) {
 
 } // namespace
 
-TEST_F(Contract, AHandleThatWasClosedIsForgottenAndItsNumberStartsAnew) {
+TEST_F(Contract, ClosedHandleIsForgottenAndItsNumberCanBeReused) {
     const Connection c;
     Connection old;
     const int number = old.here.fd();
     const auto stale = add(old, id1, Interest::readable);
-    old.here.close(); // without a word to the selector
+    old.here.close(); // without notifying the selector
     expect_nothing();
 
     ASSERT_EQ(::dup2(c.here.fd(), number), number);
@@ -38,7 +38,7 @@ TEST_F(Contract, AHandleThatWasClosedIsForgottenAndItsNumberStartsAnew) {
     expect_nothing();
     c.speak();
     EXPECT_EQ(select(), std::multiset{id2});
-    // Forgetting the old one has nothing to do with the new one.
+    // Forgetting the old source does not affect the new one.
     forget(stale);
     c.hear();
     c.speak();
@@ -47,7 +47,7 @@ TEST_F(Contract, AHandleThatWasClosedIsForgottenAndItsNumberStartsAnew) {
     }
 }
 
-TEST_F(Contract, AHandleThatIsReusedBeforeAnySelectStartsAnew) {
+TEST_F(Contract, HandleReusedBeforeSelectStartsAfresh) {
     const Connection c;
     Connection old;
     const int number = old.here.fd();
@@ -61,7 +61,7 @@ TEST_F(Contract, AHandleThatIsReusedBeforeAnySelectStartsAnew) {
     expect_nothing();
 }
 
-TEST_F(Contract, AForgottenSourceIsNotReportedAlthoughItsHandleHasADuplicate) {
+TEST_F(Contract, ForgottenSourceWithADuplicateHandleIsNotReported) {
     for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
         Connection c;
         const auto state = add(c, id1, read_write, trigger);
@@ -74,7 +74,7 @@ TEST_F(Contract, AForgottenSourceIsNotReportedAlthoughItsHandleHasADuplicate) {
     }
 }
 
-TEST_F(Contract, RemovingASourceWhoseHandleWasClosedSucceeds) {
+TEST_F(Contract, RemovingASourceWithClosedHandleSucceeds) {
     for (const bool selects_between : {false, true}) {
         Connection c;
         const auto state = add(c, id1, read_write);
@@ -85,7 +85,7 @@ TEST_F(Contract, RemovingASourceWhoseHandleWasClosedSucceeds) {
     }
 }
 
-TEST_F(Contract, RemovingASourceWhoseHandleWasClosedSucceedsWhateverItsNumberIsNow) {
+TEST_F(Contract, RemovingASourceWithClosedHandleSucceedsAfterItsNumberIsReused) {
     for (const bool is_file : {false, true}) {
         Connection c;
         const Connection other;
@@ -104,7 +104,7 @@ TEST_F(Contract, RemovingASourceWhoseHandleWasClosedSucceedsWhateverItsNumberIsN
     expect_nothing();
 }
 
-TEST_F(Contract, EndingASourceWhoseNumberWasReusedLeavesTheOtherSourceRegistered) {
+TEST_F(Contract, EndingASourceWithReusedNumberKeepsTheOtherSource) {
     for (const bool removes : {false, true}) {
         for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
             Connection old;
@@ -128,11 +128,11 @@ TEST_F(Contract, EndingASourceWhoseNumberWasReusedLeavesTheOtherSourceRegistered
     }
 }
 
-TEST_F(Contract, EndingASourceWhoseNumberAWakerUsesLeavesTheWakerRegistered) {
+TEST_F(Contract, EndingASourceWithReusedNumberKeepsTheWaker) {
     Connection old;
     const auto stale = add(old, id1, read_write);
     old.here.close();
-    // Takes the lowest number, if it has one.
+    // Its descriptor, if any, takes the lowest number.
     Waker waker(selector, id2, must(Waker::open(selector, id2)));
     forget(stale);
     ASSERT_TRUE(ok(waker.wake()));

@@ -12,7 +12,7 @@
 
 using namespace test;
 
-TEST_F(Contract, ASignalEndsTheWaitWithAnErrorAndLosesNothing) {
+TEST_F(Contract, SignalEndsTheWaitWithAnErrorAndLosesNoEvent) {
     const Connection c;
     add(c, id1, Interest::readable);
     struct ::sigaction ignore{};
@@ -22,7 +22,7 @@ TEST_F(Contract, ASignalEndsTheWaitWithAnErrorAndLosesNothing) {
     std::atomic<bool> is_over = false;
     const auto waiting = ::pthread_self();
     std::thread other([&] {
-        // Again and again, since the first one may come before the wait.
+        // Repeated, since the first signal may arrive before the wait.
         while (!is_over) {
             EXPECT_EQ(::pthread_kill(waiting, SIGUSR1), 0);
             std::this_thread::sleep_for(5ms);

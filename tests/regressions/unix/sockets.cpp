@@ -1,5 +1,4 @@
-// The defects of Mio that a re-implementation is warned of, by their numbers in that list, as far as they are a matter of
-// Unix.
+// Regression tests for known defects of Mio that concern Unix.
 #include <unistd.h>
 
 #include <array>
@@ -30,7 +29,7 @@ mio::net::UnixAddress unused_unix_address() {
     return must(mio::net::UnixAddress::from_path(path.string()));
 }
 
-/// A listener whose name is removed at the end.
+/// A listener whose path is removed at the end.
 struct NamedListener {
     mio::net::UnixAddress address = unused_unix_address();
     UnixListener listener = must(UnixListener::bind(address));
@@ -40,7 +39,7 @@ struct NamedListener {
 
 } // namespace
 
-TEST(Defect2, AUnixListenerReportsTheNextConnectionAfterItWasDrained) {
+TEST(UnixListener, ReportsTheNextConnectionAfterDraining) {
     Loop loop;
     NamedListener named;
     ASSERT_TRUE(ok(loop.registry().add(named.listener, first, Interest::readable)));
@@ -52,7 +51,7 @@ TEST(Defect2, AUnixListenerReportsTheNextConnectionAfterItWasDrained) {
     }
 }
 
-TEST(Defect7, EverythingIsNonBlocking) {
+TEST(Descriptors, OfEveryKindAreNonBlocking) {
     NamedListener named;
     const auto client = must(UnixStream::connect(named.address));
     const auto accepted = must(named.listener.accept());
@@ -72,7 +71,7 @@ TEST(Defect7, EverythingIsNonBlocking) {
     }
 }
 
-TEST(Defect8, NoWriteRaisesSigpipe) {
+TEST(Writing, NeverRaisesSigpipe) {
     EXPECT_TRUE(holds_in_child([] {
         ASSERT_NE(std::signal(SIGPIPE, SIG_DFL), SIG_ERR);
         auto [stream, peer] = must(UnixStream::pair());
@@ -91,7 +90,7 @@ TEST(Defect8, NoWriteRaisesSigpipe) {
     }));
 }
 
-TEST(Defect9, AnAcceptedUnixPeerWithoutANameIsUnnamed) {
+TEST(UnixListener, ReportsUnboundClientAsUnnamed) {
     NamedListener named;
     const auto client = must(UnixStream::connect(named.address));
     const auto [stream, address] = must(named.listener.accept());

@@ -1,4 +1,4 @@
-// What went wrong with Mio before, by its number in the list of lessons, as far as it is a matter of Unix.
+// Regression tests for past defects of Mio that concern descriptors on Unix.
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -21,8 +21,8 @@ namespace {
 constexpr Token first{1};
 constexpr Token second{2};
 
-// The clone of a registry, and the waker's own descriptor, were inherited by child processes.
-TEST(H22AndH23, NothingThatTheLibraryOpensIsInherited) {
+// A cloned registry and the waker's own descriptor were inherited by child processes.
+TEST(Descriptors, AreNotInherited) {
     const auto before = open_descriptors();
     const auto poll = must(mio::Poll::create());
     const auto clone = must(poll.registry().try_clone());
@@ -48,8 +48,8 @@ TEST(H22AndH23, NothingThatTheLibraryOpensIsInherited) {
     EXPECT_GE(opened, 7u);
 }
 
-// Non-blocking and close-on-exec are flags of different kinds, and one was passed for the other.
-TEST(H24, SocketsHaveBothFlagsEachInItsPlace) {
+// O_NONBLOCK and FD_CLOEXEC are different kinds of flags; one was passed for the other.
+TEST(Descriptors, AreNonBlockingAndCloseOnExec) {
     const auto listener = must(TcpListener::bind(local_v4()));
     const auto stream = must(TcpStream::connect(must(listener.local_address())));
     plain::await(listener.raw(), POLLIN);
@@ -60,8 +60,8 @@ TEST(H24, SocketsHaveBothFlagsEachInItsPlace) {
     }
 }
 
-// A pipe whose reader is gone may tell so by nothing but an error.
-TEST(H51, AnErrorAloneMeansThatNothingCanBeWritten) {
+// A pipe whose reader is closed may be reported by an error flag alone.
+TEST(PipeEvents, ErrorOnASenderMeansWriteClosed) {
     Loop loop;
     auto [receiver, sender] = plain::pipe();
     sender.set_non_blocking();
@@ -80,8 +80,8 @@ TEST(H51, AnErrorAloneMeansThatNothingCanBeWritten) {
     ASSERT_TRUE(ok(loop.registry().remove(source)));
 }
 
-// Reading before the connection exists is would-block, not an error that ends it.
-TEST(H99, ReadingTooEarlyDoesNoHarm) {
+// Reading before the connection is established would block; it is not an error.
+TEST(Connect, ReadBeforeConnectedWouldBlock) {
     const auto full = full_listener();
     const auto stream = must(TcpStream::connect(full.address));
     std::array<std::byte, 16> buffer;

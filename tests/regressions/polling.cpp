@@ -1,5 +1,4 @@
-// The defects of Mio that a re-implementation is warned of, by their numbers in that list, on the backend behind
-// `Poll`. Those of a family of systems are in a folder called after it.
+// Regression tests for known defects of Mio's backends.
 #include "sockets.hpp"
 
 #include <array>
@@ -23,7 +22,7 @@ constexpr Token first{1}, second{2};
 
 } // namespace
 
-TEST(Defect1, AWakeIsNotLostToARegistrationThatFollowsIt) {
+TEST(Polling, RegistrationAfterAWakeDoesNotLoseTheWake) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), first));
     auto pair = plain_pair();
@@ -37,7 +36,7 @@ TEST(Defect1, AWakeIsNotLostToARegistrationThatFollowsIt) {
     }
 }
 
-TEST(Defect1, EveryWakeIsReadable) {
+TEST(Polling, EveryWakeIsReadable) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), first));
     const auto [here, there] = plain::socket_pair();
@@ -59,7 +58,7 @@ TEST(Defect1, EveryWakeIsReadable) {
     other.join();
 }
 
-TEST(Defect1, WouldBlockIsStillSoAfterAHangUp) {
+TEST(Polling, PeerShutdownDoesNotHideWouldBlock) {
     Loop loop;
     auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
@@ -74,7 +73,7 @@ TEST(Defect1, WouldBlockIsStillSoAfterAHangUp) {
     EXPECT_TRUE(ok(loop.registry().remove(source)));
 }
 
-TEST(Defect1, AClosedHandleDoesNotEndThePoll) {
+TEST(Polling, ClosedHandleDoesNotEndThePoll) {
     Loop loop;
     auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
@@ -86,7 +85,7 @@ TEST(Defect1, AClosedHandleDoesNotEndThePoll) {
     }
 }
 
-TEST(Defect1, RegistrationsDoNotStretchATimeout) {
+TEST(Polling, RegistrationsDoNotExtendATimeout) {
     Loop loop;
     const auto [here, there] = plain::socket_pair();
     mio::RawSource source(here.fd());
@@ -105,7 +104,7 @@ TEST(Defect1, RegistrationsDoNotStretchATimeout) {
     EXPECT_LT(took, generous_margin);
 }
 
-TEST(Defect3, AFailedRegistrationLeavesTheOwnerAsItWas) {
+TEST(Registry, FailedAddLeavesTheSourceUnchanged) {
     Loop loop;
     Loop elsewhere;
     auto pair = plain_pair();
@@ -118,7 +117,7 @@ TEST(Defect3, AFailedRegistrationLeavesTheOwnerAsItWas) {
     EXPECT_TRUE(ok(loop.registry().remove(pair.stream)));
 }
 
-TEST(Defect3, AWakerMayFollowAnother) {
+TEST(Waker, CanReplaceAnEarlierWaker) {
     Loop loop;
     for (std::size_t i = 0; i < 3; ++i) {
         const auto waker = must(mio::Waker::create(loop.registry(), Token{i}));
@@ -127,7 +126,7 @@ TEST(Defect3, AWakerMayFollowAnother) {
     }
 }
 
-TEST(Defect5, ReadingUntilItBlocksDoesNotMakeTheSourceWritable) {
+TEST(Polling, DrainingDoesNotReportWritable) {
     Loop loop;
     auto pair = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(pair.stream, first, read_write)));
@@ -138,7 +137,7 @@ TEST(Defect5, ReadingUntilItBlocksDoesNotMakeTheSourceWritable) {
     loop.expect_none();
 }
 
-TEST(Defect6, TheRangeOfEventsCountsWhatIsLeft) {
+TEST(Events, IteratorsReportTheRemainingCount) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), first));
     const auto other = must(mio::Waker::create(loop.registry(), second));
@@ -151,7 +150,7 @@ TEST(Defect6, TheRangeOfEventsCountsWhatIsLeft) {
     EXPECT_EQ(left, 0);
 }
 
-TEST(Defect7, TcpAndUdpSocketsAreNonBlockingAndNotInherited) {
+TEST(Sockets, AreNonBlockingAndNotInherited) {
     const auto tcp = tcp_pair();
     const auto listener = must(TcpListener::bind(local_v4()));
     const auto socket = must(TcpSocket::v6());

@@ -1,5 +1,4 @@
-// The defects of Mio that a re-implementation is warned of, by their numbers in that list and in its section on Windows
-// (7.10), as far as sockets are concerned.
+// Regression tests for known defects of Mio on Windows that concern sockets.
 #include "sockets.hpp"
 
 #include <array>
@@ -21,14 +20,14 @@ constexpr Token first{1}, second{2};
 
 } // namespace
 
-// A poll that had failed was taken for one that goes on.
-TEST(Defect4, APollThatFailedIsOver) {
+// A failed poll left the selector marked as polling.
+TEST(Polling, WorksAfterAFailedPoll) {
     Loop loop;
     mio::Events none(0);
     auto pair = plain_pair();
     for (int round = 0; round < 3; ++round) {
         EXPECT_TRUE(fails_with(loop.poll.poll(none, 0ns), mio::Errc::no_capacity));
-        // What cannot be asked about any more must not end the next poll either.
+        // A socket that cannot be polled any more must not end the next poll either.
         auto doomed = plain_pair();
         ASSERT_TRUE(ok(loop.registry().add(doomed.stream, second, read_write)));
         plain::Socket(doomed.stream.release()).close();
@@ -39,8 +38,8 @@ TEST(Defect4, APollThatFailedIsOver) {
     loop.expect({{first, Interest::readable}});
 }
 
-// The highest bit of a token was lost to a mark.
-TEST(Defect4, EveryBitOfATokenComesBack) {
+// The highest bit of a token was used as a flag and lost.
+TEST(Polling, EveryBitOfTheTokenIsReported) {
     constexpr auto all = std::numeric_limits<std::size_t>::max();
     for (const auto value : {all, all - 1, all / 2 + 1, std::size_t{0}}) {
         Loop loop;
@@ -53,9 +52,9 @@ TEST(Defect4, EveryBitOfATokenComesBack) {
     }
 }
 
-// The port outlives whoever goes first: the poll, with questions at the driver that nobody takes back, or its sources.
-TEST(Section7, APollThatGoesBeforeItsSourcesLeavesNothingBehind) {
-    { // What is made once and kept is not meant.
+// The completion port must outlive both the poll, which may have requests pending at the driver, and its sources.
+TEST(Lifetime, PollDestroyedBeforeItsSourcesLeaksNothing) {
+    { // Exclude resources that are created once and kept.
         Loop loop;
         auto pair = plain_pair();
         must(loop.registry().add(pair.stream, first, Interest::readable));
@@ -78,24 +77,25 @@ TEST(Section7, APollThatGoesBeforeItsSourcesLeavesNothingBehind) {
     }
 }
 
-// A state that was deleted with an error stayed in the queue for ever.
-TEST(Section7, SourcesThatWereClosedBehindItsBackAreForgotten) {
+// A state that was deleted with an error stayed in the update queue forever.
+TEST(Lifetime, SourcesClosedWithoutRemoveAreForgotten) {
     Loop loop;
     for (int round = 0; round < 200; ++round) {
         auto ends = plain::socket_pair();
         mio::RawSource source(ends.first.fd());
         ASSERT_TRUE(ok(loop.registry().add(source, first, read_write)));
         ends.first.close();
-        (void)loop.registry().modify(source, second, read_write); // which may be refused, and must not stick
+        // may fail, and must not leave the state queued
+        (void)loop.registry().modify(source, second, read_write);
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
         EXPECT_TRUE(loop.events.empty());
-        (void)loop.registry().remove(source); // which may find that it is gone already, as other systems do
+        (void)loop.registry().remove(source); // may report not_registered, as on other systems
     }
     loop.expect_none();
 }
 
-// A question that is taken back comes to the port as an answer without news, which ended a wait early and empty.
-TEST(Section7, AQuestionThatIsTakenBackDoesNotEndAWait) {
+// A cancelled request completes without an event, which ended a wait early and empty.
+TEST(Polling, CancelledRequestDoesNotEndAWait) {
     Loop loop;
     auto pair = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(pair.stream, first, Interest::readable)));
@@ -114,8 +114,8 @@ TEST(Section7, AQuestionThatIsTakenBackDoesNotEndAWait) {
     EXPECT_TRUE(loop.events.empty());
 }
 
-// A source was queued at a registry that it does not belong to, while its questions go to another port.
-TEST(Section7, ASourceIsNotChangedThroughARegistryThatIsNotItsOwn) {
+// A source was queued at a registry that it does not belong to, while its requests go to another port.
+TEST(Registry, SourceCannotBeModifiedThroughAnotherRegistry) {
     Loop loop;
     Loop other;
     auto pair = plain_pair();
@@ -128,14 +128,15 @@ TEST(Section7, ASourceIsNotChangedThroughARegistryThatIsNotItsOwn) {
     other.expect_none();
 }
 
-// 0xffffffff milliseconds mean without end, and longer ones were cut to something short.
-TEST(Section7, ATimeoutBeyondWhatTheSystemCountsWaits) {
+// 0xffffffff ms means no timeout, and longer timeouts were truncated to short ones.
+TEST(Polling, TimeoutBeyondTheSystemLimitWaits) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), first));
     for (const auto timeout : {std::chrono::nanoseconds(4'294'967'295ms),
                                std::chrono::nanoseconds(4'294'967'297ms), std::chrono::nanoseconds::max()}) {
         std::thread other([&] {
-            std::this_thread::sleep_for(50ms); // so that the poll waits; it is right also if it does not
+            // the poll is most likely blocked by then; the test holds in either case
+            std::this_thread::sleep_for(50ms);
             EXPECT_TRUE(ok(waker.wake()));
         });
         EXPECT_TRUE(ok(loop.poll.poll(loop.events, timeout)));

@@ -1,4 +1,4 @@
-// What went wrong with Mio before, by its number in the list of lessons, as far as it takes a system call that fails.
+// Regression tests for past defects of Mio that need a failing system call.
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -16,9 +16,9 @@ namespace {
 constexpr Token first{1};
 constexpr Token second{2};
 
-// EAGAIN from connect was taken for success.
-TEST(H16, OnlyInProgressMeansThatConnectingHasBegun) {
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+// EAGAIN from connect was treated as success.
+TEST(Connect, OnlyInProgressStartsAConnection) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     for (const int error : {EAGAIN, EINTR, EALREADY, EISCONN, ENOBUFS}) {
         EXPECT_TRUE(holds_in_child([error] {
             const auto listener = plain::listen(local_v4());
@@ -27,7 +27,7 @@ TEST(H16, OnlyInProgressMeansThatConnectingHasBegun) {
             const DescriptorGuard guard;
             EXPECT_TRUE(fails_with(TcpStream::connect(address), std::error_code(error, mio::os_category())));
 
-            // The socket is still there for another attempt.
+            // The socket stays open for another attempt.
             auto socket = must(TcpSocket::v4());
             EXPECT_FALSE(std::move(socket).connect(address));
             EXPECT_NE(socket.raw(), mio::invalid_handle);
@@ -39,10 +39,10 @@ TEST(H16, OnlyInProgressMeansThatConnectingHasBegun) {
     }));
 }
 
-// A registration that the kernel refused left the source registered, or nothing to undo it by.
-TEST(H143, AStreamThatTheKernelRefusedCanBeAddedLater) {
+// A registration refused by the kernel left the source registered, with no way to undo it.
+TEST(Registry, StreamRefusedByTheKernelCanBeAddedLater) {
     if (mio::backend() != "epoll") GTEST_SKIP() << "makes epoll_ctl fail";
-    if (!can_forbid_system_calls()) GTEST_SKIP() << "no system call filters here";
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
     EXPECT_TRUE(holds_in_child([] {
         Loop loop;
         auto pair = tcp_pair();
@@ -56,7 +56,7 @@ TEST(H143, AStreamThatTheKernelRefusedCanBeAddedLater) {
         EXPECT_TRUE(
             fails_with(loop.registry().remove(pair.server), std::error_code(ENOSPC, mio::os_category())));
 
-        // What is registered is so as before.
+        // The registered source is unchanged.
         EXPECT_TRUE(
             fails_with(loop.registry().add(pair.server, second, read_write), mio::Errc::already_registered));
         ASSERT_EQ(must(pair.client.write(bytes_of("x"))), 1u);

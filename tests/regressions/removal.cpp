@@ -1,4 +1,4 @@
-// Reports about Mio that it keeps as tests, for TCP.
+// Regression tests that Mio keeps for reported issues, for TCP.
 #include "sockets.hpp"
 
 #include <array>
@@ -14,15 +14,15 @@ using namespace test;
 
 namespace {
 
-// Dropping a registered stream did not close it promptly.
-TEST(Issue776, DestroyingARegisteredStreamClosesItAtOnceAndCancelsItsEvents) {
+// Mio issue 776: dropping a registered stream did not close it promptly.
+TEST(Removal, DestroyingARegisteredStreamClosesItImmediatelyAndCancelsItsEvents) {
     Loop loop;
     auto pair = plain_pair();
     std::optional<TcpStream> stream(std::move(pair.stream));
     ASSERT_TRUE(ok(loop.registry().add(*stream, Token{1}, read_write)));
     loop.expect({{Token{1}, Readiness::writable}});
 
-    // The peer is in a blocking read, which ends when the stream does: while the Poll still lives.
+    // The peer blocks in a read that ends when the stream is destroyed, while the Poll still exists.
     mio::Result<std::size_t> got = 1;
     std::jthread reading([&] {
         char byte = 0;
@@ -34,8 +34,8 @@ TEST(Issue776, DestroyingARegisteredStreamClosesItAtOnceAndCancelsItsEvents) {
     loop.expect_none();
 }
 
-// An event that the kernel had ready was delivered after its source was deregistered.
-TEST(Issue1205, AnEventThatIsReadyIsNotReportedOnceItsSourceIsRemoved) {
+// Mio issue 1205: a pending event was delivered after its source was deregistered.
+TEST(Removal, PendingEventOfARemovedSourceIsNotReported) {
     Loop loop;
     const auto waker = must(mio::Waker::create(loop.registry(), Token{10}));
     auto listener = must(TcpListener::bind(local_v4()));
@@ -43,12 +43,13 @@ TEST(Issue1205, AnEventThatIsReadyIsNotReportedOnceItsSourceIsRemoved) {
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns)));
     EXPECT_TRUE(loop.events.empty());
 
-    // A connection comes and is not reported any more: what ends the wait is the waker alone.
+    // A connection arrives and is not reported: only the waker ends the wait.
     const auto peer = plain::connect(must(listener.local_address()));
     plain::await(listener.raw(), POLLIN);
     ASSERT_TRUE(ok(loop.registry().remove(listener)));
     std::jthread waking([&] {
-        std::this_thread::sleep_for(200ms); // so that the poll waits; it is right also if it does not
+        // the poll is most likely blocked by then; the test holds in either case
+        std::this_thread::sleep_for(200ms);
         must(waker.wake());
     });
     ASSERT_TRUE(ok(loop.poll.poll(loop.events)));

@@ -1,5 +1,4 @@
-// What went wrong with Mio before, by its number in the list of lessons, as far as TCP is concerned and no other test
-// is about it.
+// Regression tests for past defects of Mio that concern events of TCP streams and are not covered elsewhere.
 #include "sockets.hpp"
 
 #include <algorithm>
@@ -21,15 +20,15 @@ namespace {
 constexpr Token first{1};
 constexpr Token second{2};
 
-// One flag for hanging up told too much.
-TEST(H50AndH52, AHalfClosedPeerIsNotTakenForAClosedOne) {
+// A single hang-up flag was reported as closed in both directions.
+TEST(StreamEvents, HalfClosedPeerIsReadClosedButNotWriteClosed) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));
     loop.expect({{first, Readiness::writable}});
     plain::end_writing(peer);
 
-    // The end of reading is reported, the end of writing is not, whoever asks for it again.
+    // read_closed is reported and write_closed is not, even after modify.
     plain::await_end(stream.raw());
     for (int round = 0; round < 3; ++round) {
         ASSERT_TRUE(ok(loop.poll.poll(loop.events, generous_margin)));
@@ -39,23 +38,23 @@ TEST(H50AndH52, AHalfClosedPeerIsNotTakenForAClosedOne) {
         ASSERT_TRUE(ok(loop.registry().modify(stream, first, read_write)));
     }
 
-    // It is reported as often as it happens, so that nobody spins; and writing does work.
+    // Each event is reported once, so a program does not spin; writing still works.
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, generous_margin)));
     loop.expect_none();
     ASSERT_EQ(must(stream.write(bytes_of("still"))), 5u);
     EXPECT_EQ(plain::read_exactly(peer, 5), "still");
 }
 
-// Urgent data was mixed up with readable data.
-TEST(H54AndH55, UrgentDataIsReportedAsSuchAndToThoseWhoAsked) {
-    if (!differences.has_priority) GTEST_SKIP() << "no priority interest here";
+// Urgent data was reported as readable.
+TEST(StreamEvents, UrgentDataIsReportedForPriorityInterestOnly) {
+    if (!differences.has_priority) GTEST_SKIP() << "no priority interest on this backend";
     Loop loop;
     auto asking = plain_pair();
     auto silent = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(asking.stream, first, Interest::readable | Interest::priority)));
     ASSERT_TRUE(ok(loop.registry().add(silent.stream, second, Interest::readable)));
 
-    // Ordinary data is no priority.
+    // Ordinary data is not reported as priority.
     plain::write_all(asking.peer, "x");
     ASSERT_TRUE(ok(loop.poll.poll(loop.events, generous_margin)));
     ASSERT_EQ(loop.events.size(), 1u);
@@ -63,7 +62,7 @@ TEST(H54AndH55, UrgentDataIsReportedAsSuchAndToThoseWhoAsked) {
     EXPECT_FALSE(loop.events[0].is_priority());
     EXPECT_EQ(drain(asking.stream), "x");
 
-    // Urgent data is, and is also worth a look by those who read; who did not ask is not told.
+    // Urgent data is reported with priority interest only, as both priority and readable.
     plain::send_urgent(silent.peer, '!');
     plain::await(silent.stream.raw(), POLLPRI);
     loop.expect_none();
@@ -75,8 +74,8 @@ TEST(H54AndH55, UrgentDataIsReportedAsSuchAndToThoseWhoAsked) {
     EXPECT_TRUE(loop.events[0].is_readable());
 }
 
-// Registering asked for all events instead of those that were wanted.
-TEST(H59, InterestsAreHonouredExactly) {
+// Registration requested all events instead of those of the interest.
+TEST(StreamEvents, MatchTheInterest) {
     Loop loop;
     auto reader = plain_pair();
     auto writer = plain_pair();
@@ -84,7 +83,7 @@ TEST(H59, InterestsAreHonouredExactly) {
     ASSERT_TRUE(ok(loop.registry().add(writer.stream, second, Interest::writable)));
     loop.expect({{second, Readiness::writable}});
 
-    // Who writes is not told of data, who reads not of room.
+    // Data is not reported for writable interest, nor free space for readable interest.
     plain::write_all(writer.peer, "x");
     plain::await(writer.stream.raw(), POLLIN);
     loop.expect_none();
@@ -94,8 +93,8 @@ TEST(H59, InterestsAreHonouredExactly) {
     loop.expect_none();
 }
 
-// Every operation that can block has to arm the source again; peek and raw I/O did not.
-TEST(H70AndH71, EveryKindOfReadingThatWouldBlockIsFollowedByAnEvent) {
+// Every operation that would block has to rearm the source; peek and raw I/O did not.
+TEST(StreamEvents, EveryReadThatWouldBlockRearmsReadable) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, Interest::readable)));
@@ -118,8 +117,8 @@ TEST(H70AndH71, EveryKindOfReadingThatWouldBlockIsFollowedByAnEvent) {
     loop.expect({{first, Readiness::readable}});
 }
 
-// Re-arming brought back the direction that had not blocked, and a reader was told of room to write for ever.
-TEST(H74, AReadThatWouldBlockIsNotFollowedByAWritableEvent) {
+// Rearming also rearmed the direction that had not blocked, so writable was reported endlessly.
+TEST(StreamEvents, ReadThatWouldBlockDoesNotRearmWritable) {
     Loop loop;
     auto [stream, peer] = plain_pair();
     ASSERT_TRUE(ok(loop.registry().add(stream, first, read_write)));
@@ -131,20 +130,20 @@ TEST(H74, AReadThatWouldBlockIsNotFollowedByAWritableEvent) {
     }
 }
 
-// A failed attempt to connect was reported wrongly.
-TEST(H97, AFailedAttemptGivesAnEventAndLeavesItsReason) {
+// A failed connect was reported incorrectly.
+TEST(StreamEvents, FailedConnectIsReportedAndKeepsItsError) {
     for (const auto interest : {Interest::readable, Interest::writable, read_write}) {
         Loop loop;
-        const auto nobody = refusing_port();
-        auto stream = must(TcpStream::connect(nobody.address));
+        const auto refusing = refusing_port();
+        auto stream = must(TcpStream::connect(refusing.address));
         ASSERT_TRUE(ok(loop.registry().add(stream, first, interest)));
         loop.expect({{first, interest}});
         EXPECT_EQ(must(stream.take_error()), std::errc::connection_refused);
     }
 }
 
-// An event of a stream that was registered and closed at once.
-TEST(H116, AStreamThatIsAddedAndDestroyedAtOnceIsNotReported) {
+// Events of a stream that was registered and destroyed at once were delivered.
+TEST(StreamEvents, StreamDestroyedAfterAddIsNotReported) {
     Loop loop;
     std::vector<plain::Socket> peers;
     for (int round = 0; round < 10; ++round) {
@@ -157,15 +156,16 @@ TEST(H116, AStreamThatIsAddedAndDestroyedAtOnceIsNotReported) {
     loop.expect_none();
 }
 
-// The number of a closed handle comes back, on Unix at once, and stands for another connection.
-TEST(H130, AConnectionThatGetsTheNumberOfAnotherGetsNoneOfItsEvents) {
+// The number of a closed handle is reused (on Unix immediately) for another connection.
+TEST(StreamEvents, ReusedHandleNumberReceivesNoOldEvents) {
     Loop loop;
     const auto listener = plain::listen(local_v4());
     const auto address = plain::address_of(listener);
     std::vector<plain::Socket> peers;
     for (std::size_t round = 0; round < 20; ++round) {
         auto stream = must(TcpStream::connect(address));
-        peers.push_back(plain::accept(listener)); // kept, so that only the stream's number is free again
+        // kept open, so that only the stream's number is free for reuse
+        peers.push_back(plain::accept(listener));
         ASSERT_TRUE(ok(loop.registry().add(stream, Token{round}, read_write)));
         loop.expect({{Token{round}, Readiness::writable}});
         plain::write_all(peers.back(), "x");
@@ -173,7 +173,7 @@ TEST(H130, AConnectionThatGetsTheNumberOfAnotherGetsNoneOfItsEvents) {
         if (round % 2 == 0) {
             ASSERT_TRUE(ok(loop.registry().remove(stream)));
         }
-        // The other half is destroyed with an event ready and unreported.
+        // Every second stream is destroyed with an event ready and unreported.
     }
     auto last = must(TcpStream::connect(address));
     ASSERT_TRUE(ok(loop.registry().add(last, second, Interest::writable)));
@@ -182,8 +182,8 @@ TEST(H130, AConnectionThatGetsTheNumberOfAnotherGetsNoneOfItsEvents) {
     EXPECT_EQ(loop.events[0].token(), second);
 }
 
-// On epoll a source may go to another Poll, once it has left the first.
-TEST(H142, AStreamMayGoToAnotherPollAfterItWasRemoved) {
+// With epoll a source can be added to another Poll after it is removed from the first.
+TEST(Registry, RemovedStreamCanBeAddedToAnotherPoll) {
     Loop one;
     Loop two;
     auto [stream, peer] = plain_pair();
@@ -195,8 +195,8 @@ TEST(H142, AStreamMayGoToAnotherPollAfterItWasRemoved) {
     one.expect_none();
 }
 
-// A failed registration changed who the source thought it belonged to.
-TEST(H143, AStreamBelongsToItsPollHoweverOftenOthersAreAsked) {
+// A failed registration changed the source's association.
+TEST(Registry, FailedAddToAnotherPollKeepsTheRegistration) {
     Loop one;
     Loop two;
     auto [stream, peer] = plain_pair();

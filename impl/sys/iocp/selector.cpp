@@ -204,7 +204,7 @@ void Port::drain() noexcept {
 
 void Port::dispatch(const Record& record) noexcept {
     if (record.operation == nullptr) { // see `interrupt`
-        interruption_.take(); // what was done before the interruption is seen by what follows
+        interruption_.take();          // what was done before the interruption is seen by what follows
         return;
     }
     in_flight_.fetch_sub(1, std::memory_order_acq_rel);

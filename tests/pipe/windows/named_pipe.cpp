@@ -455,12 +455,11 @@ TEST(NamedPipe, InvalidNamesFail) {
     EXPECT_TRUE(fails_with(NamedPipe::create(std::string_view("\\\\.\\pipe\\a\0b", 12)), Errc::interior_nul));
     EXPECT_TRUE(fails_with(NamedPipe::create("\\\\.\\pipe\\" + std::string(300, 'x')), Errc::path_too_long));
     // Files and devices are not pipes, even where they could be opened.
-    for (const auto* name : {"", "C:\\windows\\win.ini", "NUL", "\\\\.\\NUL", "\\\\.\\pipe", "\\\\.\\pipe\\",
-                             "x\\\\.\\pipe\\y"}) {
-        EXPECT_TRUE(fails_with(NamedPipe::open(name), std::errc::invalid_argument)) << name;
-        EXPECT_TRUE(fails_with(NamedPipe::create(name), std::errc::invalid_argument)) << name;
+    for (const auto* other : {"", "C:\\windows\\win.ini", "NUL", "\\\\.\\NUL", "\\\\.\\pipe", "\\\\.\\pipe\\",
+                              "x\\\\.\\pipe\\y"}) {
+        EXPECT_TRUE(fails_with(NamedPipe::open(other), std::errc::invalid_argument)) << other;
+        EXPECT_TRUE(fails_with(NamedPipe::create(other), std::errc::invalid_argument)) << other;
     }
-    EXPECT_TRUE(fails_with(NamedPipe::create(""), std::errc::invalid_argument));
 }
 
 TEST(NamedPipe, OutlivesItsPoll) {

@@ -1,6 +1,7 @@
+#include <winsock2.h>
+
 #include <io.h>
 #include <windows.h>
-#include <winsock2.h>
 
 #include "os.hpp"
 

@@ -86,7 +86,8 @@ export class Socket : public IoSource {
   private:
     // Reports a failed operation to `try_io`, as every operation does, and returns its error.
     [[nodiscard]] std::error_code failed(Interest direction, sys::Count code) const noexcept;
-    // The error of a send that failed; none if it was short, so that another one would block.
+    // Handles a failed or short send. Returns the error of a failed one; after a short one, another would
+    // block.
     [[nodiscard]] std::error_code sent_less(sys::Count moved) const noexcept;
 };
 

@@ -21,8 +21,8 @@ namespace mio::sys {
 /// The `Poll`, each clone of its registry, each waker and each registered source holds one reference.
 /// Releasing the last one destroys the selector and its kernel object.
 ///
-/// The destructor is not virtual: compilers still fail on classes with a virtual table in a module interface. `Destroy`
-/// deletes the selector as its most derived type.
+/// The destructor is not virtual, because compilers still fail on classes with virtual functions in a module
+/// interface. `Destroy` deletes the selector as its most derived type.
 export class SharedSelectorBase {
   public:
     using Destroy = void (*)(SharedSelectorBase&) noexcept;

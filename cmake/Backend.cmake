@@ -60,7 +60,7 @@ if(MIO_SYSTEM STREQUAL "linux")
 endif()
 
 option(MIO_DIRECT_SYSTEM_CALLS
-    "Make the most frequent system calls without the C library, where mio knows how (Linux on x86-64 and 64-bit ARM)" ON)
+    "Make the most frequent system calls without the C library (Linux on x86-64 and 64-bit ARM)" ON)
 set(MIO_CALLS library)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND MIO_DIRECT_SYSTEM_CALLS
         AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64|aarch64|arm64)$")

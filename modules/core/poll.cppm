@@ -26,8 +26,8 @@ concept Source = requires(S& s, const Registry& registry, Token token, Interest 
     { s.remove_from(registry) } -> std::same_as<Result<>>;
 };
 
-/// The selector shared by a `Poll`, its registries, wakers and sources. Defined in the implementation, which
-/// knows the backend.
+/// The selector shared by a `Poll`, its registries, wakers and sources. Defined in the implementation unit,
+/// which imports the backend.
 struct SharedSelector;
 
 /// Reference-counted owner of a selector. The last owner closes the selector.

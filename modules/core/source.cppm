@@ -15,8 +15,8 @@ namespace mio {
 ///
 /// Destroying or replacing it ends its registration. Remove or destroy it before the handle is closed. Both
 /// also succeed afterwards, without an effect on another source whose handle has the same number. On epoll,
-/// however, events continue as long as a duplicate of the handle exists. On poll(2), until then any file that
-/// gets the number is watched.
+/// however, events continue as long as a duplicate of the handle exists. On poll(2), a file that reuses the
+/// number is watched until then.
 ///
 /// Several threads may call `try_io` and `exhausted` at once, also while the source is modified and polled.
 /// No other calls may overlap for one source.
@@ -69,8 +69,8 @@ export class RawSource {
 /// A source that owns its handle and closes it. The base of every socket and pipe of `mio::net`.
 ///
 /// Destroying, releasing or replacing it ends its registration, even if duplicates of the handle exist. In a
-/// child of `fork` these end no registration of the parent; `Registry::remove` does on epoll, see "After
-/// `fork`" in `docs/backends.md`. A moved-from source holds `invalid_handle`.
+/// child of `fork`, this does not affect the parent's registrations. `Registry::remove` does on epoll: see
+/// "After `fork`" in `docs/backends.md`. A moved-from source holds `invalid_handle`.
 /// @see close(2), fork(2), epoll(7)
 export class IoSource : private RawSource {
   public:

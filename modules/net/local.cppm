@@ -54,7 +54,7 @@ export class UnixAddress {
     friend class sys::BackendAccess;
 
     // Converts the part of a `sun_path` that the kernel filled in. A trailing NUL is dropped. An empty text
-    // is unnamed, as are NULs only on systems without abstract names.
+    // is unnamed; on systems without abstract names, so is a text that consists of NULs.
     [[nodiscard]] static UnixAddress from_kernel(std::string_view sun_path) noexcept;
 
     enum class Kind : std::uint8_t { unnamed, path, abstract_name };
@@ -180,7 +180,8 @@ export class UnixDatagram : public Socket {
     /// Creates a socket bound to `address`. Errors: as `UnixListener::bind`.
     [[nodiscard]] static Result<UnixDatagram> bind(const UnixAddress& address);
     [[nodiscard]] static Result<UnixDatagram> bind(std::string_view path);
-    /// Creates an unnamed socket. It can send; a peer can send to it only over a connected socket.
+    /// Creates an unnamed socket. It can send. Because it has no address, a peer can reply only if the two
+    /// are connected.
     [[nodiscard]] static Result<UnixDatagram> unbound();
     /// Creates two connected sockets. @see socketpair(2)
     [[nodiscard]] static Result<std::pair<UnixDatagram, UnixDatagram>> pair();

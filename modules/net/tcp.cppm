@@ -141,8 +141,8 @@ export class TcpSocket : public Socket {
     /// all. Errors: `Errc::unsupported` if the OS does not have the option.
     [[nodiscard]] Result<> set_reuse_port(bool on) const noexcept;
     [[nodiscard]] Result<bool> reuse_port() const noexcept;
-    /// IPV6_V6ONLY: an IPv6 socket does not accept IPv4 connections. It is always on for OpenBSD, where
-    /// turning it off is an error.
+    /// IPV6_V6ONLY: an IPv6 socket does not accept IPv4 connections. On OpenBSD it is always on, and turning
+    /// it off is an error.
     [[nodiscard]] Result<> set_only_v6(bool on) const noexcept;
     [[nodiscard]] Result<bool> only_v6() const noexcept;
     /// TCP_NODELAY; inherited by accepted streams on Linux.

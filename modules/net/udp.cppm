@@ -94,8 +94,8 @@ export class UdpSocket : public Socket {
     /// @see sendmmsg(2)
     [[nodiscard]] Result<std::size_t> send_many(std::span<const OutgoingDatagram> datagrams) const noexcept;
     /// Receives the pending datagrams, at most `datagrams.size()`, and returns their number. A smaller number
-    /// means that none is left, or that an ICMP error arrived during the call, which causes an event of its
-    /// own. Makes one system call per 64 datagrams where the OS supports it. Does not allocate. Errors:
+    /// means that none is left, or that an ICMP error arrived during the call, which causes another event.
+    /// Makes one system call per 64 datagrams where the OS supports it. Does not allocate. Errors:
     /// would-block if no datagram is pending; an ICMP error.
     /// @see recvmmsg(2)
     [[nodiscard]] Result<std::size_t> receive_many(std::span<IncomingDatagram> datagrams) const noexcept;
@@ -107,8 +107,7 @@ export class UdpSocket : public Socket {
     /// @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
     [[nodiscard]] Result<> set_ttl(std::uint32_t hops) const noexcept;
     [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
-    /// IP_MULTICAST_LOOP: whether this machine receives its own multicast datagrams. @see ip(7),
-    /// IP_MULTICAST_LOOP
+    /// Whether this machine receives its own multicast datagrams. @see ip(7), IP_MULTICAST_LOOP
     [[nodiscard]] Result<> set_multicast_loop_v4(bool on) const noexcept;
     [[nodiscard]] Result<bool> multicast_loop_v4() const noexcept;
     /// As `ttl`, for multicast; 1 by default. Errors: `invalid_argument` above 255. @see ip(7),
@@ -130,8 +129,8 @@ export class UdpSocket : public Socket {
     [[nodiscard]] Result<> join_multicast_v6(IpAddress group, std::uint32_t interface_index) const noexcept;
     [[nodiscard]] Result<> leave_multicast_v6(IpAddress group, std::uint32_t interface_index) const noexcept;
 
-    /// IPV6_V6ONLY. Set it before binding. Errors: the OS's own, on an IPv4 socket, and on OpenBSD when
-    /// turned off, where it is always on.
+    /// IPV6_V6ONLY. Set it before binding. Errors: the OS's own, on an IPv4 socket. On OpenBSD it is always
+    /// on, and turning it off is an error.
     [[nodiscard]] Result<> set_only_v6(bool on) const noexcept;
     [[nodiscard]] Result<bool> only_v6() const noexcept;
     /// SO_REUSEADDR. Set it before binding. Several sockets can then share an address (on BSD and Apple: a

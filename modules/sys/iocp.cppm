@@ -2,8 +2,8 @@
 /// The completion port backend: Windows.
 ///
 /// Sockets are watched with poll requests to AFD, the driver below Winsock. A completion port delivers their
-/// completions. A source with overlapped operations of its own, such as a named pipe, uses the same port: see
-/// `Channel`.
+/// completions. A source that starts overlapped operations itself, such as a named pipe, uses the same port:
+/// see `Channel`.
 
 export module mio.sys.iocp;
 

@@ -114,7 +114,7 @@ class Oneshots {
 
   private:
     ByHandle<Entry> by_handle_;
-    // Numbers that are unlikely as tokens.
+    // Values that are unlikely as user tokens.
     static constexpr std::size_t first_registration = std::numeric_limits<std::size_t>::max() / 3 * 2;
     std::size_t last_registration_ = first_registration;
 };

@@ -143,12 +143,12 @@ class Talk(unittest.TestCase):
                 with self.subTest(said):
                     one.sendall(b"a\t" + said + b"\n")
                     self.assertEqual(receive_line(two), b"1: a\t" + shown + b"\n")
-            # Also when it comes in pieces.
+            # Also when split into pieces.
             for byte in "\x9b ü\n".encode():
                 one.sendall(bytes([byte]))
                 eventually(lambda: not unread(one), "the byte is read")
             self.assertEqual(receive_line(two), rb"1: \xc2\x9b " + "ü\n".encode())
-            # And in the last line, which has no end.
+            # And in the last line, which is unterminated.
             one.sendall(b"bye \xc2")
             one.close()
             self.assertEqual(receive_line(two), rb"1: bye \xc2" + b"\n")
@@ -221,7 +221,7 @@ class SlowAndDead(unittest.TestCase):
             self.assertEqual(len(lines) + missed, blocks * 100)
             self.assertEqual(lines, (self.heard * blocks).splitlines()[: len(lines)])
 
-            # From here on it misses nothing.
+            # From here on it misses no message.
             for _ in range(3):
                 one.sendall(self.block)
                 expect(two, self.heard)
@@ -246,7 +246,7 @@ class SlowAndDead(unittest.TestCase):
             leaving.shutdown(socket.SHUT_WR)
             for other in one, two:
                 expect(other, "3: bye\n")
-            # The others go on; it gets what it has to get, then the end.
+            # The others continue; it receives the pending messages, then end of stream.
             one.sendall(b"too late\n")
             expect(two, "1: too late\n")
             expect(leaving, self.heard * 15)
@@ -280,7 +280,7 @@ class SlowAndDead(unittest.TestCase):
                 )
                 with victim:
                     expect(one, f"* {number} has come\n{number}: in the middle of\n")
-                    # Some with something unread, which makes it a reset.
+                    # Some with unread data, which causes a reset.
                     if number % 2:
                         one.sendall(b"unread\n")
                     victim.kill()
@@ -324,7 +324,7 @@ class SlowAndDead(unittest.TestCase):
             spent = room.cpu_seconds()
             time.sleep(1)
             self.assertLessEqual(room.cpu_seconds() - spent, 0.05)
-            # As clients leave, the others are let in.
+            # As clients leave, waiting ones are accepted.
             for number, client in enumerate(clients, 1):
                 with client:
                     if number > 1:
@@ -434,7 +434,7 @@ class OtherPrograms(unittest.TestCase):
         with Room() as room:
             one = room.join(1)
             with self.started("curl", "-sSN", "--unix-socket", room.path, "telnet://room") as client:
-                # It reads what it is sent between what it is told, and stays when it was told everything.
+                # It reads pending data between the messages, and stays connected.
                 client.stdin.write(b"hello\n")
                 client.stdin.close()
                 expect(one, "* 2 has come\n2: hello\n")

@@ -41,7 +41,7 @@ class First(unittest.TestCase):
         with support.Server() as server:
             for name, message in (
                 (f"127.0.0.1:{server.port}", "Address already in use"),
-                ("192.0.2.1:9000", "Cannot assign requested address"),  # an address for documentation, nobody's
+                ("192.0.2.1:9000", "Cannot assign requested address"), # documentation address
             ):
                 with self.subTest(name):
                     result = self.run_first(name)

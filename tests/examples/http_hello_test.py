@@ -80,7 +80,7 @@ class Raw(unittest.TestCase):
                     sent += client.send(requests[sent % len(GET) :])
             self.assertLess(server.resident_bytes() - before, 8 << 20)
 
-            # When it reads at last it gets every answer.
+            # When it finally reads, it receives every response.
             client.settimeout(support.PATIENCE)
             client.shutdown(socket.SHUT_WR)
             result = answers(receive_all(client))
@@ -132,7 +132,7 @@ class Raw(unittest.TestCase):
                 for (first, second), answer in zip(splits[1:], others):
                     with self.subTest(first=first, second=second):
                         self.assertEqual(answer, whole)
-            # A request line that is none is refused, whatever follows.
+            # A malformed request line is rejected, whatever follows.
             for line in b"GET / HTTP/1.x", b"GET / HTTP/1.\n", b"GET / HTTP/x.1", b"GET / HTTP/1.:":
                 with self.subTest(line):
                     self.assertEqual(
@@ -214,7 +214,7 @@ class Raw(unittest.TestCase):
         with Server() as server:
             for expected, text in cases:
                 with self.subTest(text[:60]):
-                    # What follows a request that is refused is not taken for another one.
+                    # Data after a rejected request is not treated as another request.
                     [(status, fields, _)] = self.ask(server, text, GET)
                     self.assertEqual((status, fields["connection"]), (expected, "close"))
             self.assertEqual(server.stop(), (0, ""))
@@ -269,7 +269,7 @@ class Raw(unittest.TestCase):
             spent = server.cpu_seconds()
             time.sleep(1)
             self.assertLessEqual(server.cpu_seconds() - spent, 0.05)
-            # Each is answered when one before it is closed.
+            # Each is served when an earlier one is closed.
             for client in clients:
                 with client:
                     self.assertEqual(len(answers(receive_all(client))), 1)

@@ -21,7 +21,7 @@ class RawInotify(unittest.TestCase):
             self.assertEqual(program.next_line(), "moved here file 2")
             os.remove(path + " 2")
             self.assertEqual(program.next_line(), "gone file 2")
-            # Its own end is the folder's.
+            # Deleting the directory ends the program.
             os.rmdir(folder)
             self.assertEqual(program.wait(), (0, ""))
             self.assertIsNone(program.next_line())
@@ -50,7 +50,7 @@ class RawInotify(unittest.TestCase):
                     self.assertEqual(program.next_line(), f"created {shown}")
 
     def test_too_few_descriptors_are_reported_in_a_sentence(self):
-        # Four: the standard ones, and one for inotify. A backend without a descriptor of its own has enough of them.
+        # Four: the standard ones, and one for inotify. That is enough for a backend without a descriptor.
         with tempfile.TemporaryDirectory() as folder, support.Program(folder, max_files=4) as program:
             if program.next_line() is None:
                 self.assertEqual(program.wait(), (1, "cannot make a poll: Too many open files\n"))

@@ -11,7 +11,7 @@ class RawNestedEpoll(unittest.TestCase):
                 program.process.stdin.write(b"x" * size)
                 program.process.stdin.flush()
                 self.assertEqual(program.next_line(), f"{size} bytes came in")
-            # More than one read takes, so that there is no further event from outside.
+            # More than one read returns, so there is no further outer event.
             program.process.stdin.write(b"x" * 10_000)
             program.process.stdin.flush()
             received = 0

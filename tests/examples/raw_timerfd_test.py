@@ -29,7 +29,7 @@ class RawTimerfd(unittest.TestCase):
                 ticks = self.ticks(program)
             if len(ticks) < 4:
                 break
-        # Those that were missed are told as one, so that there are fewer lines than ticks.
+        # Missed ticks are reported together, so there are fewer lines than ticks.
         self.assertLess(len(ticks), 4)
         self.assertGreaterEqual(int(ticks[-1].removeprefix("tick ")), 5)
 

@@ -14,12 +14,12 @@ import threading
 import time
 import unittest
 
-# Under a sanitizer, on a busy machine, everything takes its time. Nothing waits this long when all is well.
+# Sanitizer builds on a busy machine are slow. In normal runs nothing waits this long.
 PATIENCE = 30
 
 PROGRAMS = []
 
-# What plays tricks on terminals and their readers, and what becomes of it.
+# Characters that affect terminals, and their escaped form.
 HOSTILE = {
     b"\x1b[2J": rb"\x1b[2J",  # C0
     b"\x00\x07\x08": rb"\x00\x07\x08",
@@ -44,7 +44,7 @@ def main():
     """Takes the programs' paths off the command line and runs the test cases. Answers 77 if some were skipped."""
     PROGRAMS[:] = [arg for arg in sys.argv[1:] if not arg.startswith("-") and os.sep in arg]
     options = [arg for arg in sys.argv[1:] if arg not in PROGRAMS]
-    # Sockets that a case leaves open end with the process; warnings about them would drown a failure.
+    # Sockets that a case leaves open are closed when the process ends; warnings about them would hide a failure.
     tests = unittest.main(argv=[sys.argv[0], *options], verbosity=2, warnings="ignore", exit=False)
     if not tests.result.wasSuccessful():
         sys.exit(1)
@@ -66,7 +66,7 @@ class Program:
 
         environment = dict(os.environ)
         if measured:
-            # ASan keeps what was freed, so that its size would be that of everything it ever had.
+            # ASan keeps freed memory, so memory use includes every past allocation.
             options = environment.get("ASAN_OPTIONS")
             environment["ASAN_OPTIONS"] = (options + ":" if options else "") + "quarantine_size_mb=1"
 
@@ -103,8 +103,8 @@ class Program:
         if status is None:
             self.process.kill()
         errors = self.wait()[1]
-        # To see whether an object is of its type, UBSan opens a pipe, and blames the program when that fails: with its
-        # vptr check no program that is out of descriptors may call a virtual function. -fno-sanitize=vptr helps.
+        # UBSan opens a pipe to check an object's type and reports an error if that fails: with its vptr check, a
+        # program without free descriptors cannot call virtual functions. Use -fno-sanitize=vptr.
         if "invalid vptr" in errors and "memory cannot be printed" in errors:
             raise unittest.SkipTest("UBSan's vptr check needs a descriptor")
         if status is not None:

@@ -44,7 +44,7 @@ class TcpClient(unittest.TestCase):
         self.assertTrue(text.startswith(b"tcp_client: "), text)
 
     def test_sends_its_argument_and_prints_the_answer_to_it(self):
-        # The answer begins only when the client has shut down its side.
+        # The reply starts only after the client has shut down its side.
         with OneConnection(lambda c: c.sendall(support.receive_all(c).upper())) as server:
             result = run(server.name, "some text")
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"SOME TEXT", b""))
@@ -59,7 +59,7 @@ class TcpClient(unittest.TestCase):
                 support.eventually(lambda: not support.unread(connection.getpeername()[1]), "the piece is read")
 
         master, slave = os.openpty()
-        # Line feeds stay what they are, and nothing is echoed.
+        # Line feeds are unchanged, and nothing is echoed.
         settings = termios.tcgetattr(slave)
         settings[1] &= ~termios.OPOST
         termios.tcsetattr(slave, termios.TCSANOW, settings)

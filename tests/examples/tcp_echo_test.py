@@ -45,7 +45,7 @@ class TcpEcho(unittest.TestCase):
     def test_half_close_of_a_client_that_reads_late(self):
         data = os.urandom(100_000)
         with Server() as server, server.connect() as client:
-            # All of it fits the kernel's buffers, so the server has met the end long before it is read.
+            # The data fits the kernel's buffers, so the server reads the end long before the client reads.
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
             time.sleep(0.2)
@@ -77,13 +77,13 @@ class TcpEcho(unittest.TestCase):
                 pass
             self.assertLess(server.resident_bytes() - before, 8 << 20)
 
-            # Waiting for it costs nothing, and others are served.
+            # Waiting costs no processor time, and other clients are served.
             spent = server.cpu_seconds()
             time.sleep(0.5)
             self.assertLessEqual(server.cpu_seconds() - spent, 0.05)
             self.serves(server)
 
-            # When it reads at last it gets every byte.
+            # When it finally reads, it receives every byte.
             client.settimeout(support.PATIENCE)
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(len(receive_all(client)), sent)
@@ -119,8 +119,8 @@ class TcpEcho(unittest.TestCase):
                 for client in old:
                     client.sendall(b"old")
                     receive_exactly(client, 3)
-                # While the server is stopped, half of its clients leave, the others talk, and new ones come: all of
-                # that is one batch.
+                # While the server is stopped, half of its clients leave, the others send, and new ones connect: all
+                # in one batch.
                 os.kill(server.pid, signal.SIGSTOP)
                 for number, client in enumerate(old):
                     if number % 2:
@@ -167,7 +167,7 @@ class TcpEcho(unittest.TestCase):
             self.assertGreater(len(first), 0)
             self.assertLess(len(first), 20)
 
-            # It neither spins while the others wait nor forgets those that it has.
+            # It neither spins while others wait nor neglects connected clients.
             spent = server.cpu_seconds()
             time.sleep(1)
             self.assertLessEqual(server.cpu_seconds() - spent, 0.05)
@@ -175,7 +175,7 @@ class TcpEcho(unittest.TestCase):
             first[0].send(b"again")
             self.assertEqual(receive_exactly(first[0], 5), b"again")
 
-            # As clients leave, the others are served: all of them in the end.
+            # As clients leave, all waiting ones are served.
             total = len(first)
             leaving = first
             end = time.monotonic() + support.PATIENCE
@@ -192,7 +192,7 @@ class TcpEcho(unittest.TestCase):
 
             status, errors = server.stop()
             self.assertEqual(status, 0)
-            # One line each time that it begins, not one each time that it tries.
+            # One line each time the condition begins, not per attempt.
             self.assertIn("cannot accept for now", errors)
             self.assertLess(errors.count("\n"), 10)
 
@@ -248,7 +248,7 @@ class TcpEcho(unittest.TestCase):
                 for key, events in ready:
                     client = key.data
                     if events & selectors.EVENT_WRITE:
-                        # In pieces of odd size, so that all connections are under way at the same time.
+                        # In pieces of odd size, so that all connections are active at once.
                         client.sent += client.socket.send(client.expected[client.sent :][:4999])
                         if client.sent == size:
                             client.socket.shutdown(socket.SHUT_WR)

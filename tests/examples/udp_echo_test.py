@@ -116,7 +116,7 @@ class UdpEcho(unittest.TestCase):
             self.assertEqual(received, answered)
 
     def serves_amid_flood(self, server):
-        # A single datagram may be lost now; one of many is not.
+        # A single datagram may be lost; not all of many.
         with client(server) as some:
             for _ in range(1000):
                 some.send(b"?")

@@ -28,7 +28,7 @@ class Server:
 
     def __init__(self, command):
         self.process = subprocess.Popen([*command, "127.0.0.1:0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        # A program that does not get as far as its first line must not be waited for without an end.
+        # A program that fails before its first line must not block the test.
         watchdog = threading.Timer(PATIENCE, self.process.kill)
         watchdog.start()
         line = self.process.stdout.readline().decode().strip()
@@ -63,7 +63,7 @@ class Echo(unittest.TestCase):
     def passes_on(self, server_command, client_command, size):
         """What the client is given comes back as it was."""
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as returned, tempfile.TemporaryFile() as errors:
-            # Every byte there is, and nothing that repeats: a piece that is lost, doubled or moved shows.
+            # Every byte value without repetition: lost, duplicated or moved pieces are detected.
             given.write(os.urandom(size))
             given.seek(0)
             with Server(server_command) as server:

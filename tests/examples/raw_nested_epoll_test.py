@@ -5,7 +5,7 @@ import support
 
 
 class RawNestedEpoll(unittest.TestCase):
-    def test_tells_what_comes_in(self):
+    def test_reports_incoming_data(self):
         with support.Program(stdin=subprocess.PIPE) as program:
             for size in 1, 10, 100:
                 program.process.stdin.write(b"x" * size)
@@ -22,7 +22,7 @@ class RawNestedEpoll(unittest.TestCase):
             self.assertEqual(program.next_line(), "0 bytes came in")
             self.assertEqual(program.wait(), (0, ""))
 
-    def test_refuses_a_file(self):
+    def test_rejects_a_file(self):
         with open(__file__) as file:
             run = subprocess.run(support.PROGRAMS, stdin=file, capture_output=True, text=True, timeout=support.PATIENCE)
         self.assertEqual((run.returncode, run.stdout), (1, ""))

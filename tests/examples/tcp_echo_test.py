@@ -37,7 +37,7 @@ class TcpEcho(unittest.TestCase):
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(receive_all(client), b"two" * 10_000)
 
-    def test_half_close_at_once(self):
+    def test_immediate_half_close(self):
         with Server() as server, server.connect() as client:
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(receive_all(client), b"")
@@ -51,7 +51,7 @@ class TcpEcho(unittest.TestCase):
             time.sleep(0.2)
             self.assertEqual(receive_all(client), data)
 
-    def test_resets_leave_nothing_behind(self):
+    def test_resets_leak_nothing(self):
         with Server() as server:
             before = server.descriptors()
             for number in range(50):
@@ -63,7 +63,7 @@ class TcpEcho(unittest.TestCase):
             self.serves(server)
             self.assertEqual(server.stop(), (0, ""))
 
-    def test_client_that_never_reads_is_held_back(self):
+    def test_client_that_never_reads_is_throttled(self):
         with Server() as server, server.connect() as client:
             before = server.resident_bytes()
             limit = 64 << 20  # more than the kernel buffers
@@ -88,7 +88,7 @@ class TcpEcho(unittest.TestCase):
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(len(receive_all(client)), sent)
 
-    def test_client_that_never_reads_and_goes_away(self):
+    def test_client_that_never_reads_and_closes(self):
         with Server() as server:
             before = server.descriptors()
             client = server.connect()
@@ -112,7 +112,7 @@ class TcpEcho(unittest.TestCase):
                     self.assertEqual(receive_all(client), text)
             eventually(lambda: server.descriptors() == before, "all connections closed")
 
-    def test_places_that_change_hands_within_a_batch(self):
+    def test_slots_reused_within_a_batch(self):
         with Server() as server:
             for _ in range(20):
                 old = [server.connect() for _ in range(40)]
@@ -150,7 +150,7 @@ class TcpEcho(unittest.TestCase):
                 waiting[client] = b"%6d" % number
 
             def served(seconds):
-                """The clients that got their answer within so many seconds."""
+                """The clients that received their reply within so many seconds."""
                 found = []
                 end = time.monotonic() + seconds
                 with selectors.DefaultSelector() as selector:
@@ -196,7 +196,7 @@ class TcpEcho(unittest.TestCase):
             self.assertIn("cannot accept for now", errors)
             self.assertLess(errors.count("\n"), 10)
 
-    def test_signals_end_it_in_good_order(self):
+    def test_signals_end_it_cleanly(self):
         for number in signal.SIGINT, signal.SIGTERM:
             with self.subTest(number), Server() as server, server.connect() as client:
                 client.sendall(b"open")
@@ -204,7 +204,7 @@ class TcpEcho(unittest.TestCase):
                 self.assertEqual(server.stop(number), (0, ""))
                 self.assertEqual(receive_all(client), b"")
 
-    def test_stopping_and_going_on_is_no_error(self):
+    def test_stop_and_continue_is_not_an_error(self):
         with Server() as server:
             for _ in range(5):
                 os.kill(server.pid, signal.SIGSTOP)  # interrupts epoll_wait

@@ -6,7 +6,7 @@ import support
 
 
 class WakeFromThread(unittest.TestCase):
-    def test_prints_what_the_thread_wrote(self):
+    def test_prints_data_written_by_the_thread(self):
         run = subprocess.run(support.PROGRAMS, capture_output=True, text=True, timeout=support.PATIENCE)
         self.assertEqual(run.returncode, 0, run.stderr)
         # The primes below five million: their count and sum are known.

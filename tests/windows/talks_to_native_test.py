@@ -61,7 +61,7 @@ def digest_of(file):
 
 class Echo(unittest.TestCase):
     def passes_on(self, server_command, client_command, size):
-        """What the client is given comes back as it was."""
+        """The echo equals the client's input."""
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as returned, tempfile.TemporaryFile() as errors:
             # Every byte value without repetition: lost, duplicated or moved pieces are detected.
             given.write(os.urandom(size))
@@ -84,7 +84,7 @@ class Echo(unittest.TestCase):
     def test_a_windows_client_with_a_windows_server(self):
         self.passes_on(windows("tcp_echo"), windows("tcp_client"), 1_000_000)
 
-    def test_line_ends_are_bytes_as_others(self):
+    def test_line_ends_are_unchanged(self):
         text = b"one\r\ntwo\nthree\rfour\x1a\n"
         with Server(native("tcp_echo")) as server:
             client = subprocess.run(
@@ -92,7 +92,7 @@ class Echo(unittest.TestCase):
             )
             self.assertEqual((client.returncode, client.stdout), (0, text))
 
-    def test_nobody_there(self):
+    def test_connection_refused(self):
         with Server(native("tcp_echo")) as server:
             address = server.address
         client = subprocess.run([*windows("tcp_client"), address, "?"], capture_output=True, timeout=PATIENCE)

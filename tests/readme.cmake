@@ -1,4 +1,4 @@
-# The README's first program is examples/first.cpp, word for word.
+# The README's first program is identical to examples/first.cpp.
 file(READ ${SOURCE_DIR}/examples/first.cpp program)
 file(READ ${SOURCE_DIR}/README.md readme)
 string(FIND "${readme}" "```cpp\n${program}```\n" place)

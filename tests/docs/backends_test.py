@@ -1,4 +1,5 @@
-# docs/backends.md shows the tables that stand beside the decoders, and the differences that the tests know of.
+# docs/backends.md contains the tables in the decoders' comments and the differences in
+# tests/support/differences.hpp.
 import pathlib
 import re
 import sys

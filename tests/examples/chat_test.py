@@ -19,7 +19,7 @@ from support import eventually, receive_all, receive_exactly
 
 
 class Room(support.Program):
-    """A chat room in a folder of its own, or at a given path."""
+    """A chat room in a temporary directory, or at a given path."""
 
     def __init__(self, path=None, **options):
         self.folder = None if path else tempfile.TemporaryDirectory()
@@ -37,7 +37,7 @@ class Room(support.Program):
         return client
 
     def join(self, number, *others):
-        """Connects, and sees to it that all know."""
+        """Connects and waits until all clients are notified."""
         client = self.connect()
         expect(client, f"* you are {number}\n")
         for other in others:
@@ -52,7 +52,7 @@ class Room(support.Program):
 
 
 def expect(client, text):
-    """Receives as much as `text` is long, which has to be the same."""
+    """Receives as many bytes as `text` has and expects them to be equal."""
     received = receive_exactly(client, len(text.encode())).decode()
     if received != text:
         raise AssertionError(f"{received!r} instead of {text!r}")
@@ -66,7 +66,7 @@ def receive_line(client):
 
 
 def unread(client):
-    """How many bytes the peer of `client` has not read yet."""
+    """Number of bytes that the peer of `client` has not read."""
     return int.from_bytes(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
@@ -97,7 +97,7 @@ class Talk(unittest.TestCase):
             for other in one, three:
                 expect_end(other)
 
-    def test_numbers_are_given_once(self):
+    def test_numbers_are_unique(self):
         with Room() as room:
             one = room.join(1)
             for number in 2, 3, 4:
@@ -119,7 +119,7 @@ class Talk(unittest.TestCase):
             one.close()
             expect(other, "1: and a part\n* 1 has left\n")
 
-    def test_long_lines_become_several(self):
+    def test_long_lines_are_split(self):
         with Room() as room:
             one, two = room.join_many(2)
             one.sendall(b"a" * 1000 + b"\n" + b"b" * 1001 + b"\n" + b"c" * 50_000 + b"\nend\n")
@@ -136,24 +136,24 @@ class Talk(unittest.TestCase):
                 expect(two, f"1: {'x' * 1000}\n")
             self.assertLess(room.resident_bytes() - before, 8 << 20)
 
-    def test_what_could_control_a_terminal_is_escaped(self):
+    def test_control_characters_are_escaped(self):
         with Room() as room:
             one, two = room.join_many(2)
             for said, shown in support.HOSTILE.items():
                 with self.subTest(said):
                     one.sendall(b"a\t" + said + b"\n")
                     self.assertEqual(receive_line(two), b"1: a\t" + shown + b"\n")
-            # Also when it comes in pieces.
+            # Also when split into pieces.
             for byte in "\x9b ü\n".encode():
                 one.sendall(bytes([byte]))
                 eventually(lambda: not unread(one), "the byte is read")
             self.assertEqual(receive_line(two), rb"1: \xc2\x9b " + "ü\n".encode())
-            # And in the last line, which has no end.
+            # And in the last line, which is unterminated.
             one.sendall(b"bye \xc2")
             one.close()
             self.assertEqual(receive_line(two), rb"1: bye \xc2" + b"\n")
 
-    def test_lines_may_end_as_in_telnet(self):
+    def test_telnet_line_ends_are_accepted(self):
         with Room() as room:
             one, two = room.join_many(2)
             one.sendall(b"hello\r\n" + b"x" * 1000 + b"\r")
@@ -161,13 +161,13 @@ class Talk(unittest.TestCase):
             one.sendall(b"\n\r\nend\n")
             expect(two, f"1: {'x' * 1000}\n1: \n1: end\n")
 
-    def test_long_lines_are_not_cut_within_a_character(self):
+    def test_long_lines_are_not_split_within_a_character(self):
         with Room() as room:
             one, two = room.join_many(2)
             one.sendall(("a" + "😀" * 500 + "\n").encode())
             expect(two, "1: a" + "😀" * 249 + "\n1: " + "😀" * 250 + "\n1: 😀\n")
 
-    def test_a_hundred_talk_at_once(self):
+    def test_a_hundred_clients_at_once(self):
         count, lines = 100, 30
         with Room() as room, selectors.DefaultSelector() as selector:
             clients = room.join_many(count)
@@ -199,7 +199,7 @@ class SlowAndDead(unittest.TestCase):
     block = b"".join(b"%s %d\n" % (b"x" * 500, i) for i in range(100))
     heard = "".join(f"1: {line}\n" for line in block.decode().splitlines())
 
-    def test_slow_reader_stops_nobody_and_is_told_what_it_missed(self):
+    def test_slow_reader_delays_no_one_and_gets_the_number_of_missed_lines(self):
         with Room(measured=True) as room:
             one, two, slow = room.join_many(3)
             before = room.resident_bytes()
@@ -221,14 +221,14 @@ class SlowAndDead(unittest.TestCase):
             self.assertEqual(len(lines) + missed, blocks * 100)
             self.assertEqual(lines, (self.heard * blocks).splitlines()[: len(lines)])
 
-            # From here on it misses nothing.
+            # From here on it misses no message.
             for _ in range(3):
                 one.sendall(self.block)
                 expect(two, self.heard)
                 expect(slow, self.heard)
             self.assertEqual(room.stop(), (0, ""))
 
-    def test_what_fits_is_kept(self):
+    def test_lines_that_fit_the_buffer_are_kept(self):
         with Room() as room:
             one, two, slow = room.join_many(3)
             for _ in range(20):  # one megabyte with what the kernel takes
@@ -236,7 +236,7 @@ class SlowAndDead(unittest.TestCase):
                 expect(two, self.heard)
             expect(slow, self.heard * 20)
 
-    def test_half_close_still_gets_what_was_said(self):
+    def test_half_closed_client_still_receives_lines(self):
         with Room() as room:
             one, two, leaving = room.join_many(3)
             for _ in range(15):
@@ -246,7 +246,7 @@ class SlowAndDead(unittest.TestCase):
             leaving.shutdown(socket.SHUT_WR)
             for other in one, two:
                 expect(other, "3: bye\n")
-            # The others go on; it gets what it has to get, then the end.
+            # The others continue; it receives the pending messages, then end of stream.
             one.sendall(b"too late\n")
             expect(two, "1: too late\n")
             expect(leaving, self.heard * 15)
@@ -254,7 +254,7 @@ class SlowAndDead(unittest.TestCase):
             for other in one, two:
                 expect(other, "* 3 has left\n")
 
-    def test_half_close_that_nobody_reads_and_then_a_death(self):
+    def test_half_closed_client_that_never_reads_and_is_killed(self):
         with Room() as room:
             one, two, leaving = room.join_many(3)
             before = room.descriptors()
@@ -270,7 +270,7 @@ class SlowAndDead(unittest.TestCase):
                 expect(other, "* 3 has left\n")
             eventually(lambda: room.descriptors() == before - 1, "the connection closed")
 
-    def test_clients_that_are_killed_leave_nothing_behind(self):
+    def test_killed_clients_leak_nothing(self):
         with Room() as room:
             one = room.join(1)
             before = room.descriptors()
@@ -280,7 +280,7 @@ class SlowAndDead(unittest.TestCase):
                 )
                 with victim:
                     expect(one, f"* {number} has come\n{number}: in the middle of\n")
-                    # Some with something unread, which makes it a reset.
+                    # Some with unread data, which causes a reset.
                     if number % 2:
                         one.sendall(b"unread\n")
                     victim.kill()
@@ -288,7 +288,7 @@ class SlowAndDead(unittest.TestCase):
             self.assertEqual(room.descriptors(), before)
             self.assertEqual(room.stop(), (0, ""))
 
-    def test_clients_come_and_go_while_all_talk(self):
+    def test_clients_connect_and_leave_while_all_send(self):
         with Room() as room:
             listener = room.join(1)
             text = bytearray()
@@ -324,7 +324,7 @@ class SlowAndDead(unittest.TestCase):
             spent = room.cpu_seconds()
             time.sleep(1)
             self.assertLessEqual(room.cpu_seconds() - spent, 0.05)
-            # As clients leave, the others are let in.
+            # As clients leave, waiting ones are accepted.
             for number, client in enumerate(clients, 1):
                 with client:
                     if number > 1:
@@ -353,7 +353,7 @@ class Name(unittest.TestCase):
                 self.assertEqual(os.listdir(room.folder.name), [])
                 expect_end(client)
 
-    def test_left_behind_by_a_crash_is_taken_over(self):
+    def test_stale_socket_is_replaced(self):
         with Room() as first:
             client = first.join(1)
             first.stop(signal.SIGKILL)
@@ -365,14 +365,14 @@ class Name(unittest.TestCase):
                 self.assertEqual(second.stop(), (0, ""))
             self.assertEqual(os.listdir(first.folder.name), [])
 
-    def test_in_use_is_left_alone(self):
+    def test_socket_in_use_is_kept(self):
         with Room() as room:
             result = run(room.path)
             self.assertEqual((result.returncode, result.stdout), (1, ""))
             self.assertIn("Address already in use", result.stderr)
             room.join(2)  # 1 was the attempt to connect, by which it was found out
 
-    def test_of_something_else_is_left_alone(self):
+    def test_other_file_is_kept(self):
         with tempfile.NamedTemporaryFile() as file:
             file.write(b"precious")
             file.flush()
@@ -392,7 +392,7 @@ class Name(unittest.TestCase):
 
 
 class OtherPrograms(unittest.TestCase):
-    """Clients that were written by others."""
+    """External clients."""
 
     @contextlib.contextmanager
     def started(self, *command):
@@ -434,7 +434,7 @@ class OtherPrograms(unittest.TestCase):
         with Room() as room:
             one = room.join(1)
             with self.started("curl", "-sSN", "--unix-socket", room.path, "telnet://room") as client:
-                # It reads what it is sent between what it is told, and stays when it was told everything.
+                # It reads pending data between the messages, and stays connected.
                 client.stdin.write(b"hello\n")
                 client.stdin.close()
                 expect(one, "* 2 has come\n2: hello\n")

@@ -13,14 +13,14 @@ class First(unittest.TestCase):
                 with server.connect() as client:
                     self.assertEqual(support.receive_all(client), b"Hello from mio\n")
 
-    def test_greets_clients_that_come_at_once(self):
+    def test_greets_simultaneous_clients(self):
         with support.Server() as server:
             clients = [server.connect() for _ in range(50)]
             for client in clients:
                 with client:
                     self.assertEqual(support.receive_all(client), b"Hello from mio\n")
 
-    def test_goes_on_after_it_was_suspended(self):
+    def test_continues_after_suspension(self):
         with support.Server() as server:
             for _ in range(5):
                 os.kill(server.pid, signal.SIGSTOP)
@@ -28,7 +28,7 @@ class First(unittest.TestCase):
             with server.connect() as client:
                 self.assertEqual(support.receive_all(client), b"Hello from mio\n")
 
-    def test_what_is_no_address_is_refused_in_a_sentence(self):
+    def test_invalid_address_is_reported(self):
         for name in "99999", "127.0.0.1", "127.0.0.1:99999", "localhost:9000", "":
             with self.subTest(name):
                 result = self.run_first(name)
@@ -37,11 +37,11 @@ class First(unittest.TestCase):
                 )
                 self.assertEqual((result.returncode, result.stdout), (1, ""))
 
-    def test_an_address_that_cannot_be_used_is_reported_in_a_sentence(self):
+    def test_unusable_address_is_reported(self):
         with support.Server() as server:
             for name, message in (
                 (f"127.0.0.1:{server.port}", "Address already in use"),
-                ("192.0.2.1:9000", "Cannot assign requested address"),  # an address for documentation, nobody's
+                ("192.0.2.1:9000", "Cannot assign requested address"), # documentation address
             ):
                 with self.subTest(name):
                     result = self.run_first(name)

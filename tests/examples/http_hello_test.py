@@ -15,7 +15,7 @@ LAST = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 
 
 def answers(data):
-    """The (status, header fields, body) of each of the answers that `data` consists of. No answer was to HEAD."""
+    """Parses `data` into responses (status, header fields, body), none of them to HEAD."""
     result = []
     begin = 0
     while begin < len(data):
@@ -35,10 +35,10 @@ def answers(data):
 
 
 class Raw(unittest.TestCase):
-    """Requests as they are on the wire."""
+    """Requests at the wire level."""
 
     def ask(self, server, *pieces, pause=0.0):
-        """Sends the pieces and returns the answers until the server closes."""
+        """Sends the pieces and returns the responses until the server closes."""
         with server.connect() as client:
             for piece in pieces:
                 client.sendall(piece)
@@ -51,7 +51,7 @@ class Raw(unittest.TestCase):
             self.assertEqual(server.stop(), (0, ""))
             return result
 
-    def test_answer(self):
+    def test_response(self):
         with Server() as server:
             [(status, fields, body)] = self.ask(server, LAST)
         self.assertEqual((status, body), (200, HELLO))
@@ -59,7 +59,7 @@ class Raw(unittest.TestCase):
         self.assertEqual(fields["content-type"], "text/plain")
         self.assertRegex(fields["date"], r"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d gmt$")
 
-    def test_pipelined_requests_are_answered_in_order(self):
+    def test_pipelined_requests_get_responses_in_order(self):
         post = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nGET /"
         self.assertEqual(self.statuses(GET + post + GET + LAST), [200, 405, 200, 200])
 
@@ -69,7 +69,7 @@ class Raw(unittest.TestCase):
             client.sendall(GET * count + LAST)
             self.assertEqual([status for status, _, _ in answers(receive_all(client))], [200] * (count + 1))
 
-    def test_client_that_pipelines_and_never_reads_is_held_back(self):
+    def test_client_that_pipelines_and_never_reads_is_throttled(self):
         with Server() as server, server.connect() as client:
             before = server.resident_bytes()
             requests = GET * 2000
@@ -80,7 +80,7 @@ class Raw(unittest.TestCase):
                     sent += client.send(requests[sent % len(GET) :])
             self.assertLess(server.resident_bytes() - before, 8 << 20)
 
-            # When it reads at last it gets every answer.
+            # When it finally reads, it receives every response.
             client.settimeout(support.PATIENCE)
             client.shutdown(socket.SHUT_WR)
             result = answers(receive_all(client))
@@ -96,7 +96,7 @@ class Raw(unittest.TestCase):
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(len(answers(receive_all(client))), 1)
 
-    def test_answer_does_not_depend_on_how_a_request_is_split(self):
+    def test_response_does_not_depend_on_how_a_request_is_split(self):
         field = b"GET / HTTP/1.1\r\nHost: test\r\n%b\r\n\r\n"
         inputs = [
             LAST,
@@ -132,7 +132,7 @@ class Raw(unittest.TestCase):
                 for (first, second), answer in zip(splits[1:], others):
                     with self.subTest(first=first, second=second):
                         self.assertEqual(answer, whole)
-            # A request line that is none is refused, whatever follows.
+            # A malformed request line is rejected, whatever follows.
             for line in b"GET / HTTP/1.x", b"GET / HTTP/1.\n", b"GET / HTTP/x.1", b"GET / HTTP/1.:":
                 with self.subTest(line):
                     self.assertEqual(
@@ -141,7 +141,7 @@ class Raw(unittest.TestCase):
             self.assertEqual(server.stop(), (0, ""))
 
     def ask_in_two(self, server, splits):
-        """Sends two pieces on a connection each, the second when the server has read the first; returns the answers, undated."""
+        """Sends two pieces per connection, the second after the server has read the first; returns the responses without dates."""
         clients = [server.connect() for _ in splits]
         for client, (first, _) in zip(clients, splits):
             client.sendall(first)
@@ -156,7 +156,7 @@ class Raw(unittest.TestCase):
                 results.append(re.sub(rb"\r\nDate: [^\r]+", b"", receive_all(client)))
         return results
 
-    def test_incomplete_request_is_not_answered(self):
+    def test_incomplete_request_gets_no_response(self):
         with Server() as server, server.connect() as client:
             client.sendall(GET[:-2])
             client.shutdown(socket.SHUT_WR)
@@ -214,7 +214,7 @@ class Raw(unittest.TestCase):
         with Server() as server:
             for expected, text in cases:
                 with self.subTest(text[:60]):
-                    # What follows a request that is refused is not taken for another one.
+                    # Data after a rejected request is not treated as another request.
                     [(status, fields, _)] = self.ask(server, text, GET)
                     self.assertEqual((status, fields["connection"]), (expected, "close"))
             self.assertEqual(server.stop(), (0, ""))
@@ -239,13 +239,13 @@ class Raw(unittest.TestCase):
         post = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % len(body)
         self.assertEqual(self.statuses(post + body + LAST), [405, 200])
 
-    def test_refusal_arrives_although_the_client_goes_on_sending(self):
+    def test_rejection_arrives_while_the_client_keeps_sending(self):
         with Server() as server, server.connect() as client:
             client.sendall(b"garbage\n" + bytes(500_000))
             client.shutdown(socket.SHUT_WR)
             self.assertEqual([status for status, _, _ in answers(receive_all(client))], [400])
 
-    def test_connections_are_kept_and_given_back(self):
+    def test_connections_are_kept_alive_and_released(self):
         with Server() as server:
             before = server.descriptors()
             clients = [server.connect() for _ in range(100)]
@@ -269,13 +269,13 @@ class Raw(unittest.TestCase):
             spent = server.cpu_seconds()
             time.sleep(1)
             self.assertLessEqual(server.cpu_seconds() - spent, 0.05)
-            # Each is answered when one before it is closed.
+            # Each is served when an earlier one is closed.
             for client in clients:
                 with client:
                     self.assertEqual(len(answers(receive_all(client))), 1)
             self.assertEqual(server.stop()[0], 0)
 
-    def test_signals_end_it_in_good_order(self):
+    def test_signals_end_it_cleanly(self):
         for number in signal.SIGINT, signal.SIGTERM:
             with self.subTest(number), Server() as server, server.connect() as client:
                 client.sendall(GET)
@@ -286,7 +286,7 @@ class Raw(unittest.TestCase):
 
 @support.needs("curl")
 class Curl(unittest.TestCase):
-    """A client that was written by others."""
+    """External clients."""
 
     def curl(self, *arguments, input=b""):
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
@@ -322,7 +322,7 @@ class Curl(unittest.TestCase):
         with Server() as server:
             self.assertEqual(self.curl("--http1.0", f"http://127.0.0.1:{server.port}/"), HELLO)
 
-    def test_upload_that_waits_to_be_asked_for(self):
+    def test_upload_with_expect_continue(self):
         with Server() as server:
             out = self.curl(
                 "-H", "Expect: 100-continue", "--expect100-timeout", "20", "-w", " %{http_code} %{size_upload}",
@@ -330,7 +330,7 @@ class Curl(unittest.TestCase):
             )  # fmt: skip
             self.assertTrue(out.endswith(b" 405 3000000"), out)
 
-    def test_upload_in_chunks_is_refused(self):
+    def test_chunked_upload_is_rejected(self):
         with Server() as server:
             out = self.curl(
                 "-H", "Transfer-Encoding: chunked", "-w", " %{http_code}", "-d", "text",

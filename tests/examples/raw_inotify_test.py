@@ -7,7 +7,7 @@ import support
 
 
 class RawInotify(unittest.TestCase):
-    def test_tells_what_happens_in_a_folder(self):
+    def test_reports_changes_in_a_directory(self):
         folder = tempfile.mkdtemp()
         with support.Program(folder) as program:
             self.assertEqual(program.next_line(), f"watching {folder}")
@@ -21,12 +21,12 @@ class RawInotify(unittest.TestCase):
             self.assertEqual(program.next_line(), "moved here file 2")
             os.remove(path + " 2")
             self.assertEqual(program.next_line(), "gone file 2")
-            # Its own end is the folder's.
+            # Deleting the directory ends the program.
             os.rmdir(folder)
             self.assertEqual(program.wait(), (0, ""))
             self.assertIsNone(program.next_line())
 
-    def test_tells_everything_that_happens_at_once(self):
+    def test_reports_simultaneous_changes(self):
         names = [f"a file of a rather long name, so that few records fit the buffer, {i:04}" for i in range(500)]
         with tempfile.TemporaryDirectory() as folder, support.Program(folder) as program:
             program.next_line()
@@ -36,7 +36,7 @@ class RawInotify(unittest.TestCase):
             for name in names:
                 self.assertEqual(program.next_line(), f"created {name}")
 
-    def test_names_that_could_control_a_terminal_are_escaped(self):
+    def test_control_characters_in_names_are_escaped(self):
         names = {
             said: shown.decode()
             for said, shown in {**support.HOSTILE, b"two\nlines\ttab": rb"two\x0alines\x09tab"}.items()
@@ -49,13 +49,13 @@ class RawInotify(unittest.TestCase):
                     os.mkdir(os.path.join(os.fsencode(folder), name))
                     self.assertEqual(program.next_line(), f"created {shown}")
 
-    def test_too_few_descriptors_are_reported_in_a_sentence(self):
-        # Four: the standard ones, and one for inotify. A backend without a descriptor of its own has enough of them.
+    def test_descriptor_exhaustion_is_reported(self):
+        # Four: the standard ones, and one for inotify. That is enough for a backend without a descriptor.
         with tempfile.TemporaryDirectory() as folder, support.Program(folder, max_files=4) as program:
             if program.next_line() is None:
                 self.assertEqual(program.wait(), (1, "cannot make a poll: Too many open files\n"))
 
-    def test_refuses_what_is_no_folder(self):
+    def test_rejects_a_non_directory(self):
         for path in __file__, __file__ + ".none":
             run = subprocess.run([*support.PROGRAMS, path], capture_output=True, text=True, timeout=support.PATIENCE)
             self.assertEqual((run.returncode, run.stdout), (1, ""))

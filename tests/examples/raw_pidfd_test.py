@@ -12,12 +12,12 @@ class RawPidfd(unittest.TestCase):
         self.assertEqual((run.returncode, run.stderr), (0, ""))
         return run.stdout
 
-    def test_tells_how_a_command_ended(self):
+    def test_reports_how_a_command_ended(self):
         self.assertEqual(self.output("true"), "it ended with status 0\n")
         self.assertEqual(self.output("sh", "-c", "read word; echo $word; exit 7"), "go\nit ended with status 7\n")
         self.assertEqual(self.output("sh", "-c", "kill -KILL $$"), "it was ended by: Killed\n")
 
-    def test_is_free_for_other_things_meanwhile(self):
+    def test_handles_other_events_meanwhile(self):
         with support.Program("sh", "-c", "read word; exit 1", stdin=subprocess.PIPE) as program:
             self.assertEqual(program.next_line(), "it is still running")
             self.assertEqual(program.next_line(), "it is still running")
@@ -27,7 +27,7 @@ class RawPidfd(unittest.TestCase):
             self.assertEqual(line, "it ended with status 1")
             self.assertEqual(program.wait(), (0, ""))
 
-    def test_waiting_costs_nothing(self):
+    def test_waiting_uses_no_processor_time(self):
         with support.Program("sh", "-c", "read word", stdin=subprocess.PIPE) as program:
             program.next_line()
             spent = program.cpu_seconds()

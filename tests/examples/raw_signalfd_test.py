@@ -6,7 +6,7 @@ import support
 
 
 class RawSignalfd(unittest.TestCase):
-    def test_tells_signals_and_senders(self):
+    def test_reports_signals_and_senders(self):
         for last in signal.SIGINT, signal.SIGTERM:
             with self.subTest(last), support.Program() as program:
                 self.assertEqual(program.next_line(), f"process {program.pid} waits for signals")
@@ -17,7 +17,7 @@ class RawSignalfd(unittest.TestCase):
                 self.assertEqual(program.next_line(), f"{signal.strsignal(last)} from process {os.getpid()}")
                 self.assertIsNone(program.next_line())
 
-    def test_tells_all_that_came_together(self):
+    def test_reports_simultaneous_signals(self):
         with support.Program() as program:
             program.next_line()
             with program.suspended():

@@ -20,7 +20,7 @@ class RawTimerfd(unittest.TestCase):
         self.assertEqual(ticks[-1], "tick 5")
         self.assertEqual(ticks, sorted(set(ticks)))
 
-    def test_counts_ticks_that_were_slept_over(self):
+    def test_counts_missed_ticks(self):
         for _ in range(5):  # this process may be slow to suspend the other
             with support.Program() as program:
                 self.assertEqual(program.next_line()[:5], "tick ")
@@ -29,7 +29,7 @@ class RawTimerfd(unittest.TestCase):
                 ticks = self.ticks(program)
             if len(ticks) < 4:
                 break
-        # Those that were missed are told as one, so that there are fewer lines than ticks.
+        # Missed ticks are reported together, so there are fewer lines than ticks.
         self.assertLess(len(ticks), 4)
         self.assertGreaterEqual(int(ticks[-1].removeprefix("tick ")), 5)
 

@@ -16,13 +16,13 @@ class SignalsAndTimers(unittest.TestCase):
                 client.sendto(b"count me", server.address)
 
     def next_second(self, server):
-        """What its next tick says: how many datagrams, in how many seconds."""
+        """The contents of the next tick: number of datagrams and seconds."""
         line = server.next_line()
         match = re.fullmatch(r"(\d+) datagrams in (\d+) s", line)
         self.assertTrue(match, line)
         return int(match[1]), int(match[2])
 
-    def test_ticks_once_in_a_second(self):
+    def test_ticks_once_per_second(self):
         start = time.monotonic()
         with Server() as server:
             seconds = sum(self.next_second(server)[1] for _ in range(3))
@@ -47,7 +47,7 @@ class SignalsAndTimers(unittest.TestCase):
             self.assertEqual(line, "207 datagrams in all")
             self.assertEqual(server.stop(), (0, ""))
 
-    def test_signals_that_came_together_are_all_seen(self):
+    def test_simultaneous_signals_are_all_reported(self):
         with Server() as server:
             with server.suspended():
                 for number in signal.SIGUSR1, signal.SIGTERM:
@@ -58,14 +58,14 @@ class SignalsAndTimers(unittest.TestCase):
                 lines.append(line)
             self.assertEqual(lines.count("0 datagrams in all"), 2)
 
-    def test_ticks_that_were_slept_over_are_counted(self):
+    def test_missed_ticks_are_counted(self):
         with Server() as server:
             self.next_second(server)
             with server.suspended():
                 time.sleep(2.1)
             self.assertGreaterEqual(self.next_second(server)[1], 2)
 
-    def test_flood_holds_up_neither_timer_nor_signals(self):
+    def test_flood_delays_neither_timer_nor_signals(self):
         with Server() as server:
             over = threading.Event()
 
@@ -83,7 +83,7 @@ class SignalsAndTimers(unittest.TestCase):
                 over.set()
                 thread.join()
 
-    def test_signals_end_it_in_good_order(self):
+    def test_signals_end_it_cleanly(self):
         for number in signal.SIGINT, signal.SIGTERM:
             with self.subTest(number), Server() as server:
                 self.assertEqual(server.stop(number), (0, ""))

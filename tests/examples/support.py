@@ -1,4 +1,4 @@
-"""What the scripts share: a program that is started and ended again, a server on a free port, and how to watch them."""
+"""Helpers shared by the scripts: a program that is started and ended, a server on a free port, and their observation."""
 
 import contextlib
 import os
@@ -14,12 +14,12 @@ import threading
 import time
 import unittest
 
-# Under a sanitizer, on a busy machine, everything takes its time. Nothing waits this long when all is well.
+# Sanitizer builds on a busy machine are slow. In normal runs nothing waits this long.
 PATIENCE = 30
 
 PROGRAMS = []
 
-# What plays tricks on terminals and their readers, and what becomes of it.
+# Characters that affect terminals, and their escaped form.
 HOSTILE = {
     b"\x1b[2J": rb"\x1b[2J",  # C0
     b"\x00\x07\x08": rb"\x00\x07\x08",
@@ -41,10 +41,10 @@ HOSTILE = {
 
 
 def main():
-    """Takes the programs' paths off the command line and runs the test cases. Answers 77 if some were skipped."""
+    """Takes the programs' paths from the command line and runs the test cases. Returns 77 if some were skipped."""
     PROGRAMS[:] = [arg for arg in sys.argv[1:] if not arg.startswith("-") and os.sep in arg]
     options = [arg for arg in sys.argv[1:] if arg not in PROGRAMS]
-    # Sockets that a case leaves open end with the process; warnings about them would drown a failure.
+    # Sockets that a case leaves open are closed when the process ends; warnings about them would hide a failure.
     tests = unittest.main(argv=[sys.argv[0], *options], verbosity=2, warnings="ignore", exit=False)
     if not tests.result.wasSuccessful():
         sys.exit(1)
@@ -52,7 +52,7 @@ def main():
 
 
 def needs(program):
-    """A decorator for cases that use a program which may be missing."""
+    """Decorator that skips a case if an external program is missing."""
     return unittest.skipUnless(shutil.which(program), f"needs {program}")
 
 
@@ -66,7 +66,7 @@ class Program:
 
         environment = dict(os.environ)
         if measured:
-            # ASan keeps what was freed, so that its size would be that of everything it ever had.
+            # ASan keeps freed memory, so memory use includes every past allocation.
             options = environment.get("ASAN_OPTIONS")
             environment["ASAN_OPTIONS"] = (options + ":" if options else "") + "quarantine_size_mb=1"
 
@@ -90,7 +90,7 @@ class Program:
         self.lines.put(None)
 
     def next_line(self):
-        """The next line of its output, for which it waits; None at the end."""
+        """Waits for the next line of output; None at the end."""
         return self.lines.get(timeout=PATIENCE)
 
     def __enter__(self):
@@ -103,28 +103,28 @@ class Program:
         if status is None:
             self.process.kill()
         errors = self.wait()[1]
-        # To see whether an object is of its type, UBSan opens a pipe, and blames the program when that fails: with its
-        # vptr check no program that is out of descriptors may call a virtual function. -fno-sanitize=vptr helps.
+        # UBSan opens a pipe to check an object's type and reports an error if that fails: with its vptr check, a
+        # program without free descriptors cannot call virtual functions. Use -fno-sanitize=vptr.
         if "invalid vptr" in errors and "memory cannot be printed" in errors:
             raise unittest.SkipTest("UBSan's vptr check needs a descriptor")
         if status is not None:
             raise AssertionError(f"the program ended by itself with status {status}:\n{errors}")
 
     def wait(self):
-        """Waits until it ends, and returns its status and what it wrote to standard error."""
+        """Waits for its end and returns its status and its standard error output."""
         status = self.process.wait(timeout=PATIENCE)
         self.stopped = True
         self.errors.seek(0)
         return status, self.errors.read().decode()
 
     def stop(self, number=signal.SIGINT):
-        """Ends it by a signal; see `wait`."""
+        """Ends it with a signal; see `wait`."""
         self.process.send_signal(number)
         return self.wait()
 
     @contextlib.contextmanager
     def suspended(self):
-        """Whatever is done inside, it sees at once."""
+        """Suspends the program, so that it sees everything done inside as one batch."""
 
         def is_stopped():
             with open(f"/proc/{self.pid}/stat") as stat:
@@ -177,7 +177,7 @@ def eventually(condition, what):
 
 
 def unread(port):
-    """The ports of the peers of this machine's sockets at `port` that have sent something which is not read yet."""
+    """Peer ports of this machine's sockets at `port` that have unread data."""
     result = set()
     with open("/proc/net/tcp") as table:
         for line in list(table)[1:]:
@@ -211,7 +211,7 @@ def reset(connection):
 
 
 def wants_files(count):
-    """Makes sure that this process may open `count` files."""
+    """Raises the limit so that this process can open `count` files, or skips the test."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         if hard != resource.RLIM_INFINITY and hard < count:

@@ -15,7 +15,7 @@ def run(*arguments, input=b""):
 
 
 class OneConnection:
-    """A listener that hands its first connection to `serve`, in a thread."""
+    """A listener that passes its first connection to `serve` in a thread."""
 
     def __init__(self, serve):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -43,14 +43,14 @@ class TcpClient(unittest.TestCase):
         self.assertEqual(text.count(b"\n"), 1, text)
         self.assertTrue(text.startswith(b"tcp_client: "), text)
 
-    def test_sends_its_argument_and_prints_the_answer_to_it(self):
-        # The answer begins only when the client has shut down its side.
+    def test_sends_its_argument_and_prints_the_reply(self):
+        # The reply starts only after the client has shut down its side.
         with OneConnection(lambda c: c.sendall(support.receive_all(c).upper())) as server:
             result = run(server.name, "some text")
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"SOME TEXT", b""))
 
     def on_a_terminal(self, *pieces):
-        """What a terminal is shown of an answer in pieces, each of which the client has read before the next is sent."""
+        """Terminal output for a reply in pieces, each sent after the client has read the previous one."""
 
         def serve(connection):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,7 +59,7 @@ class TcpClient(unittest.TestCase):
                 support.eventually(lambda: not support.unread(connection.getpeername()[1]), "the piece is read")
 
         master, slave = os.openpty()
-        # Line feeds stay what they are, and nothing is echoed.
+        # Line feeds are unchanged, and nothing is echoed.
         settings = termios.tcgetattr(slave)
         settings[1] &= ~termios.OPOST
         termios.tcsetattr(slave, termios.TCSANOW, settings)
@@ -76,23 +76,23 @@ class TcpClient(unittest.TestCase):
         os.close(master)
         return shown
 
-    def test_a_terminal_is_shown_escapes(self):
+    def test_terminal_output_is_escaped(self):
         for said, shown in support.HOSTILE.items():
             with self.subTest(said):
                 self.assertEqual(self.on_a_terminal(said + b"\n\tend"), shown + b"\n\tend")
 
-    def test_a_terminal_is_shown_characters_that_come_in_pieces(self):
+    def test_terminal_output_joins_split_characters(self):
         self.assertEqual(
             self.on_a_terminal(*(bytes([byte]) for byte in "\x9bü😀\n".encode() + b"\xe2\x80")),
             rb"\xc2\x9b" + "ü😀\n".encode() + rb"\xe2\x80",
         )
 
-    def test_a_pipe_gets_what_a_terminal_is_not_shown(self):
+    def test_pipe_output_is_not_escaped(self):
         for said in support.HOSTILE:
             with self.subTest(said), OneConnection(lambda c: c.sendall(said)) as server:
                 self.assertEqual(run(server.name, "").stdout, said)
 
-    def test_sends_standard_input_while_the_answer_arrives(self):
+    def test_sends_standard_input_while_the_reply_arrives(self):
         def echo(connection):
             while data := connection.recv(1 << 16):
                 connection.sendall(data)

@@ -37,7 +37,7 @@ class TcpEcho(unittest.TestCase):
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(receive_all(client), b"two" * 10_000)
 
-    def test_half_close_at_once(self):
+    def test_immediate_half_close(self):
         with Server() as server, server.connect() as client:
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(receive_all(client), b"")
@@ -45,13 +45,13 @@ class TcpEcho(unittest.TestCase):
     def test_half_close_of_a_client_that_reads_late(self):
         data = os.urandom(100_000)
         with Server() as server, server.connect() as client:
-            # All of it fits the kernel's buffers, so the server has met the end long before it is read.
+            # The data fits the kernel's buffers, so the server reads the end long before the client reads.
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
             time.sleep(0.2)
             self.assertEqual(receive_all(client), data)
 
-    def test_resets_leave_nothing_behind(self):
+    def test_resets_leak_nothing(self):
         with Server() as server:
             before = server.descriptors()
             for number in range(50):
@@ -63,7 +63,7 @@ class TcpEcho(unittest.TestCase):
             self.serves(server)
             self.assertEqual(server.stop(), (0, ""))
 
-    def test_client_that_never_reads_is_held_back(self):
+    def test_client_that_never_reads_is_throttled(self):
         with Server() as server, server.connect() as client:
             before = server.resident_bytes()
             limit = 64 << 20  # more than the kernel buffers
@@ -77,18 +77,18 @@ class TcpEcho(unittest.TestCase):
                 pass
             self.assertLess(server.resident_bytes() - before, 8 << 20)
 
-            # Waiting for it costs nothing, and others are served.
+            # Waiting costs no processor time, and other clients are served.
             spent = server.cpu_seconds()
             time.sleep(0.5)
             self.assertLessEqual(server.cpu_seconds() - spent, 0.05)
             self.serves(server)
 
-            # When it reads at last it gets every byte.
+            # When it finally reads, it receives every byte.
             client.settimeout(support.PATIENCE)
             client.shutdown(socket.SHUT_WR)
             self.assertEqual(len(receive_all(client)), sent)
 
-    def test_client_that_never_reads_and_goes_away(self):
+    def test_client_that_never_reads_and_closes(self):
         with Server() as server:
             before = server.descriptors()
             client = server.connect()
@@ -112,15 +112,15 @@ class TcpEcho(unittest.TestCase):
                     self.assertEqual(receive_all(client), text)
             eventually(lambda: server.descriptors() == before, "all connections closed")
 
-    def test_places_that_change_hands_within_a_batch(self):
+    def test_slots_reused_within_a_batch(self):
         with Server() as server:
             for _ in range(20):
                 old = [server.connect() for _ in range(40)]
                 for client in old:
                     client.sendall(b"old")
                     receive_exactly(client, 3)
-                # While the server is stopped, half of its clients leave, the others talk, and new ones come: all of
-                # that is one batch.
+                # While the server is stopped, half of its clients leave, the others send, and new ones connect: all
+                # in one batch.
                 os.kill(server.pid, signal.SIGSTOP)
                 for number, client in enumerate(old):
                     if number % 2:
@@ -150,7 +150,7 @@ class TcpEcho(unittest.TestCase):
                 waiting[client] = b"%6d" % number
 
             def served(seconds):
-                """The clients that got their answer within so many seconds."""
+                """The clients that received their reply within so many seconds."""
                 found = []
                 end = time.monotonic() + seconds
                 with selectors.DefaultSelector() as selector:
@@ -167,7 +167,7 @@ class TcpEcho(unittest.TestCase):
             self.assertGreater(len(first), 0)
             self.assertLess(len(first), 20)
 
-            # It neither spins while the others wait nor forgets those that it has.
+            # It neither spins while others wait nor neglects connected clients.
             spent = server.cpu_seconds()
             time.sleep(1)
             self.assertLessEqual(server.cpu_seconds() - spent, 0.05)
@@ -175,7 +175,7 @@ class TcpEcho(unittest.TestCase):
             first[0].send(b"again")
             self.assertEqual(receive_exactly(first[0], 5), b"again")
 
-            # As clients leave, the others are served: all of them in the end.
+            # As clients leave, all waiting ones are served.
             total = len(first)
             leaving = first
             end = time.monotonic() + support.PATIENCE
@@ -192,11 +192,11 @@ class TcpEcho(unittest.TestCase):
 
             status, errors = server.stop()
             self.assertEqual(status, 0)
-            # One line each time that it begins, not one each time that it tries.
+            # One line each time the condition begins, not per attempt.
             self.assertIn("cannot accept for now", errors)
             self.assertLess(errors.count("\n"), 10)
 
-    def test_signals_end_it_in_good_order(self):
+    def test_signals_end_it_cleanly(self):
         for number in signal.SIGINT, signal.SIGTERM:
             with self.subTest(number), Server() as server, server.connect() as client:
                 client.sendall(b"open")
@@ -204,7 +204,7 @@ class TcpEcho(unittest.TestCase):
                 self.assertEqual(server.stop(number), (0, ""))
                 self.assertEqual(receive_all(client), b"")
 
-    def test_stopping_and_going_on_is_no_error(self):
+    def test_stop_and_continue_is_not_an_error(self):
         with Server() as server:
             for _ in range(5):
                 os.kill(server.pid, signal.SIGSTOP)  # interrupts epoll_wait
@@ -248,7 +248,7 @@ class TcpEcho(unittest.TestCase):
                 for key, events in ready:
                     client = key.data
                     if events & selectors.EVENT_WRITE:
-                        # In pieces of odd size, so that all connections are under way at the same time.
+                        # In pieces of odd size, so that all connections are active at once.
                         client.sent += client.socket.send(client.expected[client.sent :][:4999])
                         if client.sent == size:
                             client.socket.shutdown(socket.SHUT_WR)

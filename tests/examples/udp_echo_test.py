@@ -14,7 +14,7 @@ from support import Server
 
 
 def client(server):
-    """A socket of its own, connected to the server."""
+    """A separate socket, connected to the server."""
     result = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     result.settimeout(support.PATIENCE)
     result.connect(server.address)
@@ -28,7 +28,7 @@ class UdpEcho(unittest.TestCase):
             self.assertEqual(some.recv(100), b"still there?")
 
     def summary(self, server):
-        """What it says at the end: how many were received, in how many batches, and how many answered."""
+        """Its final report: datagrams received, batches, and datagrams echoed."""
         self.assertEqual(server.stop(), (0, ""))
         line = server.next_line()
         match = re.fullmatch(r"received (\d+) datagrams in (\d+) batches, answered (\d+) with (\d+) bytes", line)
@@ -45,7 +45,7 @@ class UdpEcho(unittest.TestCase):
                 self.assertEqual(some.recv(1 << 16), data)
             self.assertEqual(self.summary(server), (len(sizes), len(sizes), len(sizes), sum(sizes)))
 
-    def test_thousands_of_datagrams_go_back_to_their_senders(self):
+    def test_echoes_thousands_of_datagrams_to_their_senders(self):
         count, senders, window = 500, 20, 10  # so few at a time fit every buffer, and none may be lost
         with Server() as server:
             clients = [client(server) for _ in range(senders)]
@@ -59,7 +59,7 @@ class UdpEcho(unittest.TestCase):
             received, _, answered, _ = self.summary(server)
             self.assertEqual((received, answered), (count * senders, count * senders))
 
-    def test_takes_what_waits_in_batches(self):
+    def test_receives_queued_datagrams_in_batches(self):
         with Server() as server, client(server) as some:
             with server.suspended():
                 for i in range(200):
@@ -67,7 +67,7 @@ class UdpEcho(unittest.TestCase):
             self.assertEqual([some.recv(100) for _ in range(200)], [b"%d" % i for i in range(200)])
             self.assertEqual(self.summary(server)[:3], (200, 4, 200))  # 64 at a time
 
-    def test_senders_that_are_gone_trouble_nobody(self):
+    def test_closed_senders_do_not_affect_others(self):
         with Server() as server:
             with server.suspended():
                 for _ in range(20):
@@ -77,7 +77,7 @@ class UdpEcho(unittest.TestCase):
             self.assertEqual(self.summary(server)[0], 21)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root may forge a sender")
-    def test_sender_that_cannot_be_answered_is_passed_over(self):
+    def test_sender_that_cannot_be_reached_is_skipped(self):
         with Server() as server, client(server) as some:
             forger = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
             from_port_0 = struct.pack("!HHHH", 0, server.port, 8 + 6, 0) + b"forged"
@@ -89,7 +89,7 @@ class UdpEcho(unittest.TestCase):
             received, _, answered, _ = self.summary(server)
             self.assertEqual((received, answered), (3, 2))
 
-    def test_flood_does_not_keep_it_from_ending(self):
+    def test_signal_ends_it_during_a_flood(self):
         with Server() as server:
             over = threading.Event()
 
@@ -116,7 +116,7 @@ class UdpEcho(unittest.TestCase):
             self.assertEqual(received, answered)
 
     def serves_amid_flood(self, server):
-        # A single datagram may be lost now; one of many is not.
+        # A single datagram may be lost; not all of many.
         with client(server) as some:
             for _ in range(1000):
                 some.send(b"?")
@@ -124,7 +124,7 @@ class UdpEcho(unittest.TestCase):
                     return
         self.fail("no answer")
 
-    def test_waiting_costs_nothing(self):
+    def test_waiting_uses_no_processor_time(self):
         with Server() as server:
             self.serves(server)
             before = server.descriptors()
@@ -139,7 +139,7 @@ class UdpEcho(unittest.TestCase):
             self.assertEqual(server.descriptors(), before)
             self.serves(server)
 
-    def test_signals_end_it_in_good_order(self):
+    def test_signals_end_it_cleanly(self):
         for number in signal.SIGINT, signal.SIGTERM:
             with self.subTest(number), Server() as server:
                 self.serves(server)

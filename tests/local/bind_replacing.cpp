@@ -230,7 +230,7 @@ TEST_F(BindReplacing, FailsImmediatelyWhileAnotherProcessReplacesTheSamePath) {
     expect_served(must(UnixListener::bind_replacing(path_)));
 }
 
-TEST_F(BindReplacing, TakesOverTheLockOfAProcessThatWasKilled) {
+TEST_F(BindReplacing, ReplacesTheLockOfAKilledProcess) {
     leave_stale_socket(path_);
     std::ofstream(path_ + lock_suffix) << "";
     expect_served(must(UnixListener::bind_replacing(path_)));

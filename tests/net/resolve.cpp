@@ -246,7 +246,7 @@ TEST(Resolve, HasItsOwnErrorCategory) {
     EXPECT_FALSE(category.message(EAI_NONAME).empty());
 }
 
-TEST(Resolve, LeavesNoDescriptorsOpen) {
+TEST(Resolve, LeaksNoDescriptors) {
     // Exclude what the resolver opens once and keeps.
     (void)resolve("no-such-host.invalid", "80");
     const DescriptorGuard guard;

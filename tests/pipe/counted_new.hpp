@@ -22,7 +22,7 @@ thread_local std::size_t allocations = 0;
 
 } // namespace
 
-#it has its own operator new, which cannot be replaced
+#if !__has_feature(thread_sanitizer) // it has its own operator new, which cannot be replaced
 void* operator new(std::size_t size) { return counted_or_throw(size); }
 void* operator new[](std::size_t size) { return counted_or_throw(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }

@@ -1,4 +1,4 @@
-// Descriptors that are made non-blocking and close-on-exec by further calls, each of which may fail.
+// Descriptors made non-blocking and close-on-exec by separate calls, each of which may fail.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -16,11 +16,11 @@
 namespace {
 
 int calls_of_fcntl = 0;
-int call_to_fail = 0; // counted from 1; 0 for none
+int call_to_fail = 0; // counted from 1; 0: none
 
 } // namespace
 
-// It takes the place of the C library's.
+// Replaces the C library's function.
 extern "C" int fcntl(int fd, int command, ...) {
     std::va_list rest;
     va_start(rest, command);
@@ -37,7 +37,7 @@ using namespace test;
 
 namespace {
 
-/// Lets the first call fail, then the second, and so on until `make` succeeds. Gives how many there were.
+/// Makes the first call fail, then the second, and so on until `make` succeeds. Returns the number of calls.
 template <class Make> int fails_at_each_call(Make&& make) {
     for (int call = 1;; ++call) {
         const DescriptorGuard guard;
@@ -97,7 +97,7 @@ TEST(TwoStep, ClosesBothEndsOfAPipeWhenSettingFlagsFails) {
 
 TEST(TwoStep, ClosesAnAcceptedConnectionWhenSettingFlagsFails) {
     const auto listener = must(TcpListener::bind(local_v4()));
-    // One for each attempt: what could not be finished is gone.
+    // One per attempt: connections that could not be completed are closed.
     const auto address = must(listener.local_address());
     const plain::Socket peers[] = {plain::connect(address), plain::connect(address), plain::connect(address)};
     plain::await(listener.raw(), POLLIN);

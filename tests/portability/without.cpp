@@ -1,4 +1,4 @@
-// What systems other than Linux do not have is refused, and their unnamed sockets are unnamed.
+// On systems without these Linux features, calls fail with `unsupported`, and unnamed sockets are unnamed.
 #include <unistd.h>
 
 #include <array>

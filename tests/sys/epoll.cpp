@@ -437,7 +437,7 @@ TEST(Epoll, SelectorIsCloseOnExecAndClosedOnDestruction) {
     }
 }
 
-TEST(Epoll, AChildEndsAnInheritedRegistrationByRemoveOnly) {
+TEST(Epoll, ChildEndsAnInheritedRegistrationByRemoveOnly) {
     Selector selector(must(Selector::open()));
     const auto [here, there] = plain::socket_pair();
     const auto fd = here.fd();
@@ -449,7 +449,7 @@ TEST(Epoll, AChildEndsAnInheritedRegistrationByRemoveOnly) {
     EXPECT_TRUE(ok(selector.remove(fd, state)));
 }
 
-TEST(Epoll, AChildEndsWhatItRegisteredItselfWithAnInheritedSelector) {
+TEST(Epoll, ChildEndsItsOwnRegistrationWithAnInheritedSelector) {
     Selector selector(must(Selector::open()));
     const auto [here, there] = plain::socket_pair();
     const auto fd = here.fd();

@@ -1,4 +1,4 @@
-"""OpenBSD's nc and the library talk to each other. Skipped where nc is another one, or none."""
+"""The library exchanges datagrams with OpenBSD's nc. Skipped without it."""
 
 import shutil
 import socket
@@ -11,7 +11,7 @@ PATIENCE = 30
 
 
 def echoed(peer, nc):
-    """What nc gets back when it sends "hello" to the library."""
+    """The reply that nc receives when it sends "hello" to the library."""
     with subprocess.Popen([peer, "echo"], stdout=subprocess.PIPE, text=True) as server:
         host, port = server.stdout.readline().strip().rsplit(":", 1)
         pipe = subprocess.PIPE
@@ -26,7 +26,7 @@ def echoed(peer, nc):
 
 
 def heard(peer, nc):
-    """What a listening nc gets when the library sends "hello" to it."""
+    """The data that a listening nc receives when the library sends "hello" to it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -39,7 +39,7 @@ def heard(peer, nc):
 
 
 def wait_until_bound(port):
-    """The kernel lists the port's socket."""
+    """Whether the kernel lists a socket at the port."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with open("/proc/net/udp", encoding="ascii") as sockets:

@@ -1,4 +1,4 @@
-"""receive_many of 64 datagrams is one system call, send_many another one. Skipped where strace cannot trace."""
+"""receive_many and send_many of 64 datagrams make one system call each. Skipped where strace cannot trace."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ SKIPPED = 77
 
 
 def traced(strace, command):
-    """The system calls that `command` made on the network, one for each line, and its exit status."""
+    """The network system calls of `command`, one per line, and its exit status."""
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "log")
         # LeakSanitizer cannot run under a tracer.

@@ -1,4 +1,4 @@
-// What thousands of connections leave behind: nothing.
+// Thousands of connections leak nothing.
 #include "sockets.hpp"
 
 #include <windows.h>
@@ -19,7 +19,7 @@ constexpr Token listener_token{0};
 constexpr Token client_token{1};
 constexpr Token server_token{2};
 
-// The memory that is this process's alone. Asked of its map, since of PrivateUsage Wine says 0.
+// The process's private memory, from its memory map, since Wine reports a PrivateUsage of 0.
 std::size_t private_bytes() {
     std::size_t sum = 0;
     ::MEMORY_BASIC_INFORMATION region{};
@@ -34,7 +34,7 @@ class Rounds : public testing::Test {
   protected:
     Rounds() { EXPECT_TRUE(ok(loop.registry().add(listener, listener_token, Interest::readable))); }
 
-    // Connects, sends a text there and back, and closes, in a way that depends on the number of the round.
+    // Connects, exchanges a text, and closes, in a way that depends on the round number.
     void play(int round) {
         auto client = must(TcpStream::connect(address));
         ASSERT_TRUE(ok(loop.registry().add(client, client_token, read_write)));
@@ -47,7 +47,7 @@ class Rounds : public testing::Test {
         EXPECT_EQ(received(client), text);
 
         switch (round % 5) {
-        case 0: // The client goes, and the server reads that.
+        case 0: // The client closes, and the server reads end of stream.
             drop(std::move(client));
             EXPECT_EQ(received(server), "");
             break;
@@ -57,14 +57,14 @@ class Rounds : public testing::Test {
             ASSERT_TRUE(ok(server.shutdown(Shutdown::write)));
             EXPECT_EQ(received(client), "");
             break;
-        case 2: // Removed first.
+        case 2: // Removed before closing.
             ASSERT_TRUE(ok(loop.registry().remove(client)));
             ASSERT_TRUE(ok(loop.registry().remove(server)));
             break;
-        case 3: // A reset, while the driver is asked about both.
+        case 3: // A reset, while AFD requests for both are pending.
             set_linger_zero(client.raw());
             break;
-        default: // In another trigger, with data that nobody reads.
+        default: // Another trigger, with unread data.
             ASSERT_TRUE(ok(loop.registry().modify(server, server_token, read_write, mio::Trigger::oneshot)));
             send(client, text);
         }
@@ -89,10 +89,10 @@ class Rounds : public testing::Test {
     }
 
     static void send(const TcpStream& stream, std::string_view bytes) {
-        ASSERT_EQ(must(stream.write(bytes_of(bytes))), bytes.size()); // there is room for so little
+        ASSERT_EQ(must(stream.write(bytes_of(bytes))), bytes.size()); // the send buffer holds so little
     }
 
-    // As much as the text is long, or less at the end of the stream.
+    // As many bytes as the text, or fewer at the end of the stream.
     std::string received(const TcpStream& stream) {
         std::array<std::byte, 1024> buffer;
         std::string all;
@@ -115,7 +115,7 @@ class Rounds : public testing::Test {
 };
 
 TEST_F(Rounds, TenThousandLeakNoHandleAndNoMemory) {
-    // Until everything that is kept for the next connection has been made once.
+    // Warm-up: everything that is cached for the next connection has been created once.
     for (int round = 0; round < 1000; ++round) play(round);
     const auto handles = open_handles();
     const auto memory = private_bytes();
@@ -124,7 +124,7 @@ TEST_F(Rounds, TenThousandLeakNoHandleAndNoMemory) {
 
     for (int round = 0; round < 10'000 && !HasFailure(); ++round) play(round);
     EXPECT_EQ(open_handles(), handles);
-    // A hundred bytes a round would be a megabyte.
+    // A hundred bytes per round would be a megabyte.
     EXPECT_LE(private_bytes(), memory + (std::size_t{512} << 10));
     loop.expect_none();
 }

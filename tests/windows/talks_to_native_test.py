@@ -28,7 +28,7 @@ class Server:
 
     def __init__(self, command):
         self.process = subprocess.Popen([*command, "127.0.0.1:0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        # A program that does not get as far as its first line must not be waited for without an end.
+        # A program that fails before its first line must not block the test.
         watchdog = threading.Timer(PATIENCE, self.process.kill)
         watchdog.start()
         line = self.process.stdout.readline().decode().strip()
@@ -61,9 +61,9 @@ def digest_of(file):
 
 class Echo(unittest.TestCase):
     def passes_on(self, server_command, client_command, size):
-        """What the client is given comes back as it was."""
+        """The echo equals the client's input."""
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as returned, tempfile.TemporaryFile() as errors:
-            # Every byte there is, and nothing that repeats: a piece that is lost, doubled or moved shows.
+            # Every byte value without repetition: lost, duplicated or moved pieces are detected.
             given.write(os.urandom(size))
             given.seek(0)
             with Server(server_command) as server:
@@ -84,7 +84,7 @@ class Echo(unittest.TestCase):
     def test_a_windows_client_with_a_windows_server(self):
         self.passes_on(windows("tcp_echo"), windows("tcp_client"), 1_000_000)
 
-    def test_line_ends_are_bytes_as_others(self):
+    def test_line_ends_are_unchanged(self):
         text = b"one\r\ntwo\nthree\rfour\x1a\n"
         with Server(native("tcp_echo")) as server:
             client = subprocess.run(
@@ -92,7 +92,7 @@ class Echo(unittest.TestCase):
             )
             self.assertEqual((client.returncode, client.stdout), (0, text))
 
-    def test_nobody_there(self):
+    def test_connection_refused(self):
         with Server(native("tcp_echo")) as server:
             address = server.address
         client = subprocess.run([*windows("tcp_client"), address, "?"], capture_output=True, timeout=PATIENCE)

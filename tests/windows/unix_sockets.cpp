@@ -1,4 +1,4 @@
-// Stream sockets of the Unix family: Windows has them since 10, version 1803; Wine does not.
+// Unix stream sockets: available on Windows since 10, version 1803; not on Wine.
 #include <array>
 #include <chrono>
 #include <cstddef>

@@ -23,7 +23,7 @@ class ResolverCategory final : public std::error_category {
     std::error_condition default_error_condition(int value) const noexcept override {
         switch (value) {
         case EAI_NONAME: return ResolveErrc::host_not_found;
-#not in POSIX; systems without it use EAI_NONAME
+#ifdef EAI_NODATA // not in POSIX; systems without it use EAI_NONAME
 #if EAI_NODATA != EAI_NONAME
         case EAI_NODATA: return ResolveErrc::host_not_found;
 #endif

@@ -21,7 +21,7 @@ std::atomic<std::uint16_t> generation = 0;
 
 Result<> count_forks() noexcept {
     if (is_counting.load(std::memory_order_acquire)) return {};
-    // Two threads may both register the handler: the generation then changes by two at each fork, which does no harm.
+    // Two threads may both register the handler: then the generation changes by two at each fork, which is harmless.
     const int code =
         ::pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
     if (code != 0) return std::unexpected(std::error_code(code, os_category()));

@@ -1,5 +1,5 @@
 /// @file
-/// Distinguishes a process from the children that it makes by fork(2). For bodies only.
+/// Distinguishes a process from its children created by fork(2). Internal.
 
 export module mio.os.fork;
 
@@ -8,9 +8,9 @@ import mio.core.error;
 
 namespace mio::os {
 
-/// Makes `fork_generation` change in children from now on. Errors: the OS's own, if there is no memory.
+/// Makes `fork_generation` change in children created from now on. Errors: the OS's own, if memory is exhausted.
 ///
-/// The call takes no lock: another thread could hold it during fork(2), and the child would wait for ever.
+/// The call takes no lock: another thread could hold it during fork(2), and the child would deadlock.
 /// @see pthread_atfork(3)
 export [[nodiscard]] Result<> count_forks() noexcept;
 

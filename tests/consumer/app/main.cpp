@@ -1,5 +1,4 @@
-// A small real program: a server and a client in one event loop, and a thread that ends it. Returns 0 when everything
-// went as documented.
+// A small program: a server and a client in one event loop, and a thread that ends it. Returns 0 on success.
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -33,7 +32,7 @@ template <class T> T value(mio::Result<T> result, const char* call) {
 
 constexpr mio::Token door{0}, bell{1}, caller{2}, guest{3};
 
-// A source of the program's own: it holds a stream and counts its registrations.
+// A custom source: holds a stream and counts its registrations.
 class Connection {
   public:
     explicit Connection(mio::net::TcpStream stream) : stream_(std::move(stream)) {}

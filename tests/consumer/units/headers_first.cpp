@@ -1,4 +1,5 @@
-// Many headers, the heavy ones that the interface includes as well, then two modules, of which one hands on the other.
+// Many headers, including the heavy ones that the interface includes, then two modules, one of which re-exports the
+// other.
 #include <algorithm>
 #include <array>
 #include <atomic>

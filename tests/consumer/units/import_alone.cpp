@@ -1,4 +1,4 @@
-// No header at all: what the interface names can be used through it.
+// No header: everything that the interface names is usable through the import.
 import mio;
 
 int with_no_header() {

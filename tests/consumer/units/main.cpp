@@ -1,7 +1,7 @@
 #include <cstdio>
 #include <string>
 
-import greeter; // gives mio too
+import greeter; // re-exports mio
 
 int with_no_header();
 int with_many_headers();

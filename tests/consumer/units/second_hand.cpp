@@ -1,7 +1,7 @@
 #include <cstdio>
 #include <string>
 
-import greeter; // gives mio too
+import greeter; // re-exports mio
 
 int main() {
     auto poll = mio::Poll::create();

@@ -36,7 +36,7 @@ constexpr Token id1{1}, id2{2};
 } // namespace
 
 TEST(RegistryError, FailedModifyLeavesTheSourceRegistered) {
-    if (mio::backend() != "epoll") GTEST_SKIP() << "makes epoll forget what the library believes";
+    if (mio::backend() != "epoll") GTEST_SKIP() << "removes the registration from epoll directly";
     Loop loop;
     Pair pair;
     ASSERT_TRUE(ok(loop.registry().add(pair.source, id1, Interest::readable)));

@@ -11,7 +11,7 @@ constexpr Token id1{1}, id2{2};
 
 } // namespace
 
-TEST(Fork, AChildThatDestroysWhatItInheritsLeavesTheParentsRegistrations) {
+TEST(Fork, DestroyingInheritedObjectsKeepsTheParentsRegistrations) {
     std::optional<Loop> loop(std::in_place);
     std::optional waker(must(mio::Waker::create(loop->registry(), id1)));
     auto [here, there] = plain::socket_pair();
@@ -30,7 +30,7 @@ TEST(Fork, AChildThatDestroysWhatItInheritsLeavesTheParentsRegistrations) {
     loop->expect({{id2, Interest::readable}});
 }
 
-TEST(Fork, AChildThatReleasesOrReplacesWhatItInheritsLeavesTheParentsRegistrations) {
+TEST(Fork, ReleasingOrReplacingInheritedSourcesKeepsTheParentsRegistrations) {
     Loop loop;
     auto [here1, there1] = plain::socket_pair();
     auto [here2, there2] = plain::socket_pair();
@@ -50,8 +50,8 @@ TEST(Fork, AChildThatReleasesOrReplacesWhatItInheritsLeavesTheParentsRegistratio
     loop.expect({{id1, Interest::readable}, {id2, Interest::readable}});
 }
 
-// A kqueue is not inherited, so that the first descriptor that a child opens gets the number of the parent's.
-TEST(Fork, AChildsOwnPollOutlivesWhatItInherits) {
+// A kqueue is not inherited, so the first descriptor that the child opens reuses the number of the parent's kqueue.
+TEST(Fork, ChildsPollWorksAfterInheritedObjectsAreDestroyed) {
     std::optional<Loop> inherited(std::in_place);
     std::optional waker(must(mio::Waker::create(inherited->registry(), id2)));
     auto ends = plain::socket_pair();
@@ -71,7 +71,7 @@ TEST(Fork, AChildsOwnPollOutlivesWhatItInherits) {
     inherited->expect({{id1, Interest::readable}});
 }
 
-TEST(Fork, AChildMayRegisterAnInheritedSourceWithAPollOfItsOwn) {
+TEST(Fork, ChildCanRegisterAnInheritedSourceWithItsOwnPoll) {
     std::optional<Loop> inherited(std::in_place);
     auto ends = plain::socket_pair();
     auto stream = mio::net::TcpStream::from_raw(ends.first.release());

@@ -51,7 +51,7 @@ TEST(UnixListener, ReportsTheNextConnectionAfterDraining) {
     }
 }
 
-TEST(Descriptors, OfEveryKindAreNonBlocking) {
+TEST(Descriptors, EveryDescriptorIsNonBlocking) {
     NamedListener named;
     const auto client = must(UnixStream::connect(named.address));
     const auto accepted = must(named.listener.accept());

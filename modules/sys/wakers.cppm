@@ -125,7 +125,8 @@ export class Wakers {
             if (is_reported(wake->key_)) {
                 wake->pending_.take();
             } else {
-                is_any_pending_.store(true, std::memory_order_relaxed);
+                // Again a read-modify-write: see `PendingWake::begin`.
+                is_any_pending_.exchange(true, std::memory_order_relaxed);
             }
         }
     }

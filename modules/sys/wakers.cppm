@@ -28,6 +28,8 @@ namespace mio::sys {
 /// therefore have one order, and `take` acquires what every earlier sender released. A sender that only read
 /// `sent` would order nothing: what it wrote for the receiver could still be on its way to memory when the
 /// receiver has already looked.
+///
+/// `tests/model` explores every execution of this protocol and of the backends that use it.
 export class Coalescer {
   public:
     /// Returns 0 if a notification is sent and not yet taken; otherwise a ticket for `sent`.

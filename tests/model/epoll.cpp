@@ -125,7 +125,9 @@ TEST(Epoll, LosesNoWake) {
 TEST(Epoll, LosesNoWakeBesideFailingCalls) {
     expect_correct(epoll({.wakers = 1, .threads = 2, .wakes = 2, .failures = 1}));
     expect_correct(epoll({.wakers = 1, .threads = 3, .wakes = 1, .failures = 1}));
-    expect_correct(epoll({.wakers = 2, .threads = 2, .wakes = 1, .failures = 2}));
+    expect_correct(epoll({.wakers = 1, .threads = 3, .wakes = 1, .failures = 2}));
+    expect_correct(epoll({.wakers = 2, .threads = 2, .wakes = 2, .failures = 2}));
+    expect_correct(epoll({.wakers = 2, .threads = 3, .wakes = 1, .failures = 1}));
 }
 
 TEST(EpollFault, RestoringAnyPendingByAStore) {

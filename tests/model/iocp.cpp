@@ -189,7 +189,9 @@ TEST(Iocp, LosesNoWake) {
     expect_correct(iocp({.wakers = 2, .threads = 2, .wakes = 1}));
 }
 TEST(Iocp, LosesNoWakeBesideFailingCalls) {
+    expect_correct(iocp({.wakers = 1, .threads = 1, .wakes = 3, .failures = 2}));
     expect_correct(iocp({.wakers = 1, .threads = 2, .wakes = 1, .failures = 1}));
+    expect_correct(iocp({.wakers = 2, .threads = 2, .wakes = 1, .failures = 1}));
 }
 TEST(IocpFault, PushingOutsideOfTheMutex) { expect_found(iocp({.failures = 1}, {.pushes_unlocked = true})); }
 TEST(IocpFault, ClearingIsQueuedAfterTheTake) {

@@ -14,7 +14,10 @@ import mio.sys.wakers;
 namespace mio::sys::iocp {
 
 Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
-    : Node(true), port_(*selector.port_), token_(reported_with) {}
+    : Node(true), port_(*selector.port_), token_(reported_with) {
+    // The first lock of a mutex may allocate (winpthreads); a wake does not.
+    const std::scoped_lock lock(queueing_);
+}
 
 Waker::~Waker() {
     const std::scoped_lock lock(port_.mutex_);

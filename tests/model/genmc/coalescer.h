@@ -86,7 +86,7 @@ static void call_failed(coalescer *c, unsigned ticket) {
 #endif
 }
 
-static bool is_pending(coalescer *c) {
+static inline bool is_pending(coalescer *c) {
     return (atomic_load_explicit(&c->state, memory_order_relaxed) & phases) != idle;
 }
 

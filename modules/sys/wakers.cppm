@@ -23,6 +23,8 @@ namespace mio::sys {
 /// therefore have a single order, and `take` acquires the writes of every earlier sender. A plain load of
 /// `sent` would not order the sender's writes: the receiver could take the notification before those writes
 /// are visible to it.
+///
+/// `tests/model` explores every execution of this protocol and of the backends that use it.
 export class Coalescer {
   public:
     /// Returns 0 if a notification is sent and not yet taken; otherwise a ticket for `sent`.
@@ -120,7 +122,8 @@ export class Wakers {
             if (is_reported(wake->key_)) {
                 wake->pending_.take();
             } else {
-                is_any_pending_.store(true, std::memory_order_relaxed);
+                // Again a read-modify-write: see `PendingWake::begin`.
+                is_any_pending_.exchange(true, std::memory_order_relaxed);
             }
         }
     }

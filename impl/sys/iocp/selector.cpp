@@ -289,8 +289,9 @@ void Port::collect(Events& events) noexcept {
         if (node->is_waker) {
             auto& waker = static_cast<Waker&>(*node);
             BackendAccess::push(events, Event(waker.token_, Readiness::readable, afd_receive));
-            // In this order: a thread that begins a new wake finds the waker out of the list.
-            waker.is_queued_.store(false, std::memory_order_relaxed);
+            // In this order: a thread that begins a new wake finds the waker out of the list. A thread whose wake is
+            // under way may find that first; it writes to `next_woken_` after what `take_woken` did with it.
+            waker.is_queued_.store(false, std::memory_order_release);
             waker.pending_.take();
         } else {
             auto& channel = static_cast<Channel&>(*node);

@@ -14,7 +14,10 @@ import mio.sys.wakers;
 namespace mio::sys::iocp {
 
 Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
-    : Node(true), port_(*selector.port_), token_(reported_with) {}
+    : Node(true), port_(*selector.port_), token_(reported_with) {
+    // The first lock of a mutex may allocate (winpthreads); a wake does not.
+    const std::scoped_lock lock(queueing_);
+}
 
 Waker::~Waker() {
     const std::scoped_lock lock(port_.mutex_);
@@ -22,15 +25,19 @@ Waker::~Waker() {
     unlink();
 }
 
-// A thread that finds another one's wake under way only ends the wait: the waker is in the list, or about to be. If the
-// packet cannot be posted, the waker stays in the list, and the next poll reports it all the same.
+// A thread that finds another one's wake under way only ends the wait: the waker is in the list. The mutex makes sure of
+// that: otherwise the other thread could still be about to put it there, after the poll has begun to wait, and fail to
+// end that wait. If a packet cannot be posted, the waker stays in the list, and the next poll reports it all the same.
 Result<> Waker::wake() noexcept {
     const auto ticket = pending_.begin();
     if (ticket == 0) return {};
-    if (!is_queued_.exchange(true, std::memory_order_acq_rel)) {
-        next_woken_ = port_.woken_.load(std::memory_order_relaxed);
-        while (!port_.woken_.compare_exchange_weak(next_woken_, this, std::memory_order_seq_cst,
-                                                   std::memory_order_relaxed)) {
+    {
+        const std::scoped_lock lock(queueing_);
+        if (!is_queued_.exchange(true, std::memory_order_acq_rel)) {
+            next_woken_ = port_.woken_.load(std::memory_order_relaxed);
+            while (!port_.woken_.compare_exchange_weak(next_woken_, this, std::memory_order_seq_cst,
+                                                       std::memory_order_relaxed)) {
+            }
         }
     }
     auto interrupted = port_.interrupt();

@@ -264,7 +264,7 @@ export class Waker : Node {
     friend class Port;
 
     Coalescer pending_;
-    std::mutex queueing_; // held while this waker is put into the port's list
+    std::mutex queueing_;                 // held while this waker is put into the port's list
     std::atomic<bool> is_queued_ = false; // in the port's list of woken wakers, or in its ring
     Waker* next_woken_ = nullptr;
     Port& port_; // the selector outlives its wakers

@@ -33,7 +33,10 @@ Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t of
         auto position = static_cast<::off_t>(offset);
         os::SigpipeSwallower swallower; // the call has no flag against SIGPIPE
         if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
-        return swallower.watch(os::check_count(::sendfile(to.raw(), file, &position, wanted)), wanted);
+        auto sent = os::check_count(::sendfile(to.raw(), file, &position, wanted));
+        // The file system cannot store as much, so the file ends before the offset. There, pread(2) returns 0.
+        if (!sent && sent.error() == std::errc::value_too_large) sent = 0;
+        return swallower.watch(sent, wanted);
     });
     // Also at the end of the file; then the source is reported once more.
     if (written && *written != 0 && *written < wanted) to.exhausted(Interest::writable);

@@ -17,7 +17,7 @@
 
 namespace model {
 
-using Variables = std::array<Value, 16>;
+using Variables = std::array<Value, 32>;
 
 /// The variables that an operation may use besides memory.
 struct Context {

@@ -65,10 +65,15 @@ class Program:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
 
         environment = dict(os.environ)
+        options = [environment["ASAN_OPTIONS"]] if "ASAN_OPTIONS" in environment else []
         if measured:
             # ASan keeps freed memory, so memory use includes every past allocation.
-            options = environment.get("ASAN_OPTIONS")
-            environment["ASAN_OPTIONS"] = (options + ":" if options else "") + "quarantine_size_mb=1"
+            options.append("quarantine_size_mb=1")
+        if max_files and max_files < 8:
+            # LeakSanitizer opens descriptors of its own when the program ends.
+            options.append("detect_leaks=0")
+        if options:
+            environment["ASAN_OPTIONS"] = ":".join(options)
 
         self.stopped = False
         self.errors = tempfile.TemporaryFile()

@@ -107,6 +107,16 @@ bool may_be_service(std::string_view service) noexcept {
            && std::ranges::all_of(service, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
+void append_addresses(std::vector<SocketAddress>& addresses, const ::addrinfo* list) {
+    for (const auto* info = list; info != nullptr; info = info->ai_next) {
+        OsAddress address;
+        if (static_cast<std::size_t>(info->ai_addrlen) > sizeof address.storage) continue;
+        std::memcpy(&address.storage, info->ai_addr, static_cast<std::size_t>(info->ai_addrlen));
+        address.length = static_cast<::socklen_t>(info->ai_addrlen);
+        if (const auto converted = from_os(address)) addresses.push_back(*converted);
+    }
+}
+
 } // namespace
 
 std::error_condition make_error_condition(ResolveErrc name) noexcept {
@@ -137,17 +147,15 @@ Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_vi
     const std::unique_ptr<::addrinfo, decltype([](::addrinfo* info) { ::freeaddrinfo(info); })> owner(list);
 
     std::vector<SocketAddress> addresses;
+#if defined(__cpp_exceptions)
     try {
-        for (const auto* info = list; info != nullptr; info = info->ai_next) {
-            OsAddress address;
-            if (static_cast<std::size_t>(info->ai_addrlen) > sizeof address.storage) continue;
-            std::memcpy(&address.storage, info->ai_addr, static_cast<std::size_t>(info->ai_addrlen));
-            address.length = static_cast<::socklen_t>(info->ai_addrlen);
-            if (const auto converted = from_os(address)) addresses.push_back(*converted);
-        }
+        append_addresses(addresses, list);
     } catch (const std::bad_alloc&) {
         return std::unexpected(os_error(std::errc::not_enough_memory));
     }
+#else // operator new ends the program instead of throwing
+    append_addresses(addresses, list);
+#endif
     return addresses;
 }
 

@@ -124,6 +124,21 @@ TEST_F(Contract, LastWakeOfManyThreadsIsReported) {
     for (auto& thread : flood) thread.join();
 }
 
+// The two wakes meet, and either thread may be suspended in the middle of its own.
+TEST_F(Contract, WakeThatMeetsAnotherThreadsIsReportedByTheNextSelect) {
+    Waker waker(selector, id1, must(Waker::open(selector, id1)));
+    std::atomic<bool> is_over = false;
+    std::thread other([&] {
+        while (!is_over) EXPECT_TRUE(ok(waker.wake()));
+    });
+    for (int i = 0; i < 1'000 && !HasFailure(); ++i) {
+        EXPECT_TRUE(ok(waker.wake()));
+        EXPECT_EQ(select(0ns), std::multiset{id1}) << "in round " << i;
+    }
+    is_over = true;
+    other.join();
+}
+
 TEST_F(Contract, WakersCanBeCreatedAndDestroyedDuringSelect) {
     const Waker lasting(selector, id1, must(Waker::open(selector, id1)));
     std::atomic<bool> is_over = false;

@@ -32,11 +32,11 @@ Result<WidePath> wide_path(std::string_view path) noexcept {
     return wide;
 }
 
-// Keeps other threads and the processes of this session away from a path: a mutex with a name made of it. Two
-// spellings of a path that differ in more than the case of ASCII letters are two paths to it.
+// Excludes other threads and other processes of this session from a path, with a named mutex whose name is derived from
+// the path. Spellings of one path that differ in more than the case of ASCII letters are different paths to it.
 class PathLock {
   public:
-    /// Never waits. Errors: `address_in_use` while another one has it; the OS's own.
+    /// Never waits. Errors: `address_in_use` while another thread or process holds the lock; the OS's own.
     static Result<PathLock> acquire(const WidePath& path) noexcept {
         auto name = name_of(path);
         if (!name) return std::unexpected(name.error());
@@ -44,7 +44,7 @@ class PathLock {
         if (!mutex) return std::unexpected(os::last_error());
         switch (::WaitForSingleObject(mutex.get(), 0)) {
         case WAIT_OBJECT_0:
-        case WAIT_ABANDONED: return PathLock(std::move(mutex)); // by a process that ended
+        case WAIT_ABANDONED: return PathLock(std::move(mutex)); // abandoned by a process that ended
         case WAIT_TIMEOUT: return std::unexpected(os_error(std::errc::address_in_use));
         default: return std::unexpected(os::last_error());
         }
@@ -83,7 +83,7 @@ class PathLock {
 
 enum class Found { nothing, left_over, in_use };
 
-// What is at the path. A socket that was bound and whose listener is gone is left over. Errors: those of looking.
+// Examines the path. `left_over`: a bound socket without a listener. Errors: the OS's own.
 Result<Found> look_at(const UnixAddress& address, const WidePath& path) noexcept {
     constexpr ::DWORD socket_tag = 0x80000023; // IO_REPARSE_TAG_AF_UNIX, which not all headers have
     ::WIN32_FIND_DATAW entry{};
@@ -106,8 +106,8 @@ Result<Found> look_at(const UnixAddress& address, const WidePath& path) noexcept
 
 } // namespace
 
-// The lock is held until the new listener listens: between its `bind` and its `listen` it refuses connections, and
-// another process that looked then would take it for left over.
+// The lock is held until the new listener listens: between `bind` and `listen` it refuses connections, so another
+// process would consider it left over.
 Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
     const auto address = UnixAddress::from_path(path);
     if (!address) return std::unexpected(address.error());

@@ -1,5 +1,5 @@
 /// @file
-/// Descriptors do not travel with a message on Windows. For bodies only.
+/// Descriptor passing, which is unsupported on Windows. Internal.
 
 module;
 

@@ -38,13 +38,13 @@ using sys::iocp::Channel;
 using sys::iocp::Operation;
 using sys::iocp::Record;
 
-constexpr std::size_t buffer_size = 65'536; // as much as the kernel keeps for a pipe that is made here
+constexpr std::size_t buffer_size = 65'536; // also the size of the kernel's buffers of a created pipe
 
-constexpr auto status_buffer_overflow = static_cast<::NTSTATUS>(0x80000005); // a message goes on
+constexpr auto status_buffer_overflow = static_cast<::NTSTATUS>(0x80000005); // more of the message follows
 
 std::unexpected<std::error_code> fail(::DWORD code) noexcept { return std::unexpected(os::error(code)); }
 
-// Readiness is Winsock's word for it, whatever the source.
+// Would-block is WSAEWOULDBLOCK for every source.
 std::unexpected<std::error_code> would_block_error() noexcept { return fail(WSAEWOULDBLOCK); }
 
 ::HANDLE native_of(RawHandle handle) noexcept { return reinterpret_cast<::HANDLE>(handle); }
@@ -55,7 +55,7 @@ sys::native& selector_of(const Registry& registry) noexcept {
     return *static_cast<sys::native*>(sys::BackendAccess::selector(registry));
 }
 
-/// The name as Windows takes it.
+/// A pipe name in UTF-16.
 struct WideName {
     std::array<wchar_t, NamedPipe::max_name_size + 1> text{};
 
@@ -63,7 +63,7 @@ struct WideName {
 
     [[nodiscard]] static Result<WideName> from(std::string_view name) noexcept {
         if (name.find('\0') != name.npos) return std::unexpected(make_error_code(Errc::interior_nul));
-        // CreateFile would open anything else, a file for instance.
+        // CreateFile would open other objects, such as files.
         if (name.size() <= prefix.size() || !name.starts_with(prefix)) return fail(ERROR_INVALID_NAME);
         if (name.size() > 4 * NamedPipe::max_name_size)
             return std::unexpected(make_error_code(Errc::path_too_long));
@@ -80,11 +80,11 @@ struct WideName {
 
 } // namespace
 
-/// What the kernel writes to and reads from while the pipe is registered, and what came of it. It is shared by the
-/// `NamedPipe` and each operation that is under way: the last one to go ends it.
+/// Buffers, pending operations and their results of a registered pipe. Reference-counted: the `NamedPipe` and each
+/// pending operation hold a reference.
 ///
-/// Reading: nothing (no client, or not registered yet) -> under way -> holding data, or an error -> under way again once
-/// all of that was taken. Writing: nothing -> under way -> nothing, or an error -> nothing once that was taken.
+/// Reading: idle (no client, or not registered yet) -> pending -> holds data or an error -> pending again once they are
+/// consumed. Writing: idle -> pending -> idle, or holds an error -> idle once the error is consumed.
 struct NamedPipe::State {
     explicit State(RawHandle pipe) noexcept : handle(pipe) {
         ::DWORD flags = 0;
@@ -92,20 +92,20 @@ struct NamedPipe::State {
             has_messages = (flags & PIPE_TYPE_MESSAGE) != 0;
     }
 
-    /// An operation, with the way back to its pipe.
+    /// An operation of a pipe.
     struct Step : Operation {
         Step(State& of, Completed whom) noexcept : Operation(whom), pipe(of) {}
         State& pipe;
         bool is_under_way = false;
-        bool is_stale = false; // of a connection that was ended since: what comes of it is nobody's
+        bool is_stale = false; // of a connection that has ended since: its result is discarded
     };
 
     [[nodiscard]] ::HANDLE native() const noexcept { return native_of(handle); }
 
-    // What follows wants the mutex held.
+    // Called with the mutex held.
 
-    /// Starts `step` by `call`, which is given its OVERLAPPED and answers as ReadFile does. What was started completes
-    /// later, also where the call says that it is done. Answers 0, or why it was not started.
+    /// Starts `step` with `call`, which receives its OVERLAPPED and returns what ReadFile returns. A started operation
+    /// completes through the port, even if the call succeeds immediately. Returns 0, or the error code if not started.
     template <class Call>::DWORD start(Step& step, Call&& call) noexcept {
         static_assert(sizeof step.overlapped == sizeof(::OVERLAPPED));
         step.overlapped = {};
@@ -116,7 +116,8 @@ struct NamedPipe::State {
         const auto code = ::GetLastError();
         if (code == ERROR_IO_PENDING || code == ERROR_MORE_DATA) return 0;
         channel.abandon();
-        references.fetch_sub(1, std::memory_order_relaxed); // never the last one: the caller has another
+        references.fetch_sub(1,
+                             std::memory_order_relaxed); // never the last reference: the caller holds another
         step.is_under_way = false;
         return code;
     }
@@ -128,13 +129,13 @@ struct NamedPipe::State {
         });
         if (code == 0) {
             is_connected = true;
-        } else if (code != ERROR_PIPE_LISTENING) { // that one means: no client yet
+        } else if (code != ERROR_PIPE_LISTENING) { // no client yet
             note_read_error(code);
         }
     }
 
     void note_read_error(::DWORD code) noexcept {
-        is_connected = true; // it was, and its end is to be seen
+        is_connected = true; // it was connected, and its end must be reported
         read_error = code;
         channel.set(is_end(code) ? Readiness::readable | Readiness::read_closed | Readiness::write_closed
                                  : Readiness::readable);
@@ -152,7 +153,7 @@ struct NamedPipe::State {
             return ::ConnectNamedPipe(native(), overlapped);
         });
         if (code == 0) return ERROR_IO_PENDING;
-        // NO_DATA: one was connected, and is gone again; what it wrote may be there.
+        // NO_DATA: a client connected and has closed its end; its data may still be unread.
         if (code != ERROR_PIPE_CONNECTED && code != ERROR_NO_DATA) return code;
         note_client();
         return 0;
@@ -170,7 +171,7 @@ struct NamedPipe::State {
         });
     }
 
-    /// What is under way is of a connection that has ended, and what came of it before is dropped.
+    /// Marks the pending operations as stale and discards earlier results: the connection has ended.
     void end_connection() noexcept {
         is_connected = false;
         reading.is_stale = reading.is_under_way;
@@ -182,9 +183,9 @@ struct NamedPipe::State {
                       | Readiness::write_closed);
     }
 
-    // And these take it.
+    // Called without the mutex held.
 
-    /// The end of an operation, of which `note` makes something if there is still a `NamedPipe`.
+    /// Completes an operation: calls `note` with its result if the `NamedPipe` still exists.
     template <class F> static void complete(Operation& operation, const Record& record, F&& note) noexcept {
         auto& step = static_cast<Step&>(operation);
         auto& pipe = step.pipe;
@@ -244,24 +245,24 @@ struct NamedPipe::State {
     }
 
     void unreference() noexcept {
-        // The last one must see all that the others did before it destroys what they used.
+        // acq_rel: the thread that destroys the state sees the writes of all others.
         if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
-    /// The `NamedPipe` goes; what `end` does to the handle ends what is under way.
+    /// Called when the `NamedPipe` is destroyed. `end` closes the handle or cancels its pending operations.
     template <class End> void close(End&& end) noexcept {
         {
             const std::scoped_lock lock(mutex);
             is_closed = true;
             end();
         }
-        channel.close(); // without the mutex: if the poll is gone, operations complete in there
+        channel.close(); // without the mutex: if the poll is gone, operations complete inside this call
         unreference();
     }
 
     std::mutex mutex;
     std::atomic<std::size_t> references = 1;
-    const RawHandle handle; // the `NamedPipe`'s
+    const RawHandle handle; // owned by the `NamedPipe`
     Channel channel;
     bool has_messages = false;
     bool is_closed = false;
@@ -275,7 +276,7 @@ struct NamedPipe::State {
     ::DWORD write_error = 0;
 
     bool has_empty_message = false;
-    std::size_t first = 0, last = 0; // what of `in` was not taken yet
+    std::size_t first = 0, last = 0; // unread part of `in`
     std::size_t written = 0, to_write = 0;
     std::array<std::byte, buffer_size> in;
     std::array<std::byte, buffer_size> out;
@@ -334,7 +335,7 @@ RawHandle NamedPipe::release() noexcept {
 
 Result<> NamedPipe::connect() noexcept {
     if (state_ == nullptr) {
-        wants_client_ = true; // begins when it is registered
+        wants_client_ = true; // `add_to` starts waiting
         return would_block_error();
     }
     const std::scoped_lock lock(state_->mutex);
@@ -380,7 +381,7 @@ Result<std::size_t> NamedPipe::read(std::span<std::byte> buffer) const noexcept 
         return size;
     }
     if (pipe.read_error == 0) return would_block_error();
-    if (is_end(pipe.read_error)) return std::size_t{0}; // and so each time
+    if (is_end(pipe.read_error)) return std::size_t{0}; // end of stream is permanent
     const auto code = std::exchange(pipe.read_error, 0);
     pipe.channel.clear(Readiness::readable);
     pipe.read_on();
@@ -404,7 +405,7 @@ Result<std::size_t> NamedPipe::write(std::span<const std::byte> bytes) const noe
 }
 
 Result<> NamedPipe::add_to(const Registry& registry, Token token, Interest interest, Trigger trigger) {
-    std::unique_ptr<State> made; // becomes this object's once the handle is tied to the port
+    std::unique_ptr<State> made; // moves to `state_` once the handle is associated with the port
     if (state_ == nullptr) {
         made.reset(new (std::nothrow) State(handle_));
         if (made == nullptr) return std::unexpected(os_error(std::errc::not_enough_memory));
@@ -418,7 +419,7 @@ Result<> NamedPipe::add_to(const Registry& registry, Token token, Interest inter
         const auto code = pipe.wait_for_client();
         if (code != 0 && code != ERROR_IO_PENDING) pipe.note_failed_wait(code);
     } else if (!pipe.is_connected) {
-        pipe.read_on(); // tells whether there is anybody
+        pipe.read_on(); // detects whether a client is connected
         if (pipe.is_connected) pipe.channel.set(Readiness::writable);
     }
     return {};

@@ -1,5 +1,5 @@
 /// @file
-/// What the kernel does with datagrams that belong together: nothing that is used here. For bodies only.
+/// Segmentation and receive offload of UDP, which is unsupported on Windows. Internal.
 
 module;
 
@@ -14,7 +14,7 @@ import mio.core.handle;
 
 namespace mio::net {
 
-/// As `UdpSocket`'s of the same name.
+/// As the members of `UdpSocket` with the same names.
 export inline Result<> set_segment_size(RawHandle, std::uint16_t) noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
 }

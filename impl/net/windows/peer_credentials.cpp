@@ -9,7 +9,7 @@ import mio.core.error;
 
 namespace mio::net {
 
-// Windows tells a number of the peer's process, and nothing of its user.
+// Windows provides the process ID of the peer (SIO_AF_UNIX_GETPEERPID), but not its user.
 Result<PeerCredentials> UnixStream::peer_credentials() const noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
 }

@@ -1,4 +1,4 @@
-// The resolver's codes on Windows: Winsock's.
+// Resolver error codes on Windows: those of Winsock.
 
 module;
 

@@ -1,4 +1,4 @@
-// The system's headers on sockets, for the bodies that all families share. In this order.
+// The system's socket headers, for implementation units of all families. Their order matters.
 #pragma once
 
 #include <winsock2.h>

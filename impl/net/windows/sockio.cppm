@@ -1,5 +1,5 @@
 /// @file
-/// What sockets do in Winsock's own way. For bodies only.
+/// Socket operations in which Winsock differs from POSIX. Internal.
 
 module;
 
@@ -27,7 +27,7 @@ import mio.os.open;
 
 namespace mio::net {
 
-/// As much of `size` as one call takes.
+/// `size`, limited to what one call accepts.
 inline int clamp(std::size_t size) noexcept {
     return static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
 }
@@ -37,26 +37,26 @@ inline const char* data_of(std::span<const std::byte> bytes) noexcept {
     return reinterpret_cast<const char*>(bytes.data());
 }
 
-/// A stream whose reading side was shut down is at its end, as elsewhere.
-inline Result<std::size_t> check_stream(int answer, std::size_t size) noexcept {
-    if (answer != SOCKET_ERROR) [[likely]]
+/// Returns end of stream if the reading side was shut down, as on POSIX.
+inline Result<std::size_t> check_stream(int result, std::size_t size) noexcept {
+    if (result != SOCKET_ERROR) [[likely]]
         return size;
     const auto error = os::last_socket_error();
     if (error.value() == WSAESHUTDOWN) return 0;
     return std::unexpected(error);
 }
 
-/// What one datagram brought.
+/// Size of a received datagram, and whether it was truncated.
 export struct ReceivedDatagram {
     std::size_t size = 0;
     bool truncated = false;
 };
 
-/// To Winsock a datagram that was cut is an error, although the buffer is filled; and a peer where nobody listens has the
-/// word for a stream that was reset. Both are told as elsewhere.
-inline Result<ReceivedDatagram> check_datagram(int answer, std::size_t room) noexcept {
-    if (answer != SOCKET_ERROR) [[likely]]
-        return ReceivedDatagram{static_cast<std::size_t>(answer)};
+/// Converts two results of Winsock to those of POSIX: it fails for a truncated datagram, although the buffer is filled,
+/// and it reports an ICMP port unreachable message as a connection reset.
+inline Result<ReceivedDatagram> check_datagram(int result, std::size_t room) noexcept {
+    if (result != SOCKET_ERROR) [[likely]]
+        return ReceivedDatagram{static_cast<std::size_t>(result)};
     const auto error = os::last_socket_error();
     if (error.value() == WSAEMSGSIZE) return ReceivedDatagram{room, true};
     return std::unexpected(error.value() == WSAECONNRESET ? os::error(WSAECONNREFUSED) : error);
@@ -65,9 +65,9 @@ inline Result<ReceivedDatagram> check_datagram(int answer, std::size_t room) noe
 /// For streams. @see recv
 export inline Result<std::size_t> receive(RawHandle handle, std::span<std::byte> buffer,
                                           int flags = 0) noexcept {
-    if (buffer.empty()) return 0; // Winsock would wait for data that it has no room for
-    const int answer = ::recv(handle, data_of(buffer), clamp(buffer.size()), flags);
-    return check_stream(answer, static_cast<std::size_t>(answer));
+    if (buffer.empty()) return 0; // Winsock would fail with WSAEWOULDBLOCK if there is no data
+    const int result = ::recv(handle, data_of(buffer), clamp(buffer.size()), flags);
+    return check_stream(result, static_cast<std::size_t>(result));
 }
 
 /// @see send
@@ -75,7 +75,7 @@ export inline Result<std::size_t> send(RawHandle handle, std::span<const std::by
     return os::check_count(::send(handle, data_of(bytes), clamp(bytes.size()), 0));
 }
 
-/// One datagram and its sender, which is none when it cannot be told. @see recvfrom
+/// Receives one datagram. The family of `sender` is AF_UNSPEC if the sender is unknown. @see recvfrom
 export inline Result<ReceivedDatagram> receive_one(RawHandle handle, std::span<std::byte> buffer, int flags,
                                                    OsAddress& sender) noexcept {
     sender.storage.ss_family = AF_UNSPEC;
@@ -84,7 +84,7 @@ export inline Result<ReceivedDatagram> receive_one(RawHandle handle, std::span<s
         buffer.size());
 }
 
-/// As `receive_one`, for who need not know that a datagram was cut.
+/// As `receive_one`, without the information whether the datagram was truncated.
 export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::byte> buffer, int flags,
                                                OsAddress& sender) noexcept {
     const auto received = receive_one(handle, buffer, flags, sender);
@@ -92,7 +92,7 @@ export inline Result<std::size_t> receive_from(RawHandle handle, std::span<std::
     return received->size;
 }
 
-/// A datagram longer than the buffer is cut. @see recv
+/// Truncates a datagram longer than the buffer. @see recv
 export inline Result<std::size_t> receive_datagram(RawHandle handle, std::span<std::byte> buffer,
                                                    int flags = 0) noexcept {
     const auto received =
@@ -107,8 +107,7 @@ export inline Result<std::size_t> send_to(RawHandle handle, std::span<const std:
     return os::check_count(::sendto(handle, data_of(bytes), clamp(bytes.size()), 0, peer.get(), peer.length));
 }
 
-/// The buffers as Winsock takes them: those that are not empty, at most 1,024 of them, and of their bytes at most as many
-/// as one call takes.
+/// Converts slices to WSABUFs: the first 1,024 slices that are not empty, limited to as many bytes as one call accepts.
 class Buffers {
   public:
     template <class Slice> explicit Buffers(std::span<const Slice> slices) noexcept {
@@ -117,7 +116,7 @@ class Buffers {
             const auto bytes = slice.bytes();
             if (bytes.empty()) continue;
             const auto size = std::min(bytes.size(), room);
-            // Winsock's structure knows no const; sending only reads.
+            // WSABUF is not const-correct; sending only reads.
             buffers_[count_++] = {static_cast<::ULONG>(size),
                                   reinterpret_cast<char*>(const_cast<std::byte*>(bytes.data()))};
             room -= size;
@@ -129,7 +128,7 @@ class Buffers {
     [[nodiscard]] ::DWORD size() const noexcept { return static_cast<::DWORD>(count_); }
 
   private:
-    std::array<::WSABUF, 1024> buffers_; // filled in as far as it is used
+    std::array<::WSABUF, 1024> buffers_; // the first `count_` are initialized
     std::size_t count_ = 0;
 };
 
@@ -137,11 +136,11 @@ class Buffers {
 export inline Result<std::size_t> receive_vectored(RawHandle handle,
                                                    std::span<const IoSliceMut> buffers) noexcept {
     Buffers native(buffers);
-    if (native.size() == 0) return 0; // Winsock would wait for data that it has no room for
+    if (native.size() == 0) return 0; // Winsock would fail with WSAEWOULDBLOCK if there is no data
     ::DWORD count = 0;
     ::DWORD flags = 0;
-    const int answer = ::WSARecv(handle, native.data(), native.size(), &count, &flags, nullptr, nullptr);
-    return check_stream(answer, count);
+    const int result = ::WSARecv(handle, native.data(), native.size(), &count, &flags, nullptr, nullptr);
+    return check_stream(result, count);
 }
 
 /// @see WSASend
@@ -165,8 +164,9 @@ inline Result<> set_blocking(RawHandle handle, bool on) noexcept {
     return os::check(::ioctlsocket(handle, static_cast<long>(FIONBIO), &non_blocking));
 }
 
-/// Begins to connect. To a Unix domain socket it is done, or has failed, when this returns: within the machine that is a
-/// matter of a moment, and a call that did not wait would go on in the background. Errors: the OS's own. @see connect
+/// Starts to connect. For a Unix domain socket the call blocks until the connection is established or has failed, which
+/// takes little time within one machine; a non-blocking call would continue in the background. Errors: the OS's own.
+/// @see connect
 export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) noexcept {
     const bool is_local = peer.storage.ss_family == AF_UNIX;
     if (is_local) {
@@ -180,8 +180,8 @@ export inline Result<> start_connect(RawHandle handle, const OsAddress& peer) no
     return started;
 }
 
-/// True once an attempt to connect is over, with success or without. By `select`, since WSAPoll does not tell of a
-/// failure before Windows 10, version 2004.
+/// True once a connection attempt has succeeded or failed. Uses `select`, because WSAPoll does not report a failure
+/// before Windows 10, version 2004.
 /// @see select
 export inline bool connect_has_ended(RawHandle handle) noexcept {
     ::fd_set connected{};
@@ -192,7 +192,7 @@ export inline bool connect_has_ended(RawHandle handle) noexcept {
     return ::select(0, nullptr, &connected, &failed, &at_once) > 0;
 }
 
-/// The local address. Of a socket that is not bound yet it is the unspecified one, as elsewhere; Winsock fails then.
+/// The local address. For an unbound socket it is the unspecified address, as on POSIX, where Winsock fails.
 /// @see getsockname
 export inline Result<OsAddress> local_name_of(RawHandle handle) noexcept {
     OsAddress address;
@@ -207,18 +207,18 @@ export inline Result<OsAddress> local_name_of(RawHandle handle) noexcept {
     return address;
 }
 
-/// Sets the peer of a datagram socket, of which alone refusals are reported then. @see connect
+/// Sets the peer of a datagram socket and enables reporting of its refusals. @see connect
 export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer) noexcept {
     auto connected = os::check(::connect(handle, peer.get(), peer.length));
     if (connected) os::report_refusals(handle, true);
     return connected;
 }
 
-/// Before a listener is bound: nothing. Its address can be had while an earlier one's connections linger, and SO_REUSEADDR would
-/// let it take the place of one that still listens.
+/// Prepares a listener for `bind`: no effect. Winsock can bind an address while connections of an earlier listener are
+/// in TIME_WAIT, and SO_REUSEADDR would allow binding the address of an active listener.
 export inline Result<> prepare_listener(RawHandle) noexcept { return {}; }
 
-/// There is nothing like SO_REUSEPORT.
+/// Winsock has no equivalent of SO_REUSEPORT.
 export inline Result<> set_reuse_port(RawHandle, bool) noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
 }
@@ -226,14 +226,14 @@ export inline Result<bool> reuse_port(RawHandle) noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
 }
 
-/// SO_LINGER, in seconds, which Winsock counts in 16 bits.
+/// SO_LINGER in seconds, 16 bits in Winsock.
 export inline constexpr int linger_option = SO_LINGER;
 export inline constexpr std::chrono::seconds longest_linger{std::numeric_limits<::u_short>::max()};
 
-/// 0 means without a buffer.
+/// 0 disables the buffer.
 export inline constexpr std::uint64_t least_buffer_size = 0;
 
-/// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, which Winsock takes as 32 bits.
+/// IP_MULTICAST_LOOP and IP_MULTICAST_TTL, 32 bits in Winsock.
 export inline Result<> set_multicast_option(RawHandle handle, int name, std::uint8_t value) noexcept {
     return set_option<::DWORD>(handle, IPPROTO_IP, name, value);
 }

@@ -1,4 +1,4 @@
-// Many datagrams, a call for each: Winsock has none for several.
+// Batches of datagrams: one call per datagram, because Winsock has no call for several.
 
 module;
 
@@ -35,7 +35,7 @@ Result<std::size_t> receive_into(RawHandle handle, IncomingDatagram& datagram) n
     return received->size;
 }
 
-// One after the other until one fails. What went before an error counts.
+// Processes datagrams until one fails. Reports the error only if it is the first datagram that fails.
 template <class Datagram, class One>
 Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcept {
     std::size_t done = 0;
@@ -50,7 +50,7 @@ Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcep
 } // namespace
 
 Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
-    // Each datagram is an operation of its own, so that an error that ends the count is noted, too.
+    // Each datagram is a separate operation, so an error that ends the batch also re-arms the edge.
     return one_by_one(datagrams, [this](const auto& datagram) {
         return try_io(Interest::writable, [&] { return send_one(raw(), datagram); });
     });

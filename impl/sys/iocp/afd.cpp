@@ -18,14 +18,14 @@ import mio.core.handle;
 import mio.os;
 import mio.os.kernel_handle;
 
-// Exported by ntdll since Windows Vista, and in no header of the SDK's.
+// Exported by ntdll since Windows Vista, but not declared in the SDK's headers.
 extern "C" __declspec(dllimport) ::NTSTATUS __stdcall NtCancelIoFileEx(::HANDLE file, ::IO_STATUS_BLOCK* of,
-                                                                       ::IO_STATUS_BLOCK* answer);
+                                                                       ::IO_STATUS_BLOCK* result);
 
 namespace mio::sys::iocp::afd {
 namespace {
 
-// The driver's own structure, AFD_POLL_INFO, is in no header either.
+// AFD_POLL_INFO, the driver's structure, is not declared either.
 static_assert(sizeof(RawHandle) != 8
               || (offsetof(Question, socket) == 16 && offsetof(Question, events) == 24
                   && sizeof(Question) == 32));
@@ -37,7 +37,7 @@ constexpr auto status_invalid_handle = status_of(0xC0000008);
 constexpr auto status_object_type_mismatch = status_of(0xC0000024);
 constexpr auto status_not_found = status_of(0xC0000225);
 
-// In no header of older kits.
+// Missing from the headers of older SDKs.
 constexpr ::DWORD sio_base_handle = 0x48000022;
 constexpr ::DWORD sio_bsp_handle = 0x4800001B;
 constexpr ::DWORD sio_bsp_handle_select = 0x4800001C;
@@ -61,7 +61,7 @@ Result<RawHandle> query(RawHandle socket, ::DWORD what) noexcept {
 } // namespace
 
 Result<os::KernelHandle> open(void* port) noexcept {
-    // What stands behind the driver's name is free, and helps to find it in a list of open handles.
+    // The name after the driver's is arbitrary; it identifies the handle in a list of open handles.
     wchar_t path[] = L"\\Device\\Afd\\Mio";
     ::UNICODE_STRING name{
         .Length = sizeof path - sizeof path[0], .MaximumLength = sizeof path, .Buffer = path};
@@ -76,7 +76,7 @@ Result<os::KernelHandle> open(void* port) noexcept {
     os::KernelHandle device(opened);
     if (::CreateIoCompletionPort(device.get(), port, 0, 0) == nullptr)
         return std::unexpected(os::last_error());
-    // Nobody waits for the handle itself.
+    // No thread waits for the handle itself.
     if (auto set =
             os::check_bool(::SetFileCompletionNotificationModes(device.get(), FILE_SKIP_SET_EVENT_ON_HANDLE));
         !set) {
@@ -86,7 +86,7 @@ Result<os::KernelHandle> open(void* port) noexcept {
 }
 
 Result<RawHandle> base_of(RawHandle socket) noexcept {
-    // Wine answers the other questions whatever the number stands for.
+    // Wine does not check that the handle is a socket in the other requests.
     int type = 0;
     int size = sizeof type;
     if (auto is_socket =
@@ -96,7 +96,7 @@ Result<RawHandle> base_of(RawHandle socket) noexcept {
     }
     const auto base = query(socket, sio_base_handle);
     if (base) return base;
-    // A layered provider should pass the first question on, but some, which break others of this kind, do not.
+    // A layered provider should pass SIO_BASE_HANDLE on, but some do not. They support at least one of these requests.
     for (const auto what : {sio_bsp_handle_select, sio_bsp_handle_poll, sio_bsp_handle}) {
         const auto found = query(socket, what);
         if (found && *found != socket) return found;
@@ -108,7 +108,7 @@ Result<Asked> ask(void* device, Question& question, void* block, void* context) 
     const auto status =
         ::NtDeviceIoControlFile(device, nullptr, nullptr, context, static_cast<::IO_STATUS_BLOCK*>(block),
                                 ioctl_afd_poll, &question, sizeof question, &question, sizeof question);
-    // Also an answer that is there at once arrives at the port.
+    // A poll that completes immediately is queued to the port, too.
     if (status >= 0) return Asked::accepted;
     if (status == status_invalid_handle || status == status_object_type_mismatch)
         return Asked::socket_is_closed;
@@ -116,8 +116,8 @@ Result<Asked> ask(void* device, Question& question, void* block, void* context) 
 }
 
 Result<> cancel(void* device, void* block) noexcept {
-    ::IO_STATUS_BLOCK answer{};
-    const auto status = NtCancelIoFileEx(device, static_cast<::IO_STATUS_BLOCK*>(block), &answer);
+    ::IO_STATUS_BLOCK result{};
+    const auto status = NtCancelIoFileEx(device, static_cast<::IO_STATUS_BLOCK*>(block), &result);
     if (status < 0 && status != status_not_found) return fail(status);
     return {};
 }

@@ -30,7 +30,7 @@ constexpr Readiness of_interest(Interest interest) noexcept {
     return readiness;
 }
 
-// As AFD would have said it, for `describe`.
+// The equivalent AFD events, for `describe`.
 constexpr std::uint32_t events_of(Readiness readiness) noexcept {
     const auto has = [readiness](Readiness bit) { return (readiness & bit) != Readiness::none; };
     std::uint32_t events = 0;
@@ -58,7 +58,7 @@ Result<> Channel::add(Selector& selector, RawHandle handle, Token token, Interes
         auto* const file = reinterpret_cast<::HANDLE>(handle);
         if (::CreateIoCompletionPort(file, port.handle_, 0, 0) == nullptr)
             return std::unexpected(os::last_error());
-        // Nobody waits for the handle itself. Where that cannot be set it is only slower.
+        // No thread waits for the handle itself. Failure only costs speed.
         ::SetFileCompletionNotificationModes(file, FILE_SKIP_SET_EVENT_ON_HANDLE);
         selector.retain();
         selector_ = &selector;
@@ -128,7 +128,7 @@ void Channel::set(Readiness readiness) noexcept {
     news_ |= readiness;
     if (is_linked() || to_report() == Readiness::none) return;
     link_before(port_->ring_);
-    // Should that fail, for want of memory, then it is reported with what comes next.
+    // If this fails for lack of memory, the next event that ends a wait reports it.
     static_cast<void>(port_->interrupt());
 }
 

@@ -15,7 +15,7 @@ namespace mio::sys::iocp {
 
 Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
     : Node(true), port_(*selector.port_), token_(reported_with) {
-    // The first lock of a mutex may allocate (winpthreads); a wake does not.
+    // The first lock of a mutex may allocate (winpthreads), and a wake-up must not.
     const std::scoped_lock lock(queueing_);
 }
 
@@ -25,9 +25,9 @@ Waker::~Waker() {
     unlink();
 }
 
-// A thread that finds another one's wake under way only ends the wait: the waker is in the list. The mutex makes sure of
-// that: otherwise the other thread could still be about to put it there, after the poll has begun to wait, and fail to
-// end that wait. If a packet cannot be posted, the waker stays in the list, and the next poll reports it all the same.
+// A thread that finds the waker already queued only ends the wait. The mutex guarantees that the waker is in the list
+// then: otherwise the other thread could still be about to insert it after the poll has begun to wait, and then fail to
+// end that wait. If the packet cannot be posted, the waker stays in the list and the next poll reports it.
 Result<> Waker::wake() noexcept {
     const auto ticket = pending_.begin();
     if (ticket == 0) return {};

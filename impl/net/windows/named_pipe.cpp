@@ -218,7 +218,7 @@ struct NamedPipe::State {
             } else if (code != 0) {
                 pipe.note_read_error(code);
             } else if (bytes == 0 && !pipe.has_messages) {
-                pipe.read_on(); // somebody wrote nothing
+                pipe.read_on(); // a write of zero bytes
             } else {
                 pipe.last = bytes;
                 pipe.has_empty_message = bytes == 0;

@@ -16,7 +16,6 @@ module mio.net.tcp;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
-import mio.core.types;
 import mio.net.address;
 import mio.net.sockaddr;
 import mio.net.sockio;
@@ -94,11 +93,23 @@ Result<> TcpSocket::bind(const SocketAddress& address) const noexcept {
 
 Result<SocketAddress> TcpSocket::local_address() const noexcept { return local_address_of(raw()); }
 
+namespace {
+
+// The events of an unconnected socket do not apply to the listener or the connection that it becomes: readiness is
+// reported again, and so is a hang-up or an error.
+void report_again(const TcpSocket& socket) noexcept {
+    constexpr auto both = Interest::readable | Interest::writable;
+    const auto failed = []() -> Result<> { return std::unexpected(os_error(std::errc::not_connected)); };
+    static_cast<void>(socket.try_io(both, failed));
+    socket.exhausted(both);
+}
+
+} // namespace
+
 Result<TcpListener> TcpSocket::listen(int backlog) && {
     if (auto listening = os::check(::listen(raw(), std::max(backlog, 0))); !listening)
         return std::unexpected(listening.error());
-    // Events of the socket before listen do not apply to the listener.
-    exhausted(Interest::readable | Interest::writable);
+    report_again(*this);
     return TcpListener(std::move(*this));
 }
 
@@ -107,8 +118,7 @@ Result<TcpStream> TcpSocket::connect(const SocketAddress& peer) && {
     constexpr auto both = Interest::readable | Interest::writable;
     if (auto started = try_io(both, [&] { return start_connect(raw(), native); }); !started)
         return std::unexpected(started.error());
-    // Events of the socket before connect do not apply to the connection.
-    exhausted(both);
+    report_again(*this);
     return TcpStream(std::move(*this));
 }
 

@@ -89,6 +89,32 @@ constexpr std::int64_t multiplied(std::int64_t value, std::int64_t factor) noexc
     return value * factor;
 }
 
+// floor(a * b / d) and whether it is exact, for a < d and b up to 2^63: long division, one bit of b at a time.
+struct Quotient {
+    std::uint64_t value;
+    bool is_exact;
+};
+constexpr Quotient divided_product(std::uint64_t a, std::uint64_t b, std::uint64_t d) noexcept {
+    std::uint64_t quotient = 0, remainder = 0;
+    const auto add = [&](std::uint64_t some) {
+        if (remainder >= d - some) {
+            remainder -= d - some;
+            ++quotient;
+        } else {
+            remainder += some;
+        }
+    };
+    for (auto bit = std::uint64_t{1} << 63; bit != 0; bit >>= 1) {
+        quotient *= 2;
+        add(remainder);
+        if ((b & bit) != 0) add(a);
+    }
+    return {quotient, remainder == 0};
+}
+static_assert(divided_product(2, 10, 3).value == 6 && !divided_product(2, 10, 3).is_exact);
+static_assert(divided_product(999'999'999, std::uint64_t{1} << 63, 1'000'000'000).value
+              == 9'223'372'027'631'403'771);
+
 /// Converts `duration` to `To`, rounding up. A value out of range becomes `To::max()` or `To::min()`; NaN
 /// becomes zero.
 export template <class To, class Rep, class Period>
@@ -124,8 +150,11 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& duration) noexc
             // Whole part and remainder are scaled separately, so that no intermediate value overflows unless
             // the result does.
             const auto whole = scale(value / divisor);
-            const auto rest = scale(value % divisor);
-            const auto rounded = rest / divisor + (rest % divisor > 0 ? 1 : 0);
+            const auto rest = value % divisor;
+            const auto part = divided_product(static_cast<std::uint64_t>(rest < 0 ? -rest : rest),
+                                              static_cast<std::uint64_t>(scale(1)), divisor);
+            const auto rounded = rest < 0 ? -static_cast<std::int64_t>(part.value)
+                                          : static_cast<std::int64_t>(part.value) + (part.is_exact ? 0 : 1);
             if (rounded > 0 && whole > Limits::max() - rounded) return To::max();
             if (rounded < 0 && whole < Limits::min() - rounded) return To::min();
             return To(whole + rounded);
@@ -153,6 +182,12 @@ namespace checks {
 using namespace std::chrono;
 using Pico = duration<std::int64_t, std::pico>;
 using Third = duration<std::int64_t, std::ratio<1, 3>>;
+using Fine = duration<std::int64_t, std::ratio<1, std::intmax_t{1} << 60>>;
+using Odd = duration<std::int64_t, std::ratio<1'000'000'007, 998'244'353>>;
+static_assert(saturated<nanoseconds>(Fine((std::int64_t{1} << 59) + (std::int64_t{1} << 50)))
+              == nanoseconds(500'976'563));
+static_assert(saturated<nanoseconds>(Fine(-(std::int64_t{1} << 59))) == nanoseconds(-500'000'000));
+static_assert(saturated<nanoseconds>(Odd(500'000'000)) == nanoseconds(500'879'370'864'820'710));
 static_assert(saturated<nanoseconds>(seconds::max()) == nanoseconds::max());
 static_assert(saturated<nanoseconds>(hours::min()) == nanoseconds::min());
 static_assert(saturated<nanoseconds>(nanoseconds::max()) == nanoseconds::max());

@@ -348,6 +348,22 @@ TEST(TcpSocket, ReportsConnectIfRegisteredBefore) {
     }
 }
 
+TEST(TcpSocket, ReportsAConnectionThatEndsBeforeTheNextPollIfItIsRegisteredBefore) {
+    Loop loop;
+    const auto listener = plain::listen(local_v4());
+    auto socket = must(TcpSocket::v4());
+    ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, read_write)));
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 0ns))); // may report a hang-up, as an unconnected socket has
+    const auto stream = must(std::move(socket).connect(plain::address_of(listener)));
+    {
+        const auto peer = plain::accept(listener);
+        ASSERT_TRUE(ok(stream.shutdown(mio::net::Shutdown::write)));
+    }
+    ASSERT_TRUE(ok(loop.poll.poll(loop.events, 5s)));
+    ASSERT_FALSE(loop.events.empty());
+    EXPECT_TRUE(loop.events[0].is_readable() || loop.events[0].is_writable());
+}
+
 TEST(TcpSocket, ReportsARefusedConnectionIfItIsRegisteredBefore) {
     Loop loop;
     auto closed = plain::listen(local_v4());

@@ -1,5 +1,9 @@
 // The poll(2) backend: how it decodes the flags that it receives.
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
+
+#include <system_error>
 
 #include "posix.hpp"
 #include "tcp.hpp"
@@ -59,4 +63,24 @@ TEST(PollSelector, DescribesTheFlags) {
 TEST(PollSelector, HasNoDescriptor) {
     const Selector selector(must(Selector::open()));
     EXPECT_EQ(selector.raw_fd(), mio::invalid_handle);
+}
+
+// The directory is refused, as it is always ready; the source whose number it has is not watched in its place.
+TEST(PollSelector, ModifyFailsIfTheNumberOfTheClosedHandleIsReused) {
+    for (const bool is_added : {false, true}) {
+        Selector selector(must(Selector::open()));
+        auto [here, there] = plain::socket_pair();
+        const int number = here.fd();
+        const auto state = must(selector.add(number, Token{1}, Interest::readable, mio::Trigger::edge));
+        const plain::Socket directory(::open("/", O_RDONLY | O_CLOEXEC));
+        ASSERT_EQ(::dup2(directory.fd(), number), number);
+        if (is_added) {
+            EXPECT_TRUE(fails_with(selector.add(number, Token{2}, Interest::readable, mio::Trigger::edge),
+                                   std::errc::operation_not_permitted));
+        }
+        EXPECT_TRUE(
+            fails_with(selector.modify(number, state, Token{3}, Interest::readable, mio::Trigger::edge),
+                       mio::Errc::not_registered));
+        EXPECT_TRUE(ok(selector.remove(number, state)));
+    }
 }

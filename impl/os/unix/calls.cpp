@@ -10,7 +10,6 @@ module mio.sys.calls;
 
 import mio.core.handle;
 import mio.os;
-import mio.os;
 
 namespace mio::sys {
 namespace {

@@ -295,7 +295,7 @@ Result<Source*> Table::add(Selector& selector, RawHandle handle, Token token, In
     if (!is_watchable(interest)) return unsupported();
     struct ::stat file{};
     if (::fstat(handle, &file) == -1) return std::unexpected(os::last_error());
-    if (auto pollable = check_pollable(handle, file); !pollable) return std::unexpected(pollable.error());
+    const auto pollable = check_pollable(handle, file);
 
     const std::scoped_lock lock(mutex_);
     if (!make_room_for(handle)) return fail(ENOMEM);
@@ -306,6 +306,7 @@ Result<Source*> Table::add(Selector& selector, RawHandle handle, Token token, In
         if (place->is_of(file) && has_own_inode(file)) return fail(EEXIST);
         detach(*place);
     }
+    if (!pollable) return std::unexpected(pollable.error());
     auto* source = new (std::nothrow) Source(selector, handle, file, token, interest, trigger);
     if (source == nullptr) return fail(ENOMEM);
     if (auto interrupted = interrupt(); !interrupted) {
@@ -336,6 +337,12 @@ Result<> Table::modify(Source& source, Token token, Interest interest, Trigger t
     if (!is_watchable(interest)) return unsupported();
     const std::scoped_lock lock(mutex_);
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
+    struct ::stat file{};
+    if (::fstat(source.handle, &file) == -1) return std::unexpected(os::last_error());
+    if (!source.is_of(file)) { // the handle was closed, and its number reused
+        detach(source);
+        return std::unexpected(make_error_code(Errc::not_registered));
+    }
     if (auto interrupted = interrupt(); !interrupted) return interrupted;
     source.watch(token, interest, trigger);
     source.record = 0; // the current wait uses the interest that this replaces

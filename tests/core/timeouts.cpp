@@ -26,8 +26,6 @@ class LateWake {
     std::thread thread_;
 };
 
-} // namespace
-
 struct Wait {
     std::chrono::nanoseconds length;
 };
@@ -37,6 +35,8 @@ class Timeout : public testing::TestWithParam<Wait> {
   protected:
     const std::chrono::nanoseconds timeout = GetParam().length;
 };
+
+} // namespace
 
 TEST_P(Timeout, PollNeverReturnsEarly) {
     Loop loop;

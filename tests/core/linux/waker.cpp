@@ -15,7 +15,7 @@
 using namespace test;
 
 // Other writers keep the counter full.
-TEST(Waker, WakeFailsWhenTheWriteNeverSucceeds) {
+TEST(WakeFailure, WakeFailsWhenTheWriteNeverSucceeds) {
     if (mio::backend() != "epoll") GTEST_SKIP() << "only an epoll waker writes although no thread waits";
     for (const int error : {EAGAIN, EINTR, EIO}) {
         std::fflush(nullptr);

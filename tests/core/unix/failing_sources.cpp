@@ -57,6 +57,3 @@ TEST_P(FailingSource, UnixStreamWithClosedPeerEndsBothDirections) {
         }
     }
 }
-
-INSTANTIATE_TEST_SUITE_P(, FailingSource, testing::Values(mio::Trigger::edge, mio::Trigger::level),
-                         trigger_name);

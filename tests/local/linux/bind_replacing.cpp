@@ -18,7 +18,7 @@ namespace {
 
 const std::string lock_suffix = ".mio-lock";
 
-class BindReplacing : public testing::Test {
+class BindReplacingFailure : public testing::Test {
   protected:
     const DescriptorGuard guard_;
     const Folder folder_;
@@ -27,7 +27,7 @@ class BindReplacing : public testing::Test {
 
 } // namespace
 
-TEST_F(BindReplacing, ReportsFailureOfTheLivenessCheck) {
+TEST_F(BindReplacingFailure, ReportsFailureOfTheLivenessCheck) {
     const std::pair<long, int> cases[] = {
         {SYS_connect, ENOMEM},    {SYS_connect, EACCES}, {SYS_newfstatat, EIO},
         {SYS_newfstatat, ENOMEM}, {SYS_flock, ENOLCK},

@@ -11,7 +11,7 @@ using namespace test;
 
 namespace {
 
-class UnixStreamTest : public testing::Test {
+class UnixStreamAcrossNamespaces : public testing::Test {
   protected:
     const DescriptorGuard guard_;
     const Folder folder_;
@@ -22,7 +22,7 @@ class UnixStreamTest : public testing::Test {
 } // namespace
 
 // As in a container with a mounted socket of the host.
-TEST_F(UnixStreamTest, PeerOutsideThePidNamespaceHasCredentialsWithoutProcess) {
+TEST_F(UnixStreamAcrossNamespaces, PeerOutsideThePidNamespaceHasCredentialsWithoutProcess) {
     constexpr int no_namespaces = 77;
     Child outer([&] {
         if (::unshare(CLONE_NEWUSER | CLONE_NEWPID) == -1) ::_exit(no_namespaces);

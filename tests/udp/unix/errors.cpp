@@ -15,7 +15,7 @@ namespace {
 
 constexpr auto refused = std::errc::connection_refused;
 
-class UdpErrors : public OnEachFamily {
+class UdpRefusal : public OnEachFamily {
   protected:
     /// A socket that has just received the refusal of its peer's port.
     UdpSocket refused_socket() {
@@ -35,7 +35,7 @@ class UdpErrors : public OnEachFamily {
   private:
     ClosedPort closed_{GetParam()};
 };
-INSTANTIATE_TEST_SUITE_P(, UdpErrors, both_families, family_name);
+INSTANTIATE_TEST_SUITE_P(, UdpRefusal, both_families, family_name);
 
 /// Returns the only pending event.
 mio::Event only_event(Loop& loop) {
@@ -46,7 +46,7 @@ mio::Event only_event(Loop& loop) {
 
 } // namespace
 
-TEST_P(UdpErrors, NewSocketIsWritableOnly) {
+TEST_P(UdpRefusal, NewSocketIsWritableOnly) {
     auto socket = bound();
     Loop loop;
     ASSERT_TRUE(ok(loop.registry().add(socket, id1, read_write)));
@@ -59,7 +59,7 @@ TEST_P(UdpErrors, NewSocketIsWritableOnly) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, RefusalIsReportedAsError) {
+TEST_P(UdpRefusal, RefusalIsReportedAsError) {
     if (mio::backend() != "epoll") GTEST_SKIP() << "tests epoll flags";
     auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(closed())));
@@ -76,7 +76,7 @@ TEST_P(UdpErrors, RefusalIsReportedAsError) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, RefusalIsReportedForEveryInterest) {
+TEST_P(UdpRefusal, RefusalIsReportedForEveryInterest) {
     if (!differences.reports_lasting_errors) GTEST_SKIP() << "not reported as an error event";
     for (const auto interest : {Interest::readable, Interest::writable}) {
         auto socket = bound();
@@ -88,7 +88,7 @@ TEST_P(UdpErrors, RefusalIsReportedForEveryInterest) {
     }
 }
 
-TEST_P(UdpErrors, EachRefusalIsReported) {
+TEST_P(UdpRefusal, EachRefusalIsReported) {
     const auto refusal_readiness =
         differences.reports_lasting_errors ? Readiness::error : Readiness::readable;
     auto socket = bound();
@@ -103,14 +103,14 @@ TEST_P(UdpErrors, EachRefusalIsReported) {
     loop.expect_none();
 }
 
-TEST_P(UdpErrors, TakeErrorReturnsTheErrorOnce) {
+TEST_P(UdpRefusal, TakeErrorReturnsTheErrorOnce) {
     const auto socket = refused_socket();
     EXPECT_EQ(must(socket.take_error()), refused);
     EXPECT_EQ(must(socket.take_error()), std::error_code());
     EXPECT_TRUE(blocks(socket.receive(buffer_)));
 }
 
-TEST_P(UdpErrors, EveryCallReportsTheErrorOnce) {
+TEST_P(UdpRefusal, EveryCallReportsTheErrorOnce) {
     ReceiveBuffers buffers(2);
     EXPECT_TRUE(fails_with(refused_socket().receive(buffer_), refused));
     EXPECT_TRUE(fails_with(refused_socket().receive_from(buffer_), refused));
@@ -127,7 +127,7 @@ TEST_P(UdpErrors, EveryCallReportsTheErrorOnce) {
     EXPECT_EQ(must(socket.take_error()), std::error_code());
 }
 
-TEST_P(UdpErrors, RefusalLosesNoDatagram) {
+TEST_P(UdpRefusal, RefusalLosesNoDatagram) {
     const auto peer = bound();
     const auto socket = bound();
     ASSERT_TRUE(ok(socket.connect(address_of(peer))));
@@ -141,7 +141,7 @@ TEST_P(UdpErrors, RefusalLosesNoDatagram) {
     EXPECT_EQ(buffers.text(0), data1);
 }
 
-TEST_P(UdpErrors, SocketStaysUsable) {
+TEST_P(UdpRefusal, SocketStaysUsable) {
     const auto socket = refused_socket();
     EXPECT_TRUE(fails_with(socket.receive(buffer_), refused));
     const auto peer = bound();

@@ -16,8 +16,8 @@ using namespace test;
 
 namespace {
 
-class UdpOptions : public OnEachFamily {};
-INSTANTIATE_TEST_SUITE_P(, UdpOptions, both_families, family_name);
+class UdpOptionsOnUnix : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, UdpOptionsOnUnix, both_families, family_name);
 
 /// Receives a datagram and returns the integer of its control message.
 int control_number(const UdpSocket& receiver) {
@@ -36,13 +36,13 @@ int control_number(const UdpSocket& receiver) {
 
 } // namespace
 
-TEST_P(UdpOptions, OnlyV6IsOnForASocketBoundToOneAddress) {
+TEST_P(UdpOptionsOnUnix, OnlyV6IsOnForASocketBoundToOneAddress) {
     if (GetParam().ip().is_v6()) {
         EXPECT_EQ(bound().only_v6(), true) << "on Linux a socket bound to one IPv6 address is IPv6-only";
     }
 }
 
-TEST_P(UdpOptions, ReusePortIsOffUntilItIsSetAndSeparateFromReuseAddress) {
+TEST_P(UdpOptionsOnUnix, ReusePortIsOffUntilItIsSetAndSeparateFromReuseAddress) {
     const auto socket = unbound();
     EXPECT_EQ(socket.reuse_port(), false);
     ASSERT_TRUE(ok(socket.set_reuse_address(true)));
@@ -56,7 +56,7 @@ TEST_P(UdpOptions, ReusePortIsOffUntilItIsSetAndSeparateFromReuseAddress) {
     EXPECT_EQ(socket.reuse_port(), false);
 }
 
-TEST_P(UdpOptions, ReusePortDistributesDatagrams) {
+TEST_P(UdpOptionsOnUnix, ReusePortDistributesDatagrams) {
     constexpr std::size_t senders = 64;
     const auto s1 = unbound();
     const auto s2 = unbound();

@@ -10,12 +10,12 @@ using namespace test;
 
 namespace {
 
-class UdpSocketTest : public OnEachFamily {};
-INSTANTIATE_TEST_SUITE_P(, UdpSocketTest, both_families, family_name);
+class UdpSocketOnUnix : public OnEachFamily {};
+INSTANTIATE_TEST_SUITE_P(, UdpSocketOnUnix, both_families, family_name);
 
 } // namespace
 
-TEST_P(UdpSocketTest, ExhaustionLeaksNothing) {
+TEST_P(UdpSocketOnUnix, ExhaustionLeaksNothing) {
     DescriptorGuard guard;
     ::rlimit before;
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -28,14 +28,14 @@ TEST_P(UdpSocketTest, ExhaustionLeaksNothing) {
     EXPECT_TRUE(fails_with(by_family, std::errc::too_many_files_open));
 }
 
-TEST_P(UdpSocketTest, AdoptingAHandleDoesNotChangeIt) {
+TEST_P(UdpSocketOnUnix, AdoptingAHandleDoesNotChangeIt) {
     const int family = GetParam().ip().is_v4() ? AF_INET : AF_INET6;
     const auto socket = UdpSocket::from_raw(::socket(family, SOCK_DGRAM, 0));
     expect_blocking(socket.raw());
     EXPECT_FALSE(is_close_on_exec(socket.raw()));
 }
 
-TEST_P(UdpSocketTest, LocalAddressIsUnspecifiedBeforeBind) {
+TEST_P(UdpSocketOnUnix, LocalAddressIsUnspecifiedBeforeBind) {
     const auto socket = unbound(); // Windows does not report this
     EXPECT_EQ(address_of(socket).port(), 0);
     EXPECT_TRUE(address_of(socket).ip().is_unspecified());

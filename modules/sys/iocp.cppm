@@ -87,7 +87,7 @@ export struct Operation {
     /// start the next operation and report readiness.
     using Completed = void (*)(Operation&, const Record& record) noexcept;
 
-    inline explicit Operation(Completed whom) noexcept : completed(whom) {}
+    inline explicit Operation(Completed handler) noexcept : completed(handler) {}
     Operation(const Operation&) = delete;
     Operation& operator=(const Operation&) = delete;
 
@@ -100,6 +100,16 @@ export struct Operation {
         void* event = nullptr;
     } overlapped;
     Completed completed;
+};
+
+/// An AFD poll of one socket: `AFD_POLL_INFO`, which is both the input and the output of the request.
+struct AfdPollInfo {
+    std::int64_t timeout = std::numeric_limits<std::int64_t>::max(); // infinite
+    std::uint32_t count = 1;
+    std::uint32_t is_exclusive = 0;
+    RawHandle socket = invalid_handle;
+    std::uint32_t events = 0;
+    std::int32_t status = 0;
 };
 
 export class Selector;
@@ -132,10 +142,57 @@ struct Node {
     const bool is_waker;
 };
 
-/// A watched socket: the state of a `Registration`, and the conversion of AFD's levels to edges.
-struct Source;
+class Port;
 /// The sources served by one handle of the AFD device.
 struct Group;
+
+/// A watched socket: the state of a `Registration`, and the conversion of AFD's levels to edges.
+///
+/// Life cycle: `Port::add` takes a source from a group and attaches it. `remove`, `forget`, another source for the same
+/// socket, or AFD's report that the socket was closed detaches it. It returns to its group once its `Registration` has
+/// released it and the kernel has completed its AFD poll.
+///
+/// While the source is attached, at most one AFD poll is pending for it. It completes at the first of several events.
+/// `status` is the state of that poll; `Port::complete` handles the completion.
+struct Source : Operation {
+    enum class Status {
+        idle,      // no poll is pending
+        pending,   // a poll was submitted, and its completion has not been dequeued
+        cancelled, // as pending, and its cancellation was requested
+    };
+
+    Source() noexcept;
+
+    /// Resets the edge state: every condition that holds is reported again.
+    void watch(Token, Interest, Trigger) noexcept;
+    /// True if the kernel has completed the poll. It may become true only when the completion is dequeued.
+    [[nodiscard]] bool is_completed() noexcept;
+    [[nodiscard]] static std::uint32_t events_of(Interest) noexcept;
+
+    static constexpr std::uint32_t readable = afd_receive | afd_accept | afd_disconnect;
+    static constexpr std::uint32_t writable = afd_send;
+    static constexpr std::uint32_t always = afd_abort | afd_connect_fail; // the connection has ended
+
+    Port* port = nullptr;
+    Selector* selector = nullptr;
+    Group* group = nullptr;
+    void* device = nullptr;            // the group's handle of the AFD device
+    RawHandle socket = invalid_handle; // the base provider's; the user's may be layered above it
+    Token token;
+    Interest interest = Interest::readable;
+    Trigger trigger = Trigger::edge;
+    Status status = Status::idle;
+    bool is_attached = false;
+    bool is_released = false; // by its `Registration`
+    bool is_queued = false;
+    bool is_stale = false;    // the pending poll is older than the state to be polled for
+    std::uint32_t armed = 0;  // events to poll for
+    std::uint32_t polled = 0; // events of the pending poll
+    AfdPollInfo poll;
+    Source* previous_queued = nullptr;
+    Source* next_queued = nullptr;
+    Source* next = nullptr; // in the hash chain, or in the group's free list
+};
 
 /// A completion port, the sockets watched through it, and the wakers and channels that use it. The destructor
 /// waits for the operations that are still pending in the OS.
@@ -165,6 +222,7 @@ class Port {
     // Called with the mutex held.
     [[nodiscard]] Result<Source*> take_source() noexcept;
     void free_source(Source&) noexcept;
+    void free_groups() noexcept;
     [[nodiscard]] Source*& chain_of(RawHandle socket) noexcept;
     [[nodiscard]] Source* find(RawHandle socket) noexcept;
     void attach(Source&) noexcept;
@@ -172,14 +230,14 @@ class Port {
     void release(Source&) noexcept;
     void enqueue(Source&) noexcept;
     void dequeue(Source&) noexcept;
-    [[nodiscard]] Result<> ask_queued() noexcept;
+    [[nodiscard]] Result<> adjust_queued() noexcept;
     [[nodiscard]] Result<> update(Source&) noexcept;
-    [[nodiscard]] Result<> ask(Source&) noexcept;
+    [[nodiscard]] Result<> adjust_poll(Source&) noexcept;
     [[nodiscard]] Result<> submit(Source&) noexcept;
     [[nodiscard]] Result<> cancel(Source&) noexcept;
     [[nodiscard]] Result<> arm(Source&, std::uint32_t wanted) noexcept;
     void report(Source&, std::uint32_t happened) noexcept;
-    void take_woken() noexcept;
+    void link_woken() noexcept;
     void collect(Events&) noexcept;
 
     [[nodiscard]] Result<> interrupt() noexcept;
@@ -190,19 +248,20 @@ class Port {
     void* const handle_;
     std::atomic<std::size_t> in_flight_ = 0; // operations pending in the OS
 
-    std::atomic<Waker*> woken_ = nullptr; // wakers to be moved to the ring, in reverse order
+    std::atomic<bool> is_any_woken_ = false; // a waker may be pending and not in the ring
     std::atomic<bool> is_waiting_ = false;
     Coalescer interruption_; // the packet that ends a wait
 
     std::mutex mutex_;               // guards everything below
     Node ring_{false};               // list head; reported nodes move to the end, for fairness
+    Waker* first_waker_ = nullptr;   // list of all wakers
     Source* first_queued_ = nullptr; // sources whose AFD poll is updated before the next wait
     Source* last_queued_ = nullptr;
-    Group* roomy_ = nullptr;                // groups with room for another source
+    Group* groups_with_room_ = nullptr;     // groups with room for another source
     std::array<Source*, 1024> by_socket_{}; // hash chains of the attached sources
     std::size_t spare_groups_ = 0;          // number of groups without sources
     Events* sink_ = nullptr;                // receives the current batch
-    bool news_come_first_ = false;
+    bool ring_goes_first_ = false;
 };
 
 /// A completion port selector that emulates edges and one-shots with AFD polls. It stores the state of each
@@ -249,8 +308,8 @@ export class Selector : public SharedSelectorBase {
     const std::unique_ptr<Port> port_;
 };
 
-/// A member of the port's ring while a wake-up is pending. If a thread waits, a packet in the port's queue
-/// ends the wait.
+/// Coalesces wake-ups. `select` moves pending wakers to the port's ring. If a thread waits, a packet in the
+/// port's queue ends the wait.
 export class Waker : Node {
   public:
     struct Parts {};
@@ -264,10 +323,8 @@ export class Waker : Node {
     friend class Port;
 
     Coalescer pending_;
-    std::mutex queueing_;                 // held while this waker is put into the port's list
-    std::atomic<bool> is_queued_ = false; // in the port's list of woken wakers, or in its ring
-    Waker* next_woken_ = nullptr;
-    Port& port_; // the selector outlives its wakers
+    Waker* next_waker_ = nullptr; // in the port's list
+    Port& port_;                  // the selector outlives its wakers
     const Token token_;
 };
 
@@ -311,7 +368,7 @@ export class Channel : Node {
     void close() noexcept;
 
     /// True if the handle is associated with a port, so that operations may be started.
-    [[nodiscard]] inline bool is_tied() const noexcept { return port_ != nullptr; }
+    [[nodiscard]] inline bool is_associated() const noexcept { return port_ != nullptr; }
 
     /// Announces an operation that is about to be started.
     void begin() noexcept;
@@ -336,10 +393,10 @@ export class Channel : Node {
     Token token_;
     Interest interest_ = Interest::readable;
     Trigger trigger_ = Trigger::edge;
-    Readiness held_ = Readiness::none;
-    Readiness news_ = Readiness::none;
+    Readiness current_ = Readiness::none;
+    Readiness unreported_ = Readiness::none;
     bool is_registered_ = false;
-    bool is_spent_ = false; // a one-shot that has been reported
+    bool is_disarmed_ = false; // a one-shot that has been reported
 };
 
 } // namespace mio::sys::iocp

@@ -301,14 +301,14 @@ TEST_F(Iocp, ChannelBelongsToOnePortForLife) {
     iocp::Selector other(must(iocp::Selector::open()));
     Pipe pipe;
     auto& channel = pipe.body->channel;
-    EXPECT_FALSE(channel.is_tied());
+    EXPECT_FALSE(channel.is_associated());
     EXPECT_TRUE(fails_with(channel.remove(selector), Errc::not_registered));
     EXPECT_TRUE(fails_with(channel.modify(selector, id1, read_write, Trigger::edge), Errc::not_registered));
     EXPECT_TRUE(fails_with(channel.add(selector, pipe.handle(), id1, Interest::aio, Trigger::edge),
                            Errc::unsupported));
-    EXPECT_FALSE(channel.is_tied()) << "a failed call changes nothing";
+    EXPECT_FALSE(channel.is_associated()) << "a failed call changes nothing";
     ASSERT_TRUE(ok(channel.add(selector, pipe.handle(), id1, read_write, Trigger::edge)));
-    EXPECT_TRUE(channel.is_tied());
+    EXPECT_TRUE(channel.is_associated());
     EXPECT_TRUE(fails_with(channel.add(other, pipe.handle(), id1, read_write, Trigger::edge),
                            Errc::already_registered));
     EXPECT_TRUE(fails_with(channel.modify(other, id1, read_write, Trigger::edge), Errc::other_registry));

@@ -94,7 +94,7 @@ struct NamedPipe::State {
 
     /// An operation of a pipe.
     struct Step : Operation {
-        Step(State& of, Completed whom) noexcept : Operation(whom), pipe(of) {}
+        Step(State& of, Completed handler) noexcept : Operation(handler), pipe(of) {}
         State& pipe;
         bool is_under_way = false;
         bool is_stale = false; // of a connection that has ended since: its result is discarded
@@ -335,7 +335,7 @@ RawHandle NamedPipe::release() noexcept {
 
 Result<> NamedPipe::connect() noexcept {
     if (state_ == nullptr) {
-        wants_client_ = true; // `add_to` starts waiting
+        is_listening_ = true; // `add_to` starts waiting
         return would_block_error();
     }
     const std::scoped_lock lock(state_->mutex);
@@ -347,7 +347,7 @@ Result<> NamedPipe::connect() noexcept {
 
 Result<> NamedPipe::disconnect() noexcept {
     if (state_ == nullptr) {
-        wants_client_ = false;
+        is_listening_ = false;
         return os::check_bool(::DisconnectNamedPipe(native_of(handle_)));
     }
     const std::scoped_lock lock(state_->mutex);
@@ -413,9 +413,9 @@ Result<> NamedPipe::add_to(const Registry& registry, Token token, Interest inter
     auto& pipe = made ? *made : *state_;
     const std::scoped_lock lock(pipe.mutex);
     auto added = pipe.channel.add(selector_of(registry), handle_, token, interest, trigger);
-    if (made && pipe.channel.is_tied()) state_ = made.release();
+    if (made && pipe.channel.is_associated()) state_ = made.release();
     if (!added) return added;
-    if (std::exchange(wants_client_, false)) {
+    if (std::exchange(is_listening_, false)) {
         const auto code = pipe.wait_for_client();
         if (code != 0 && code != ERROR_IO_PENDING) pipe.note_failed_wait(code);
     } else if (!pipe.is_connected) {

@@ -25,11 +25,6 @@ extern "C" __declspec(dllimport) ::NTSTATUS __stdcall NtCancelIoFileEx(::HANDLE 
 namespace mio::sys::iocp::afd {
 namespace {
 
-// AFD_POLL_INFO, the driver's structure, is not declared either.
-static_assert(sizeof(RawHandle) != 8
-              || (offsetof(Question, socket) == 16 && offsetof(Question, events) == 24
-                  && sizeof(Question) == 32));
-
 constexpr ::ULONG ioctl_afd_poll = 0x00012024;
 
 constexpr auto status_of(std::uint32_t code) noexcept { return static_cast<::NTSTATUS>(code); }
@@ -104,14 +99,14 @@ Result<RawHandle> base_of(RawHandle socket) noexcept {
     return std::unexpected(base.error());
 }
 
-Result<Asked> ask(void* device, Question& question, void* block, void* context) noexcept {
+Result<Submitted> submit(void* device, void* info, std::uint32_t size, void* block, void* context) noexcept {
     const auto status =
         ::NtDeviceIoControlFile(device, nullptr, nullptr, context, static_cast<::IO_STATUS_BLOCK*>(block),
-                                ioctl_afd_poll, &question, sizeof question, &question, sizeof question);
+                                ioctl_afd_poll, info, size, info, size);
     // A poll that completes immediately is queued to the port, too.
-    if (status >= 0) return Asked::accepted;
+    if (status >= 0) return Submitted::accepted;
     if (status == status_invalid_handle || status == status_object_type_mismatch)
-        return Asked::socket_is_closed;
+        return Submitted::socket_is_closed;
     return fail(status);
 }
 

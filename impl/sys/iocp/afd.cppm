@@ -13,16 +13,6 @@ import mio.os.kernel_handle;
 
 namespace mio::sys::iocp::afd {
 
-/// An AFD poll of one socket: AFD_POLL_INFO, which is both the input and the output of the request.
-export struct Question {
-    std::int64_t timeout = INT64_MAX; // infinite
-    std::uint32_t count = 1;
-    std::uint32_t is_exclusive = 0;
-    RawHandle socket = invalid_handle;
-    std::uint32_t events = 0;
-    std::int32_t status = 0;
-};
-
 /// Opens a handle of the driver and associates it with `port`. Errors: the OS's own.
 /// @see NtCreateFile, CreateIoCompletionPort
 export Result<os::KernelHandle> open(void* port) noexcept;
@@ -33,12 +23,14 @@ export Result<os::KernelHandle> open(void* port) noexcept;
 export Result<RawHandle> base_of(RawHandle socket) noexcept;
 
 /// Result of submitting a poll.
-export enum class Asked { accepted, socket_is_closed };
+export enum class Submitted { accepted, socket_is_closed };
 
-/// Submits a poll that completes at the first of `question.events`. The kernel uses `question` and `block`, an
-/// `IO_STATUS_BLOCK`, until the completion with `context` is dequeued from the port. Only an accepted poll completes.
+/// Submits a poll that completes at the first of the events in `info`, an `AFD_POLL_INFO` of `size` bytes. The kernel
+/// uses `info` and `block`, an `IO_STATUS_BLOCK`, until the completion with `context` is dequeued from the port. Only an
+/// accepted poll completes.
 /// @see NtDeviceIoControlFile
-export Result<Asked> ask(void* device, Question& question, void* block, void* context) noexcept;
+export Result<Submitted> submit(void* device, void* info, std::uint32_t size, void* block,
+                                void* context) noexcept;
 
 /// Cancels a poll, which then completes at once. No effect if it has already completed.
 /// @see NtCancelIoFileEx

@@ -81,18 +81,18 @@ Result<> Channel::modify(Selector& selector, Token token, Interest interest, Tri
 
 Result<> Channel::watch(Port& port, Token token, Interest interest, Trigger trigger) noexcept {
     const std::scoped_lock lock(port.mutex_);
-    const bool has_news = (held_ & of_interest(interest)) != Readiness::none;
-    if (has_news) {
+    const bool has_ready = (current_ & of_interest(interest)) != Readiness::none;
+    if (has_ready) {
         if (auto interrupted = port.interrupt(); !interrupted) return interrupted;
     }
     token_ = token;
     interest_ = interest;
     trigger_ = trigger;
     is_registered_ = true;
-    is_spent_ = false;
-    news_ = held_;
+    is_disarmed_ = false;
+    unreported_ = current_;
     unlink();
-    if (has_news) link_before(port.ring_);
+    if (has_ready) link_before(port.ring_);
     return {};
 }
 
@@ -120,12 +120,12 @@ void Channel::abandon() noexcept { port_->in_flight_.fetch_sub(1, std::memory_or
 
 void Channel::set(Readiness readiness) noexcept {
     if (port_ == nullptr) {
-        held_ |= readiness;
+        current_ |= readiness;
         return;
     }
     const std::scoped_lock lock(port_->mutex_);
-    held_ |= readiness;
-    news_ |= readiness;
+    current_ |= readiness;
+    unreported_ |= readiness;
     if (is_linked() || to_report() == Readiness::none) return;
     link_before(port_->ring_);
     // If this fails for lack of memory, the next event that ends a wait reports it.
@@ -134,8 +134,8 @@ void Channel::set(Readiness readiness) noexcept {
 
 void Channel::clear(Readiness readiness) noexcept {
     const auto drop = [this, readiness] {
-        held_ = without(held_, readiness);
-        news_ = without(news_, readiness);
+        current_ = without(current_, readiness);
+        unreported_ = without(unreported_, readiness);
     };
     if (port_ == nullptr) return drop();
     const std::scoped_lock lock(port_->mutex_);
@@ -145,15 +145,15 @@ void Channel::clear(Readiness readiness) noexcept {
 
 // With the mutex held.
 Readiness Channel::to_report() const noexcept {
-    if (!is_registered_ || is_spent_) return Readiness::none;
-    return (trigger_ == Trigger::level ? held_ : news_) & of_interest(interest_);
+    if (!is_registered_ || is_disarmed_) return Readiness::none;
+    return (trigger_ == Trigger::level ? current_ : unreported_) & of_interest(interest_);
 }
 
 // With the mutex held.
 Event Channel::report() noexcept {
     const auto readiness = to_report();
-    news_ = Readiness::none;
-    is_spent_ = trigger_ == Trigger::oneshot;
+    unreported_ = Readiness::none;
+    is_disarmed_ = trigger_ == Trigger::oneshot;
     return {token_, readiness, events_of(readiness)};
 }
 

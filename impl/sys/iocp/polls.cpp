@@ -19,9 +19,12 @@ import mio.os.kernel_handle;
 import mio.sys.iocp.afd;
 import mio.sys.selector;
 
-#include "source.hpp"
-
 namespace mio::sys::iocp {
+
+// AFD_POLL_INFO is not declared in the SDK's headers.
+static_assert(sizeof(RawHandle) != 8
+              || (offsetof(AfdPollInfo, socket) == 16 && offsetof(AfdPollInfo, events) == 24
+                  && sizeof(AfdPollInfo) == 32));
 
 Result<> Port::rearm(Source& source, Interest blocked) noexcept {
     const std::scoped_lock lock(mutex_);
@@ -63,10 +66,10 @@ void Port::dequeue(Source& source) noexcept {
 }
 
 // A source whose poll cannot be submitted stays queued, and the next `select` tries again.
-Result<> Port::ask_queued() noexcept {
+Result<> Port::adjust_queued() noexcept {
     while (first_queued_ != nullptr) {
         auto& source = *first_queued_;
-        if (auto asked = ask(source); !asked) return asked;
+        if (auto adjusted = adjust_poll(source); !adjusted) return adjusted;
         dequeue(source);
     }
     return {};
@@ -75,12 +78,12 @@ Result<> Port::ask_queued() noexcept {
 // Called when the events to poll for have changed. Without a waiting thread the poll is deferred to the next `select`,
 // because the events may change again.
 Result<> Port::update(Source& source) noexcept {
-    if (is_waiting_.load(std::memory_order_relaxed)) return ask(source);
+    if (is_waiting_.load(std::memory_order_relaxed)) return adjust_poll(source);
     enqueue(source);
     return {};
 }
 
-Result<> Port::ask(Source& source) noexcept {
+Result<> Port::adjust_poll(Source& source) noexcept {
     switch (source.status) {
     case Source::Status::idle:
         // A one-shot, or all edges, have been reported.
@@ -88,7 +91,7 @@ Result<> Port::ask(Source& source) noexcept {
         return submit(source);
     case Source::Status::pending:
         // The pending poll covers all wanted events. `complete` ignores the others.
-        if ((source.armed & ~source.asked) == 0) return {};
+        if ((source.armed & ~source.polled) == 0) return {};
         // A pending poll cannot be changed: cancel it, and submit another one when it has completed.
         return cancel(source);
     case Source::Status::cancelled:
@@ -99,25 +102,25 @@ Result<> Port::ask(Source& source) noexcept {
 }
 
 Result<> Port::submit(Source& source) noexcept {
-    source.question = {.socket = source.socket, .events = source.armed | afd_local_close};
+    source.poll = {.socket = source.socket, .events = source.armed | afd_local_close};
     source.overlapped = {.internal = static_cast<std::uintptr_t>(afd::status_pending)};
     source.status = Source::Status::pending;
-    source.asked = source.armed;
+    source.polled = source.armed;
     source.is_stale = false;
     in_flight_.fetch_add(1, std::memory_order_relaxed); // before another thread can dequeue the completion
-    const auto asked = afd::ask(source.group->device.get(), source.question, &source.overlapped,
-                                static_cast<Operation*>(&source));
-    if (asked && *asked == afd::Asked::accepted) return {};
+    const auto submitted = afd::submit(source.device, &source.poll, sizeof source.poll, &source.overlapped,
+                                       static_cast<Operation*>(&source));
+    if (submitted && *submitted == afd::Submitted::accepted) return {};
     in_flight_.fetch_sub(1, std::memory_order_relaxed);
     source.status = Source::Status::idle;
-    if (!asked) return std::unexpected(asked.error());
+    if (!submitted) return std::unexpected(submitted.error());
     // The socket was closed. On other backends the kernel removes a closed socket by itself.
     if (source.is_attached) detach(source);
     return {};
 }
 
 Result<> Port::cancel(Source& source) noexcept {
-    auto cancelled = afd::cancel(source.group->device.get(), &source.overlapped);
+    auto cancelled = afd::cancel(source.device, &source.overlapped);
     if (cancelled) source.status = Source::Status::cancelled;
     return cancelled;
 }
@@ -133,20 +136,20 @@ void Port::complete(Source& source) noexcept {
     const auto status = static_cast<std::int32_t>(source.overlapped.internal);
     std::uint32_t happened = 0;
     if (status == afd::status_cancelled) {
-        // Cancelled by `ask`, to submit another poll.
+        // Cancelled by `adjust_poll`, to submit another poll.
     } else if (status < 0) {
         // The poll failed. It is reported as an error and not resubmitted at once; an operation on the socket returns
         // the cause.
         happened = afd_connect_fail;
         if (source.trigger == Trigger::edge) source.armed &= happened;
-    } else if (source.question.count == 0) {
+    } else if (source.poll.count == 0) {
         // No event: the poll timed out. Does not happen, because the time-out is infinite.
-    } else if ((source.question.events & afd_local_close) != 0) {
+    } else if ((source.poll.events & afd_local_close) != 0) {
         // The socket was closed. On other backends the kernel removes a closed socket by itself.
         detach(source);
         return;
     } else {
-        happened = source.question.events;
+        happened = source.poll.events;
     }
     // Events of an outdated poll may be gone, so they are polled for again, except the end of the connection, which is
     // final.

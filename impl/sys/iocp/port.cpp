@@ -32,8 +32,6 @@ import mio.sys.iocp.afd;
 import mio.sys.selector;
 import mio.sys.wakers;
 
-#include "source.hpp"
-
 namespace mio::sys::iocp {
 
 static_assert(sizeof(Record) == sizeof(::OVERLAPPED_ENTRY));
@@ -80,7 +78,7 @@ Result<std::unique_ptr<Port>> Port::create() noexcept {
 
 Port::~Port() {
     drain();
-    while (roomy_ != nullptr) delete std::exchange(roomy_, roomy_->next);
+    free_groups();
     os::close_kernel_handle(handle_);
 }
 
@@ -125,25 +123,25 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
     // is limited, because other threads may keep changing the sources.
     for (int late = 0;;) {
         std::size_t room = 0;
-        bool has_news = false;
-        bool news_are_in = false;
+        bool has_ready = false;
+        bool are_collected = false;
         {
             const std::scoped_lock lock(mutex_);
-            if (auto asked = ask_queued(); !asked) return asked;
-            take_woken();
-            has_news = ring_.is_linked();
-            news_are_in = has_news && std::exchange(news_come_first_, !news_come_first_);
-            if (news_are_in) collect(events);
+            if (auto adjusted = adjust_queued(); !adjusted) return adjusted;
+            link_woken();
+            has_ready = ring_.is_linked();
+            are_collected = has_ready && std::exchange(ring_goes_first_, !ring_goes_first_);
+            if (are_collected) collect(events);
             room = std::min<std::size_t>(events.capacity() - events.size(), ULONG_MAX);
             if (room == 0) return {};
             sink_ = &events;
             is_waiting_.store(true, std::memory_order_seq_cst);
         }
-        // Stores `is_waiting_` before it loads `woken_`; `wake` uses the opposite order. So at least one of the two
+        // Stores `is_waiting_` before it loads `is_any_woken_`; `wake` uses the opposite order. So at least one of the two
         // threads sees the store of the other.
-        has_news = has_news || woken_.load(std::memory_order_seq_cst) != nullptr;
+        has_ready = has_ready || is_any_woken_.load(std::memory_order_seq_cst);
         ::ULONG count = 0;
-        const auto limit = has_news ? 0 : milliseconds_until(deadline);
+        const auto limit = has_ready ? 0 : milliseconds_until(deadline);
         // The count is undefined if the wait failed.
         const bool succeeded =
             ::GetQueuedCompletionStatusEx(handle_, reinterpret_cast<::OVERLAPPED_ENTRY*>(records),
@@ -158,8 +156,8 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
             is_waiting_.store(false, std::memory_order_relaxed);
             sink_ = nullptr;
             // At most once per call: otherwise a waker or channel that has news again would get two events.
-            if (!news_are_in) {
-                take_woken();
+            if (!are_collected) {
+                link_woken();
                 collect(events);
             }
             // Events already collected have left the ring, so they are returned instead of the error.
@@ -170,14 +168,14 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
     }
 }
 
-// Moves the woken wakers to the front of the ring, in the order of their wake-ups.
-void Port::take_woken() noexcept {
-    if (woken_.load(std::memory_order_relaxed) == nullptr) return;
-    Node* after = &ring_;
-    for (auto* waker = woken_.exchange(nullptr, std::memory_order_seq_cst); waker != nullptr;
-         waker = std::exchange(waker->next_woken_, nullptr)) {
-        waker->link_before(*after);
-        after = waker;
+// Moves the pending wakers to the ring.
+void Port::link_woken() noexcept {
+    if (!is_any_woken_.load(std::memory_order_relaxed)) return;
+    // An exchange, so that the loads below are not reordered before it: if it overwrites a waker's `true`, they see
+    // that waker's wake-up.
+    is_any_woken_.exchange(false, std::memory_order_seq_cst);
+    for (auto* waker = first_waker_; waker != nullptr; waker = waker->next_waker_) {
+        if (waker->pending_.is_pending() && !waker->is_linked()) waker->link_before(ring_);
     }
 }
 
@@ -192,10 +190,6 @@ void Port::collect(Events& events) noexcept {
         if (node->is_waker) {
             auto& waker = static_cast<Waker&>(*node);
             BackendAccess::push(events, Event(waker.token_, Readiness::readable, afd_receive));
-            // In this order, so that a thread that begins a new wake-up finds the waker not queued. A thread whose
-            // wake-up is in progress may see that earlier; `release` orders its write to `next_woken_` after the
-            // exchange in `take_woken`.
-            waker.is_queued_.store(false, std::memory_order_release);
             waker.pending_.take();
         } else {
             auto& channel = static_cast<Channel&>(*node);
@@ -207,8 +201,8 @@ void Port::collect(Events& events) noexcept {
     }
 }
 
-// Ends the current wait, if any. The caller puts its news into the ring or the list of woken wakers, with the mutex
-// held or before the call, so that the waiting thread finds it.
+// Ends the current wait, if any. Before the call, the caller puts its news into the ring, with the mutex held, or sets
+// `is_any_woken_`, so that the waiting thread finds it.
 Result<> Port::interrupt() noexcept {
     if (!is_waiting_.load(std::memory_order_seq_cst)) return {};
     const auto ticket = interruption_.begin();

@@ -19,8 +19,6 @@ import mio.os.kernel_handle;
 import mio.sys.iocp.afd;
 import mio.sys.selector;
 
-#include "source.hpp"
-
 namespace mio::sys::iocp {
 
 namespace {

@@ -20,8 +20,6 @@ import mio.os.kernel_handle;
 import mio.sys.iocp.afd;
 import mio.sys.selector;
 
-#include "source.hpp"
-
 namespace mio::sys::iocp {
 
 namespace {
@@ -35,6 +33,32 @@ bool is_watchable(Interest interest) noexcept {
 }
 
 } // namespace
+
+Source::Source() noexcept
+    : Operation([](Operation& operation, const Record&) noexcept {
+          auto& source = static_cast<Source&>(operation);
+          source.port->complete(source);
+      }) {}
+
+void Source::watch(Token reported_with, Interest wanted, Trigger how) noexcept {
+    token = reported_with;
+    interest = wanted;
+    trigger = how;
+    armed = events_of(wanted);
+    is_stale = status != Status::idle;
+}
+
+bool Source::is_completed() noexcept {
+    return static_cast<std::int32_t>(std::atomic_ref(overlapped.internal).load(std::memory_order_relaxed))
+           != afd::status_pending;
+}
+
+std::uint32_t Source::events_of(Interest interest) noexcept {
+    std::uint32_t events = always;
+    if (interest.is_readable()) events |= readable;
+    if (interest.is_writable()) events |= writable;
+    return events;
+}
 
 Result<Source*> Port::add(Selector& selector, RawHandle handle, Token token, Interest interest,
                           Trigger trigger) noexcept {

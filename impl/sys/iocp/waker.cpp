@@ -4,6 +4,7 @@ module;
 #include <expected>
 #include <mutex>
 #include <system_error>
+#include <utility>
 
 module mio.sys.iocp;
 
@@ -15,31 +16,25 @@ namespace mio::sys::iocp {
 
 Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
     : Node(true), port_(*selector.port_), token_(reported_with) {
-    // The first lock of a mutex may allocate (winpthreads), and a wake-up must not.
-    const std::scoped_lock lock(queueing_);
+    const std::scoped_lock lock(port_.mutex_);
+    next_waker_ = std::exchange(port_.first_waker_, this);
 }
 
 Waker::~Waker() {
     const std::scoped_lock lock(port_.mutex_);
-    port_.take_woken();
     unlink();
+    auto** link = &port_.first_waker_;
+    while (*link != this) link = &(*link)->next_waker_;
+    *link = next_waker_;
 }
 
-// A thread that finds the waker already queued only ends the wait. The mutex guarantees that the waker is in the list
-// then: otherwise the other thread could still be about to insert it after the poll has begun to wait, and then fail to
-// end that wait. If the packet cannot be posted, the waker stays in the list and the next poll reports it.
+// Threads whose wake-ups overlap make every step each, because the other thread may be suspended between two steps, or
+// fail. If the packet cannot be posted, the wake-up stays pending and the next poll reports it.
 Result<> Waker::wake() noexcept {
     const auto ticket = pending_.begin();
     if (ticket == 0) return {};
-    {
-        const std::scoped_lock lock(queueing_);
-        if (!is_queued_.exchange(true, std::memory_order_acq_rel)) {
-            next_woken_ = port_.woken_.load(std::memory_order_relaxed);
-            while (!port_.woken_.compare_exchange_weak(next_woken_, this, std::memory_order_seq_cst,
-                                                       std::memory_order_relaxed)) {
-            }
-        }
-    }
+    // A read-modify-write: a plain store would end the release sequence of another waker.
+    port_.is_any_woken_.exchange(true, std::memory_order_seq_cst);
     auto interrupted = port_.interrupt();
     if (interrupted) pending_.sent(ticket);
     return interrupted;

@@ -55,12 +55,12 @@ export class NamedPipe {
 
     inline NamedPipe(NamedPipe&& other) noexcept
         : handle_(std::exchange(other.handle_, invalid_handle)), state_(std::exchange(other.state_, nullptr)),
-          wants_client_(std::exchange(other.wants_client_, false)) {}
+          is_listening_(std::exchange(other.is_listening_, false)) {}
     inline NamedPipe& operator=(NamedPipe&& other) noexcept {
         NamedPipe taken(std::move(other));
         std::swap(handle_, taken.handle_);
         std::swap(state_, taken.state_);
-        std::swap(wants_client_, taken.wants_client_);
+        std::swap(is_listening_, taken.is_listening_);
         return *this;
     }
     ~NamedPipe();
@@ -108,7 +108,7 @@ export class NamedPipe {
 
     RawHandle handle_;
     State* state_ = nullptr;    // null until the first registration
-    bool wants_client_ = false; // `connect` has been called
+    bool is_listening_ = false; // `connect` has been called
 };
 
 } // namespace mio::net

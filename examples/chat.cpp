@@ -43,10 +43,10 @@ namespace {
 constexpr mio::Token listener_token{SIZE_MAX};
 constexpr mio::Token stop_token{SIZE_MAX - 1};
 
-constexpr auto both_ways = mio::Interest::readable | mio::Interest::writable;
+constexpr auto read_write = mio::Interest::readable | mio::Interest::writable;
 
-constexpr std::size_t longest_line = 1000;     // in bytes; a longer line is split
-constexpr std::size_t most_kept = 1024 * 1024; // per client
+constexpr std::size_t max_line = 1000;          // in bytes; a longer line is split
+constexpr std::size_t max_unsent = 1024 * 1024; // per client
 
 class Client {
   public:
@@ -54,11 +54,11 @@ class Client {
         : stream(std::move(accepted)), name_(std::to_string(number) + ": ") {}
 
     /// Sends `lines`, now or when there is room.
-    void tell(std::string_view lines) {
+    void queue(std::string_view lines) {
         if (has_ended_) return;
         // Once lines have been dropped, the notice about them must precede any other line.
-        if (missed_ > 0 || unsent_.size() + lines.size() > most_kept) {
-            missed_ += static_cast<std::uint64_t>(std::ranges::count(lines, '\n'));
+        if (dropped_ > 0 || unsent_.size() + lines.size() > max_unsent) {
+            dropped_ += static_cast<std::uint64_t>(std::ranges::count(lines, '\n'));
             return;
         }
         // If earlier data is unsent there is no room; a writable event follows, so do not try.
@@ -78,8 +78,8 @@ class Client {
             } else if (!mio::interrupted(written.error())) {
                 unsent_.clear(); // writing failed; reading reports whether the client is gone
             }
-            if (unsent_.empty() && missed_ > 0)
-                unsent_ = "* you have missed " + std::to_string(std::exchange(missed_, 0)) + " lines\n";
+            if (unsent_.empty() && dropped_ > 0)
+                unsent_ = "* you have missed " + std::to_string(std::exchange(dropped_, 0)) + " lines\n";
         }
     }
 
@@ -87,19 +87,19 @@ class Client {
 
     /// Appends the client's lines to `lines`, as the others will see them. Limits the amount, so that the
     /// others can receive them before there are more.
-    Next listen(std::string& lines) {
-        for (int turn = 0; turn < turns_at_once && !has_ended_; ++turn) {
+    Next read_lines(std::string& lines) {
+        for (int round = 0; round < max_rounds && !has_ended_; ++round) {
             std::array<char, 4 * 1024> buffer;
             const auto read = stream.read(std::as_writable_bytes(std::span(buffer)));
             if (read) {
-                heard_.append(buffer.data(), *read);
+                input_.append(buffer.data(), *read);
                 has_ended_ = *read == 0;
             } else if (mio::would_block(read.error())) {
                 return Next::wait;
             } else if (!mio::interrupted(read.error())) {
                 has_ended_ = true; // reset, with data unread
             }
-            take_lines(lines);
+            split_lines(lines);
         }
         if (!has_ended_) return Next::go_on;
         // It may still read earlier lines. If it does not, the next `send` detects it.
@@ -109,38 +109,39 @@ class Client {
     net::UnixStream stream;
 
   private:
-    void take_lines(std::string& lines) {
-        std::string_view rest = heard_;
-        while (!rest.empty()) {
-            const auto feed = rest.find('\n');
+    void split_lines(std::string& lines) {
+        std::string_view remaining = input_;
+        while (!remaining.empty()) {
+            const auto feed = remaining.find('\n');
             const bool is_whole = feed != std::string_view::npos;
-            if (!is_whole && !has_ended_ && rest.size() <= longest_line + 1) break; // incomplete line
-            auto line = rest.substr(0, feed);
+            if (!is_whole && !has_ended_ && remaining.size() <= max_line + 1) break; // incomplete line
+            auto line = remaining.substr(0, feed);
             if (is_whole && line.ends_with('\r')) line.remove_suffix(1); // Telnet's line ending
-            if (line.size() > longest_line) {
-                line = line.substr(0, longest_line);
+            if (line.size() > max_line) {
+                line = line.substr(0, max_line);
                 line.remove_suffix(size_of_unfinished(line)); // do not split a character
-                rest.remove_prefix(line.size());
+                remaining.remove_prefix(line.size());
             } else {
-                rest.remove_prefix(is_whole ? feed + 1 : rest.size());
+                remaining.remove_prefix(is_whole ? feed + 1 : remaining.size());
             }
             lines.append(name_).append(printable(line, "\t")).append("\n");
         }
-        heard_.erase(0, heard_.size() - rest.size());
+        input_.erase(0, input_.size() - remaining.size());
     }
 
-    static constexpr int turns_at_once = 4;
+    static constexpr int max_rounds = 4;
 
     std::string name_;
-    std::string heard_;        // an incomplete line
-    std::string unsent_;       // empty unless waiting for room
-    std::uint64_t missed_ = 0; // number of dropped lines
-    bool has_ended_ = false;   // no more input
+    std::string input_;         // an incomplete line
+    std::string unsent_;        // empty unless waiting for room
+    std::uint64_t dropped_ = 0; // number of dropped lines
+    bool has_ended_ = false;    // no more input
 };
 
-class Room {
+class ChatRoom {
   public:
-    Room(mio::Poll& poll, const net::UnixListener& listener) noexcept : poll_(poll), listener_(listener) {}
+    ChatRoom(mio::Poll& poll, const net::UnixListener& listener) noexcept
+        : poll_(poll), listener_(listener) {}
 
     /// Runs until an event with the stop token.
     mio::Result<> run() {
@@ -174,24 +175,24 @@ class Room {
 
         client.send();
         std::string lines;
-        auto next = client.listen(lines);
-        tell_others(token.value, lines);
+        auto next = client.read_lines(lines);
+        broadcast(token.value, lines);
         if (next == Client::Next::go_on) {
             // There may be more input, but no further event is guaranteed. Modifying the registration makes
             // the kernel report a condition that holds, after the events of the other sources.
-            if (poll_.registry().modify(client.stream, token, both_ways)) return;
+            if (poll_.registry().modify(client.stream, token, read_write)) return;
             next = Client::Next::leave;
         }
         if (next == Client::Next::leave) {
             clients_.erase(found); // closes the stream, which ends its registration
-            tell_others(token.value, "* " + std::to_string(token.value) + " has left\n");
+            broadcast(token.value, "* " + std::to_string(token.value) + " has left\n");
         }
     }
 
-    void tell_others(std::size_t number, std::string_view lines) {
+    void broadcast(std::size_t number, std::string_view lines) {
         if (lines.empty()) return;
         for (auto& [other, client] : clients_) {
-            if (other != number) client.tell(lines);
+            if (other != number) client.queue(lines);
         }
     }
 
@@ -216,12 +217,12 @@ class Room {
     void open(net::UnixStream stream) {
         const std::size_t number = ++last_number_;
         auto& client = clients_.try_emplace(number, number, std::move(stream)).first->second;
-        if (!poll_.registry().add(client.stream, mio::Token{number}, both_ways)) {
+        if (!poll_.registry().add(client.stream, mio::Token{number}, read_write)) {
             clients_.erase(number); // closes it
             return;
         }
-        client.tell("* you are " + std::to_string(number) + "\n");
-        tell_others(number, "* " + std::to_string(number) + " has come\n");
+        client.queue("* you are " + std::to_string(number) + "\n");
+        broadcast(number, "* " + std::to_string(number) + " has come\n");
     }
 
     mio::Poll& poll_;
@@ -233,15 +234,15 @@ class Room {
 
 /// Removes the path of a listener while the listener is still open, so that no other process can have
 /// replaced it.
-class NameRemover {
+class PathRemover {
   public:
-    explicit NameRemover(std::filesystem::path path) : path_(std::move(path)) {}
-    ~NameRemover() {
-        std::error_code gone_already;
-        std::filesystem::remove(path_, gone_already);
+    explicit PathRemover(std::filesystem::path path) : path_(std::move(path)) {}
+    ~PathRemover() {
+        std::error_code ignored;
+        std::filesystem::remove(path_, ignored);
     }
-    NameRemover(const NameRemover&) = delete;
-    NameRemover& operator=(const NameRemover&) = delete;
+    PathRemover(const PathRemover&) = delete;
+    PathRemover& operator=(const PathRemover&) = delete;
 
   private:
     std::filesystem::path path_;
@@ -283,12 +284,12 @@ int main(int argc, char** argv) {
     // removed.
     auto listener = net::UnixListener::bind_replacing(path);
     if (!listener) return fail(path, listener.error());
-    const NameRemover name(path);
+    const PathRemover name(path);
     auto added = poll->registry().add(*listener, listener_token, mio::Interest::readable);
     if (!added) return fail("cannot watch the listener", added.error());
     std::cout << "listening on " << path << std::endl; // flushed: another program may wait for it
 
-    const auto ran = Room(*poll, *listener).run();
+    const auto ran = ChatRoom(*poll, *listener).run();
 
     // The waker is about to be destroyed, and a second Ctrl-C must not prevent the removal of the path.
     std::signal(SIGINT, SIG_IGN);

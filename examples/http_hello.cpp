@@ -163,11 +163,11 @@ template <std::size_t size> class Buffer {
     [[nodiscard]] bool empty() const { return begin_ == end_; }
     [[nodiscard]] bool full() const { return end_ - begin_ == size; }
 
-    void take(std::size_t count) { begin_ += count; }
+    void consume(std::size_t count) { begin_ += count; }
     void clear() { begin_ = end_ = 0; }
 
     /// All free space, after moving the content to the front.
-    [[nodiscard]] std::span<char> room() {
+    [[nodiscard]] std::span<char> free_space() {
         if (begin_ != 0) {
             std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
             end_ -= std::exchange(begin_, 0);
@@ -177,7 +177,7 @@ template <std::size_t size> class Buffer {
     void filled(std::size_t count) { end_ += count; }
 
     void append(std::string_view text) {
-        std::ranges::copy(text, room().begin());
+        std::ranges::copy(text, free_space().begin());
         filled(text.size());
     }
 
@@ -188,12 +188,12 @@ template <std::size_t size> class Buffer {
 };
 
 constexpr std::size_t longest_head = 8 * 1024;
-constexpr std::size_t longest_answer = 256; // "100 Continue" and the output of `answer`
+constexpr std::size_t max_response = 256; // "100 Continue" and the output of `respond`
 
 using Input = Buffer<longest_head>;
-using Output = Buffer<16 * longest_answer>;
+using Output = Buffer<16 * max_response>;
 
-void answer(Output& output, const Request& request, std::string_view date) {
+void respond(Output& output, const Request& request, std::string_view date) {
     const bool ok = request.status.starts_with("200");
     const auto body = ok ? std::string_view("Hello, world!") : request.status;
     std::array<char, 20> digits;
@@ -215,27 +215,27 @@ void answer(Output& output, const Request& request, std::string_view date) {
 }
 
 /// The protocol state of a connection. Consumes input and produces output, as far as there is room.
-class Conversation {
+class Session {
   public:
     Input input;
     Output output;
 
     /// No further request is answered.
-    [[nodiscard]] bool is_over() const { return is_over_; }
+    [[nodiscard]] bool is_finished() const { return finished_; }
 
-    void go_on(std::string_view date) {
-        while (!is_over_ && output.room().size() >= longest_answer) {
+    void process(std::string_view date) {
+        while (!finished_ && output.free_space().size() >= max_response) {
             if (!request_) {
                 read_head();
                 if (!request_) return; // incomplete
             }
             const auto skipped = std::min<std::uint64_t>(request_->body_size, input.text().size());
-            input.take(static_cast<std::size_t>(skipped));
+            input.consume(static_cast<std::size_t>(skipped));
             request_->body_size -= skipped;
             if (request_->body_size > 0) return;
 
-            answer(output, *request_, date);
-            is_over_ = !request_->keep_alive;
+            respond(output, *request_, date);
+            finished_ = !request_->keep_alive;
             request_.reset();
         }
     }
@@ -243,7 +243,7 @@ class Conversation {
   private:
     void read_head() {
         // Empty lines before a request are ignored.
-        while (input.text().starts_with("\r\n")) input.take(2);
+        while (input.text().starts_with("\r\n")) input.consume(2);
 
         const auto text = input.text();
         const auto end = text.find("\r\n\r\n");
@@ -253,7 +253,7 @@ class Conversation {
             request_ = refused("400 Bad Request");
         } else if (end != std::string_view::npos) {
             request_ = parse(text.substr(0, end + 2));
-            input.take(end + 4);
+            input.consume(end + 4);
             // The client sends the body only after this response.
             if (request_->expects_continue && request_->body_size > 0 && !request_->is_http_1_0) {
                 output.append("HTTP/1.1 100 Continue\r\n\r\n");
@@ -264,10 +264,10 @@ class Conversation {
     }
 
     std::optional<Request> request_; // the head has been read, the body has not
-    bool is_over_ = false;
+    bool finished_ = false;
 };
 
-constexpr auto both_ways = mio::Interest::readable | mio::Interest::writable;
+constexpr auto read_write = mio::Interest::readable | mio::Interest::writable;
 
 /// A client: its stream and its protocol state.
 class Connection {
@@ -279,11 +279,11 @@ class Connection {
     /// Sends responses, produces more from received data, and receives more, until an operation would block.
     /// It does not receive while responses are unsent: this is back-pressure.
     Next serve(std::string_view date) {
-        for (int turn = 0; turn < turns_at_once; ++turn) {
-            while (!talk_.output.empty()) {
-                const auto written = stream.write(std::as_bytes(std::span(talk_.output.text())));
+        for (int round = 0; round < max_rounds; ++round) {
+            while (!session_.output.empty()) {
+                const auto written = stream.write(std::as_bytes(std::span(session_.output.text())));
                 if (written) {
-                    talk_.output.take(*written);
+                    session_.output.consume(*written);
                 } else if (mio::would_block(written.error())) {
                     return Next::wait;
                 } else if (!mio::interrupted(written.error())) {
@@ -291,23 +291,23 @@ class Connection {
                 }
             }
 
-            talk_.go_on(date);
-            if (!talk_.output.empty()) continue;
+            session_.process(date);
+            if (!session_.output.empty()) continue;
 
-            if (talk_.is_over()) {
+            if (session_.is_finished()) {
                 // Closing with unread data would reset the connection, and the client could lose the last
                 // response. Therefore shut down writing, and read until the client closes its side.
                 if (!shut_down_ && !stream.shutdown(net::Shutdown::write)) return Next::close;
                 shut_down_ = true;
-                talk_.input.clear();
-                if (overread_ > most_overread) return Next::close; // limit reached
+                session_.input.clear();
+                if (excess_ > max_excess) return Next::close; // limit reached
             }
 
-            const auto read = stream.read(std::as_writable_bytes(talk_.input.room()));
+            const auto read = stream.read(std::as_writable_bytes(session_.input.free_space()));
             if (read) {
                 if (*read == 0) return Next::close;
-                talk_.input.filled(*read);
-                if (shut_down_) overread_ += *read;
+                session_.input.filled(*read);
+                if (shut_down_) excess_ += *read;
             } else if (mio::would_block(read.error())) {
                 return Next::wait;
             } else if (!mio::interrupted(read.error())) {
@@ -320,12 +320,12 @@ class Connection {
     net::TcpStream stream;
 
   private:
-    static constexpr int turns_at_once = 32;
-    static constexpr std::size_t most_overread = 1024 * 1024;
+    static constexpr int max_rounds = 32;
+    static constexpr std::size_t max_excess = 1024 * 1024;
 
-    Conversation talk_;
+    Session session_;
     bool shut_down_ = false;
-    std::size_t overread_ = 0;
+    std::size_t excess_ = 0;
 };
 
 // The event loop is the one of tcp_echo, which explains it.
@@ -376,7 +376,7 @@ class Server {
         auto& connection = *connections_[token.value];
         auto next = connection.serve({date_.data(), date_size_});
         if (next == Connection::Next::go_on) {
-            if (poll_.registry().modify(connection.stream, token, both_ways)) return;
+            if (poll_.registry().modify(connection.stream, token, read_write)) return;
             next = Connection::Next::close;
         }
         if (next == Connection::Next::close) {
@@ -407,12 +407,12 @@ class Server {
             free_.push_back(connections_.size());
             connections_.emplace_back();
         }
-        const std::size_t place = free_.back();
+        const std::size_t index = free_.back();
         auto connection = std::make_unique<Connection>(std::move(stream));
         [[maybe_unused]] const auto hurried = connection->stream.set_nodelay(true);
-        if (!poll_.registry().add(connection->stream, mio::Token{place}, both_ways)) return;
+        if (!poll_.registry().add(connection->stream, mio::Token{index}, read_write)) return;
         free_.pop_back();
-        connections_[place] = std::move(connection);
+        connections_[index] = std::move(connection);
     }
 
     mio::Poll& poll_;

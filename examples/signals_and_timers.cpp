@@ -116,8 +116,8 @@ int main(int argc, char** argv) {
               << std::endl; // flushed: another program may wait for it
 
     mio::Events events(16);
-    std::uint64_t in_all = 0;
-    std::uint64_t told = 0;
+    std::uint64_t total = 0;
+    std::uint64_t reported = 0;
     for (bool running = true; running;) {
         if (const auto polled = poll->poll(events); !polled) {
             if (mio::interrupted(polled.error())) continue; // for example, stopped and continued
@@ -125,18 +125,18 @@ int main(int argc, char** argv) {
         }
         for (const auto& event : events) {
             if (event.token() == socket_token) {
-                in_all += count_datagrams(*socket);
+                total += count_datagrams(*socket);
             } else if (event.token() == timer_token) {
                 // Edge trigger: read until it would block. The value is the number of expirations since the
                 // last read: more than one if the program was delayed.
                 while (const auto seconds = read_record<std::uint64_t>(timer)) {
-                    std::cout << in_all - told << " datagrams in " << *seconds << " s" << std::endl;
-                    told = in_all;
+                    std::cout << total - reported << " datagrams in " << *seconds << " s" << std::endl;
+                    reported = total;
                 }
             } else if (event.token() == signals_token) {
                 while (const auto signal = read_record<::signalfd_siginfo>(signals)) {
                     if (signal->ssi_signo != SIGUSR1) running = false;
-                    std::cout << in_all << " datagrams in all" << std::endl;
+                    std::cout << total << " datagrams in all" << std::endl;
                 }
             }
         }

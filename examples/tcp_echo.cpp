@@ -36,7 +36,7 @@ namespace {
 constexpr mio::Token listener_token{SIZE_MAX};
 constexpr mio::Token stop_token{SIZE_MAX - 1};
 
-constexpr auto both_ways = mio::Interest::readable | mio::Interest::writable;
+constexpr auto read_write = mio::Interest::readable | mio::Interest::writable;
 
 /// A client, and the data that was read from it and not yet written back.
 class Connection {
@@ -49,7 +49,7 @@ class Connection {
     /// repeated until it would block; otherwise no further event is guaranteed. Trying the operation also
     /// makes spurious events harmless.
     Next echo() {
-        for (int turn = 0; turn < turns_at_once; ++turn) {
+        for (int round = 0; round < max_rounds; ++round) {
             while (!unsent_.empty()) {
                 const auto written = stream.write(unsent_);
                 if (written) {
@@ -82,7 +82,7 @@ class Connection {
 
   private:
     // Limits the work per event to 256 KiB, so that a fast client does not occupy the server.
-    static constexpr int turns_at_once = 16;
+    static constexpr int max_rounds = 16;
 
     std::array<std::byte, 16 * 1024> buffer_;
     std::span<const std::byte> unsent_; // a part of buffer_
@@ -130,7 +130,7 @@ class Server {
             // The connection did not reach would-block, so no further event is guaranteed. Modifying the
             // registration makes the kernel report a condition that holds, after the events of the other
             // sources.
-            if (poll_.registry().modify(connection.stream, token, both_ways)) return;
+            if (poll_.registry().modify(connection.stream, token, read_write)) return;
             next = Connection::Next::close;
         }
         if (next == Connection::Next::close) {
@@ -169,15 +169,15 @@ class Server {
             free_.push_back(connections_.size());
             connections_.emplace_back();
         }
-        const std::size_t place = free_.back();
+        const std::size_t index = free_.back();
         auto connection = std::make_unique<Connection>(std::move(stream));
         // Send small replies at once. On failure the connection is only slower.
-        [[maybe_unused]] const auto hurried = connection->stream.set_nodelay(true);
+        [[maybe_unused]] const auto ignored = connection->stream.set_nodelay(true);
         // Data that has already arrived is reported as well, so there is no need to read here.
-        if (!poll_.registry().add(connection->stream, mio::Token{place}, both_ways))
+        if (!poll_.registry().add(connection->stream, mio::Token{index}, read_write))
             return; // closes the stream
         free_.pop_back();
-        connections_[place] = std::move(connection);
+        connections_[index] = std::move(connection);
     }
 
     mio::Poll& poll_;

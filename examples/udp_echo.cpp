@@ -7,7 +7,7 @@
 // SIGTERM it prints statistics and exits.
 //
 // Not for the open internet: a sender's address is easily forged, and two such servers could be made to
-// answer each other endlessly.
+// reply to each other endlessly.
 
 #include <array>
 #include <cerrno>
@@ -39,7 +39,7 @@ constexpr mio::Token stop_token{1};
 constexpr std::size_t batch_size = 64;
 constexpr std::size_t longest_datagram = 64 * 1024; // above the maximum, so none is truncated
 
-/// The socket, a batch of received datagrams, and those of them that have not been answered.
+/// The socket, a batch of received datagrams, and those of them without a reply yet.
 class Echo {
   public:
     explicit Echo(net::UdpSocket bound) : socket(std::move(bound)), bytes_(batch_size * longest_datagram) {
@@ -47,7 +47,7 @@ class Echo {
             incoming_[i].buffer = std::span(bytes_).subspan(i * longest_datagram, longest_datagram);
     }
 
-    /// Sends the rest of the previous batch, then receives a batch and answers it. Returns false if a call
+    /// Sends the rest of the previous batch, then receives a batch and replies to it. Returns false if a call
     /// would block.
     bool go_on() {
         // Unsent datagrams wait for a writable event. Nothing is received until then: the kernel queues
@@ -58,24 +58,24 @@ class Echo {
     net::UdpSocket socket;
 
     struct Counts {
-        std::uint64_t received = 0, batches = 0, answered = 0, bytes = 0;
+        std::uint64_t received = 0, batches = 0, replies = 0, bytes = 0;
     };
     [[nodiscard]] const Counts& counts() const { return counts_; }
 
   private:
-    /// Sends the answers; false if the call would block.
+    /// Sends the replies; false if the call would block.
     bool send() {
         while (!unsent_.empty()) {
             const auto sent = socket.send_many(unsent_);
             if (sent) {
                 for (const auto& datagram : unsent_.first(*sent)) counts_.bytes += datagram.bytes.size();
-                counts_.answered += *sent;
+                counts_.replies += *sent;
                 // The rest had no room, or the next datagram cannot be sent: the next call reports it.
                 unsent_ = unsent_.subspan(*sent);
             } else if (mio::would_block(sent.error())) {
                 return false;
             } else if (!mio::interrupted(sent.error())) {
-                // This datagram cannot be answered: there is no route to its sender, or the port is 0.
+                // No reply is possible: there is no route to its sender, or the port is 0.
                 // Continue with the others.
                 unsent_ = unsent_.subspan(1);
             }
@@ -174,6 +174,6 @@ int main(int argc, char** argv) {
     if (!ran) return fail("cannot poll", ran.error());
     const auto& counts = echo.counts();
     std::cout << "received " << counts.received << " datagrams in " << counts.batches << " batches, answered "
-              << counts.answered << " with " << counts.bytes << " bytes\n";
+              << counts.replies << " with " << counts.bytes << " bytes\n";
     return EXIT_SUCCESS;
 }

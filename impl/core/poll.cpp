@@ -95,8 +95,8 @@ Result<> Poll::poll(Events& events, std::optional<Saturating<std::chrono::nanose
     const auto limit = timeout ? std::min(spin_, *timeout) : spin_;
     std::chrono::nanoseconds elapsed;
     do {
-        auto looked = selector.select(events, none);
-        if (!looked || !events.empty()) return looked;
+        auto polled = selector.select(events, none);
+        if (!polled || !events.empty()) return polled;
         elapsed = Clock::now() - start;
     } while (elapsed < limit);
     if (!timeout) return selector.select(events, std::nullopt);

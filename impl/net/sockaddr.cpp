@@ -115,8 +115,8 @@ namespace {
 
 Result<OsAddress> peer_name_of(RawHandle handle) noexcept {
     OsAddress address;
-    if (auto got = os::check(::getpeername(handle, address.get(), &address.length)); !got)
-        return std::unexpected(got.error());
+    if (auto queried = os::check(::getpeername(handle, address.get(), &address.length)); !queried)
+        return std::unexpected(queried.error());
     return address;
 }
 

@@ -69,7 +69,7 @@ export template <class T> Result<T> get_option(RawHandle handle, int level, int 
     T value{};
     ::socklen_t length = sizeof value;
     const int result = ::getsockopt(handle, level, name, reinterpret_cast<char*>(&value), &length);
-    if (auto got = os::check(result); !got) return std::unexpected(got.error());
+    if (auto queried = os::check(result); !queried) return std::unexpected(queried.error());
     return value;
 }
 

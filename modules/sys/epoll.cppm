@@ -133,7 +133,7 @@ export class Selector : public SharedSelectorBase {
     // Decodes the records of a wait with result `count`.
     [[nodiscard]] inline Result<> take(Events& events, const Record* record, Count count) noexcept {
         if (count <= 0) [[unlikely]]
-            return take_none(events, count);
+            return handle_no_events(events, count);
         BackendAccess::resize(events, static_cast<std::size_t>(count));
         auto* event = BackendAccess::slots(events);
         do {
@@ -148,7 +148,7 @@ export class Selector : public SharedSelectorBase {
 
     // Out of line, so that the common path (no timeout, no error) does not save registers for them.
     [[nodiscard]] Result<> select_for(Events&, std::chrono::nanoseconds timeout) noexcept;
-    [[nodiscard]] Result<> take_none(Events&, Count) noexcept;
+    [[nodiscard]] Result<> handle_no_events(Events&, Count) noexcept;
     [[nodiscard]] Result<> settle(const Events&) noexcept;
     [[nodiscard]] static std::unexpected<std::error_code> failure(Count code) noexcept;
 

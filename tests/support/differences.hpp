@@ -13,13 +13,13 @@ struct Differences {
     std::string_view backend;
     /// `Poll::raw_fd` is a descriptor, which another selector can watch.
     bool has_a_descriptor;
-    /// New data is reported though older data was left unread.
+    /// New data is reported while older data is unread.
     bool reports_data_behind_data_left_unread;
-    /// A source that is readable and writable brings one event, not one for each.
+    /// A source that is readable and writable causes one event, not one per direction.
     bool has_one_event_for_both_directions;
-    /// What is always ready, such as a regular file, cannot be registered.
+    /// A source that is always ready, such as a regular file, cannot be registered.
     bool refuses_files;
-    /// A handle that one source watches cannot be registered through another one.
+    /// A handle that one source watches cannot be registered through another source.
     bool refuses_a_second_source;
     /// `Interest::priority` can be watched.
     bool has_priority;
@@ -27,7 +27,7 @@ struct Differences {
     bool has_aio;
     /// A waker has a descriptor of its own.
     bool has_descriptors_for_wakers;
-    /// Registering may take memory even if as many sources were registered before.
+    /// Registering may allocate even if as many sources were registered before.
     bool keeps_state_of_sources;
     /// A pending error that does not end the connection, as of a datagram that was refused, is reported as such.
     bool reports_lasting_errors;

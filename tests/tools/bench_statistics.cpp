@@ -28,7 +28,7 @@ void expect_about(nanoseconds got, nanoseconds expected) {
     EXPECT_GE(got, expected - expected / 100) << expected.count();
 }
 
-TEST(Histogram, OfNothingHasNoTimes) {
+TEST(Histogram, IsEmptyWithoutMeasurements) {
     const Histogram histogram;
     EXPECT_TRUE(histogram.empty());
     EXPECT_EQ(histogram.minimum(), 0ns);
@@ -36,7 +36,7 @@ TEST(Histogram, OfNothingHasNoTimes) {
     EXPECT_EQ(histogram.maximum(), 0ns);
 }
 
-TEST(Histogram, OfOneTimeIsThatTimeEverywhere) {
+TEST(Histogram, OfOneTimeHasEqualQuantiles) {
     for (const auto time : {nanoseconds(0), nanoseconds(255), nanoseconds(256), nanoseconds(1'000'001)}) {
         const auto histogram = of({time});
         for (const double quantile : {0.0, 0.5, 0.99, 1.0}) EXPECT_EQ(histogram.at(quantile), time);
@@ -45,7 +45,7 @@ TEST(Histogram, OfOneTimeIsThatTimeEverywhere) {
     }
 }
 
-TEST(Histogram, QuantilesAreThoseOfTheSortedTimes) {
+TEST(Histogram, QuantilesMatchTheSortedTimes) {
     Histogram histogram;
     for (int i = 100; i >= 1; --i) histogram.record(nanoseconds(i)); // in steps of one: exact
     EXPECT_EQ(histogram.count(), 100u);
@@ -55,7 +55,7 @@ TEST(Histogram, QuantilesAreThoseOfTheSortedTimes) {
     EXPECT_EQ(histogram.at(1), 100ns);
 }
 
-TEST(Histogram, QuantilesOfLongTimesAreLessThanOnePercentOff) {
+TEST(Histogram, QuantilesOfLongTimesAreAccurateToOnePercent) {
     for (nanoseconds time = 300ns; time < 10min; time += time / 3) {
         const auto histogram = of({time / 2, time, time * 2});
         expect_about(histogram.at(0.5), time);
@@ -64,14 +64,14 @@ TEST(Histogram, QuantilesOfLongTimesAreLessThanOnePercentOff) {
     }
 }
 
-TEST(Histogram, CountsTimesThatItCannotHoldAtItsEnds) {
+TEST(Histogram, ClampsTimesOutsideItsRange) {
     const auto histogram = of({-5ns, 48h});
     EXPECT_EQ(histogram.count(), 2u);
     EXPECT_EQ(histogram.minimum(), 0ns);
     EXPECT_GT(histogram.maximum(), 15min);
 }
 
-TEST(Histogram, MergedIsAsIfAllHadBeenCountedByOne) {
+TEST(Histogram, MergingEqualsCountingTogether) {
     auto histogram = of({5ns, 7ns});
     histogram.merge(of({1ns, 9ns, 3ns}));
     EXPECT_EQ(histogram.count(), 5u);
@@ -84,7 +84,7 @@ TEST(Histogram, MergedIsAsIfAllHadBeenCountedByOne) {
     EXPECT_EQ(histogram.minimum(), 1ns);
 }
 
-TEST(Histogram, RangesHoldWhatIsBelowTheirLimits) {
+TEST(Histogram, RangesIncludeTimesBelowTheirLimits) {
     const auto histogram = of({1ns, 9ns, 10ns, 19ns, 20ns, 100ns});
     const std::vector<std::uint64_t> expected{2, 2, 2};
     EXPECT_EQ(histogram.counts_below({10ns, 20ns}), expected);
@@ -92,7 +92,7 @@ TEST(Histogram, RangesHoldWhatIsBelowTheirLimits) {
     EXPECT_EQ(histogram.counts_below({}), all);
 }
 
-TEST(Ratios, AreThoseOfEachPair) {
+TEST(Ratios, AreComputedPerPair) {
     // The machine was ten times slower in the second round: that meets both.
     const auto ratios = probe::bench::paired_ratios({110, 1200, 130}, {100, 1000, 100});
     EXPECT_DOUBLE_EQ(ratios.minimum, 1.1);
@@ -100,12 +100,12 @@ TEST(Ratios, AreThoseOfEachPair) {
     EXPECT_DOUBLE_EQ(ratios.maximum, 1.3);
 }
 
-TEST(Ratios, LeaveOutWhatHasNothingToCompareWith) {
+TEST(Ratios, SkipPairsWithoutAReference) {
     EXPECT_DOUBLE_EQ(probe::bench::paired_ratios({1, 3, 5}, {0, 2}).median, 1.5);
     EXPECT_DOUBLE_EQ(probe::bench::paired_ratios({}, {}).median, 0);
 }
 
-TEST(Spread, OfAnEvenNumberHasItsMedianBetweenTheMiddleTwo) {
+TEST(Spread, MedianOfAnEvenNumberIsTheMeanOfTheMiddleTwo) {
     const auto spread = probe::bench::spread_of({4, 1, 3, 2});
     EXPECT_DOUBLE_EQ(spread.minimum, 1);
     EXPECT_DOUBLE_EQ(spread.median, 2.5);
@@ -119,7 +119,7 @@ TEST(Scale, HasRoundStepsThatCoverBothEnds) {
     EXPECT_EQ(probe::bench::scale(0ns, 0ns, 5), one);
 }
 
-TEST(Scale, NeverHasMoreStepsThanAskedFor) {
+TEST(Scale, HasAtMostTheRequestedSteps) {
     for (const std::size_t most : {1u, 2u, 12u}) {
         for (nanoseconds to = 1ns; to < 1h; to *= 7) {
             const auto marks = probe::bench::scale(to / 2, to, most);

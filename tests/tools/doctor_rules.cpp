@@ -41,7 +41,7 @@ testing::AssertionResult is(Verdict verdict, const Check& check) {
 
 } // namespace
 
-TEST(Kernel, TheFirstTwoNumbersOfAReleaseCount) {
+TEST(Kernel, VersionIsTheFirstTwoNumbersOfTheRelease) {
     EXPECT_EQ(parse_kernel("6.18.44-fc-v669"), (KernelVersion{6, 18}));
     EXPECT_EQ(parse_kernel("5.10"), (KernelVersion{5, 10}));
     EXPECT_EQ(parse_kernel("4.4-rc1"), (KernelVersion{4, 4}));
@@ -54,12 +54,12 @@ TEST(Kernel, ReleasesAreOrderedByNumber) {
     EXPECT_LT((KernelVersion{5, 19}), (KernelVersion{6, 0}));
 }
 
-TEST(Facilities, OneThatWorksIsWellOnAnyKernel) {
+TEST(Facilities, WorkingFacilityPassesOnEveryKernel) {
     EXPECT_TRUE(is(Verdict::ok, check_facility(facility({}), need, KernelVersion{5, 4})));
     EXPECT_TRUE(is(Verdict::ok, check_facility(facility({}), need, std::nullopt)));
 }
 
-TEST(Facilities, AnOldKernelIsToldFromASandbox) {
+TEST(Facilities, DistinguishesOldKernelFromSandbox) {
     const auto error = std::errc::function_not_supported;
     const auto old = check_facility(facility(error), need, KernelVersion{5, 10});
     EXPECT_TRUE(is(Verdict::warn, old));
@@ -74,7 +74,7 @@ TEST(Facilities, AnOldKernelIsToldFromASandbox) {
     }
 }
 
-TEST(Facilities, ACureOfItsOwnIsNamedWhereTheKernelIsNewEnough) {
+TEST(Facilities, SuggestsASpecificRemedyOnNewKernels) {
     auto special = need;
     special.cure = "take two";
     const auto error = std::errc::operation_not_permitted;
@@ -82,7 +82,7 @@ TEST(Facilities, ACureOfItsOwnIsNamedWhereTheKernelIsNewEnough) {
     EXPECT_TRUE(contains(check_facility(facility(error), special, KernelVersion{5, 0}).advice, "Linux 5.11"));
 }
 
-TEST(Facilities, WantOfDescriptorsIsNoAbsence) {
+TEST(Facilities, DescriptorExhaustionIsNotReportedAsMissing) {
     for (const auto error : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system}) {
         const auto check = check_facility(facility(error), need, KernelVersion{5, 4});
         EXPECT_TRUE(is(Verdict::warn, check));
@@ -91,7 +91,7 @@ TEST(Facilities, WantOfDescriptorsIsNoAbsence) {
     }
 }
 
-TEST(OpenFiles, TheSoftLimitIsWhatCounts) {
+TEST(OpenFiles, SoftLimitIsChecked) {
     EXPECT_TRUE(is(Verdict::fail, check_open_files(255, 1'000'000)));
     EXPECT_TRUE(is(Verdict::warn, check_open_files(256, 1'000'000)));
     EXPECT_TRUE(is(Verdict::warn, check_open_files(4095, unlimited)));
@@ -99,7 +99,7 @@ TEST(OpenFiles, TheSoftLimitIsWhatCounts) {
     EXPECT_TRUE(is(Verdict::ok, check_open_files(unlimited, unlimited)));
 }
 
-TEST(OpenFiles, WhoCanRaiseTheLimitIsToldHowFar) {
+TEST(OpenFiles, SuggestsTheHighestPermittedLimit) {
     EXPECT_TRUE(contains(check_open_files(1024, 20'000).advice, "ulimit -n 20000 "));
     EXPECT_TRUE(contains(check_open_files(1024, unlimited).advice, "ulimit -n 65536 "));
     const auto helpless = check_open_files(64, 64);
@@ -107,7 +107,7 @@ TEST(OpenFiles, WhoCanRaiseTheLimitIsToldHowFar) {
     EXPECT_TRUE(contains(helpless.advice, "root has to raise the hard limit")) << helpless.advice;
 }
 
-TEST(OpenFilesOfAll, WhatIsNearlyUsedUpIsFound) {
+TEST(OpenFilesOfAll, NearExhaustionIsReported) {
     EXPECT_TRUE(is(Verdict::ok, check_open_files_of_all(limit("1632 0 2466170"))));
     EXPECT_TRUE(is(Verdict::ok, check_open_files_of_all(limit("1632 0 9223372036854775807"))));
     EXPECT_TRUE(is(Verdict::ok, check_open_files_of_all(limit("79999 0 100000"))));
@@ -118,21 +118,21 @@ TEST(OpenFilesOfAll, WhatIsNearlyUsedUpIsFound) {
     EXPECT_TRUE(contains(check_open_files_of_all(limit("380000 0 400000")).advice, "file-max=800000"));
 }
 
-TEST(Backlog, WhatABurstNeedsIsWell) {
+TEST(Backlog, BacklogForABurstPasses) {
     EXPECT_TRUE(is(Verdict::fail, check_backlog(limit("127"))));
     EXPECT_TRUE(is(Verdict::warn, check_backlog(limit("128"))));
     EXPECT_TRUE(is(Verdict::warn, check_backlog(limit("1023"))));
     EXPECT_TRUE(is(Verdict::ok, check_backlog(limit("1024"))));
 }
 
-TEST(Watches, SeveralProcessesOfOneUserNeedSome) {
+TEST(Watches, LimitMustSufficeForSeveralProcesses) {
     EXPECT_TRUE(is(Verdict::fail, check_watches(limit("255"))));
     EXPECT_TRUE(is(Verdict::warn, check_watches(limit("256"))));
     EXPECT_TRUE(is(Verdict::warn, check_watches(limit("16383"))));
     EXPECT_TRUE(is(Verdict::ok, check_watches(limit("16384"))));
 }
 
-TEST(Ports, ARangeIsCountedWithBothItsEnds) {
+TEST(Ports, RangeIncludesBothEnds) {
     EXPECT_TRUE(is(Verdict::ok, check_ports(limit("32768 60999"))));
     EXPECT_TRUE(is(Verdict::ok, check_ports(limit("20000 29999"))));
     EXPECT_TRUE(is(Verdict::warn, check_ports(limit("20000 29998"))));
@@ -141,7 +141,7 @@ TEST(Ports, ARangeIsCountedWithBothItsEnds) {
     EXPECT_TRUE(contains(check_ports(limit("32768 60999")).finding, "28232"));
 }
 
-TEST(Limits, WhatCannotBeReadIsANote) {
+TEST(Limits, UnreadableLimitIsANote) {
     using Rule = Check (*)(const Limit&);
     constexpr std::array<Rule, 4> rules{
         [](const Limit& limit) { return check_open_files_of_all(limit); },
@@ -163,7 +163,7 @@ TEST(Limits, WhatCannotBeReadIsANote) {
     EXPECT_TRUE(is(Verdict::note, check_ports(limit("60999 32768"))));
 }
 
-TEST(TimerSlack, TheUsualOneIsWell) {
+TEST(TimerSlack, DefaultSlackPasses) {
     EXPECT_TRUE(is(Verdict::ok, check_timer_slack(0ns)));
     EXPECT_TRUE(is(Verdict::ok, check_timer_slack(50us)));
     EXPECT_TRUE(is(Verdict::note, check_timer_slack(51us)));
@@ -174,18 +174,18 @@ TEST(TimerSlack, TheUsualOneIsWell) {
     EXPECT_TRUE(contains(check_timer_slack(1ns).finding, "1 ns"));
 }
 
-TEST(TimeOuts, ABusyMachineIsToldFromACoarseClock) {
+TEST(TimeOuts, DistinguishesBusyMachineFromCoarseClock) {
     EXPECT_TRUE(is(Verdict::ok, check_time_outs({100us, 150us, 180us})));
     EXPECT_TRUE(is(Verdict::note, check_time_outs({100us, 150us, 3ms})));
     EXPECT_TRUE(is(Verdict::warn, check_time_outs({100us, 1ms, 1100us})));
 }
 
-TEST(BrokenPipes, AreOnlyNoted) {
+TEST(BrokenPipes, AreReportedAsANote) {
     EXPECT_TRUE(is(Verdict::ok, check_broken_pipes(true)));
     EXPECT_TRUE(is(Verdict::note, check_broken_pipes(false)));
 }
 
-TEST(Verdicts, TheWorstOfAllCounts) {
+TEST(Verdicts, WorstVerdictDecides) {
     EXPECT_EQ(worst_of({}), Verdict::ok);
     const std::array checks{check_broken_pipes(false), check_open_files(64, 64),
                             check_open_files(1024, 1024)};

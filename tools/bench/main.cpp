@@ -42,7 +42,7 @@ bool is_among(const std::vector<std::string>& names, std::string_view name) {
     return names.empty() || std::ranges::find(names, name) != names.end();
 }
 
-// Cases that were asked for, those of one workload together.
+// The selected cases, grouped by workload.
 std::vector<std::vector<const Case*>> chosen(const Suite& suite, const Options& options) {
     for (const auto& name : options.workloads) {
         if (std::ranges::none_of(suite.cases(), [&](const Case& one) { return one.workload.name == name; }))

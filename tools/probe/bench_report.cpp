@@ -5,14 +5,14 @@ namespace probe::bench {
 
 namespace {
 
-bool can_be_drawn_again() {
+bool can_redraw() {
     const char* terminal = std::getenv("TERM");
     return terminal != nullptr && std::string_view(terminal) != "dumb" && os::is_terminal(os::standard_error);
 }
 
 } // namespace
 
-Progress::Progress() : is_shown_(can_be_drawn_again()) {}
+Progress::Progress() : is_shown_(can_redraw()) {}
 
 Progress::~Progress() { clear(); }
 

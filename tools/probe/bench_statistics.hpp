@@ -79,8 +79,8 @@ struct Spread {
 
 Spread spread_of(std::vector<double> values);
 
-/// The spread of the ratios of each pair: what disturbs one round meets both of its halves, and one round in many
-/// does not matter. Pairs whose second half is 0 are left out.
+/// Spread of the ratios of pairs. A disturbance of one round affects both of its halves, and a single round has little
+/// weight. Pairs whose second half is 0 are skipped.
 Spread paired_ratios(const std::vector<double>& these, const std::vector<double>& those);
 
 /// Round numbers from at or below `from` to at or above `to`, equally far from each other, at most `most` steps.

@@ -17,14 +17,14 @@ struct EventsOptions {
     std::vector<std::string> scenarios; ///< which ones; none means all
     std::vector<std::string> backends;  ///< on which ones, side by side; none means the one behind `Poll`
     bool list = false;                  ///< names them instead of playing them
-    bool check = false;                 ///< compares with what is documented
+    bool check = false;                 ///< compares with the golden table
     bool json = false;
 };
 
-/// Throws `WrongUsage` for a scenario or a backend that there is not.
+/// Throws `WrongUsage` for an unknown scenario or backend.
 ExitStatus run(const EventsOptions& options);
 
-/// How long each workload is measured unless something else is asked for.
+/// Default measurement time of a workload.
 inline constexpr std::chrono::milliseconds bench_default_time{2000};
 
 struct BenchOptions {

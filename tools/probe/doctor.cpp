@@ -6,7 +6,7 @@ namespace probe {
 
 namespace {
 
-// A doctor says what is wrong with waiting, and does not fall ill of it.
+// If waiting fails, the failure is a finding, not an error of the program.
 Check time_outs() {
     try {
         return check_time_outs(measure_timer_resolution());

@@ -73,10 +73,10 @@ Check check_watches(const Limit& limit);
 Check check_ports(const Limit& limit,
                   std::string_view setting = "sysctl -w net.ipv4.ip_local_port_range='32768 60999'");
 
-/// How much later than asked a wait of this thread may end, as PR_GET_TIMERSLACK says.
+/// Maximum delay that the kernel may add to a wait of this thread (PR_GET_TIMERSLACK).
 Check check_timer_slack(std::chrono::nanoseconds slack);
 
-/// How late waits did end.
+/// Measured delay of waits.
 Check check_time_outs(const TimerResolution& timer);
 
 /// Whether the program was started with SIGPIPE ignored.

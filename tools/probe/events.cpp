@@ -37,7 +37,7 @@ std::vector<Backend> chosen_backends(std::vector<std::string> names) {
 std::vector<Step> steps_of(const Scenario& scenario, const Backend& backend) {
     Stage stage(backend);
     try {
-        scenario.play(stage);
+        scenario.run(stage);
     } catch (const Unsupported&) {
         auto steps = stage.steps();
         steps.push_back({"add", {}, true});
@@ -57,7 +57,7 @@ BackendResult run_on(const Scenario& scenario, const Backend& backend) {
     }
 }
 
-ScenarioResult play(const Scenario& scenario, const std::vector<Backend>& backends) {
+ScenarioResult run_scenario(const Scenario& scenario, const std::vector<Backend>& backends) {
     ScenarioResult outcome{scenario, {}};
     for (const auto& backend : backends) outcome.results.push_back(run_on(scenario, backend));
     return outcome;
@@ -84,7 +84,7 @@ ExitStatus run(const EventsOptions& options) {
     std::vector<ScenarioResult> all;
     for (const auto& scenario : selection.scenarios) {
         if (interrupt.requested()) break;
-        all.push_back(play(scenario, selection.backends));
+        all.push_back(run_scenario(scenario, selection.backends));
         if (!options.json) table.rows(all.back());
     }
 
@@ -102,32 +102,32 @@ namespace {
 
 using Rows = std::vector<Row>; // of one step
 
-std::string in_words(std::string_view flags, std::string_view predicates) {
+std::string to_text(std::string_view flags, std::string_view predicates) {
     return std::string(flags) + " [" + std::string(predicates) + ']';
 }
 
-std::string in_words(const Row& row) {
+std::string to_text(const Row& row) {
     switch (row.times) {
     case Times::never: return "nothing";
-    case Times::once: return "once " + in_words(row.flags, row.predicates);
-    case Times::at_least_once: return in_words(row.flags, row.predicates);
+    case Times::once: return "once " + to_text(row.flags, row.predicates);
+    case Times::at_least_once: return to_text(row.flags, row.predicates);
     case Times::unsupported: return "not supported";
     }
     return {};
 }
 
-std::string in_words(const Rows& rows) {
+std::string to_text(const Rows& rows) {
     std::string text;
-    for (const auto& row : rows) text += (text.empty() ? "" : " and ") + in_words(row);
+    for (const auto& row : rows) text += (text.empty() ? "" : " and ") + to_text(row);
     return text;
 }
 
-std::string in_words(const Backend& backend, const Step& step) {
+std::string to_text(const Backend& backend, const Step& step) {
     if (step.is_unsupported) return "not supported";
     std::string text;
     for (const auto& record : step.records) {
         if (!text.empty()) text += ", then ";
-        text += in_words(backend.describe(record), letters(record.readiness()));
+        text += to_text(backend.describe(record), letters(record.readiness()));
     }
     return text.empty() ? "nothing" : text;
 }
@@ -172,14 +172,14 @@ std::vector<Difference> compare(const Backend& backend, std::string_view scenari
         std::ranges::copy_if(rows, std::back_inserter(of_step),
                              [&](const Row& row) { return row.step == step.name; });
         if (of_step.empty()) {
-            differences.push_back({step.name, "no row", in_words(backend, step)});
+            differences.push_back({step.name, "no row", to_text(backend, step)});
         } else if (!is_as_documented(backend, step, of_step)) {
-            differences.push_back({step.name, in_words(of_step), in_words(backend, step)});
+            differences.push_back({step.name, to_text(of_step), to_text(backend, step)});
         }
     }
     for (const auto& row : rows) {
         if (std::ranges::find(steps, row.step, &Step::name) != steps.end()) continue;
-        differences.push_back({std::string(row.step), in_words(row), "no such step"});
+        differences.push_back({std::string(row.step), to_text(row), "no such step"});
     }
     return differences;
 }

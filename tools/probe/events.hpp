@@ -41,10 +41,10 @@ bool agree(const ScenarioResult& outcome, std::string_view step);
 struct Selection {
     std::vector<Scenario> scenarios;
     std::vector<Backend> backends;
-    bool check = false; ///< with what differs from what is documented
+    bool check = false; ///< report differences from the golden table
 };
 
-/// A table that is printed row by row while the scenarios are played; several backends stand side by side.
+/// A table that is printed row by row while the scenarios run, with several backends side by side.
 class ReportTable {
   public:
     ReportTable(Output& output, const Selection& selection);
@@ -65,10 +65,10 @@ class ReportTable {
     std::vector<std::size_t> widths_; // of the columns
 };
 
-/// Every difference in words, and last lines that sum them up.
+/// Describes every difference, followed by a summary.
 std::string verdict(const std::vector<ScenarioResult>& all, const Selection& selection, const Output& output);
 
-/// All of it as one JSON document, with the differences if that was asked for.
+/// All results as one JSON document, with the differences if requested.
 std::string json_of(const std::vector<ScenarioResult>& all, const Selection& selection);
 
 /// The names and descriptions of scenarios.

@@ -16,13 +16,13 @@ const Step* find(const BackendResult& result, std::string_view name) {
     return step == result.steps.end() ? nullptr : &*step;
 }
 
-mio::Readiness taken_together(const Step& step) {
+mio::Readiness union_of(const Step& step) {
     auto readiness = mio::Readiness::none;
     for (const auto& record : step.records) readiness |= record.readiness();
     return readiness;
 }
 
-std::string in_words(std::string_view scenario, const Difference& difference, const Output& output) {
+std::string to_text(std::string_view scenario, const Difference& difference, const Output& output) {
     const auto place = std::string(scenario) + ", " + difference.step;
     return output.styled(place, Style::bad) + "\n  documented  " + difference.documented + "\n  seen        "
            + difference.seen + '\n';
@@ -48,7 +48,7 @@ std::string verdict(const std::vector<ScenarioResult>& all, std::size_t backend,
         count += result.differences.size();
         steps += result.steps.size();
         for (const auto& difference : result.differences)
-            differences += in_words(outcome.scenario.name, difference, output);
+            differences += to_text(outcome.scenario.name, difference, output);
     }
     const auto documented = " documented for " + std::string(name);
     if (count == 0) {
@@ -92,8 +92,7 @@ bool agree(const ScenarioResult& outcome, std::string_view step) {
         const auto* other = find(result, step);
         if (first == nullptr || other == nullptr) return first == other;
         return first->is_unsupported == other->is_unsupported
-               && first->records.empty() == other->records.empty()
-               && taken_together(*first) == taken_together(*other);
+               && first->records.empty() == other->records.empty() && union_of(*first) == union_of(*other);
     });
 }
 
@@ -116,7 +115,7 @@ ReportTable::ReportTable(Output& output, const Selection& selection)
     widths_.push_back(step_width);
     for (const auto& backend : backends_) {
         if (check_ && is_comparison()) widths_.push_back(mark_width);
-        widths_.push_back(predicate_places.size());
+        widths_.push_back(predicate_columns.size());
         widths_.push_back(raw_width(backend, selection.scenarios));
     }
 }
@@ -138,7 +137,7 @@ void ReportTable::head() {
     for (const auto& backend : backends_) {
         const bool is_marked = check_ && is_comparison();
         if (is_marked) append(backend.name, "check");
-        append(is_marked ? "" : backend.name, predicate_places);
+        append(is_marked ? "" : backend.name, predicate_columns);
         append("", raw_head);
     }
     if (is_comparison()) line(names);
@@ -184,11 +183,11 @@ void ReportTable::append(std::vector<Cell>& cells, const BackendResult& result, 
     if (seen == nullptr || (line > 0 && line >= seen->records.size())) {
         cells.insert(cells.end(), 2, Cell{});
     } else if (seen->records.empty()) {
-        cells.push_back({in_places(mio::Readiness::none), Style::faint});
+        cells.push_back({letter_columns(mio::Readiness::none), Style::faint});
         cells.push_back({std::string(seen->is_unsupported ? unsupported : "nothing"), Style::faint});
     } else {
         const auto& record = seen->records[line];
-        cells.push_back({in_places(record.readiness())});
+        cells.push_back({letter_columns(record.readiness())});
         cells.push_back({result.backend.describe(record)});
     }
 }

@@ -3,7 +3,7 @@
 namespace probe {
 namespace {
 
-constexpr std::pair<std::string_view, Times> times[] = {
+constexpr std::pair<std::string_view, Times> times_by_name[] = {
     {"never", Times::never},
     {"once", Times::once},
     {"at-least-once", Times::at_least_once},
@@ -20,8 +20,9 @@ std::string_view take_word(std::string_view& text) {
 }
 
 Times times_of(std::string_view word) {
-    const auto* const found = std::ranges::find(times, word, &std::pair<std::string_view, Times>::first);
-    if (found == std::end(times))
+    const auto* const found =
+        std::ranges::find(times_by_name, word, &std::pair<std::string_view, Times>::first);
+    if (found == std::end(times_by_name))
         throw std::runtime_error("golden table: unknown times: " + std::string(word));
     return found->second;
 }
@@ -41,9 +42,9 @@ std::vector<Row> rows_named(std::string_view backend) {
             scenario = line.substr(0, colon);
             step = line.substr(colon + 2);
         } else if (take_word(line) == backend) {
-            const auto how_often = times_of(take_word(line));
+            const auto times = times_of(take_word(line));
             const auto flags = take_word(line);
-            rows.push_back({scenario, step, how_often, flags, line});
+            rows.push_back({scenario, step, times, flags, line});
         }
     }
     return rows;

@@ -84,7 +84,7 @@ class TemporaryFolder {
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
-    /// The path of something in it, which goes with it.
+    /// Path of a file in the folder, which is removed with it.
     [[nodiscard]] std::string operator/(std::string_view name) const;
 
   private:

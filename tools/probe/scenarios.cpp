@@ -9,7 +9,7 @@ using mio::Interest;
 using mio::net::Shutdown;
 using mio::net::TcpStream;
 
-// A connection whose local end is watched, with the event of registering behind it.
+// A connection whose local end is watched, after the event that registering causes.
 WatchedPair<TcpStream> watched_pair(Stage& stage) {
     return watch_settled(stage, tcp_pair(), {.interest = read_write});
 }

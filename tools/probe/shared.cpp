@@ -157,7 +157,7 @@ bool holds(mio::Readiness readiness, const Predicate& predicate) {
 
 } // namespace
 
-std::string in_places(mio::Readiness readiness) {
+std::string letter_columns(mio::Readiness readiness) {
     std::string text;
     for (const auto& predicate : predicates) {
         if (!text.empty()) text += ' ';

@@ -88,18 +88,18 @@ struct Cell {
     Style style = Style::plain;
 };
 
-/// Rows of cells as lines, two spaces before each and between the columns, each column as wide as its widest cell.
+/// Formats rows of cells as lines. Columns are padded to their widest cell, with two spaces before and between them.
 std::string aligned(const std::vector<std::vector<Cell>>& rows, const Output& output);
 
-/// The letters of every predicate, each in its place: the head of a column of `in_places`.
-inline constexpr std::string_view predicate_places = "R W E RC WC P";
+/// Column head for `letter_columns`: the letters of all predicates in their positions.
+inline constexpr std::string_view predicate_columns = "R W E RC WC P";
 
 /// Legend of the letters, on one line.
 inline constexpr std::string_view predicate_legend =
     "R readable, W writable, E error, RC read closed, WC write closed, P priority";
 
 /// The predicates that hold, each in its place, with dots in the others: "R W . RC .  .".
-std::string in_places(mio::Readiness readiness);
+std::string letter_columns(mio::Readiness readiness);
 
 /// The letters of the predicates that hold: "R W RC". Empty if none does.
 std::string letters(mio::Readiness readiness);

@@ -83,7 +83,7 @@ void Stage::observe(const std::vector<Awaited>& sources) {
     }
 }
 
-void Stage::look(std::string step) {
+void Stage::observe_now(std::string step) {
     static_cast<void>(poll_for(patience));
     steps_.push_back({std::move(step), {events_.begin(), events_.end()}});
 }

@@ -41,16 +41,16 @@ class Selector {
     [[nodiscard]] virtual std::unique_ptr<Waker> make_waker(mio::Token token) = 0;
 };
 
-/// How often a step brings the event of a row.
+/// How often a step causes the event of a row.
 enum class Times : std::uint8_t {
-    never,         ///< the step brings nothing at all
+    never,         ///< the step causes no event
     once,          ///< exactly once
     at_least_once, ///< once or more: the kernel may report a change in several parts
-    unsupported,   ///< the backend cannot watch for that
+    unsupported,   ///< the backend cannot watch for the condition
 };
 
-/// A row of the documented table. A step that brings several events at once, one for each direction say, has a row for
-/// each; in which order they come is not documented.
+/// A row of the documented table. A step that causes several events at once, such as one for each direction, has a row for
+/// each. Their order is unspecified.
 struct Row {
     std::string_view scenario;
     std::string_view step;
@@ -80,18 +80,18 @@ std::vector<Backend> observable_backends();
 
 /// Events of one source after one action.
 struct Step {
-    std::string name;                ///< what was done, or what is the case: "peer closed"
-    std::vector<mio::Event> records; ///< in the order in which they came
-    bool is_unsupported = false;     ///< the backend cannot watch for what the scenario is about
+    std::string name;                ///< the action or the condition: "peer closed"
+    std::vector<mio::Event> records; ///< in order of arrival
+    bool is_unsupported = false;     ///< the backend cannot watch for the condition
 };
 
-/// A source whose events are to be seen, and the name of the step that they belong to.
+/// A source whose events are expected, and the name of their step.
 struct Awaited {
     mio::Token token;
     std::string step;
 };
 
-/// The name of the only source, in scenarios that watch a single one.
+/// Token of the source in scenarios with a single source.
 inline constexpr mio::Token only{};
 
 /// Arguments of a registration.
@@ -101,10 +101,10 @@ struct RegisterOptions {
     mio::Token token = only;
 };
 
-/// Thrown when a backend cannot watch for what a scenario is about.
+/// Thrown when a backend cannot watch for the condition of a scenario.
 struct Unsupported {};
 
-/// Registration of a source, as `mio::Registration`, but with any selector of this build.
+/// Like `mio::Registration`, but with any selector of this build.
 class Registration {
   public:
     Registration(Selector& selector, mio::RawHandle handle) noexcept
@@ -126,7 +126,7 @@ class Registration {
     std::uint64_t state_ = 0; // 0: not watched
 };
 
-/// A source with its registration, from `hold` or `watch` of a stage. Closing it ends its registration.
+/// A source and its registration, made by `Stage::hold` or `Stage::watch`. Closing the source ends the registration.
 /// The members throw `Refused`, and `Unsupported`.
 template <class S> class Watched {
   public:
@@ -150,20 +150,20 @@ template <class S> class Watched {
 
   private:
     S source_;
-    Registration registration_; // after the source: it goes first
+    Registration registration_; // after the source, so that it is destroyed first
 };
 
-/// A selector of a scenario's own, and everything seen on it so far.
+/// The selector of one scenario, and the events observed so far.
 class Stage {
   public:
     /// Throws `Refused`.
     explicit Stage(const Backend& backend);
 
-    /// A source that is not watched yet.
+    /// Makes an unregistered source.
     template <class S> [[nodiscard]] Watched<S> hold(S source) const {
         return Watched<S>(*selector_, std::move(source));
     }
-    /// A source that is watched.
+    /// Makes a registered source.
     template <class S> [[nodiscard]] Watched<S> watch(S source, const RegisterOptions& options) const {
         auto watched = hold(std::move(source));
         watched.add(options);
@@ -173,19 +173,19 @@ class Stage {
         return selector_->make_waker(token);
     }
 
-    /// Lets events pass that the scenario is not about: those of registering.
+    /// Discards the events that registering causes.
     void settle();
 
-    /// Waits for an event of the one source, then until no more come.
+    /// Waits for an event of the only source, then until no further event arrives.
     void observe(std::string step);
 
-    /// Waits for an event of every source named, then until no more come.
+    /// Waits for an event of every listed source, then until no further event arrives.
     void observe(const std::vector<Awaited>& sources);
 
-    /// Polls once: what is reported at this moment. For conditions that are reported again and again.
-    void look(std::string step);
+    /// Polls once without waiting. For conditions that every poll reports.
+    void observe_now(std::string step);
 
-    /// Polls for a short time, in which nothing is supposed to come.
+    /// Polls for a short time and expects no event.
     void observe_silence(std::string step);
 
     /// Everything observed so far.
@@ -202,13 +202,13 @@ class Stage {
 /// Default interest of a source that reads and writes.
 inline constexpr auto read_write = mio::Interest::readable | mio::Interest::writable;
 
-/// Two ends that are connected to each other.
+/// Two connected ends.
 template <class S, class Peer = S> struct Pair {
-    S local; ///< the one to watch
+    S local; ///< the end to watch
     Peer peer;
 };
 
-/// The same while the local end is watched.
+/// Two connected ends; the local one is watched.
 template <class S, class Peer = S> struct WatchedPair {
     Watched<S> local;
     Peer peer;
@@ -216,7 +216,7 @@ template <class S, class Peer = S> struct WatchedPair {
 
 using TcpPair = Pair<mio::net::TcpStream>;
 
-/// 127.0.0.1 and a port for the OS to choose.
+/// 127.0.0.1 and port 0.
 mio::net::SocketAddress loopback() noexcept;
 
 /// A listener on loopback.
@@ -230,7 +230,7 @@ template <class S, class Peer>
 WatchedPair<S, Peer> watch(Stage& stage, Pair<S, Peer> pair, const RegisterOptions& options) {
     return {stage.watch(std::move(pair.local), options), std::move(pair.peer)};
 }
-/// The same, and lets the event of registering pass.
+/// As `watch`, and discards the event that registering causes.
 template <class S, class Peer>
 WatchedPair<S, Peer> watch_settled(Stage& stage, Pair<S, Peer> pair, const RegisterOptions& options) {
     auto watched = watch(stage, std::move(pair), options);
@@ -238,19 +238,19 @@ WatchedPair<S, Peer> watch_settled(Stage& stage, Pair<S, Peer> pair, const Regis
     return watched;
 }
 
-/// Waits until the kernel shows `state`, so that what follows finds it so.
+/// Waits until the kernel reports `state`.
 template <class S> void await(const S& source, os::State state) {
     must(os::await(source.raw(), state), "poll");
 }
 template <class S> void await(const Watched<S>& source, os::State state) { await(*source, state); }
 
-/// Closes it.
+/// Closes `source`.
 template <class S> void close(S source) { const auto closed = std::move(source); }
 
 template <class S>
 concept Receiving = requires(const S& source, std::span<std::byte> buffer) { source.receive(buffer); };
 
-/// One operation that reads, or that writes.
+/// One read or write operation.
 template <class S> mio::Result<std::size_t> read(const S& source, std::span<std::byte> buffer) {
     if constexpr (Receiving<S>) {
         return source.receive(buffer);
@@ -273,18 +273,18 @@ mio::Result<std::size_t> write(const Watched<S>& source, std::span<const std::by
     return source.attempt(mio::Interest::writable, [bytes](const S& s) { return write(s, bytes); });
 }
 
-/// Writes `text`, which has to fit into the buffer between.
+/// Writes `text`, which must fit into the socket buffer.
 template <class S> void send(const S& source, std::string_view text) {
     must(write(source, std::as_bytes(std::span(text))), "write");
 }
 
-/// Reads once up to `count` bytes, 256 at the most.
+/// Reads up to `count` bytes with one call; at most 256.
 template <class S> void read_some(const S& source, std::size_t count) {
     std::array<std::byte, 256> buffer;
     must(read(source, std::span(buffer).first(count)), "read");
 }
 
-/// Reads until it would block, or until the end.
+/// Reads until it would block or until end of stream.
 template <class S> void read_everything(const S& source) {
     std::array<std::byte, 64 * 1024> buffer;
     while (true) {
@@ -294,7 +294,7 @@ template <class S> void read_everything(const S& source) {
     }
 }
 
-/// Writes until it would block, and goes on as long as the kernel still makes room.
+/// Writes until it would block and no more room appears.
 template <class S> void fill(const Watched<S>& source) {
     constexpr std::array<std::byte, 16 * 1024> block{};
     while (true) {
@@ -305,31 +305,31 @@ template <class S> void fill(const Watched<S>& source) {
     }
 }
 
-/// Reads what was written until there is room for more.
+/// Reads at the peer until the local end is writable.
 template <class S, class Peer> void make_room(const WatchedPair<S, Peer>& pair) {
     for (int i = 0; i < 100; ++i) {
         read_everything(pair.peer);
         if (must(os::becomes(pair.local->raw(), os::State::writable), "poll")) return;
     }
-    await(pair.local, os::State::writable); // says that there never was
+    await(pair.local, os::State::writable); // reports the failure
 }
 
 using WatchedTcpPair = WatchedPair<mio::net::TcpStream>;
 
-/// A connection that is watched for being readable, and nothing else: what is writable would be reported beside it.
+/// A connection that is watched for readability only, so that no event reports it as writable.
 WatchedTcpPair readable_pair(Stage& stage, mio::Trigger trigger);
 
-/// Sends `text` to the end that is watched, and waits until it is there.
+/// Sends `text` to the watched end and waits until it has arrived.
 void send_and_await(const WatchedTcpPair& pair, std::string_view text);
 
-/// Closes the peer's end, and waits until the end that is watched knows.
+/// Closes the peer and waits until the watched end has received the end of stream.
 void close_and_await(WatchedTcpPair& pair);
 
-/// A situation, played on real sockets.
+/// A sequence of actions on real sockets, and the events that they cause.
 struct Scenario {
     std::string_view name;
     std::string_view description;
-    void (*play)(Stage&); ///< throws `Refused`, and `Unsupported`
+    void (*run)(Stage&); ///< throws `Refused`, and `Unsupported`
 };
 
 // Scenarios by topic. Those of Unix sockets and pipes exist on Unix only.

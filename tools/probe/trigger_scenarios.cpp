@@ -127,54 +127,54 @@ using mio::Trigger;
 void repeats(Stage& stage) {
     const auto pair = readable_pair(stage, Trigger::level);
     send_and_await(pair, "data");
-    stage.look("data arrived");
-    stage.look("left unread");
+    stage.observe_now("data arrived");
+    stage.observe_now("left unread");
     read_some(pair.local, 2);
-    stage.look("half of it read");
+    stage.observe_now("half of it read");
     read_everything(pair.local);
     stage.observe_silence("all of it read");
     send(pair.peer, "more");
-    stage.look("more arrived");
+    stage.observe_now("more arrived");
 }
 
 void full(Stage& stage) {
     const auto pair = watch(stage, tcp_pair(), {Interest::writable, Trigger::level});
-    stage.look("registered");
-    stage.look("still writable");
+    stage.observe_now("registered");
+    stage.observe_now("still writable");
     fill(pair.local);
     stage.observe_silence("full");
     make_room(pair);
-    stage.look("emptied");
-    stage.look("still writable again");
+    stage.observe_now("emptied");
+    stage.observe_now("still writable again");
 }
 
 void both(Stage& stage) {
     const auto pair = watch(stage, tcp_pair(), {read_write, Trigger::level});
-    stage.look("registered");
+    stage.observe_now("registered");
     send_and_await(pair, "data");
-    stage.look("data arrived");
-    stage.look("left unread");
+    stage.observe_now("data arrived");
+    stage.observe_now("left unread");
     read_everything(pair.local);
-    stage.look("all of it read");
+    stage.observe_now("all of it read");
 }
 
 void end(Stage& stage) {
     auto pair = readable_pair(stage, Trigger::level);
     close_and_await(pair);
-    stage.look("peer closed");
-    stage.look("left unread");
+    stage.observe_now("peer closed");
+    stage.observe_now("left unread");
     read_everything(pair.local);
-    stage.look("the end read");
+    stage.observe_now("the end read");
 }
 
 void modify(Stage& stage) {
     auto pair = readable_pair(stage, Trigger::level);
     send_and_await(pair, "data");
-    stage.look("data arrived");
+    stage.observe_now("data arrived");
     pair.local.modify({Interest::writable, Trigger::level});
-    stage.look("modified to writable");
+    stage.observe_now("modified to writable");
     pair.local.modify({Interest::readable, Trigger::level});
-    stage.look("modified to readable");
+    stage.observe_now("modified to readable");
 }
 
 void from_edge(Stage& stage) {
@@ -182,8 +182,8 @@ void from_edge(Stage& stage) {
     send_and_await(pair, "data");
     stage.observe("data arrived");
     pair.local.modify({Interest::readable, Trigger::level});
-    stage.look("modified to level");
-    stage.look("left unread");
+    stage.observe_now("modified to level");
+    stage.observe_now("left unread");
     pair.local.modify({Interest::readable, Trigger::edge});
     stage.observe("modified to edge");
     stage.observe_silence("reported already");
@@ -299,13 +299,13 @@ void end_after_report(Stage& stage) {
 void from_level(Stage& stage) {
     auto pair = readable_pair(stage, Trigger::level);
     send_and_await(pair, "data");
-    stage.look("data arrived");
+    stage.observe_now("data arrived");
     pair.local.modify(readable_again);
     stage.observe("modified to oneshot");
     stage.observe_silence("reported already");
     pair.local.modify({Interest::readable, Trigger::level});
-    stage.look("modified to level");
-    stage.look("left unread");
+    stage.observe_now("modified to level");
+    stage.observe_now("left unread");
 }
 
 constexpr Scenario list[] = {

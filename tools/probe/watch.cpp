@@ -63,7 +63,7 @@ Source make_source(Context& context, const Target& target, const Addresses& addr
 std::size_t source_width(const std::vector<Target>& targets) {
     std::size_t width = std::string_view("#10 127.0.0.1:54321").size();
     for (const auto& target : targets) {
-        // A port may still have to be chosen, and have four more digits than a zero.
+        // Port 0 may become a port of five digits.
         const bool is_bound = std::holds_alternative<ListenTarget>(target.kind)
                               || std::holds_alternative<UdpTarget>(target.kind);
         width = std::max(width, target.name.size() + (is_bound ? 4 : 0));
@@ -118,7 +118,7 @@ class Session {
         return "";
     }
 
-    // First all that came, then what is done about it: events of one poll came together, and the times stay in order.
+    // Writes all events of a poll before handling them, so that the times in the log are in order.
     void round() {
         poll();
         const auto time = Clock::now();
@@ -182,7 +182,7 @@ class Session {
         }
     }
 
-    // Lets a source act. If the OS leaves it nothing to go on with, the others go on.
+    // Runs an action of a source. If the source fails, the others continue.
     template <class F> void act(Entries::iterator entry, F action) {
         auto& source = entry->second.source;
         try {

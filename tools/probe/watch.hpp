@@ -78,7 +78,7 @@ inline Outcome finished() { return {.is_finished = true, .resume_at = std::nullo
 /// There is more to do as soon as the others had their turn.
 inline Outcome resume_soon() { return {.is_finished = false, .resume_at = std::chrono::steady_clock::now()}; }
 
-/// The operation has to be retried, without an event to wait for: four times a second.
+/// The operation must be retried without an event: four times a second.
 inline Outcome resume_later() {
     return {.is_finished = false,
             .resume_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(250)};

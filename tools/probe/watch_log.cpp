@@ -86,7 +86,7 @@ void Log::write(Clock::time_point time, std::string_view source, std::string_vie
 
 void Log::event(Clock::time_point time, std::string_view source, const mio::Event& event) {
     const auto raw = describe(event);
-    write(time, source, "event", output_.styled(in_places(event.readiness()), Style::good) + "  " + raw,
+    write(time, source, "event", output_.styled(letter_columns(event.readiness()), Style::good) + "  " + raw,
           {{"readiness", names(event.readiness())}, {"raw", raw}, {"flags", event.raw_flags()}});
 }
 
@@ -123,7 +123,7 @@ void Log::line(Clock::time_point time, std::string_view source, std::string_view
     if (std::exchange(is_empty_, false)) {
         lines = output_.styled(std::string(time_width - 7, ' ') + "seconds  "
                                    + padded("source", format_.source_width) + "  "
-                                   + std::string(predicate_places) + "  raw record",
+                                   + std::string(predicate_columns) + "  raw record",
                                Style::strong)
                 + '\n';
     }

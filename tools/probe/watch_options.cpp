@@ -34,7 +34,7 @@ Parsed<HostAndPort> split_host_and_port(std::string_view argument, std::string_v
     return HostAndPort{host, static_cast<std::uint16_t>(*port), has_brackets};
 }
 
-// No name ends in a label of digits, so what looks like IPv4 has to be it. It would be looked up otherwise.
+// No host name ends in a label of digits, so such text must be an IPv4 address. Other text is resolved as a name.
 bool looks_like_ipv4(std::string_view host) { return host.find_first_not_of("0123456789.") == host.npos; }
 
 Parsed<Target> parse_tcp(std::string_view argument, std::string_view rest) {

@@ -47,7 +47,7 @@ Tcp::Listener Tcp::bind(const Address& address) { return must(Listener::bind(add
 
 Local::Listener Local::bind(const Address& address) {
     auto listener = Listener::bind_replacing(*address.path());
-    // Replacing asks for a folder that can be read and locked. A name that is free does not.
+    // Replacing requires a folder that can be read and locked; binding to a free name does not.
     if (!listener && listener.error() != std::errc::address_in_use) listener = Listener::bind(address);
     if (!listener && listener.error() == std::errc::address_in_use) {
         throw Refused{"bind", listener.error(), "another process listens there, or it must not be replaced"};
@@ -300,7 +300,7 @@ Descriptor::Descriptor(Context& context, std::string name, mio::RawHandle handle
 Outcome Descriptor::start() {
     const auto added = context_->registry.add(source_, token_, interest(), context_->options.trigger);
     if (!added) {
-        // EPERM is what epoll says of everything that is always ready.
+        // epoll rejects sources that are always ready with EPERM.
         const bool is_always_ready = added.error() == std::errc::operation_not_permitted;
         throw Refused{"Registry::add", added.error(),
                       is_always_ready ? "files and the like are always ready, and cannot be watched" : ""};

@@ -196,9 +196,9 @@ export inline bool connect_has_ended(RawHandle handle) noexcept {
 /// @see getsockname
 export inline Result<OsAddress> local_name_of(RawHandle handle) noexcept {
     OsAddress address;
-    const auto got = os::check(::getsockname(handle, address.get(), &address.length));
-    if (got) return address;
-    if (got.error().value() != WSAEINVAL) return std::unexpected(got.error());
+    const auto queried = os::check(::getsockname(handle, address.get(), &address.length));
+    if (queried) return address;
+    if (queried.error().value() != WSAEINVAL) return std::unexpected(queried.error());
     const auto protocol = get_option<::WSAPROTOCOL_INFOW>(handle, SOL_SOCKET, SO_PROTOCOL_INFOW);
     if (!protocol) return std::unexpected(protocol.error());
     address.storage = {};

@@ -49,8 +49,8 @@ Result<> set_busy_poll(RawHandle epoll, const BusyPoll& how) noexcept {
 
 Result<BusyPoll> busy_poll(RawHandle epoll) noexcept {
     Parameters parameters{};
-    if (auto got = check_parameters(::ioctl(epoll, get_parameters, &parameters)); !got)
-        return std::unexpected(got.error());
+    if (auto queried = check_parameters(::ioctl(epoll, get_parameters, &parameters)); !queried)
+        return std::unexpected(queried.error());
     return BusyPoll{.time = std::chrono::microseconds(parameters.microseconds),
                     .budget = parameters.budget,
                     .prefers_polling = parameters.prefers_polling != 0};

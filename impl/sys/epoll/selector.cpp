@@ -196,7 +196,7 @@ Result<> Selector::select_for(Events& events, std::chrono::nanoseconds timeout) 
 }
 
 // `select` lets the kernel check the capacity; only this function handles a capacity above the kernel's limit.
-Result<> Selector::take_none(Events& events, Count count) noexcept {
+Result<> Selector::handle_no_events(Events& events, Count count) noexcept {
     events.clear();
     if (count == 0) return {};
     if (events.capacity() == 0) return std::unexpected(make_error_code(Errc::no_capacity));

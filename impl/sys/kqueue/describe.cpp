@@ -39,7 +39,7 @@ bool is_of_a_direction(std::int64_t filter) noexcept {
 }
 
 // A one-shot source reports both directions in one event, with the filter of the first.
-bool tells_of(const Event& event, std::int64_t filter) noexcept {
+bool concerns(const Event& event, std::int64_t filter) noexcept {
     if (filter == event.raw_filter()) return true;
     if (!is_of_a_direction(event.raw_filter())) return false;
     return (filter == EVFILT_READ && event.is_readable()) || (filter == EVFILT_WRITE && event.is_writable());
@@ -60,7 +60,7 @@ std::string fflags_of(const Event& event) {
 std::string Selector::describe(const Event& event) {
     std::string text;
     for (const auto& [filter, filter_name] : filter_names) {
-        if (tells_of(event, filter)) append_name(text, filter_name);
+        if (concerns(event, filter)) append_name(text, filter_name);
     }
     if (const auto flags = join_names(flag_names, event.raw_detail()); !flags.empty())
         append_name(text, flags);

@@ -373,7 +373,7 @@ void look_at(Knote& k, int fd, const struct stat& about) {
 }
 
 /// FreeBSD's treatment of the ends of a pipe. Returns 0 or an errno.
-int look_at_pipe(Knote& k, int fd) {
+int check_pipe(Knote& k, int fd) {
     const bool reading = k.registered.filter == EVFILT_READ;
     k.is_mute = (::fcntl(fd, F_GETFL) & O_ACCMODE) == (reading ? O_WRONLY : O_RDONLY);
     if (reading || k.is_mute) return 0;
@@ -398,7 +398,7 @@ int add(Kqueue& q, const struct kevent& change, const struct stat* about) {
         const auto fd = static_cast<int>(change.ident);
         look_at(k, fd, *about);
         if (S_ISREG(about->st_mode) && change.filter == EVFILT_WRITE) return EINVAL;
-        if (const auto error = k.kind == Kind::pipe ? look_at_pipe(k, fd) : 0; error != 0) return error;
+        if (const auto error = k.kind == Kind::pipe ? check_pipe(k, fd) : 0; error != 0) return error;
         mark(fd, is_watched);
         if (const auto error = arm(q, k, EPOLL_CTL_ADD); error == EPERM) {
             k.kind = S_ISREG(about->st_mode) ? Kind::file : Kind::always_ready;
@@ -530,9 +530,9 @@ int wait_for_events(SystemCall& call, Kqueue& q, int kq, struct kevent* events, 
         && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1'000'000'000)) {
         return fail(EINVAL);
     }
-    const bool for_ever = timeout == nullptr || timeout->tv_sec > INT32_MAX;
+    const bool has_no_timeout = timeout == nullptr || timeout->tv_sec > INT32_MAX;
     const bool at_once = timeout != nullptr && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
-    const auto deadline = for_ever || at_once
+    const auto deadline = has_no_timeout || at_once
                               ? Nanoseconds{0}
                               : now() + Nanoseconds{timeout->tv_sec} * 1'000'000'000 + timeout->tv_nsec;
     int error = 0;
@@ -543,14 +543,14 @@ int wait_for_events(SystemCall& call, Kqueue& q, int kq, struct kevent* events, 
         if (n > 0 || at_once) return n;
         if (error != 0) return fail(error);
         ::timespec rest{};
-        if (!for_ever) {
+        if (!has_no_timeout) {
             const auto left = deadline - now();
             if (left <= 0) return 0;
             rest = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
         }
 
         ++q.waiters;
-        error = call.wait(kq, for_ever ? nullptr : &rest);
+        error = call.wait(kq, has_no_timeout ? nullptr : &rest);
         --q.waiters;
         if (std::ranges::find(q.numbers, kq) == q.numbers.end()) {
             // The kqueue was closed meanwhile. The last thread to leave frees it.

@@ -930,8 +930,8 @@ TEST(KqueueDouble, ResetIsReportedByBothFiltersAndKeepsTheError) {
         const Queue q;
         q.add(mine, EVFILT_READ);
         q.add(mine, EVFILT_WRITE);
-        const ::linger at_once_and_hard{.l_onoff = 1, .l_linger = 0};
-        ASSERT_EQ(::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &at_once_and_hard, sizeof(::linger)), 0);
+        const ::linger abortive{.l_onoff = 1, .l_linger = 0};
+        ASSERT_EQ(::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &abortive, sizeof(::linger)), 0);
         theirs.close();
         q.closed(EVFILT_WRITE);
         const auto events = q.now();

@@ -95,7 +95,7 @@ struct Asio {
             context_.restart();
             context_.run();
         }
-        void look() {
+        void poll_now() {
             context_.restart();
             context_.poll();
         }
@@ -113,11 +113,11 @@ struct Asio {
         [[nodiscard]] ::asio::io_context& raw() { return context_; }
 
       private:
-        // Waits anew only when the event was handed on: what is still readable then is an event once more.
+        // Waits again after the event was dispatched, so that a descriptor that is still readable causes another event.
         void wait_for(Watch& watch, std::size_t token) {
             watch.descriptor.async_wait(::asio::posix::stream_descriptor::wait_read,
                                         [this, &watch, token](const std::error_code& error) {
-                                            if (error) return; // unwatched, and the watch is gone
+                                            if (error) return; // removed, and the watch destroyed
                                             bool is_gone = false;
                                             watch.is_gone = &is_gone;
                                             ready(token);

@@ -39,7 +39,7 @@ template <bool is_edge> struct BareEpoll : BareSockets {
         void run() {
             while (!handler_.done()) dispatch(::epoll_wait(epoll_, records_.data(), capacity, -1));
         }
-        void look() { dispatch(::epoll_wait(epoll_, records_.data(), capacity, 0)); }
+        void poll_now() { dispatch(::epoll_wait(epoll_, records_.data(), capacity, 0)); }
         void pause(std::chrono::nanoseconds time) { dispatch(wait(time)); }
 
       private:

@@ -50,7 +50,7 @@ struct BareKqueue : BareSockets {
         void run() {
             while (!handler_.done()) wait(nullptr);
         }
-        void look() { pause({}); }
+        void poll_now() { pause({}); }
         void pause(std::chrono::nanoseconds time) {
             const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
             const ::timespec limit{static_cast<::time_t>(seconds.count()),

@@ -40,7 +40,7 @@ struct BarePoll : BareSockets {
         void run() {
             while (!handler_.done()) dispatch(::poll(records_.data(), size(), -1));
         }
-        void look() { dispatch(::poll(records_.data(), size(), 0)); }
+        void poll_now() { dispatch(::poll(records_.data(), size(), 0)); }
         void pause(std::chrono::nanoseconds time) { dispatch(wait(time)); }
 
       private:

@@ -19,17 +19,17 @@ struct AnyHandler {
     [[nodiscard]] bool done() const;
 };
 
-/// A contestant: the types of a program that uses it. All of it is resolved at compile time, so that only the contestant's
-/// own code is between a workload and the kernel.
+/// A contestant: the types of a program that uses one library or system call. All of it is resolved at compile time, so
+/// that only the contestant's own code is between a workload and the kernel.
 ///
-/// - `LocalStream`, of a pair, `Stream`, of TCP, and `Listener` are non-blocking sockets. Destroying one that is still
-///   added ends that. `read` returns nothing if it would block; `write` writes all.
-/// - `Loop<Handler>` watches for readability. `run` waits and hands on events until the handler is done, in the way
-///   that suits the contestant; `look` hands on what is there, without waiting; `pause` waits for a time, and nothing
-///   else is to happen meanwhile.
-/// - `Waker` makes the loop of another thread report its token. Wakes may become one. A handler whose loop has one has
-///   a member `is_woken`, for contestants that lock only then; one that pauses has `is_timed`, for those that are
-///   precise only if asked to be.
+/// - `LocalStream` (one of a pair), `Stream` (TCP) and `Listener` are non-blocking sockets. Destroying one also ends its
+///   registration. `read` returns nothing if it would block; `write` writes all.
+/// - `Loop<Handler>` watches for readability. `run` waits and dispatches events until the handler is done, in the
+///   contestant's usual way; `poll_now` dispatches pending events without waiting; `pause` waits for a time without
+///   events.
+/// - `Waker` makes the loop of another thread report its token. Several wake-ups may coalesce. A handler with a waker has
+///   a member `is_woken`, for contestants that lock only then; one that pauses has `is_timed`, for contestants whose
+///   timers are precise only on request.
 template <class C>
 concept Contestant =
     requires(typename C::template Loop<AnyHandler>& loop, AnyHandler& handler, typename C::LocalStream& local,
@@ -53,7 +53,7 @@ concept Contestant =
         loop.add(stream, std::size_t());
         loop.add(listener, std::size_t());
         loop.run();
-        loop.look();
+        loop.poll_now();
         loop.pause(std::chrono::nanoseconds());
         waker.wake();
     };

@@ -104,7 +104,7 @@ struct Libevent {
         void remove(Source& source) { source.unwatch(); }
 
         void run() { must(::event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY), "event_base_loop"); }
-        void look() { must(::event_base_loop(base_, EVLOOP_NONBLOCK), "event_base_loop"); }
+        void poll_now() { must(::event_base_loop(base_, EVLOOP_NONBLOCK), "event_base_loop"); }
         void pause(std::chrono::nanoseconds time) {
             const auto whole = std::chrono::ceil<std::chrono::microseconds>(time).count();
             const ::timeval limit{.tv_sec = whole / 1'000'000, .tv_usec = whole % 1'000'000};

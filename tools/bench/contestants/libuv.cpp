@@ -107,7 +107,7 @@ struct Libuv {
         void remove(Source& source) { source.unwatch(); }
 
         void run() { ::uv_run(&loop_, UV_RUN_DEFAULT); }
-        void look() { ::uv_run(&loop_, UV_RUN_NOWAIT); }
+        void poll_now() { ::uv_run(&loop_, UV_RUN_NOWAIT); }
         // In whole milliseconds, at least one.
         void pause(std::chrono::nanoseconds time) {
             const auto limit = std::chrono::ceil<std::chrono::milliseconds>(time).count();

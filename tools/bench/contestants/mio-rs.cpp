@@ -77,7 +77,7 @@ struct MioRs {
         void run() {
             while (!handler_.done()) poll(-1);
         }
-        void look() { poll(0); }
+        void poll_now() { poll(0); }
         // In whole milliseconds: it has no other, and rounds down.
         void pause(std::chrono::nanoseconds time) {
             poll(std::chrono::ceil<std::chrono::milliseconds>(time).count());

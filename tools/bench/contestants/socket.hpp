@@ -1,4 +1,4 @@
-// A descriptor and the plain system calls on it: for the bare loop, and for the peers, whose loop alone is compared.
+// A descriptor with plain system calls: for the bare loops, and for the libraries of which only the loop is compared.
 
 #pragma once
 

@@ -12,12 +12,12 @@
 
 namespace bench {
 
-/// Something to do, the same for every contestant.
+/// A task that every contestant performs.
 struct Workload {
     std::string_view name;
     std::string_view description; // of one operation, so that "ns per ..." reads on
     std::uint64_t operations;     // of one round
-    std::size_t descriptors = 64; // open at once, about
+    std::size_t descriptors = 64; // approximate number open at the same time
     std::size_t processors = 1;
 };
 

@@ -6,7 +6,7 @@
 
 namespace bench {
 
-/// A second thread whose exception is not lost. Its owner calls `join`.
+/// A thread that passes its exception to the owner, which calls `join`.
 class Worker {
   public:
     /// `work` may throw; `release` then makes the owner's thread stop waiting.

@@ -14,7 +14,7 @@
 
 namespace bench {
 
-/// Enters what contestants do that are loops; UDP stands apart, where batches are compared.
+/// Adds the workloads of event loops. UDP, which compares batches, is separate.
 template <Contestant C> void enter_workloads(Suite& suite) {
     enter_pingpong<C>(suite);
     enter_chain<C>(suite);

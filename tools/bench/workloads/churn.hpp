@@ -26,7 +26,7 @@ template <Contestant C, class Latencies = NoLatencies, std::size_t batch = 100> 
         for (std::size_t i = 0; i < batch; ++i) pairs.push_back(C::LocalStream::pair());
         const auto once = [&] {
             for (auto& pair : pairs) loop_.add(pair.first, 0);
-            loop_.look();
+            loop_.poll_now();
             for (auto& pair : pairs) loop_.remove(pair.first);
         };
         return repeat(once, operations);
@@ -40,7 +40,7 @@ template <Contestant C, class Latencies = NoLatencies, std::size_t batch = 100> 
                 pairs.push_back(C::LocalStream::pair());
                 loop_.add(pairs.back().first, 0);
             }
-            loop_.look();
+            loop_.poll_now();
             pairs.clear();
         };
         return repeat(once, operations);
@@ -59,7 +59,7 @@ template <Contestant C, class Latencies = NoLatencies, std::size_t batch = 100> 
             once();
             latencies_.lap();
         }
-        loop_.look(); // for deferred changes
+        loop_.poll_now(); // for deferred changes
         return stopwatch.per(count);
     }
 

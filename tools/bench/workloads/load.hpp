@@ -34,7 +34,8 @@ class LoadProcess {
     Socket end_;
 };
 
-/// Sends `requests` in all through `connections`, each of which waits for `response_size` bytes before it sends again.
+/// Sends `requests` requests over `connections` connections. Each connection waits for `response_size` bytes before it
+/// sends the next one.
 void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t requests,
                       std::string_view request, std::size_t response_size);
 

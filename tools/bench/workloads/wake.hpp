@@ -27,7 +27,7 @@ template <Contestant C, class Latencies = NoLatencies> class Wakeable {
     /// Wakes `other` each time this one is woken, and ends after so many `times`; the first `warm_up` are not recorded.
     template <class Other>
     void go_on_with(const Other& other, std::uint64_t times, std::uint64_t warm_up = 0) {
-        wake_other_ = [](const void* who) { static_cast<const Other*>(who)->wake(); };
+        wake_other_ = [](const void* waker) { static_cast<const Other*>(waker)->wake(); };
         other_ = &other;
         goal_ = times;
         latencies_.begin(warm_up);
@@ -42,10 +42,12 @@ template <Contestant C, class Latencies = NoLatencies> class Wakeable {
 
     void ready(std::size_t) {
         latencies_.lap();
-        ++seen_;
+        ++wakes_seen_;
         wake_other_(other_);
     }
-    [[nodiscard]] bool done() const { return seen_ >= goal_ || is_stopped_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool done() const {
+        return wakes_seen_ >= goal_ || is_stopped_.load(std::memory_order_relaxed);
+    }
 
   private:
     [[no_unique_address]] Latencies latencies_;
@@ -53,7 +55,7 @@ template <Contestant C, class Latencies = NoLatencies> class Wakeable {
     mutable typename C::template Waker<Wakeable> waker_{loop_, 0};
     void (*wake_other_)(const void*) = nullptr;
     const void* other_ = nullptr;
-    std::uint64_t seen_ = 0;
+    std::uint64_t wakes_seen_ = 0;
     std::uint64_t goal_ = 0;
     std::atomic<bool> is_stopped_ = false;
 };

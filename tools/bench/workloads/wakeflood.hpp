@@ -38,14 +38,14 @@ template <Contestant C> class WakeFlood {
         return sample;
     }
 
-    void ready(std::size_t) { was_seen_ = true; }
-    [[nodiscard]] bool done() const { return was_seen_ && is_over_.load(); }
+    void ready(std::size_t) { has_woken_ = true; }
+    [[nodiscard]] bool done() const { return has_woken_ && is_over_.load(); }
 
   private:
     typename C::template Loop<WakeFlood> loop_{*this};
     typename C::template Waker<WakeFlood> waker_{loop_, 0};
     std::atomic<bool> is_over_ = false;
-    bool was_seen_ = false;
+    bool has_woken_ = false;
 };
 
 template <Contestant C> void enter_wakeflood(Suite& suite) {

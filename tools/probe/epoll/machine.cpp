@@ -237,7 +237,7 @@ bool is_for(std::string_view facility, std::string_view backend) {
     return facility != "epoll_pwait2" || backend == "epoll";
 }
 
-Need need_of(std::string_view facility) {
+Need requirement_of(std::string_view facility) {
     const auto found = std::ranges::find(needs, facility, &Need::facility);
     if (found == needs.end()) return {facility, {}, Verdict::note, "", ""};
     auto need = *found;
@@ -270,7 +270,7 @@ std::vector<Check> system_checks() {
     };
     const auto kernel = parse_kernel(system().kernel);
     for (const auto& facility : facilities()) {
-        checks.push_back(check_facility(facility, need_of(facility.name), kernel));
+        checks.push_back(check_facility(facility, requirement_of(facility.name), kernel));
     }
     checks.push_back(timer_slack());
     return checks;

@@ -91,7 +91,7 @@ constexpr std::array needs{
     Need{"Unix sockets", {}, Verdict::note, "UnixStream is refused", "Windows 10, version 1803, has them"},
 };
 
-Need need_of(std::string_view facility) {
+Need requirement_of(std::string_view facility) {
     const auto found = std::ranges::find(needs, facility, &Need::facility);
     return found == needs.end() ? Need{facility, {}, Verdict::note, "", ""} : *found;
 }
@@ -101,7 +101,7 @@ Need need_of(std::string_view facility) {
 std::vector<Check> system_checks() {
     std::vector<Check> checks;
     for (const auto& facility : facilities())
-        checks.push_back(check_facility(facility, need_of(facility.name), std::nullopt));
+        checks.push_back(check_facility(facility, requirement_of(facility.name), std::nullopt));
     return checks;
 }
 

@@ -202,7 +202,7 @@ constexpr std::array needs{
          "if it is wanted, configure ::1 on the loopback interface"},
 };
 
-Need need_of(std::string_view facility) {
+Need requirement_of(std::string_view facility) {
     const auto* const found = std::ranges::find(needs, facility, &Need::facility);
     return found == needs.end() ? Need{facility, {}, Verdict::note, "", ""} : *found;
 }
@@ -250,7 +250,7 @@ std::vector<Check> system_checks() {
     checks.push_back(check_ports(limit_of("ports for connecting", {first_port, last_port}, ""),
                                  "sysctl " + std::string(first_port.name) + "=32768"));
     for (const auto& facility : facilities()) {
-        checks.push_back(check_facility(facility, need_of(facility.name), std::nullopt));
+        checks.push_back(check_facility(facility, requirement_of(facility.name), std::nullopt));
     }
     return checks;
 }

@@ -9,10 +9,10 @@ namespace probe {
 namespace {
 
 std::atomic<bool> signal_came = false;
-// A socket that is its own peer: what is sent through it makes it readable.
+// A socket connected to itself: sending makes it readable.
 std::atomic<mio::RawHandle> signal_handle = mio::invalid_handle;
 
-// Runs in a thread of its own. The second Ctrl-C goes on to the system, which ends the program.
+// Runs in a separate thread. The system handles the second Ctrl-C, which ends the program.
 ::BOOL WINAPI on_control(::DWORD kind) {
     if (kind != CTRL_C_EVENT && kind != CTRL_BREAK_EVENT) return FALSE;
     if (signal_came.exchange(true)) return FALSE;

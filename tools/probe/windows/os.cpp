@@ -21,8 +21,8 @@ mio::Result<> check(int result) {
     return {};
 }
 
-// The events that hold for `socket`, waiting until one of `wanted` does, at the longest for `limit`. Hanging up and
-// errors come unasked.
+// Waits up to `limit` for one of `wanted` and returns the events that hold for `socket`. Hang-ups and errors are always
+// included.
 mio::Result<short> holding(mio::RawHandle socket, short wanted, std::chrono::milliseconds limit) {
     ::WSAPOLLFD entry{.fd = socket, .events = wanted, .revents = 0};
     const int count = ::WSAPoll(&entry, 1, static_cast<int>(limit.count()));
@@ -102,7 +102,7 @@ mio::Result<> await(mio::RawHandle handle, State state) {
         const auto seen = holding(handle, asked, 10ms);
         if (!seen) return std::unexpected(seen.error());
         if ((*seen & shown) != 0) return {};
-        // Wine does not show an end before what came first is read, nor the first datagram that was refused.
+        // Wine reports neither the end of a stream before its data is read nor the first refused datagram.
         const bool may_be_hidden = *seen == POLLRDNORM || state == State::failed;
         if (may_be_hidden && Clock::now() - start > 100ms) return {};
     }

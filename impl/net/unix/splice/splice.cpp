@@ -21,12 +21,12 @@ namespace {
 
 // The call does not report which side would block. Only that side may be rearmed: a source that is ready would be
 // reported by every poll until the other side is ready, too.
-void watch_what_is_not_ready(const IoSource& from, const IoSource& to) noexcept {
+void rearm_unready(const IoSource& from, const IoSource& to) noexcept {
     ::pollfd sides[] = {{.fd = from.raw(), .events = POLLIN, .revents = 0},
                         {.fd = to.raw(), .events = POLLOUT, .revents = 0}};
-    const bool is_known = ::poll(sides, 2, 0) != -1;
-    const bool waits_for_from = is_known && sides[0].revents == 0;
-    const bool waits_for_to = is_known && sides[1].revents == 0;
+    const bool is_polled = ::poll(sides, 2, 0) != -1;
+    const bool waits_for_from = is_polled && sides[0].revents == 0;
+    const bool waits_for_to = is_polled && sides[1].revents == 0;
     // Both are ready, perhaps only just now: then both are rearmed.
     const bool is_neither = !waits_for_from && !waits_for_to;
     if (waits_for_from || is_neither) from.exhausted(Interest::readable);
@@ -45,7 +45,7 @@ Result<std::size_t> splice(const IoSource& from, const IoSource& to, std::size_t
         return swallower.watch(os::check_count(bytes), wanted);
     }();
     if (moved ? *moved != 0 && *moved < wanted : would_block(moved.error())) {
-        watch_what_is_not_ready(from, to);
+        rearm_unready(from, to);
     } else if (!moved) {
         return from.try_io(Interest::readable,
                            [&] { return to.try_io(Interest::writable, [&] { return moved; }); });

@@ -130,7 +130,8 @@ template <class Error> void expect_event_after(Error error, bool would_block) {
     static_assert(std::is_same_v<decltype(result), const std::expected<std::size_t, Error>>);
     ASSERT_FALSE(result);
     plain::write_all(there, "y");
-    if (would_block || mio::backend() == "epoll" || mio::backend() == "kqueue") {
+    // epoll and kqueue report every arrival. iocp watches again after any error, which may have been a pending one.
+    if (would_block || mio::backend() != "poll") {
         loop.expect({{Token{1}, Interest::readable}});
     } else {
         loop.expect_none();

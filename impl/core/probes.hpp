@@ -7,14 +7,14 @@ namespace mio {
 
 #ifdef DTRACE_PROBE
 inline void probe_poll_begin() noexcept { DTRACE_PROBE(mio, poll_begin); }
-inline void probe_poll_end(unsigned long events, int error) noexcept {
+inline void probe_poll_end(std::size_t events, int error) noexcept {
     DTRACE_PROBE2(mio, poll_end, events, error);
 }
 inline void probe_wake_sent() noexcept { DTRACE_PROBE(mio, wake_sent); }
 inline void probe_wake_coalesced() noexcept { DTRACE_PROBE(mio, wake_coalesced); }
 #else
 inline void probe_poll_begin() noexcept {}
-inline void probe_poll_end(unsigned long long, int) noexcept {}
+inline void probe_poll_end(std::size_t, int) noexcept {}
 inline void probe_wake_sent() noexcept {}
 inline void probe_wake_coalesced() noexcept {}
 #endif

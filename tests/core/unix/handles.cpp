@@ -126,6 +126,26 @@ TEST(ReusedHandle, IsNotRegisteredWhereTheBackendKnows) {
     }
 }
 
+TEST(ReusedHandle, IsTakenForTheOldOneAfterAOneshotOnKqueue) {
+    Loop loop;
+    auto [here, there] = plain::socket_pair();
+    auto [old, peer] = plain::socket_pair();
+    const int number = old.fd();
+    ASSERT_TRUE(ok(loop.registry().add(number, id1, Interest::writable, Trigger::oneshot)));
+    EXPECT_EQ(poll(loop), std::multiset{id1});
+    old.close();
+    const auto reuse = reused(number, here);
+    const auto added = loop.registry().add(number, id2, Interest::readable);
+    if (mio::backend() == "kqueue") {
+        EXPECT_TRUE(fails_with(added, Errc::already_registered));
+        ASSERT_TRUE(ok(loop.registry().modify(number, id2, Interest::readable)));
+    } else {
+        EXPECT_TRUE(ok(added));
+    }
+    plain::write_all(there, "x");
+    EXPECT_EQ(poll(loop), std::multiset{id2});
+}
+
 TEST(DuplicatedHandle, KeepsTheRegistrationOnEpollOnly) {
     Loop loop;
     auto [here, there] = plain::socket_pair();

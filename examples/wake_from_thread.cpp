@@ -3,6 +3,8 @@
 //
 // The result is a plain variable, without a mutex or an atomic. A Waker guarantees that this is safe: writes
 // by a thread before `wake` are visible to the thread whose `poll` reports the wake-up.
+//
+// A PollCounters counts what the loop does. It is optional: without it, polling and waking count nothing.
 
 #include <chrono>
 #include <cstdint>
@@ -35,12 +37,12 @@ std::vector<std::uint64_t> primes_below(std::uint64_t limit) {
 }
 
 // Runs the event loop until the worker is done. Returns the number of ticks, which represent other work.
-mio::Result<std::uint64_t> run_until_done(mio::Poll& poll) {
+mio::Result<std::uint64_t> run_until_done(mio::Poll& poll, mio::PollCounters& counters) {
     mio::Events events(16);
     std::uint64_t ticks = 0;
     while (true) {
         // The timeout represents the loop's other work, which continues meanwhile.
-        if (const auto polled = poll.poll(events, 5ms); !polled) {
+        if (const auto polled = poll.poll(events, 5ms, counters); !polled) {
             if (mio::interrupted(polled.error())) continue; // a signal handler ran
             return std::unexpected(polled.error());
         }
@@ -67,17 +69,18 @@ int main() {
     const auto waker = mio::Waker::create(poll->registry(), worker_done);
     if (!waker) return fail("cannot make a waker", waker.error());
 
+    mio::PollCounters counters;
     std::vector<std::uint64_t> primes; // owned by the worker until the wake-up, then by this thread
-    std::thread worker([&primes, &waker] {
+    std::thread worker([&primes, &waker, &counters] {
         primes = primes_below(5'000'000);
-        if (const auto woken = waker->wake(); !woken) {
+        if (const auto woken = waker->wake(counters); !woken) {
             // Without the wake-up the loop would never end.
             std::cerr << "wake_from_thread: cannot wake: " << woken.error().message() << '\n';
             std::abort();
         }
     });
 
-    const auto ticks = run_until_done(*poll);
+    const auto ticks = run_until_done(*poll, counters);
     std::uint64_t sum = 0;
     // Read before the thread is joined, to demonstrate that the wake-up makes this safe.
     if (ticks) sum = std::accumulate(primes.begin(), primes.end(), std::uint64_t{0});
@@ -85,6 +88,12 @@ int main() {
     if (!ticks) return fail("cannot poll", ticks.error());
 
     std::cout << "the loop ticked " << *ticks << " times while a thread found " << primes.size()
-              << " primes, whose sum is " << sum << '\n';
+              << " primes, whose sum is " << sum << '\n'
+              << "polls: " << counters.polls() << ", events: " << counters.events()
+              << ", wake-ups: " << counters.wakes_sent() << ", time in polls: "
+              << std::chrono::duration_cast<std::chrono::milliseconds>(counters.time_in_polls()).count()
+              << " ms, longest gap: "
+              << std::chrono::duration_cast<std::chrono::microseconds>(counters.longest_gap()).count()
+              << " us\n";
     return EXIT_SUCCESS;
 }

@@ -1,5 +1,9 @@
 module;
 
+#if __has_include(<sys/sdt.h>)
+#include <sys/sdt.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cassert>
@@ -7,6 +11,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <string_view>
@@ -18,8 +23,11 @@ module mio.core.poll;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
+import mio.core.handle_table;
 import mio.core.types;
 import mio.sys;
+
+#include "probes.hpp"
 
 namespace mio {
 
@@ -56,6 +64,11 @@ static_assert(time_left(std::chrono::steady_clock::time_point::max(),
 struct SharedSelector final : sys::native {
     explicit SharedSelector(sys::native::Parts&& parts) noexcept
         : sys::native(std::move(parts), &sys::destroy_selector<SharedSelector>) {}
+    // The backend is destroyed after the last source state.
+    ~SharedSelector() { handles.for_each_state(&sys::native::forget); }
+
+    std::mutex handles_mutex; // held during each call for a handle without an object
+    HandleTable handles;
 };
 
 SelectorOwner::SelectorOwner(const SelectorOwner& other) noexcept : selector_(other.selector_) {
@@ -72,6 +85,78 @@ int Registry::raw_fd() const noexcept { return selector_->raw_fd(); }
 
 void* Registry::native() const noexcept { return static_cast<sys::native*>(&*selector_); }
 
+Result<> Registry::add(RawHandle handle, Token token, Interest interest, Trigger trigger) const noexcept {
+    auto& selector = *selector_;
+    const std::scoped_lock lock(selector.handles_mutex);
+    if (auto* const state = selector.handles.find(handle); state != nullptr) {
+        if (!selector.is_retired()) {
+            const auto added = selector.add_again(handle, *state, token, interest, trigger);
+            if (!added) return std::unexpected(added.error());
+            *state = *added;
+            return {};
+        }
+        sys::native::forget(*state);
+        selector.handles.erase(handle);
+    }
+    if (!selector.handles.make_room()) return out_of_memory();
+    const auto added = selector.add(handle, token, interest, trigger);
+    if (!added) return std::unexpected(added.error());
+    selector.handles.insert(handle, *added);
+    return {};
+}
+
+namespace {
+
+// Runs `change` with the state of a handle. If the backend finds that the handle was closed and its number reused, the
+// registration ends.
+template <class F> Result<> change_handle(SharedSelector& selector, RawHandle handle, F&& change) noexcept {
+    const std::scoped_lock lock(selector.handles_mutex);
+    const auto* const state = selector.handles.find(handle);
+    if (state == nullptr || selector.is_retired()) return fail(Errc::not_registered);
+    auto changed = change(*state);
+    if (changed || changed.error() != std::errc::no_such_file_or_directory) return changed;
+    sys::native::forget(*state);
+    selector.handles.erase(handle);
+    return fail(Errc::not_registered);
+}
+
+} // namespace
+
+Result<> Registry::modify(RawHandle handle, Token token, Interest interest, Trigger trigger) const noexcept {
+    return change_handle(*selector_, handle, [&](std::uint64_t state) {
+        return selector_->modify(handle, state, token, interest, trigger);
+    });
+}
+
+Result<> Registry::renew(RawHandle handle) const noexcept {
+    return change_handle(*selector_, handle, [&](std::uint64_t state) { return selector_->renew(state); });
+}
+
+Result<> Registry::remove(RawHandle handle) const noexcept {
+    auto& selector = *selector_;
+    const std::scoped_lock lock(selector.handles_mutex);
+    const auto* const state = selector.handles.find(handle);
+    if (state == nullptr || selector.is_retired()) return fail(Errc::not_registered);
+    auto removed = selector.remove(handle, *state);
+    if (removed) selector.handles.erase(handle);
+    return removed;
+}
+
+Result<> Registry::exhausted(RawHandle handle, Interest direction) const noexcept {
+    return note_failure(handle, direction, true);
+}
+
+Result<> Registry::note_failure(RawHandle handle, Interest direction, bool blocked) const noexcept {
+    if constexpr (!sys::native::emulates_edges) return {};
+    auto& selector = *selector_;
+    const std::scoped_lock lock(selector.handles_mutex);
+    const auto* const state = selector.handles.find(handle);
+    if (state == nullptr || selector.is_retired()) return fail(Errc::not_registered);
+    if (blocked) return sys::native::rearm(*state, direction);
+    sys::native::error_taken(*state);
+    return {};
+}
+
 Result<Poll> Poll::create() {
     auto parts = sys::native::open();
     if (!parts) return std::unexpected(parts.error());
@@ -84,6 +169,53 @@ Result<> Poll::poll(Events& events, std::optional<Saturating<std::chrono::nanose
     if (spin_ != none) [[unlikely]]
         return poll_spinning(events, timeout);
     return registry_.selector_->select(events, timeout);
+}
+
+Result<> Poll::poll(Events& events, std::optional<Saturating<std::chrono::nanoseconds>> timeout,
+                    PollCounters& counters) {
+    counters.begin_poll();
+    probe_poll_begin();
+    auto polled = poll(events, timeout);
+    counters.end_poll(events.size());
+    probe_poll_end(events.size(), polled ? 0 : polled.error().value());
+    return polled;
+}
+
+Result<> Poll::poll_until(Events& events, std::chrono::steady_clock::time_point deadline,
+                          PollCounters& counters) {
+    while (true) {
+        const auto now = std::chrono::steady_clock::now();
+        auto polled = poll(events, time_left(now, deadline), counters);
+        if (polled || !interrupted(polled.error())) return polled;
+    }
+}
+
+namespace {
+
+// For values that only one thread writes.
+void increase(std::atomic<std::uint64_t>& value, std::uint64_t by) noexcept {
+    value.store(value.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+std::uint64_t nanoseconds_of(std::chrono::steady_clock::duration time) noexcept {
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
+}
+
+} // namespace
+
+void PollCounters::begin_poll() noexcept {
+    began_ = Clock::now();
+    if (!has_ended_) return;
+    const auto gap = nanoseconds_of(began_ - ended_);
+    if (gap > read(longest_gap_)) longest_gap_.store(gap, std::memory_order_relaxed);
+}
+
+void PollCounters::end_poll(std::size_t events) noexcept {
+    ended_ = Clock::now();
+    has_ended_ = true;
+    increase(polls_, 1);
+    increase(events_, events);
+    increase(time_in_polls_, nanoseconds_of(ended_ - began_));
 }
 
 // Not inlined, so that a poll that does not spin saves no registers for it.
@@ -158,9 +290,14 @@ Result<> Registration::remove(const Registry& registry, RawHandle handle) noexce
     return {};
 }
 
-Result<> Registration::note_failure(Interest direction, const std::error_code& error) const noexcept {
+Result<> Registration::renew(const Registry& registry) noexcept {
+    if (auto checked = check_belongs_to(registry); !checked) return checked;
+    return registry.selector_->renew(state_);
+}
+
+Result<> Registration::note_failure(Interest direction, bool blocked) const noexcept {
     if (state_ == 0) return {};
-    if (would_block(error)) return sys::native::rearm(state_, direction);
+    if (blocked) return sys::native::rearm(state_, direction);
     sys::native::error_taken(state_);
     return {};
 }
@@ -192,6 +329,19 @@ Waker::~Waker() { delete body_; }
 Result<> Waker::wake() const noexcept {
     assert(body_ != nullptr && "wake on a moved-from Waker");
     return body_->mechanism.wake();
+}
+
+Result<> Waker::wake(PollCounters& counters) const noexcept {
+    assert(body_ != nullptr && "wake on a moved-from Waker");
+    const auto ticket = body_->mechanism.begin();
+    if (ticket == 0) {
+        counters.wakes_coalesced_.fetch_add(1, std::memory_order_relaxed);
+        probe_wake_coalesced();
+        return {};
+    }
+    counters.wakes_sent_.fetch_add(1, std::memory_order_relaxed);
+    probe_wake_sent();
+    return body_->mechanism.send(ticket);
 }
 
 std::string_view backend() noexcept { return sys::native::name; }

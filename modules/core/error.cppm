@@ -48,6 +48,26 @@ export bool would_block(const std::error_code&) noexcept;
 /// True if a signal handler ran during the call; see `Poll::poll`.
 export bool interrupted(const std::error_code&) noexcept;
 
+/// An error type that can say whether it means would-block: `would_block(error)` is valid for it, found by
+/// argument-dependent lookup or through a conversion to `std::error_code`; or it compares with `std::errc`, as
+/// `std::error_code`, `std::error_condition` and `std::errc` do.
+export template <class E>
+concept BlockingError = requires(const E& error) {
+    { would_block(error) } -> std::convertible_to<bool>;
+} || requires(const E& error) {
+    { error == std::errc::operation_would_block } -> std::convertible_to<bool>;
+};
+
+/// Whether `error`, of any such type, means would-block.
+export template <BlockingError E> constexpr bool means_would_block(const E& error) {
+    if constexpr (requires { would_block(error); }) {
+        return static_cast<bool>(would_block(error));
+    } else {
+        return error == std::errc::operation_would_block
+               || error == std::errc::resource_unavailable_try_again;
+    }
+}
+
 /// True if a connection attempt was started and continues in the background. On Windows, the same as
 /// `would_block`.
 export bool in_progress(const std::error_code&) noexcept;

@@ -30,9 +30,9 @@ export class RawSource {
 
     [[nodiscard]] inline RawHandle raw() const noexcept { return handle_; }
 
-    /// Runs `f`, which does I/O on the handle and returns a `Result`, and returns its result. An operation
-    /// that may fail with would-block must run through this call; otherwise some backends stop reporting
-    /// events.
+    /// Runs `f`, which does I/O on the handle and returns a `Result`, or any `std::expected` whose error models
+    /// `BlockingError`, and returns its result. An operation that may fail with would-block must run through
+    /// this call; otherwise some backends stop reporting events.
     template <class F> [[nodiscard]] auto try_io(F&& f) const {
         return registration_.run(Interest::readable | Interest::writable, std::forward<F>(f));
     }
@@ -60,6 +60,7 @@ export class RawSource {
     [[nodiscard]] inline Result<> remove_from(const Registry& registry) {
         return registration_.remove(registry, handle_);
     }
+    [[nodiscard]] inline Result<> renew_in(const Registry& registry) { return registration_.renew(registry); }
 
   protected:
     RawHandle handle_;
@@ -101,10 +102,62 @@ export class IoSource : private RawSource {
     using RawSource::add_to;
     using RawSource::modify_in;
     using RawSource::remove_from;
+    using RawSource::renew_in;
 
   protected:
     /// Takes ownership of `handle`.
     inline explicit IoSource(RawHandle handle) noexcept : RawSource(handle) {}
+};
+
+/// A reference to a source of any type, and itself a source. For code that handles sources of several types and is
+/// not a template: it takes an `AnySource`, which every source converts to. Two words; copyable; the referenced
+/// object must outlive it.
+///
+/// `Registry::renew` fails with `Errc::unsupported` if the source is not a `RenewableSource`.
+export class AnySource {
+  public:
+    template <class S>
+        requires(!std::same_as<std::remove_cv_t<S>, AnySource> && Registrable<S>)
+    constexpr AnySource(S& source) noexcept
+        : object_(const_cast<std::remove_cv_t<S>*>(std::addressof(source))), call_(&call<S>) {}
+
+    [[nodiscard]] inline Result<> add_to(const Registry& registry, Token token, Interest interest,
+                                         Trigger trigger) const {
+        return call_(object_, Verb::add, registry, token, interest, trigger);
+    }
+    [[nodiscard]] inline Result<> modify_in(const Registry& registry, Token token, Interest interest,
+                                            Trigger trigger) const {
+        return call_(object_, Verb::modify, registry, token, interest, trigger);
+    }
+    [[nodiscard]] inline Result<> remove_from(const Registry& registry) const {
+        return call_(object_, Verb::remove, registry, {}, Interest::readable, {});
+    }
+    [[nodiscard]] inline Result<> renew_in(const Registry& registry) const {
+        return call_(object_, Verb::renew, registry, {}, Interest::readable, {});
+    }
+
+  private:
+    enum class Verb : std::uint8_t { add, modify, remove, renew };
+
+    template <class S>
+    static Result<> call(void* object, Verb verb, const Registry& registry, Token token, Interest interest,
+                         Trigger trigger) {
+        auto& source = *static_cast<S*>(object);
+        switch (verb) {
+        case Verb::add: return registry.add(source, token, interest, trigger);
+        case Verb::modify: return registry.modify(source, token, interest, trigger);
+        case Verb::remove: return registry.remove(source);
+        case Verb::renew: break;
+        }
+        if constexpr (requires { registry.renew(source); }) {
+            return registry.renew(source);
+        } else {
+            return std::unexpected(make_error_code(Errc::unsupported));
+        }
+    }
+
+    void* object_;
+    Result<> (*call_)(void*, Verb, const Registry&, Token, Interest, Trigger);
 };
 
 } // namespace mio

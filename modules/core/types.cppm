@@ -41,6 +41,15 @@ export class Interest {
         return rest == 0 ? std::nullopt : std::optional(Interest(rest));
     }
 
+    /// The set as bits: readable 1, writable 2, aio 4, lio 8, priority 16. The values never change.
+    [[nodiscard]] constexpr std::uint8_t bits() const noexcept { return bits_; }
+    /// The set with these bits; `nullopt` if no bit is set, or one without a meaning.
+    [[nodiscard]] static constexpr std::optional<Interest> from_bits(unsigned bits) noexcept {
+        constexpr unsigned known = readable_bit | writable_bit | aio_bit | lio_bit | priority_bit;
+        if (bits == 0 || (bits & ~known) != 0) return std::nullopt;
+        return Interest(static_cast<std::uint8_t>(bits));
+    }
+
     [[nodiscard]] constexpr bool is_readable() const noexcept { return has(readable_bit); }
     [[nodiscard]] constexpr bool is_writable() const noexcept { return has(writable_bit); }
     [[nodiscard]] constexpr bool is_aio() const noexcept { return has(aio_bit); }

@@ -11,6 +11,7 @@ import mio.std;
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
+import mio.core.poll;
 import mio.core.types;
 import mio.sys.calls;
 import mio.sys.selector;
@@ -85,6 +86,22 @@ inline constexpr auto readiness_table = [] {
 
 export class Waker;
 
+/// Options of a registration that only epoll has.
+export struct WatchOptions {
+    /// EPOLLEXCLUSIVE: if several epoll instances watch one file, such as a listener, an event wakes at least one
+    /// of the threads that wait for them, and usually not all. Set it in each of the instances.
+    ///
+    /// The kernel refuses to change such a registration: `Registry::modify` and `renew` fail with
+    /// `std::errc::invalid_argument`, and leave it as it was. It also refuses `Trigger::oneshot` and
+    /// `Interest::priority`. A half-close is reported as readable only, since EPOLLRDHUP cannot be requested.
+    bool is_exclusive = false;
+    /// EPOLLWAKEUP: the system does not suspend from an event until the next poll. The kernel ignores it in a
+    /// process without CAP_BLOCK_SUSPEND.
+    bool prevents_suspend = false;
+
+    constexpr bool operator==(const WatchOptions&) const noexcept = default;
+};
+
 /// An epoll instance. The kernel stores interests and readiness. The selector records which source was added
 /// last for each descriptor number, because the kernel identifies a registration by that number.
 ///
@@ -97,6 +114,7 @@ export class Selector : public SharedSelectorBase {
 
     static constexpr std::string_view name = "epoll";
     static constexpr std::size_t record_size = sizeof(Record);
+    static constexpr bool emulates_edges = false;
 
     struct Parts {
         OwnedHandle epoll;
@@ -114,12 +132,19 @@ export class Selector : public SharedSelectorBase {
 
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept;
+    [[nodiscard]] Result<std::uint64_t> add_again(RawHandle, std::uint64_t state, Token, Interest,
+                                                  Trigger) noexcept;
     [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
     [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
 
     [[nodiscard]] inline static Result<> rearm(std::uint64_t, Interest) noexcept { return {}; }
     inline static void error_taken(std::uint64_t) noexcept {}
     static void forget(std::uint64_t state) noexcept;
+
+    /// See `set_watch_options`.
+    [[nodiscard]] Result<> set_options(RawHandle, const WatchOptions&) noexcept;
+    [[nodiscard]] Result<WatchOptions> options(RawHandle) noexcept;
 
     [[nodiscard]] inline int raw_fd() const noexcept { return epoll_.get(); }
     [[nodiscard]] static std::string describe(const Event&);
@@ -153,7 +178,10 @@ export class Selector : public SharedSelectorBase {
     [[nodiscard]] static std::unexpected<std::error_code> failure(Count code) noexcept;
 
     [[nodiscard]] Result<> add_waker(RawHandle eventfd, Token) noexcept;
-    [[nodiscard]] Result<> arm(int operation, RawHandle, Token, Interest, Trigger) noexcept;
+    // `options` are those of a `NumberedSource`.
+    [[nodiscard]] Result<> arm(int operation, RawHandle, Token, Interest, Trigger,
+                               std::uint8_t options = 0) noexcept;
+    [[nodiscard]] Result<> arm(int operation, const NumberedSource&, std::uint8_t options) noexcept;
 
     const OwnedHandle epoll_;
     Wakers wakers_;
@@ -174,6 +202,8 @@ export class Waker {
     ~Waker();
 
     [[nodiscard]] Result<> wake() noexcept;
+    [[nodiscard]] inline std::uint32_t begin() noexcept { return pending_.begin(); }
+    [[nodiscard]] Result<> send(std::uint32_t ticket) noexcept;
 
   private:
     Selector& selector_; // outlives its wakers
@@ -181,6 +211,19 @@ export class Waker {
     const std::uint16_t fork_generation_; // of the process that registered the eventfd
     PendingWake pending_; // last, so that it leaves the selector's list before the eventfd is closed
 };
+
+/// Sets the options of the registration of `handle`: of a source or of a handle without an object, added with
+/// `registry`. A condition that holds is reported again.
+///
+/// Changing `is_exclusive` adds the handle to the epoll instance anew. Errors leave the registration unchanged,
+/// except that it can be lost if the kernel is out of memory twice: `Errc::not_registered`; `invalid_argument` for
+/// options that the trigger or the interest excludes; `Errc::unsupported` if `Poll` has another backend; the OS's
+/// own.
+/// @see epoll_ctl(2)
+export [[nodiscard]] Result<> set_watch_options(const Registry& registry, RawHandle handle,
+                                                const WatchOptions& options) noexcept;
+/// The options of the registration of `handle`. Errors: `Errc::not_registered`; `Errc::unsupported`.
+export [[nodiscard]] Result<WatchOptions> watch_options(const Registry& registry, RawHandle handle) noexcept;
 
 /// Busy-polling parameters of an epoll instance: a wait polls the network devices of the registered sockets
 /// before it sleeps. Requires a device driver with busy-polling support. Off by default.

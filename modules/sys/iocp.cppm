@@ -207,6 +207,9 @@ class Port {
 
     [[nodiscard]] Result<Source*> add(Selector&, RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(Source&, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> renew(Source&) noexcept;
+    /// Whether the source's socket is not known to be closed.
+    [[nodiscard]] bool may_watch(const Source&) noexcept;
     [[nodiscard]] Result<> rearm(Source&, Interest blocked) noexcept;
     void error_taken(Source&) noexcept;
     void forget(Source&) noexcept;
@@ -226,6 +229,7 @@ class Port {
     [[nodiscard]] Source*& chain_of(RawHandle socket) noexcept;
     [[nodiscard]] Source* find(RawHandle socket) noexcept;
     void attach(Source&) noexcept;
+    [[nodiscard]] Result<> watch(Source&, Token, Interest, Trigger) noexcept;
     void detach(Source&) noexcept;
     void release(Source&) noexcept;
     void enqueue(Source&) noexcept;
@@ -277,6 +281,7 @@ export class Selector : public SharedSelectorBase {
 
     static constexpr std::string_view name = "iocp";
     static constexpr std::size_t record_size = sizeof(Record);
+    static constexpr bool emulates_edges = true;
 
     struct Parts {
         std::unique_ptr<Port> port;
@@ -291,6 +296,9 @@ export class Selector : public SharedSelectorBase {
 
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept;
+    [[nodiscard]] Result<std::uint64_t> add_again(RawHandle, std::uint64_t state, Token, Interest,
+                                                  Trigger) noexcept;
     [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
     [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
 
@@ -318,6 +326,8 @@ export class Waker : Node {
     ~Waker();
 
     [[nodiscard]] Result<> wake() noexcept;
+    [[nodiscard]] inline std::uint32_t begin() noexcept { return pending_.begin(); }
+    [[nodiscard]] Result<> send(std::uint32_t ticket) noexcept;
 
   private:
     friend class Port;
@@ -335,7 +345,7 @@ export class Waker : Node {
 /// Usage:
 /// - Store it on the heap, in one reference-counted object with the `Operation`s of the source. Each
 ///   operation in progress holds a reference, which `Operation::completed` releases.
-/// - `add_to`, `modify_in` and `remove_from` of the source call `add`, `modify` and `remove`, with
+/// - `add_to`, `modify_in`, `renew_in` and `remove_from` of the source call `add`, `modify`, `renew` and `remove`, with
 ///   `*static_cast<Selector*>(BackendAccess::selector(registry))`. The first `add` associates the handle with
 ///   the port permanently, because Windows cannot undo the association. Operations may be started from then
 ///   on.
@@ -349,7 +359,7 @@ export class Waker : Node {
 ///   start another operation.
 ///
 /// Until the first `add` has returned, only one thread at a time may make calls. Afterwards this restriction
-/// applies only to `add`, `modify`, `remove` and `close`.
+/// applies only to `add`, `modify`, `renew`, `remove` and `close`.
 export class Channel : Node {
   public:
     Channel() noexcept : Node(false) {}
@@ -362,6 +372,7 @@ export class Channel : Node {
     /// holds is reported.
     [[nodiscard]] Result<> add(Selector&, RawHandle handle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(Selector&, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> renew(Selector&) noexcept;
     /// After it returns nothing more is reported, even if the channel was ready.
     [[nodiscard]] Result<> remove(Selector&) noexcept;
     /// Ends the registration and the association with the port.

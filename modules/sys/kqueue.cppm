@@ -132,6 +132,7 @@ export class Selector : public SharedSelectorBase {
 
     static constexpr std::string_view name = "kqueue";
     static constexpr std::size_t record_size = sizeof(Record);
+    static constexpr bool emulates_edges = false;
 
     struct Parts {
         OwnedHandle kqueue;
@@ -145,6 +146,9 @@ export class Selector : public SharedSelectorBase {
 
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept;
+    [[nodiscard]] Result<std::uint64_t> add_again(RawHandle, std::uint64_t state, Token, Interest,
+                                                  Trigger) noexcept;
     [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
     [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
 
@@ -165,6 +169,7 @@ export class Selector : public SharedSelectorBase {
     // Called with the mutex of `oneshots_` held.
     [[nodiscard]] Result<> arm(RawHandle, Token, Interest, Trigger, bool replaces) noexcept;
     [[nodiscard]] Result<> disarm(RawHandle) noexcept;
+    [[nodiscard]] bool may_exist(const NumberedSource&) noexcept;
     void report_oneshot(const Record&, Events&) noexcept;
 
     OwnedHandle kqueue_;
@@ -188,6 +193,8 @@ export class Waker {
     ~Waker();
 
     [[nodiscard]] Result<> wake() noexcept;
+    [[nodiscard]] inline std::uint32_t begin() noexcept { return pending_.begin(); }
+    [[nodiscard]] Result<> send(std::uint32_t ticket) noexcept;
 
   private:
     friend class Selector;

@@ -111,6 +111,9 @@ class Table {
 
     [[nodiscard]] Result<Source*> add(Selector&, RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(Source&, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> renew(Source&) noexcept;
+    /// Whether the source still watches its handle, as far as device and inode show.
+    [[nodiscard]] bool may_watch(const Source&) noexcept;
     [[nodiscard]] Result<> rearm(Source&, Interest blocked) noexcept;
     void error_taken(Source&) noexcept;
     void forget(Source&) noexcept;
@@ -125,6 +128,7 @@ class Table {
         : receiver_(std::move(receiver)), sender_(std::move(sender)) {}
 
     [[nodiscard]] bool make_room_for(RawHandle) noexcept;
+    [[nodiscard]] Result<> watch(Source&, Token, Interest, Trigger) noexcept;
     void detach(Source&) noexcept;
     Result<> interrupt() noexcept;
     [[nodiscard]] std::size_t begin_wait() noexcept;
@@ -162,6 +166,7 @@ export class Selector : public SharedSelectorBase {
 
     static constexpr std::string_view name = "poll";
     static constexpr std::size_t record_size = 0; // the table stores the kernel's records
+    static constexpr bool emulates_edges = true;
 
     struct Parts {
         std::unique_ptr<Table> table;
@@ -176,6 +181,9 @@ export class Selector : public SharedSelectorBase {
 
     [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept;
+    [[nodiscard]] Result<std::uint64_t> add_again(RawHandle, std::uint64_t state, Token, Interest,
+                                                  Trigger) noexcept;
     [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
     [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
 
@@ -201,6 +209,8 @@ export class Waker : Node {
     ~Waker();
 
     [[nodiscard]] Result<> wake() noexcept;
+    [[nodiscard]] inline std::uint32_t begin() noexcept { return pending_.begin(); }
+    [[nodiscard]] Result<> send(std::uint32_t ticket) noexcept;
 
   private:
     friend class Table;

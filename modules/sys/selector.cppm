@@ -93,12 +93,26 @@ export template <class T> class ByHandle {
 /// number. A state is attached until it is removed, or until another source is added with the same number;
 /// the kernel accepts that only if the earlier registration is gone. Only an attached state may be changed in
 /// the kernel: the number of a detached state belongs to another source.
+///
+/// It also keeps what the source is watched for, so that it can be renewed.
 export struct NumberedSource {
     SharedSelectorBase* selector = nullptr;
     RawHandle handle = invalid_handle;
-    bool is_attached = false;
     std::uint16_t fork_generation = 0; // of the process that added it, for kernel objects that fork(2) shares
-    NumberedSource* next_free = nullptr;
+    Interest interest = Interest::readable;
+    Trigger trigger : 2 = Trigger::edge;
+    bool is_attached : 1 = false;
+    std::uint8_t options : 5 = 0; // of the backend
+    union {
+        std::size_t token = 0;     // of a source
+        NumberedSource* next_free; // of a free state
+    };
+
+    inline void watch(Token reported_with, Interest wanted, Trigger how) noexcept {
+        token = reported_with.value;
+        interest = wanted;
+        trigger = how;
+    }
 };
 
 /// The `NumberedSource`s of one selector. The selector serialises the calls.
@@ -123,17 +137,24 @@ export class NumberedSources {
         return by_handle_.find(handle) != nullptr;
     }
     /// Creates the state of a source that the kernel has accepted. There must be room.
-    [[nodiscard]] inline NumberedSource& attach(SharedSelectorBase& selector, RawHandle handle,
+    [[nodiscard]] inline NumberedSource& attach(SharedSelectorBase& selector, RawHandle handle, Token token,
+                                                Interest interest, Trigger trigger,
                                                 std::uint16_t fork_generation = 0) noexcept {
         displace(handle);
         auto& source = *std::exchange(free_, free_->next_free);
-        source = {.selector = &selector,
-                  .handle = handle,
-                  .is_attached = true,
-                  .fork_generation = fork_generation,
-                  .next_free = nullptr};
+        source.selector = &selector;
+        source.handle = handle;
+        source.fork_generation = fork_generation;
+        source.is_attached = true;
+        source.options = 0;
+        source.watch(token, interest, trigger);
         *by_handle_.find(handle) = &source;
         return source;
+    }
+    /// The attached source with this number; null if there is none.
+    [[nodiscard]] inline NumberedSource* find(RawHandle handle) noexcept {
+        auto** const place = handle < 0 ? nullptr : by_handle_.find(handle);
+        return place == nullptr ? nullptr : *place;
     }
     /// Detaches the earlier source with this number, after the kernel has accepted another registration for
     /// it.
@@ -187,6 +208,12 @@ export class NumberedSources {
 /// later `select` reports the registration. An `Interest` that the backend cannot watch for is
 /// `Errc::unsupported`. A call that fails has no effect.
 ///
+/// **renew(state)** is `modify` with the values of the last successful `add` or `modify`.
+///
+/// **add_again(handle, state, …)** is `add` for a handle whose earlier registration `state` was not removed. It
+/// fails with `Errc::already_registered` if that registration still exists or may still exist; otherwise the handle was
+/// closed and its number reused, and the new state replaces `state`, which is freed.
+///
 /// **forget(state)** is `remove` for a source that is destroyed, released or replaced. Both end the
 /// registration in the kernel, even if duplicates of the handle exist. If the handle was closed first and the
 /// kernel has dropped the registration, both succeed without an effect on another source with the same
@@ -199,12 +226,14 @@ export class NumberedSources {
 /// called after an operation failed with another error, which may have cleared a pending error. Several
 /// threads may call both at once for one source, and during `modify`. `add`, `remove` and `forget` do not
 /// overlap with any other call for the same source. Backends whose kernel supports edges do nothing in
-/// either.
+/// either; `emulates_edges` is false for them.
 ///
 /// **Wake-ups.** `Waker::open` acquires the OS resources for a token; the constructor takes ownership of
 /// them. Any thread may call `wake`. It makes `select` report one readable event with the token, however
 /// often it was called, makes no system call while a wake-up is pending, and synchronises with the `select`
-/// that reports it. Creating, waking and destroying wakers may overlap with any other call.
+/// that reports it. Creating, waking and destroying wakers may overlap with any other call. `wake` consists of `begin`,
+/// which returns 0 if a wake-up is pending, and otherwise `send` with its result. On POSIX systems, a signal handler may
+/// call them; they keep `errno`.
 template <class S>
 concept Selecting =
     requires(S& s, const S& cs, Events& events, std::optional<std::chrono::nanoseconds> timeout) {
@@ -221,18 +250,25 @@ concept Registering =
     requires(S& s, RawHandle handle, std::uint64_t state, Token token, Interest interest, Trigger trigger) {
         { s.add(handle, token, interest, trigger) } noexcept -> std::same_as<Result<std::uint64_t>>;
         { s.modify(handle, state, token, interest, trigger) } noexcept -> std::same_as<Result<>>;
+        { s.renew(state) } noexcept -> std::same_as<Result<>>;
+        {
+            s.add_again(handle, state, token, interest, trigger)
+        } noexcept -> std::same_as<Result<std::uint64_t>>;
         { s.remove(handle, state) } noexcept -> std::same_as<Result<>>;
         { S::selector_of(state) } noexcept -> std::same_as<S&>;
+        { S::emulates_edges } -> std::convertible_to<bool>;
         { S::rearm(state, interest) } noexcept -> std::same_as<Result<>>;
         { S::error_taken(state) } noexcept -> std::same_as<void>;
         { S::forget(state) } noexcept -> std::same_as<void>;
     };
 
 template <class S>
-concept Waking = requires(S& s, typename S::Waker& waker, Token token) {
+concept Waking = requires(S& s, typename S::Waker& waker, Token token, std::uint32_t ticket) {
     { S::Waker::open(s, token) } noexcept -> std::same_as<Result<typename S::Waker::Parts>>;
     requires std::constructible_from<typename S::Waker, S&, Token, typename S::Waker::Parts>;
     { waker.wake() } noexcept -> std::same_as<Result<>>;
+    { waker.begin() } noexcept -> std::same_as<std::uint32_t>;
+    { waker.send(ticket) } noexcept -> std::same_as<Result<>>;
 };
 
 template <class S>

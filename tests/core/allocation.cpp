@@ -2,6 +2,7 @@
 // counting one.
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -176,6 +177,39 @@ TEST(Allocation, IsNotNeededToPoll) {
     EXPECT_TRUE(takes_no_memory([&] { return !loop.poll.poll(none, 0ns); }));
 }
 
+TEST(Allocation, IsNotNeededToCount) {
+    Loop loop;
+    Stream stream;
+    mio::PollCounters counters;
+    const auto waker = must(mio::Waker::create(loop.registry(), id2));
+    ASSERT_TRUE(ok(loop.registry().add(stream.here, id1, Interest::writable, Trigger::level)));
+    EXPECT_TRUE(takes_no_memory([&] {
+        return waker.wake(counters) && waker.wake(counters) && loop.poll.poll(loop.events, 1s, counters)
+               && loop.poll.poll_until(loop.events, std::chrono::steady_clock::now(), counters)
+               && counters.polls() == 2;
+    }));
+}
+
+TEST(Allocation, IsNotNeededForHandlesWithoutAnObject) {
+    Loop loop;
+    Stream stream;
+    const auto handle = stream.here.raw();
+    const auto& registry = loop.registry();
+    ASSERT_TRUE(ok(registry.add(handle, id1, Interest::writable)));
+    std::byte byte{};
+    const auto blocked = [&] { return plain::receive(handle, &byte, 1); };
+    EXPECT_TRUE(takes_no_memory([&] {
+        return loop.poll.poll(loop.events, 1s) && loop.events.size() == 1
+               && !registry.try_io(handle, Interest::readable, blocked)
+               && registry.exhausted(handle, Interest::writable);
+    }));
+    if (differences.keeps_state_of_sources) return;
+    EXPECT_TRUE(takes_no_memory([&] {
+        return registry.modify(handle, id1, Interest::writable) && registry.renew(handle)
+               && registry.remove(handle) && registry.add(handle, id1, Interest::writable);
+    }));
+}
+
 TEST(Allocation, IsNotNeededForAFullBatch) {
     Loop loop;
     std::vector<std::pair<plain::Socket, plain::Socket>> pairs;
@@ -288,16 +322,21 @@ TEST(Allocation, FailureIsAnErrorAndLeaksNothing) {
     DescriptorGuard guard;
     {
         Loop loop;
+        Stream stream;
         const auto other = must(mio::Waker::create(loop.registry(), id2));
         const auto before = open_handles();
         memory_is_short = true;
         const auto poll = mio::Poll::create();
         const auto waker = mio::Waker::create(loop.registry(), id1);
         const auto resolved = mio::net::resolve("127.0.0.1", "80");
+        const auto added = loop.registry().add(stream.here.raw(), id1, Interest::readable);
+        const auto removed = loop.registry().remove(stream.here.raw());
         memory_is_short = false;
         EXPECT_TRUE(fails_with(poll, std::errc::not_enough_memory));
         EXPECT_TRUE(fails_with(waker, std::errc::not_enough_memory));
         EXPECT_TRUE(fails_with(resolved, std::errc::not_enough_memory));
+        EXPECT_TRUE(fails_with(added, std::errc::not_enough_memory));
+        EXPECT_TRUE(fails_with(removed, mio::Errc::not_registered));
         EXPECT_EQ(&poll.error().category(), &mio::os_category());
         EXPECT_EQ(&waker.error().category(), &mio::os_category());
         EXPECT_EQ(&resolved.error().category(), &mio::os_category());

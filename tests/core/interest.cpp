@@ -49,6 +49,20 @@ static_assert((r | w | p).without(r | p) == w);
 static_assert(!r.without(r), "nothing would be left");
 static_assert(!(r | w).without(r | w | p));
 
+static_assert(r.bits() == 1 && w.bits() == 2 && aio.bits() == 4 && lio.bits() == 8 && p.bits() == 16);
+constexpr bool every_set_survives_its_bits() {
+    for (unsigned bits = 1; bits < 32; ++bits) {
+        const auto interest = Interest::from_bits(bits);
+        if (!interest || interest->bits() != bits) return false;
+    }
+    return true;
+}
+static_assert(every_set_survives_its_bits());
+static_assert(Interest::from_bits((r | p).bits()) == (r | p));
+static_assert(!Interest::from_bits(0) && !Interest::from_bits(32) && !Interest::from_bits(33)
+                  && !Interest::from_bits(256 + 1),
+              "neither an empty set nor bits without a meaning");
+
 static_assert(r != w && r < w && w < (r | w), "ordered, so that it can be a key");
 
 TEST(Interest, PrintsTheNamesOfItsFlags) {

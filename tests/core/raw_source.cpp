@@ -86,6 +86,74 @@ TEST(RawSource, TryIoReturnsTheErrorOfTheOperation) {
     EXPECT_EQ(runs, 2);
 }
 
+namespace other {
+
+/// An error type of another library.
+struct Error {
+    int number = 0;
+};
+bool would_block(const Error& error) { return error.number == 11; }
+
+/// One that has no conversion to an error code, but compares with `std::errc`.
+struct Comparable {
+    bool is_blocked = false;
+    friend bool operator==(const Comparable& error, std::errc code) {
+        return error.is_blocked && code == std::errc::operation_would_block;
+    }
+};
+
+/// One that cannot be asked.
+struct Unknown {};
+
+} // namespace other
+
+static_assert(mio::BlockingError<std::error_code> && mio::BlockingError<std::error_condition>
+              && mio::BlockingError<std::errc> && mio::BlockingError<other::Error>
+              && mio::BlockingError<other::Comparable>);
+static_assert(!mio::BlockingError<other::Unknown> && !mio::BlockingError<int>);
+
+namespace {
+
+/// Checks that an operation that fails with `error` is followed by an event if and only if it would have blocked.
+template <class Error> void expect_event_after(Error error, bool would_block) {
+    auto [here, there] = plain::socket_pair();
+    here.set_non_blocking();
+    Loop loop;
+    mio::RawSource source(here.fd());
+    ASSERT_TRUE(ok(loop.registry().add(source, Token{1}, Interest::readable)));
+    plain::write_all(there, "x");
+    loop.expect({{Token{1}, Interest::readable}});
+    std::string text(16, '\0');
+    ASSERT_EQ(must(read_some(source.raw(), text)), 1u);
+    const auto result = source.try_io(
+        Interest::readable, [&]() -> std::expected<std::size_t, Error> { return std::unexpected(error); });
+    static_assert(std::is_same_v<decltype(result), const std::expected<std::size_t, Error>>);
+    ASSERT_FALSE(result);
+    plain::write_all(there, "y");
+    // epoll and kqueue report every arrival. iocp watches again after any error, which may have been a pending one.
+    if (would_block || mio::backend() != "poll") {
+        loop.expect({{Token{1}, Interest::readable}});
+    } else {
+        loop.expect_none();
+    }
+}
+
+} // namespace
+
+TEST(RawSource, TryIoTakesEveryErrorThatCanSayWouldBlock) {
+    expect_event_after(make_error_code(std::errc::resource_unavailable_try_again), true);
+    expect_event_after(make_error_code(std::errc::io_error), false);
+    expect_event_after(make_error_condition(std::errc::operation_would_block), true);
+    expect_event_after(make_error_condition(std::errc::resource_unavailable_try_again), true);
+    expect_event_after(make_error_condition(std::errc::io_error), false);
+    expect_event_after(std::errc::resource_unavailable_try_again, true);
+    expect_event_after(std::errc::io_error, false);
+    expect_event_after(other::Error{11}, true);
+    expect_event_after(other::Error{12}, false);
+    expect_event_after(other::Comparable{true}, true);
+    expect_event_after(other::Comparable{false}, false);
+}
+
 TEST(RawSource, TryIoThatWouldBlockIsFollowedByAnEvent) {
     auto [here, there] = plain::socket_pair();
     here.set_non_blocking();

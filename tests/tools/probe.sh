@@ -454,6 +454,17 @@ test_connection() {
     prints 'count reached, 2 events'
 }
 
+test_counters() {
+    listen --counters --for 300ms
+    ends_with 0
+    prints 'watch +polls: [1-9][0-9]*, events: 0, time in polls: (29[0-9]|[3-9][0-9]{2}|[0-9]{4,})\.[0-9]{3} ms, longest gap: [0-9]+\.[0-9]{3} ms$'
+    prints 'time is up, 0 events'
+    is_silent
+    listen --json --counters --for 50ms
+    ends_with 0
+    prints '"counters".*"polls": ?[1-9].*"nanoseconds_in_polls": ?[0-9]{7,}'
+}
+
 test_connection_refused() {
     needs python3
     # Bound and not listening: nobody else takes the port.

@@ -91,6 +91,7 @@ class Watch : public Subcommand {
         app_.add_flag("--hex", hex_, "Print it as a hexadecimal dump; implies --read");
         app_.add_option("--count", count_, "End after N events")->type_name("N");
         app_.add_option("--for", time_, "End after this time: 250ms, 5s, 2m, 1h")->type_name("DURATION");
+        app_.add_flag("--counters", counters_, "At the end, print what the polling loop did");
         app_.add_flag("--json", json_, "Print one JSON object per line");
         app_.footer(footer());
     }
@@ -106,6 +107,7 @@ class Watch : public Subcommand {
         if (!count_.empty()) options.count = value_of("--count", parse_count(count_));
         options.read = read_ || hex_;
         options.hex = hex_;
+        options.counters = counters_;
         options.json = json_;
         if (options.read && options.interest && !options.interest->is_readable()) {
             throw WrongUsage{"--interest '" + interest_ + "': --read needs r among the interests"};
@@ -142,6 +144,7 @@ class Watch : public Subcommand {
     std::string trigger_;
     bool read_ = false;
     bool hex_ = false;
+    bool counters_ = false;
     std::string count_;
     std::string time_;
     bool json_ = false;

@@ -71,6 +71,14 @@ std::size_t source_width(const std::vector<Target>& targets) {
     return width;
 }
 
+// With microseconds: "12.345 ms".
+std::string in_milliseconds(std::chrono::nanoseconds time) {
+    const auto microseconds = std::chrono::round<std::chrono::microseconds>(time).count();
+    auto fraction = std::to_string(microseconds % 1000);
+    fraction.insert(0, 3 - fraction.size(), '0');
+    return std::to_string(microseconds / 1000) + '.' + fraction + " ms";
+}
+
 class Session {
   public:
     Session(const WatchOptions& options, Output& output)
@@ -95,6 +103,7 @@ class Session {
             round();
             reason = end_reason();
         }
+        if (options_.counters) log_counters();
         const auto count = std::to_string(count_) + (count_ == 1 ? " event" : " events");
         log_.remark("watch", "done", std::string(reason) + ", " + count,
                     {{"reason", std::string(reason)}, {"events", count_}});
@@ -133,8 +142,22 @@ class Session {
 
     void poll() {
         const auto moment = next_moment();
-        const auto polled = moment ? poll_.poll_until(events_, *moment) : poll_.poll(events_);
+        const auto polled = moment ? poll_.poll_until(events_, *moment, counters_)
+                                   : poll_.poll(events_, std::nullopt, counters_);
         if (!polled && !mio::interrupted(polled.error())) throw Refused{"Poll::poll", polled.error(), {}};
+    }
+
+    void log_counters() {
+        const auto time = counters_.time_in_polls();
+        const auto gap = counters_.longest_gap();
+        log_.remark("watch", "counters",
+                    "polls: " + std::to_string(counters_.polls()) + ", events: "
+                        + std::to_string(counters_.events()) + ", time in polls: " + in_milliseconds(time)
+                        + ", longest gap: " + in_milliseconds(gap),
+                    {{"polls", counters_.polls()},
+                     {"events", counters_.events()},
+                     {"nanoseconds_in_polls", static_cast<std::uint64_t>(time.count())},
+                     {"longest_gap_nanoseconds", static_cast<std::uint64_t>(gap.count())}});
     }
 
     // When there is something to do, event or not.
@@ -225,6 +248,7 @@ class Session {
     Interrupt interrupt_;
     mio::Poll poll_ = must(mio::Poll::create(), "Poll::create");
     mio::Events events_{64};
+    mio::PollCounters counters_;
     Context context_{poll_.registry(), options_, log_};
     std::optional<Clock::time_point> deadline_;
     Entries entries_; // by token

@@ -58,6 +58,7 @@ struct WatchOptions {
     bool hex = false;                              ///< show what was read as a hexadecimal dump
     std::optional<std::uint64_t> count;            ///< end after so many events
     std::optional<std::chrono::milliseconds> time; ///< end after so long
+    bool counters = false;                         ///< show what the loop did, at the end
     bool json = false;
 };
 

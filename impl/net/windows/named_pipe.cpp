@@ -431,6 +431,12 @@ Result<> NamedPipe::modify_in(const Registry& registry, Token token, Interest in
     return state_->channel.modify(selector_of(registry), token, interest, trigger);
 }
 
+Result<> NamedPipe::renew_in(const Registry& registry) {
+    if (state_ == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
+    const std::scoped_lock lock(state_->mutex);
+    return state_->channel.renew(selector_of(registry));
+}
+
 Result<> NamedPipe::remove_from(const Registry& registry) {
     if (state_ == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
     const std::scoped_lock lock(state_->mutex);

@@ -20,6 +20,18 @@ namespace mio::os {
 /// The error of this thread's last failed call.
 export inline std::error_code last_error() noexcept { return {errno, os_category()}; }
 
+/// Restores `errno` at the end of a scope, for calls that a signal handler may make. @see signal-safety(7)
+export class KeepErrno {
+  public:
+    KeepErrno() noexcept = default;
+    KeepErrno(const KeepErrno&) = delete;
+    KeepErrno& operator=(const KeepErrno&) = delete;
+    ~KeepErrno() { errno = before_; }
+
+  private:
+    const int before_ = errno;
+};
+
 /// Maximum number of bytes per call: Linux's MAX_RW_COUNT with 4 KiB pages. Other systems reject more than INT_MAX
 /// or SSIZE_MAX. @see read(2)
 export inline constexpr std::size_t most_bytes = 0x7fff'f000;

@@ -10,6 +10,7 @@ module;
 module mio.sys.calls;
 
 import mio.core.handle;
+import mio.os;
 
 namespace mio::sys {
 
@@ -26,6 +27,7 @@ Count control_epoll(RawHandle epoll, int operation, RawHandle handle, const void
 }
 
 Count add_eventfd(RawHandle eventfd, std::uint64_t value) noexcept {
+    const os::KeepErrno keep; // a signal handler may call it
     const auto written = ::write(eventfd, &value, sizeof value);
     return written == -1 ? -errno : written;
 }

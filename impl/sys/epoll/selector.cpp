@@ -74,6 +74,10 @@ Count wait_for(RawHandle epoll, Record* records, std::size_t capacity,
 // The kernel's EP_MAX_EVENTS.
 constexpr std::size_t most_records = INT_MAX / sizeof(Record);
 
+// Options of a `NumberedSource`.
+constexpr std::uint8_t is_exclusive = 1;
+constexpr std::uint8_t prevents_suspend = 2;
+
 bool is_watchable(Interest interest) noexcept { return !interest.is_aio() && !interest.is_lio(); }
 
 std::unexpected<std::error_code> out_of_memory() noexcept {
@@ -111,20 +115,29 @@ std::unexpected<std::error_code> Selector::failure(Count code) noexcept {
     return std::unexpected(std::error_code(static_cast<int>(-code), os_category()));
 }
 
-Result<> Selector::arm(int operation, RawHandle handle, Token token, Interest interest,
-                       Trigger trigger) noexcept {
+Result<> Selector::arm(int operation, RawHandle handle, Token token, Interest interest, Trigger trigger,
+                       std::uint8_t options) noexcept {
     std::uint32_t flags = 0;
     if (interest.is_readable()) flags |= EPOLLIN | EPOLLRDHUP;
     if (interest.is_writable()) flags |= EPOLLOUT;
     if (interest.is_priority()) flags |= EPOLLPRI;
     if (trigger == Trigger::edge) flags |= EPOLLET;
     if (trigger == Trigger::oneshot) flags |= EPOLLONESHOT;
+    if (options != 0) [[unlikely]] {
+        if ((options & prevents_suspend) != 0) flags |= EPOLLWAKEUP;
+        // The kernel refuses EPOLLRDHUP together with EPOLLEXCLUSIVE.
+        if ((options & is_exclusive) != 0) flags = (flags & ~std::uint32_t{EPOLLRDHUP}) | EPOLLEXCLUSIVE;
+    }
     Record record{};
     record.events = flags;
     record.data.u64 = token.value;
     if (const auto code = control_epoll(epoll_.get(), operation, handle, &record); code != 0) [[unlikely]]
         return failure(code);
     return {};
+}
+
+Result<> Selector::arm(int operation, const NumberedSource& source, std::uint8_t options) noexcept {
+    return arm(operation, source.handle, Token{source.token}, source.interest, source.trigger, options);
 }
 
 Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
@@ -139,7 +152,20 @@ Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest inte
         return out_of_memory();
     if (auto added = arm(EPOLL_CTL_ADD, handle, token, interest, trigger); !added) [[unlikely]]
         return std::unexpected(added.error());
-    return state_of(sources_.attach(*this, handle, os::fork_generation()));
+    return state_of(sources_.attach(*this, handle, token, interest, trigger, os::fork_generation()));
+}
+
+// The kernel accepts another registration for the number only if the earlier one is gone.
+Result<std::uint64_t> Selector::add_again(RawHandle handle, std::uint64_t state, Token token,
+                                          Interest interest, Trigger trigger) noexcept {
+    auto added = add(handle, token, interest, trigger);
+    if (added) {
+        forget(state);
+    } else if (added.error() == std::error_code(EEXIST, os_category())) {
+        const std::scoped_lock lock(sources_mutex_);
+        if (source_of(state).is_attached) return std::unexpected(make_error_code(Errc::already_registered));
+    }
+    return added;
 }
 
 Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest interest,
@@ -147,10 +173,55 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
     if (!is_watchable(interest)) [[unlikely]]
         return std::unexpected(make_error_code(Errc::unsupported));
     const std::scoped_lock lock(sources_mutex_);
+    auto& source = source_of(state);
+    if (!source.is_attached) [[unlikely]]
+        return std::unexpected(make_error_code(Errc::not_registered));
+    auto modified = arm(EPOLL_CTL_MOD, source.handle, token, interest, trigger, source.options);
+    if (modified) [[likely]]
+        source.watch(token, interest, trigger);
+    return modified;
+}
+
+Result<> Selector::renew(std::uint64_t state) noexcept {
+    const std::scoped_lock lock(sources_mutex_);
     const auto& source = source_of(state);
     if (!source.is_attached) [[unlikely]]
         return std::unexpected(make_error_code(Errc::not_registered));
-    return arm(EPOLL_CTL_MOD, source.handle, token, interest, trigger);
+    return arm(EPOLL_CTL_MOD, source, source.options);
+}
+
+Result<> Selector::set_options(RawHandle handle, const WatchOptions& wanted) noexcept {
+    const std::scoped_lock lock(sources_mutex_);
+    auto* const source = sources_.find(handle);
+    if (source == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
+    const auto before = source->options;
+    const auto options = static_cast<std::uint8_t>((wanted.is_exclusive ? is_exclusive : 0)
+                                                   | (wanted.prevents_suspend ? prevents_suspend : 0));
+    if (((before | options) & is_exclusive) == 0) {
+        auto modified = arm(EPOLL_CTL_MOD, *source, options);
+        if (modified) source->options = options;
+        return modified;
+    }
+    // The kernel does not change EPOLLEXCLUSIVE of a registration; refusals are found out before it is replaced.
+    if (wanted.is_exclusive && (source->trigger == Trigger::oneshot || source->interest.is_priority()))
+        return failure(-EINVAL);
+    if (const auto code = control_epoll(epoll_.get(), EPOLL_CTL_DEL, handle, nullptr); code != 0)
+        return failure(code);
+    auto added = arm(EPOLL_CTL_ADD, *source, options);
+    if (added) {
+        source->options = options;
+    } else if (!arm(EPOLL_CTL_ADD, *source, before)) {
+        sources_.displace(handle);
+    }
+    return added;
+}
+
+Result<WatchOptions> Selector::options(RawHandle handle) noexcept {
+    const std::scoped_lock lock(sources_mutex_);
+    const auto* const source = sources_.find(handle);
+    if (source == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
+    return WatchOptions{.is_exclusive = (source->options & is_exclusive) != 0,
+                        .prevents_suspend = (source->options & prevents_suspend) != 0};
 }
 
 Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {

@@ -41,8 +41,12 @@ Waker::~Waker() {
 }
 
 Result<> Waker::wake() noexcept {
-    const auto ticket = pending_.begin();
+    const auto ticket = begin();
     if (ticket == 0) return {};
+    return send(ticket);
+}
+
+Result<> Waker::send(std::uint32_t ticket) noexcept {
     if (add_eventfd(eventfd_.get(), 1) < 0) [[unlikely]] {
         // The counter may be full; `signal` drains and retries.
         if (auto signalled = os::signal(eventfd_, {}); !signalled) return signalled;

@@ -79,6 +79,11 @@ Result<> Channel::modify(Selector& selector, Token token, Interest interest, Tri
     return watch(*port_, token, interest, trigger);
 }
 
+Result<> Channel::renew(Selector& selector) noexcept {
+    if (auto checked = check_belongs_to(selector); !checked) return checked;
+    return watch(*port_, token_, interest_, trigger_);
+}
+
 Result<> Channel::watch(Port& port, Token token, Interest interest, Trigger trigger) noexcept {
     const std::scoped_lock lock(port.mutex_);
     const bool has_ready = (current_ & of_interest(interest)) != Readiness::none;

@@ -50,6 +50,16 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
     return port_->modify(source_of(state), token, interest, trigger);
 }
 
+Result<> Selector::renew(std::uint64_t state) noexcept { return port_->renew(source_of(state)); }
+
+Result<std::uint64_t> Selector::add_again(RawHandle handle, std::uint64_t state, Token token,
+                                          Interest interest, Trigger trigger) noexcept {
+    if (port_->may_watch(source_of(state))) return std::unexpected(make_error_code(Errc::already_registered));
+    auto added = add(handle, token, interest, trigger);
+    if (added) forget(state);
+    return added;
+}
+
 Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
     forget(state);
     return {};

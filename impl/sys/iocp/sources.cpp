@@ -87,6 +87,21 @@ Result<Source*> Port::add(Selector& selector, RawHandle handle, Token token, Int
 Result<> Port::modify(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
     if (!is_watchable(interest)) return unsupported();
     const std::scoped_lock lock(mutex_);
+    return watch(source, token, interest, trigger);
+}
+
+Result<> Port::renew(Source& source) noexcept {
+    const std::scoped_lock lock(mutex_);
+    return watch(source, source.token, source.interest, source.trigger);
+}
+
+bool Port::may_watch(const Source& source) noexcept {
+    const std::scoped_lock lock(mutex_);
+    return source.is_attached;
+}
+
+// With the mutex held.
+Result<> Port::watch(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
     auto parts = std::tie(source.token, source.interest, source.trigger, source.armed, source.is_stale);
     const std::tuple before(source.token, source.interest, source.trigger, source.armed, source.is_stale);

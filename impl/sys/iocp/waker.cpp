@@ -1,6 +1,7 @@
 module;
 
 #include <atomic>
+#include <cstdint>
 #include <expected>
 #include <mutex>
 #include <system_error>
@@ -28,11 +29,15 @@ Waker::~Waker() {
     *link = next_waker_;
 }
 
+Result<> Waker::wake() noexcept {
+    const auto ticket = begin();
+    if (ticket == 0) return {};
+    return send(ticket);
+}
+
 // Threads whose wake-ups overlap make every step each, because the other thread may be suspended between two steps, or
 // fail. If the packet cannot be posted, the wake-up stays pending and the next poll reports it.
-Result<> Waker::wake() noexcept {
-    const auto ticket = pending_.begin();
-    if (ticket == 0) return {};
+Result<> Waker::send(std::uint32_t ticket) noexcept {
     // A read-modify-write: a plain store would end the release sequence of another waker.
     port_.is_any_woken_.exchange(true, std::memory_order_seq_cst);
     auto interrupted = port_.interrupt();

@@ -186,16 +186,55 @@ Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest inte
         static_cast<void>(disarm(handle));
         return std::unexpected(armed.error());
     }
-    return state_of(sources_.attach(*this, handle));
+    return state_of(sources_.attach(*this, handle, token, interest, trigger));
+}
+
+Result<std::uint64_t> Selector::add_again(RawHandle handle, std::uint64_t state, Token token,
+                                          Interest interest, Trigger trigger) noexcept {
+    {
+        const std::scoped_lock lock(oneshots_.mutex);
+        if (may_exist(source_of(state))) return std::unexpected(make_error_code(Errc::already_registered));
+    }
+    auto added = add(handle, token, interest, trigger);
+    if (added) forget(state);
+    return added;
+}
+
+// Whether the kernel has one of the source's filters. A one-shot that was reported has none, nor does an interest
+// without filters: their registration is assumed to exist. EV_ENABLE has no effect on an enabled filter; some kernels
+// check its condition again, and store the token.
+bool Selector::may_exist(const NumberedSource& source) noexcept {
+    if (!source.is_attached) return false;
+    auto token = source.token;
+    if (source.trigger == Trigger::oneshot) {
+        const auto* const entry = oneshots_.find(source.handle);
+        if (entry->batch != 0) return true;
+        token = entry->registration;
+    }
+    if (!source.interest.is_readable() && !source.interest.is_writable()) return true;
+    Changes changes;
+    changes.add(static_cast<std::uintmax_t>(source.handle),
+                source.interest.is_readable() ? EVFILT_READ : EVFILT_WRITE, EV_ENABLE, Token{token});
+    const auto enabled = changes.submit(kqueue_.get());
+    return enabled.has_value();
 }
 
 Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest interest,
                           Trigger trigger) noexcept {
     if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
     const std::scoped_lock lock(oneshots_.mutex);
+    auto& source = source_of(state);
+    if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
+    auto modified = arm(source.handle, token, interest, trigger, true);
+    if (modified) source.watch(token, interest, trigger);
+    return modified;
+}
+
+Result<> Selector::renew(std::uint64_t state) noexcept {
+    const std::scoped_lock lock(oneshots_.mutex);
     const auto& source = source_of(state);
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
-    return arm(source.handle, token, interest, trigger, true);
+    return arm(source.handle, Token{source.token}, source.interest, source.trigger, true);
 }
 
 // A replaced filter is deleted before it is added again; otherwise it would keep its original trigger.

@@ -336,6 +336,22 @@ bool Table::make_room_for(RawHandle handle) noexcept {
 Result<> Table::modify(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
     if (!is_watchable(interest)) return unsupported();
     const std::scoped_lock lock(mutex_);
+    return watch(source, token, interest, trigger);
+}
+
+Result<> Table::renew(Source& source) noexcept {
+    const std::scoped_lock lock(mutex_);
+    return watch(source, source.token, source.interest, source.trigger);
+}
+
+bool Table::may_watch(const Source& source) noexcept {
+    const std::scoped_lock lock(mutex_);
+    struct ::stat file{};
+    return source.is_attached && ::fstat(source.handle, &file) == 0 && source.is_of(file);
+}
+
+// With the mutex held.
+Result<> Table::watch(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
     struct ::stat file{};
     if (::fstat(source.handle, &file) == -1) return std::unexpected(os::last_error());
@@ -431,6 +447,17 @@ Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest inte
 Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest interest,
                           Trigger trigger) noexcept {
     return table_->modify(source_of(state), token, interest, trigger);
+}
+
+Result<> Selector::renew(std::uint64_t state) noexcept { return table_->renew(source_of(state)); }
+
+Result<std::uint64_t> Selector::add_again(RawHandle handle, std::uint64_t state, Token token,
+                                          Interest interest, Trigger trigger) noexcept {
+    if (table_->may_watch(source_of(state)))
+        return std::unexpected(make_error_code(Errc::already_registered));
+    auto added = add(handle, token, interest, trigger);
+    if (added) forget(state);
+    return added;
 }
 
 Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {

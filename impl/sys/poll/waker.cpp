@@ -1,6 +1,7 @@
 module;
 
 #include <atomic>
+#include <cstdint>
 #include <expected>
 #include <system_error>
 
@@ -20,8 +21,12 @@ Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
 Waker::~Waker() { table_.unlink(*this); }
 
 Result<> Waker::wake() noexcept {
-    const auto ticket = pending_.begin();
+    const auto ticket = begin();
     if (ticket == 0) return {};
+    return send(ticket);
+}
+
+Result<> Waker::send(std::uint32_t ticket) noexcept {
     auto woken = table_.wake();
     if (woken) pending_.sent(ticket);
     return woken;

@@ -97,6 +97,7 @@ export class NamedPipe {
     /// Called by `Registry`. @{
     [[nodiscard]] Result<> add_to(const Registry&, Token, Interest, Trigger);
     [[nodiscard]] Result<> modify_in(const Registry&, Token, Interest, Trigger);
+    [[nodiscard]] Result<> renew_in(const Registry&);
     [[nodiscard]] Result<> remove_from(const Registry&);
     /// @}
 

@@ -120,3 +120,28 @@ TEST(Registry, ReusedDescriptorNumberOfAnonymousFileReportsItsOwnToken) {
         ::close(number);
     }
 }
+
+TEST(Handle, ReusedNumberOfAnonymousFileCanBeAddedOrModified) {
+    for (const auto& kind : kinds) {
+        SCOPED_TRACE(kind.name);
+        Loop loop;
+        const int number = kind.open();
+        ASSERT_NE(number, -1);
+        ASSERT_TRUE(ok(loop.registry().add(number, id1, Interest::readable)));
+        ASSERT_EQ(::close(number), 0);
+        ASSERT_EQ(kind.open(), number);
+        const auto added = loop.registry().add(number, id2, Interest::readable);
+        if (mio::backend() == "poll") { // which cannot distinguish them
+            EXPECT_TRUE(fails_with(added, Errc::already_registered));
+            ASSERT_TRUE(ok(loop.registry().modify(number, id2, Interest::readable)));
+        } else {
+            EXPECT_TRUE(ok(added));
+        }
+        kind.signal(number);
+        ASSERT_TRUE(ok(loop.poll.poll(loop.events, 500ms)));
+        ASSERT_EQ(loop.events.size(), 1u);
+        EXPECT_EQ(loop.events[0].token(), id2);
+        EXPECT_TRUE(ok(loop.registry().remove(number)));
+        ::close(number);
+    }
+}

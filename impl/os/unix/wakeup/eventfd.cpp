@@ -24,6 +24,7 @@ Result<Wakeup> open_wakeup() noexcept {
 }
 
 Result<> signal(const OwnedHandle& receiver, const OwnedHandle&) noexcept {
+    const KeepErrno keep;
     constexpr std::uint64_t one = 1;
     constexpr int attempts = 16; // other threads may refill it, but not forever
     for (int i = 0; i < attempts; ++i) {

@@ -25,6 +25,7 @@ Result<Wakeup> open_wakeup() noexcept {
 
 // No SIGPIPE: the owner of the sender also owns the receiver.
 Result<> signal(const OwnedHandle& receiver, const OwnedHandle& sender) noexcept {
+    const KeepErrno keep;
     constexpr std::byte any{1};
     constexpr int attempts = 16; // other threads may refill it, but not forever
     for (int i = 0; i < attempts; ++i) {

@@ -43,8 +43,12 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
 Waker::~Waker() { selector_.remove_waker(receiver_.get()); }
 
 Result<> Waker::wake() noexcept {
-    const auto ticket = pending_.begin();
+    const auto ticket = begin();
     if (ticket == 0) return {};
+    return send(ticket);
+}
+
+Result<> Waker::send(std::uint32_t ticket) noexcept {
     auto triggered = trigger();
     if (triggered) pending_.sent(ticket);
     return triggered;

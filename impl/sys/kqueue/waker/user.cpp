@@ -15,6 +15,7 @@ module mio.sys.kqueue;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
+import mio.os;
 import mio.sys.kqueue.changes;
 import mio.sys.wakers;
 
@@ -43,14 +44,19 @@ Waker::~Waker() {
 }
 
 Result<> Waker::wake() noexcept {
-    const auto ticket = pending_.begin();
+    const auto ticket = begin();
     if (ticket == 0) return {};
+    return send(ticket);
+}
+
+Result<> Waker::send(std::uint32_t ticket) noexcept {
     auto triggered = trigger();
     if (triggered) pending_.sent(ticket);
     return triggered;
 }
 
 Result<> Waker::trigger() noexcept {
+    const os::KeepErrno keep;
     Changes changes;
     changes.add(ident_, filter, 0, token_, NOTE_TRIGGER);
     return changes.submit(selector_.kqueue_.get());

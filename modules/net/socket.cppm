@@ -296,9 +296,10 @@ export class Socket : public SocketBase {
     /// @see accept(2)
     [[nodiscard]] Result<std::pair<Socket, RawAddress>> accept() const noexcept;
 
-    /// Starts a connection attempt without blocking, or sets the peer of a datagram socket. A connection that
-    /// is established at once is also followed by a writable event. Errors: the OS's own; would-block of a
-    /// Unix socket means that no attempt was started.
+    /// Starts a connection attempt without blocking, or sets the peer of a datagram socket. Call
+    /// `finish_connect` next: some families connect at once, and a socket that is registered already need not
+    /// be reported as writable then. Errors: the OS's own; would-block of a Unix socket means that no attempt
+    /// was started.
     /// @see connect(2)
     [[nodiscard]] Result<> connect(const RawAddress& peer) const noexcept;
     /// As `TcpStream::finish_connect`.

@@ -57,9 +57,9 @@ export class UdpSocket : public IpSocketBase {
     /// Sets the destination of `send`, and receives datagrams from this peer only. May be called again.
     /// @see connect(2)
     [[nodiscard]] Result<> connect(const SocketAddress& peer) const noexcept;
-    /// Undoes `connect`: `send` needs a peer again, and datagrams of every sender are received. A local address
-    /// that `connect` chose is given up on Linux: bind the socket to keep its port. No effect if it is not
-    /// connected.
+    /// Undoes `connect`: `send` needs a peer again, and datagrams of every sender are received. Linux also gives
+    /// up a local port that it chose itself, when the socket was bound to port 0 or was not bound: the next
+    /// datagram is sent from another one. No effect if the socket is not connected.
     /// @see connect(2), AF_UNSPEC
     [[nodiscard]] Result<> disconnect() const noexcept;
 

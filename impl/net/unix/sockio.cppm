@@ -149,12 +149,16 @@ export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer
 
 /// Undoes `connect_datagrams`. BSD and Apple systems do so, but reject the family. @see connect(2)
 export inline Result<> disconnect_datagrams(RawHandle handle) noexcept {
+    const auto has_no_peer = [handle] {
+        const auto peer = peer_name_of(handle);
+        return !peer && peer.error() == std::errc::not_connected;
+    };
+    // Linux would give up the port even of an unconnected socket.
+    if (has_no_peer()) return {};
     ::sockaddr nowhere{};
     nowhere.sa_family = AF_UNSPEC;
     auto done = os::check(::connect(handle, &nowhere, sizeof nowhere));
-    if (done) return done;
-    const auto peer = peer_name_of(handle);
-    return !peer && peer.error() == std::errc::not_connected ? Result<>() : done;
+    return done || has_no_peer() ? Result<>() : done;
 }
 
 /// Connects a socket of any type. @see connect(2)

@@ -62,7 +62,8 @@ export Result<UnixAddress> unix_peer_address_of(RawHandle) noexcept;
 export Result<OsAddress> peer_name_of(RawHandle) noexcept;
 
 /// Gets and sets an option of any size. The getter returns the size. @see getsockopt(2), setsockopt(2)
-export Result<std::size_t> get_option_bytes(RawHandle, int level, int name, std::span<std::byte> value) noexcept;
+export Result<std::size_t> get_option_bytes(RawHandle, int level, int name,
+                                            std::span<std::byte> value) noexcept;
 export Result<> set_option_bytes(RawHandle, int level, int name, std::span<const std::byte> value) noexcept;
 
 /// @see setsockopt(2)

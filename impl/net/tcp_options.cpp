@@ -57,7 +57,8 @@ Result<> TcpSocketBase::set_keepalive(bool on) const noexcept {
 }
 Result<bool> TcpSocketBase::keepalive() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_KEEPALIVE); }
 
-Result<> TcpSocketBase::set_linger(std::optional<Saturating<std::chrono::milliseconds>> limit) const noexcept {
+Result<>
+TcpSocketBase::set_linger(std::optional<Saturating<std::chrono::milliseconds>> limit) const noexcept {
     ::linger option{};
     if (limit) {
         const auto wanted = std::chrono::ceil<std::chrono::seconds>(*limit);

@@ -98,8 +98,8 @@ export class SocketBase : public IoSource {
             return *number != 0;
         } else {
             T value{};
-            const auto size = option(
-                level, name, std::span<std::byte>(reinterpret_cast<std::byte*>(&value), sizeof value));
+            const auto size =
+                option(level, name, std::span<std::byte>(reinterpret_cast<std::byte*>(&value), sizeof value));
             if (!size) return std::unexpected(size.error());
             if (*size == sizeof value) return value;
             if constexpr (std::integral<T>) {
@@ -122,9 +122,9 @@ export class SocketBase : public IoSource {
         if constexpr (std::same_as<T, bool>) {
             return set_option(level, name, value ? 1 : 0);
         } else {
-            return set_option(level, name,
-                              std::span<const std::byte>(reinterpret_cast<const std::byte*>(&value),
-                                                         sizeof value));
+            return set_option(
+                level, name,
+                std::span<const std::byte>(reinterpret_cast<const std::byte*>(&value), sizeof value));
         }
     }
     /// Sets an option of variable length.

@@ -32,8 +32,7 @@ export class TcpSocketBase : public IpSocketBase {
     [[nodiscard]] Result<bool> keepalive() const noexcept;
     /// How long a connection is idle before the first probe, 1 s to 32,767 s, rounded up to whole seconds.
     /// `Errc::unsupported` on OpenBSD. @see tcp(7), TCP_KEEPIDLE
-    [[nodiscard]] Result<>
-    set_keepalive_idle(Saturating<std::chrono::milliseconds> duration) const noexcept;
+    [[nodiscard]] Result<> set_keepalive_idle(Saturating<std::chrono::milliseconds> duration) const noexcept;
     [[nodiscard]] Result<std::chrono::seconds> keepalive_idle() const noexcept;
     /// The time between two probes, 1 s to 32,767 s, rounded up to whole seconds. `Errc::unsupported` on
     /// OpenBSD. @see tcp(7), TCP_KEEPINTVL

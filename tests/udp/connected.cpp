@@ -104,9 +104,11 @@ TEST_P(ConnectedUdp, DisconnectRemovesThePeer) {
     expect_no_error(s1);
 
     // It receives from everyone, and sends to everyone.
+    std::array<std::byte, 20> buffer;
     send_text(s3, data1, before);
     loop.expect({{id1, Interest::readable}});
     EXPECT_EQ(next_text(s1), data1);
+    EXPECT_TRUE(blocks(s1.receive(buffer)));
     EXPECT_EQ(s2.send(bytes_of(data2)), data2.size());
     loop.expect({{id1, Interest::readable}});
     EXPECT_EQ(next_text(s1), data2);

@@ -134,8 +134,8 @@ TEST_P(UdpOptions, MulticastInterfaceV4IsChosenByTheSystemUntilItIsSet) {
     EXPECT_EQ(socket.multicast_interface_v4(), IpAddress::loopback_v4());
     const auto no_address = socket.set_multicast_interface_v4(IpAddress::v4(192, 0, 2, 1));
     EXPECT_FALSE(no_address) << "no interface has a documentation address";
-    EXPECT_TRUE(fails_with(socket.set_multicast_interface_v4(IpAddress::loopback_v6()),
-                           mio::Errc::invalid_address));
+    EXPECT_TRUE(
+        fails_with(socket.set_multicast_interface_v4(IpAddress::loopback_v6()), mio::Errc::invalid_address));
     EXPECT_EQ(socket.multicast_interface_v4(), IpAddress::loopback_v4());
     ASSERT_TRUE(ok(socket.set_multicast_interface_v4(IpAddress::any_v4())));
     EXPECT_EQ(socket.multicast_interface_v4(), IpAddress::any_v4());

@@ -59,7 +59,7 @@ export using UserTimeoutUnit = std::chrono::milliseconds;
 #elif defined(TCP_RXT_CONNDROPTIME) // Apple
 export inline constexpr OptionName user_timeout_option{IPPROTO_TCP, TCP_RXT_CONNDROPTIME};
 export using UserTimeoutUnit = std::chrono::seconds;
-#elif defined(TCP_MAXUNACKTIME) // FreeBSD
+#elif defined(TCP_MAXUNACKTIME)     // FreeBSD
 export inline constexpr OptionName user_timeout_option{IPPROTO_TCP, TCP_MAXUNACKTIME};
 export using UserTimeoutUnit = std::chrono::seconds;
 #else
@@ -131,8 +131,8 @@ export inline Result<> set_device(RawHandle handle, std::string_view name) noexc
     return net::set_option(handle, SOL_SOCKET, SO_BINDTODEVICE, copy);
 }
 export inline Result<> get_device(RawHandle handle, DeviceName& name) noexcept {
-    const auto size = get_option_bytes(handle, SOL_SOCKET, SO_BINDTODEVICE,
-                                       std::as_writable_bytes(std::span(name)));
+    const auto size =
+        get_option_bytes(handle, SOL_SOCKET, SO_BINDTODEVICE, std::as_writable_bytes(std::span(name)));
     if (!size) return std::unexpected(size.error());
     return {};
 }

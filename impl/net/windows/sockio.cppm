@@ -221,26 +221,25 @@ export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer
     return connected;
 }
 
-/// Undoes `connect_datagrams`: an address of zeros dissolves the association on Windows, and an address without a
-/// family under Wine. @see connect
+/// Undoes `connect_datagrams`, with an address without a family, or one of the socket's family that is all zeros.
+/// Winsock documents the second; the first works too, and is the only one that works under Wine.
+/// @see connect
 export inline Result<> disconnect_datagrams(RawHandle handle) noexcept {
-    const auto is_connected = [handle] { return peer_name_of(handle).has_value(); };
     auto nowhere = local_name_of(handle);
     if (!nowhere) return std::unexpected(nowhere.error());
-    if (!is_connected()) return {};
+    const auto has_peer = [handle] { return peer_name_of(handle).has_value(); };
+    if (!has_peer()) return {};
     const auto family = nowhere->storage.ss_family;
     nowhere->storage = {};
-    for (const auto each : {family, decltype(family){AF_UNSPEC}}) {
-        nowhere->storage.ss_family = each;
-        nowhere->length = family == AF_INET6 ? sizeof(::sockaddr_in6) : sizeof(::sockaddr_in);
-        auto done = os::check(::connect(handle, nowhere->get(), nowhere->length));
-        if (!is_connected()) {
-            os::report_refusals(handle, false);
-            return {};
-        }
-        if (each == AF_UNSPEC && !done) return done;
+    auto done = os::check(::connect(handle, nowhere->get(), nowhere->length));
+    if (has_peer()) {
+        nowhere->storage.ss_family = family;
+        done = os::check(::connect(handle, nowhere->get(), nowhere->length));
+        if (!done) return done;
+        if (has_peer()) return std::unexpected(os_error(std::errc::already_connected));
     }
-    return std::unexpected(os_error(std::errc::already_connected));
+    os::report_refusals(handle, false);
+    return {};
 }
 
 inline bool is_stream(RawHandle handle) noexcept {

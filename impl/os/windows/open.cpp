@@ -51,9 +51,7 @@ Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
     return handle;
 }
 
-Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int, int, int) noexcept {
-    return unsupported();
-}
+Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int, int, int) noexcept { return unsupported(); }
 
 Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer, ::socklen_t* length) noexcept {
     auto handle = check_handle(::accept(listener, peer, length));

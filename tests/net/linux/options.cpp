@@ -268,6 +268,7 @@ TEST(TcpOptions, AcceptedStreamsInheritThoseOfTheListener) {
         ASSERT_TRUE(ok(listener.set_dscp(17)));
         ASSERT_TRUE(ok(listener.set_receive_buffer(20'000)));
         ASSERT_TRUE(ok(listener.set_send_buffer(30'000)));
+        const bool is_privileged = listener.set_transparent(true) && listener.bind_device("lo");
         const auto client = plain::connect(must(listener.local_address()));
         plain::await(listener.raw(), POLLIN);
         const auto stream = must(listener.accept()).first;
@@ -282,6 +283,9 @@ TEST(TcpOptions, AcceptedStreamsInheritThoseOfTheListener) {
         EXPECT_EQ(stream.dscp(), 17u);
         EXPECT_EQ(stream.receive_buffer(), 40'000u);
         EXPECT_EQ(stream.send_buffer(), 60'000u);
+        if (!is_privileged) continue;
+        EXPECT_EQ(stream.transparent(), true);
+        EXPECT_EQ(stream.device(), "lo");
     }
 }
 

@@ -150,8 +150,7 @@ TEST(AnyUnixSocket, ConnectToAFullListenerWouldBlockOrIsRefused) {
         connected = clients.back().connect(path);
     }
     ASSERT_FALSE(connected);
-    EXPECT_TRUE(mio::would_block(connected.error())
-                || connected.error() == std::errc::connection_refused);
+    EXPECT_TRUE(mio::would_block(connected.error()) || connected.error() == std::errc::connection_refused);
 }
 
 TEST(AnyUnixSocket, AddressesConvertInBothDirections) {

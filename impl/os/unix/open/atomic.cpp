@@ -24,8 +24,7 @@ Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
     return check_handle(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
-Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int family, int type,
-                                                             int protocol) noexcept {
+Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int family, int type, int protocol) noexcept {
     int handles[2];
     if (::socketpair(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol, handles) == -1) {
         return std::unexpected(last_error());

@@ -58,8 +58,7 @@ Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
     return finish_socket(std::move(*handle));
 }
 
-Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int family, int type,
-                                                             int protocol) noexcept {
+Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int family, int type, int protocol) noexcept {
     int handles[2];
     if (::socketpair(family, type, protocol, handles) == -1) return std::unexpected(last_error());
     // Both have an owner before any call can fail.

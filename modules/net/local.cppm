@@ -28,12 +28,12 @@ export class UnixAddress {
     /// bytes, including NUL. Errors: `Errc::path_too_long` over 107 bytes; `Errc::unsupported` except on
     /// Linux and Android.
     [[nodiscard]] static Result<UnixAddress> from_abstract(std::string_view name) noexcept;
-    /// The address of a socket that was never bound. Binding to it makes Linux choose an unused abstract name;
-    /// other systems have no such thing and fail.
+    /// The address of a socket that was never bound. Binding to it makes Linux choose an unused abstract
+    /// name; other systems have no such thing and fail.
     [[nodiscard]] static constexpr UnixAddress unnamed() noexcept { return {}; }
 
-    /// The Unix address in the OS's form, for `Socket`; the empty address converts to the unnamed one. Errors:
-    /// `Errc::invalid_address` if it has another family.
+    /// The Unix address in the OS's form, for `Socket`; the empty address converts to the unnamed one.
+    /// Errors: `Errc::invalid_address` if it has another family.
     [[nodiscard]] static Result<UnixAddress> from_raw(const RawAddress& address) noexcept;
     /// The OS's form.
     operator RawAddress() const noexcept;
@@ -157,15 +157,15 @@ export class UnixStream : public SocketBase {
 export class UnixListener : public SocketBase {
   public:
     /// Listens on `address`, with the longest queue that the OS allows. For `UnixAddress::unnamed()`, Linux
-    /// chooses an abstract name, which `local_address` returns; other systems fail. Errors: `address_in_use` if
-    /// the path exists, as a file of any kind; the OS's own.
+    /// chooses an abstract name, which `local_address` returns; other systems fail. Errors: `address_in_use`
+    /// if the path exists, as a file of any kind; the OS's own.
     /// @see bind(2), unix(7)
     [[nodiscard]] static Result<UnixListener> bind(const UnixAddress& address);
-    /// The same, with at most `backlog` pending connections. A negative value counts as 0; the OS may lower or
-    /// raise it.
+    /// The same, with at most `backlog` pending connections. A negative value counts as 0; the OS may lower
+    /// or raise it.
     [[nodiscard]] static Result<UnixListener> bind(const UnixAddress& address, int backlog);
-    /// The same for a path; errors also as `UnixAddress::from_path`. An empty path is `Errc::invalid_address` on
-    /// every system, and never an unnamed address.
+    /// The same for a path; errors also as `UnixAddress::from_path`. An empty path is `Errc::invalid_address`
+    /// on every system, and never an unnamed address.
     [[nodiscard]] static Result<UnixListener> bind(std::string_view path);
     [[nodiscard]] static Result<UnixListener> bind(std::string_view path, int backlog);
     /// As `bind`, but first removes a socket at `path` that no longer has a listener. A socket with a
@@ -196,7 +196,8 @@ export class UnixListener : public SocketBase {
 /// @see unix(7), socket(7)
 export class UnixSocket : public SocketBase {
   public:
-    /// Creates an unbound socket. Errors: the OS's own; `Errc::unsupported` where Windows has no Unix sockets.
+    /// Creates an unbound socket. Errors: the OS's own; `Errc::unsupported` where Windows has no Unix
+    /// sockets.
     [[nodiscard]] static Result<UnixSocket> create();
 
     /// Takes ownership of `handle` without changing it.

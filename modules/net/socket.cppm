@@ -151,8 +151,8 @@ export class SocketBase : public IoSource {
         return static_cast<std::size_t>(moved);
     }
 
-    // Makes the backend report readiness again after the socket began to listen or to connect: the events of an
-    // unconnected socket do not apply to what it becomes.
+    // Makes the backend report readiness again after the socket began to listen or to connect: the events of
+    // an unconnected socket do not apply to what it becomes.
     void report_again() const noexcept;
     // The state of a connection attempt; see `TcpStream::finish_connect`.
     [[nodiscard]] Result<bool> connection_state() const noexcept;
@@ -267,10 +267,11 @@ export class RawAddress {
     std::uint8_t size_ = 0;
 };
 
-/// A socket of any family, type and protocol: AF_VSOCK, SOCK_SEQPACKET, SOCK_RAW, AF_NETLINK, IPPROTO_MPTCP, ….
+/// A socket of any family, type and protocol, such as AF_VSOCK, SOCK_SEQPACKET, SOCK_RAW, AF_NETLINK and
+/// IPPROTO_MPTCP.
 ///
-/// Its members are the OS's calls, with addresses in the OS's form. Readable and writable mean what they mean for
-/// the family. iocp can register sockets of Microsoft's own providers only (IP, Unix, Hyper-V).
+/// Its members are the OS's calls, with addresses in the OS's form. Readable and writable mean what they mean
+/// for the family. iocp can register sockets of Microsoft's own providers only (IP, Unix, Hyper-V).
 /// @see socket(2), socket(7)
 export class Socket : public SocketBase {
   public:
@@ -291,8 +292,8 @@ export class Socket : public SocketBase {
     /// Accepts connections, at most `backlog` pending. A negative value counts as 0; the OS may lower or
     /// raise it. @see listen(2)
     [[nodiscard]] Result<> listen(int backlog) const noexcept;
-    /// Accepts one pending connection and returns its socket, which is non-blocking and close-on-exec, and its
-    /// peer. Errors: as `TcpListener::accept`.
+    /// Accepts one pending connection and returns its socket, which is non-blocking and close-on-exec, and
+    /// its peer. Errors: as `TcpListener::accept`.
     /// @see accept(2)
     [[nodiscard]] Result<std::pair<Socket, RawAddress>> accept() const noexcept;
 

@@ -15,8 +15,8 @@ namespace mio::net {
 
 export class TcpSocket;
 
-/// The base class of TCP sockets: options of connections and listeners. On a listener most of them apply to the
-/// streams that it accepts; see `docs/options.md`.
+/// The base class of TCP sockets: options of connections and listeners. On a listener most of them apply to
+/// the streams that it accepts; see `docs/options.md`.
 ///
 /// A duration is rounded up to the OS's unit and clamped to its limits. One that is not positive fails with
 /// `invalid_argument`.
@@ -62,9 +62,9 @@ export class TcpSocketBase : public IpSocketBase {
 
     /// TCP Fast Open of a listener: accepts data with the first packet of a connection, for at most `queue`
     /// connections whose handshake is not complete; 0 turns it off. Only Linux has a queue of any length,
-    /// limited by its `somaxconn`: other systems turn it on, and the value is 1. Set it on the listener: before
-    /// `listen` only some systems accept it. Errors: `Errc::unsupported` on NetBSD and OpenBSD;
-    /// `invalid_argument` on a stream.
+    /// limited by its `somaxconn`: other systems turn it on, and the value is 1. Set it on the listener:
+    /// before `listen` only some systems accept it. Errors: `Errc::unsupported` on DragonFly, NetBSD and
+    /// OpenBSD; `invalid_argument` on a stream.
     /// @see tcp(7), TCP_FASTOPEN
     [[nodiscard]] Result<> set_fastopen(std::uint32_t queue) const noexcept;
     [[nodiscard]] Result<std::uint32_t> fastopen() const noexcept;
@@ -75,8 +75,8 @@ export class TcpSocketBase : public IpSocketBase {
     [[nodiscard]] Result<> set_fastopen_connect(bool on) const noexcept;
     [[nodiscard]] Result<bool> fastopen_connect() const noexcept;
 
-    /// Whether the next segments are acknowledged at once. It does not last: the kernel changes it as it sees fit.
-    /// Linux; `Errc::unsupported` elsewhere.
+    /// Whether the next segments are acknowledged at once. It does not last: the kernel changes it as it sees
+    /// fit. Linux; `Errc::unsupported` elsewhere.
     /// @see tcp(7), TCP_QUICKACK
     [[nodiscard]] Result<> set_quickack(bool on) const noexcept;
     [[nodiscard]] Result<bool> quickack() const noexcept;

@@ -57,9 +57,9 @@ export class UdpSocket : public IpSocketBase {
     /// Sets the destination of `send`, and receives datagrams from this peer only. May be called again.
     /// @see connect(2)
     [[nodiscard]] Result<> connect(const SocketAddress& peer) const noexcept;
-    /// Undoes `connect`: `send` needs a peer again, and datagrams of every sender are received. Linux also gives
-    /// up a local port that it chose itself, when the socket was bound to port 0 or was not bound: the next
-    /// datagram is sent from another one. No effect if the socket is not connected.
+    /// Undoes `connect`: `send` needs a peer again, and datagrams of every sender are received. Linux also
+    /// gives up a local port that it chose itself, when the socket was bound to port 0 or was not bound: the
+    /// next datagram is sent from another one. No effect if the socket is not connected.
     /// @see connect(2), AF_UNSPEC
     [[nodiscard]] Result<> disconnect() const noexcept;
 
@@ -111,8 +111,8 @@ export class UdpSocket : public IpSocketBase {
     /// Whether this machine receives its own multicast datagrams. @see ip(7), IP_MULTICAST_LOOP
     [[nodiscard]] Result<> set_multicast_loop_v4(bool on) const noexcept;
     [[nodiscard]] Result<bool> multicast_loop_v4() const noexcept;
-    /// As `ttl`, for multicast to IPv4 groups; 1 by default. Errors: `invalid_argument` above 255. @see ip(7),
-    /// IP_MULTICAST_TTL
+    /// As `ttl`, for multicast to IPv4 groups; 1 by default. Errors: `invalid_argument` above 255. @see
+    /// ip(7), IP_MULTICAST_TTL
     [[nodiscard]] Result<> set_multicast_ttl_v4(std::uint32_t hops) const noexcept;
     [[nodiscard]] Result<std::uint32_t> multicast_ttl_v4() const noexcept;
     /// @see ipv6(7), IPV6_MULTICAST_LOOP

@@ -109,9 +109,26 @@ UnixAddress unix_from_os(const OsAddress& address) noexcept {
     return sys::BackendAccess::from_kernel<UnixAddress>(sun_path);
 }
 
-int family_of(const SocketAddress& address) noexcept { return address.ip().is_v4() ? AF_INET : AF_INET6; }
+static_assert(RawAddress::max_size >= sizeof(::sockaddr_storage));
 
-namespace {
+OsAddress to_os(const RawAddress& address) noexcept {
+    const auto bytes = address.bytes();
+    OsAddress result;
+    // The OS reads no more than `length` bytes; it refuses an address that is too long.
+    const auto size = std::min(bytes.size(), sizeof result.storage);
+    std::memcpy(&result.storage, bytes.data(), size);
+    result.length = static_cast<::socklen_t>(size);
+    return result;
+}
+
+RawAddress raw_from_os(const OsAddress& address) noexcept {
+    // The kernel reports the full length even of an address that it truncated.
+    const auto size = std::min(address.size(), sizeof address.storage);
+    const auto* bytes = reinterpret_cast<const std::byte*>(&address.storage);
+    return RawAddress::from_bytes({bytes, size}).value_or(RawAddress());
+}
+
+int family_of(const SocketAddress& address) noexcept { return address.ip().is_v4() ? AF_INET : AF_INET6; }
 
 Result<OsAddress> peer_name_of(RawHandle handle) noexcept {
     OsAddress address;
@@ -119,6 +136,8 @@ Result<OsAddress> peer_name_of(RawHandle handle) noexcept {
         return std::unexpected(queried.error());
     return address;
 }
+
+namespace {
 
 Result<SocketAddress> to_ip(const Result<OsAddress>& address) noexcept {
     if (!address) return std::unexpected(address.error());
@@ -138,6 +157,21 @@ Result<UnixAddress> unix_local_address_of(RawHandle handle) noexcept {
     return to_unix(local_name_of(handle));
 }
 Result<UnixAddress> unix_peer_address_of(RawHandle handle) noexcept { return to_unix(peer_name_of(handle)); }
+
+Result<std::size_t> get_option_bytes(RawHandle handle, int level, int name,
+                                     std::span<std::byte> value) noexcept {
+    auto length = static_cast<::socklen_t>(std::min<std::size_t>(value.size(), INT_MAX));
+    const int result = ::getsockopt(handle, level, name, reinterpret_cast<char*>(value.data()), &length);
+    if (auto got = os::check(result); !got) return std::unexpected(got.error());
+    // Some options report the length that they would need.
+    return std::min(static_cast<std::size_t>(length), value.size());
+}
+
+Result<> set_option_bytes(RawHandle handle, int level, int name, std::span<const std::byte> value) noexcept {
+    if (value.size() > INT_MAX) return std::unexpected(os_error(std::errc::invalid_argument));
+    return os::check(::setsockopt(handle, level, name, reinterpret_cast<const char*>(value.data()),
+                                  static_cast<::socklen_t>(value.size())));
+}
 
 Result<> set_flag(RawHandle handle, int level, int name, bool on) noexcept {
     return set_option<int>(handle, level, name, on ? 1 : 0);
@@ -170,12 +204,39 @@ Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept 
     return static_cast<std::uint32_t>(*value);
 }
 
-Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
+namespace {
+
+std::unexpected<std::error_code> unsupported() noexcept {
+    return std::unexpected(make_error_code(Errc::unsupported));
+}
+
+} // namespace
+
+Result<> set_flag(RawHandle handle, const OptionName& option, bool on) noexcept {
+    return option.name ? set_flag(handle, option.level, *option.name, on) : unsupported();
+}
+Result<bool> get_flag(RawHandle handle, const OptionName& option) noexcept {
+    return option.name ? get_flag(handle, option.level, *option.name) : unsupported();
+}
+Result<> set_count(RawHandle handle, const OptionName& option, std::uint64_t count) noexcept {
+    return option.name ? set_count(handle, option.level, *option.name, count) : unsupported();
+}
+Result<std::uint32_t> get_count(RawHandle handle, const OptionName& option) noexcept {
+    return option.name ? get_count(handle, option.level, *option.name) : unsupported();
+}
+
+Result<bool> is_v6(RawHandle handle) noexcept {
     const auto address = local_name_of(handle);
     if (!address) return std::unexpected(address.error());
+    return address->storage.ss_family == AF_INET6;
+}
+
+Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
+    const auto v6 = is_v6(handle);
+    if (!v6) return std::unexpected(v6.error());
     // Linux accepts 0 for IPv6, and Windows for both families; such packets never leave the host.
     if (hops == 0 || hops > 255) return std::unexpected(os_error(std::errc::invalid_argument));
-    if (address->storage.ss_family != AF_INET6) return set_count(handle, IPPROTO_IP, IP_TTL, hops);
+    if (!*v6) return set_count(handle, IPPROTO_IP, IP_TTL, hops);
     if (auto set = set_count(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops); !set) return set;
     // For packets to IPv4 peers of an IPv6 socket. Not all systems allow the option there.
     [[maybe_unused]] const auto ignored = set_count(handle, IPPROTO_IP, IP_TTL, hops);
@@ -184,9 +245,9 @@ Result<> set_hops(RawHandle handle, std::uint32_t hops) noexcept {
 
 Result<std::uint32_t> get_hops(RawHandle handle) noexcept {
     constexpr std::uint32_t usual = 64; // default of these kernels
-    const auto address = local_name_of(handle);
-    if (!address) return std::unexpected(address.error());
-    if (address->storage.ss_family != AF_INET6) return get_count(handle, IPPROTO_IP, IP_TTL);
+    const auto v6 = is_v6(handle);
+    if (!v6) return std::unexpected(v6.error());
+    if (!*v6) return get_count(handle, IPPROTO_IP, IP_TTL);
     const auto hops = get_option<int>(handle, IPPROTO_IPV6, IPV6_UNICAST_HOPS);
     if (!hops) return std::unexpected(hops.error());
     // BSD and Apple return -1 until the option is set.

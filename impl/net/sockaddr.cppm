@@ -8,6 +8,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <type_traits>
@@ -46,6 +47,9 @@ export OsAddress to_os(const UnixAddress&) noexcept;
 /// Addresses of other families convert to the unnamed address.
 export UnixAddress unix_from_os(const OsAddress&) noexcept;
 
+export OsAddress to_os(const RawAddress&) noexcept;
+export RawAddress raw_from_os(const OsAddress&) noexcept;
+
 /// The socket family for `address`.
 export int family_of(const SocketAddress& address) noexcept;
 
@@ -55,6 +59,12 @@ export Result<UnixAddress> unix_local_address_of(RawHandle) noexcept;
 /// @see getpeername(2)
 export Result<SocketAddress> peer_address_of(RawHandle) noexcept;
 export Result<UnixAddress> unix_peer_address_of(RawHandle) noexcept;
+export Result<OsAddress> peer_name_of(RawHandle) noexcept;
+
+/// Gets and sets an option of any size. The getter returns the size. @see getsockopt(2), setsockopt(2)
+export Result<std::size_t> get_option_bytes(RawHandle, int level, int name,
+                                            std::span<std::byte> value) noexcept;
+export Result<> set_option_bytes(RawHandle, int level, int name, std::span<const std::byte> value) noexcept;
 
 /// @see setsockopt(2)
 export template <class T>
@@ -80,6 +90,19 @@ export Result<bool> get_flag(RawHandle handle, int level, int name) noexcept;
 /// For numeric options. Errors: `std::errc::invalid_argument` if the value does not fit the OS's `int`.
 export Result<> set_count(RawHandle handle, int level, int name, std::uint64_t count) noexcept;
 export Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept;
+
+/// An option that not every system has. The functions below fail with `Errc::unsupported` if it has no name.
+export struct OptionName {
+    int level = 0;
+    std::optional<int> name;
+};
+export Result<> set_flag(RawHandle, const OptionName&, bool on) noexcept;
+export Result<bool> get_flag(RawHandle, const OptionName&) noexcept;
+export Result<> set_count(RawHandle, const OptionName&, std::uint64_t count) noexcept;
+export Result<std::uint32_t> get_count(RawHandle, const OptionName&) noexcept;
+
+/// Whether the socket's family is IPv6.
+export Result<bool> is_v6(RawHandle) noexcept;
 
 /// SO_RCVBUF or SO_SNDBUF; `bytes` is clamped to the OS's limit.
 export Result<> set_buffer_size(RawHandle handle, int name, std::uint64_t bytes) noexcept;

@@ -2,7 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <cstdint>
 #include <expected>
 #include <system_error>
 #include <utility>
@@ -46,8 +45,5 @@ Result<std::pair<TcpStream, SocketAddress>> TcpListener::accept() const noexcept
 }
 
 Result<SocketAddress> TcpListener::local_address() const noexcept { return local_address_of(raw()); }
-
-Result<> TcpListener::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
-Result<std::uint32_t> TcpListener::ttl() const noexcept { return get_hops(raw()); }
 
 } // namespace mio::net

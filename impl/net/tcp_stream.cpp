@@ -3,7 +3,6 @@ module;
 #include "sockets.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <expected>
 #include <span>
 #include <system_error>
@@ -27,20 +26,7 @@ Result<TcpStream> TcpStream::connect(const SocketAddress& peer) {
     return std::move(*socket).connect(peer);
 }
 
-Result<bool> TcpStream::finish_connect() const noexcept {
-    const auto pending = take_error();
-    if (!pending) return std::unexpected(pending.error());
-    if (*pending) return std::unexpected(*pending);
-    const auto peer = peer_address();
-    if (peer) return true;
-    // Not connected: still connecting, or failed with the error already cleared.
-    if (peer.error() == std::errc::not_connected && !connect_has_ended(raw())) {
-        exhausted(Interest::writable);
-        return false;
-    }
-    if (peer_address()) return true; // it succeeded between the two calls
-    return std::unexpected(peer.error());
-}
+Result<bool> TcpStream::finish_connect() const noexcept { return connection_state(); }
 
 Result<std::size_t> TcpStream::read_vectored(std::span<const IoSliceMut> buffers) const noexcept {
     return try_io(Interest::readable, [&] { return receive_vectored(raw(), buffers); });
@@ -57,13 +43,6 @@ Result<std::size_t> TcpStream::write_vectored(std::span<const IoSlice> buffers) 
 }
 
 Result<> TcpStream::shutdown(Shutdown how) const noexcept { return shut_down(raw(), how); }
-
-Result<> TcpStream::set_nodelay(bool on) const noexcept {
-    return set_flag(raw(), IPPROTO_TCP, TCP_NODELAY, on);
-}
-Result<bool> TcpStream::nodelay() const noexcept { return get_flag(raw(), IPPROTO_TCP, TCP_NODELAY); }
-Result<> TcpStream::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
-Result<std::uint32_t> TcpStream::ttl() const noexcept { return get_hops(raw()); }
 
 Result<SocketAddress> TcpStream::peer_address() const noexcept { return peer_address_of(raw()); }
 Result<SocketAddress> TcpStream::local_address() const noexcept { return local_address_of(raw()); }

@@ -85,6 +85,10 @@ Result<> UdpSocket::connect(const SocketAddress& peer) const noexcept {
     return try_io(Interest::writable, [&] { return connect_datagrams(raw(), to_os(peer)); });
 }
 
+Result<> UdpSocket::disconnect() const noexcept {
+    return try_io(Interest::writable, [&] { return disconnect_datagrams(raw()); });
+}
+
 Result<std::size_t> UdpSocket::send_to(std::span<const std::byte> bytes,
                                        const SocketAddress& peer) const noexcept {
     return try_io(Interest::writable, [&] { return net::send_to(raw(), bytes, to_os(peer)); });
@@ -108,8 +112,6 @@ Result<> UdpSocket::set_broadcast(bool on) const noexcept {
     return set_flag(raw(), SOL_SOCKET, SO_BROADCAST, on);
 }
 Result<bool> UdpSocket::broadcast() const noexcept { return get_flag(raw(), SOL_SOCKET, SO_BROADCAST); }
-Result<> UdpSocket::set_ttl(std::uint32_t hops) const noexcept { return set_hops(raw(), hops); }
-Result<std::uint32_t> UdpSocket::ttl() const noexcept { return get_hops(raw()); }
 
 Result<> UdpSocket::set_multicast_loop_v4(bool on) const noexcept {
     return set_multicast_option(raw(), IP_MULTICAST_LOOP, on ? 1 : 0);
@@ -133,6 +135,26 @@ Result<> UdpSocket::set_multicast_loop_v6(bool on) const noexcept {
 }
 Result<bool> UdpSocket::multicast_loop_v6() const noexcept {
     return get_flag(raw(), IPPROTO_IPV6, IPV6_MULTICAST_LOOP);
+}
+
+Result<> UdpSocket::set_multicast_interface_v4(IpAddress interface_address) const noexcept {
+    if (!interface_address.is_v4()) return std::unexpected(make_error_code(Errc::invalid_address));
+    ::in_addr native{};
+    std::memcpy(&native, interface_address.bytes().data(), sizeof native);
+    return net::set_option(raw(), IPPROTO_IP, IP_MULTICAST_IF, native);
+}
+Result<IpAddress> UdpSocket::multicast_interface_v4() const noexcept {
+    const auto native = get_option<::in_addr>(raw(), IPPROTO_IP, IP_MULTICAST_IF);
+    if (!native) return std::unexpected(native.error());
+    std::uint8_t bytes[4];
+    std::memcpy(bytes, &*native, sizeof bytes);
+    return IpAddress::v4(bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+Result<> UdpSocket::set_multicast_interface_v6(std::uint32_t interface_index) const noexcept {
+    return set_count(raw(), IPPROTO_IPV6, IPV6_MULTICAST_IF, interface_index);
+}
+Result<std::uint32_t> UdpSocket::multicast_interface_v6() const noexcept {
+    return get_count(raw(), IPPROTO_IPV6, IPV6_MULTICAST_IF);
 }
 
 Result<> UdpSocket::join_multicast_v4(IpAddress group, IpAddress interface_address) const noexcept {

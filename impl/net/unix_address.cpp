@@ -13,6 +13,8 @@ module;
 module mio.net.local;
 
 import mio.core.error;
+import mio.net.sockaddr;
+import mio.net.socket;
 
 namespace mio::net {
 namespace {
@@ -34,6 +36,14 @@ Result<UnixAddress> UnixAddress::from_path(std::string_view path) noexcept {
         return std::unexpected(make_error_code(Errc::path_too_long)); // it must be NUL-terminated
     return UnixAddress(Kind::path, path);
 }
+
+Result<UnixAddress> UnixAddress::from_raw(const RawAddress& address) noexcept {
+    if (!address.is_empty() && address.family() != AF_UNIX)
+        return std::unexpected(make_error_code(Errc::invalid_address));
+    return unix_from_os(to_os(address));
+}
+
+UnixAddress::operator RawAddress() const noexcept { return raw_from_os(to_os(*this)); }
 
 std::string UnixAddress::to_string() const {
     if (kind_ == Kind::unnamed) return "(unnamed)";

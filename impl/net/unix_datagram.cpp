@@ -55,7 +55,7 @@ Result<UnixDatagram> UnixDatagram::bind(std::string_view path) {
 }
 
 Result<std::pair<UnixDatagram, UnixDatagram>> UnixDatagram::pair() {
-    auto handles = os::open_socket_pair(SOCK_DGRAM);
+    auto handles = os::open_socket_pair(AF_UNIX, SOCK_DGRAM);
     if (!handles) return std::unexpected(handles.error());
     return std::pair(UnixDatagram(handles->first.take()), UnixDatagram(handles->second.take()));
 }

@@ -14,27 +14,32 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.net.sockaddr;
-import mio.os;
 import mio.os.open;
 
 namespace mio::net {
 
 Result<UnixListener> UnixListener::bind(const UnixAddress& address) {
     constexpr int longest = INT_MAX; // not -1, which NetBSD treats as 0
-    auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
-    if (!handle) return std::unexpected(handle.error());
-    const OsAddress native = to_os(address);
-    if (auto bound = os::check(::bind(handle->get(), native.get(), native.length)); !bound)
-        return std::unexpected(bound.error());
-    if (auto listening = os::check(::listen(handle->get(), longest)); !listening)
-        return std::unexpected(listening.error());
-    return UnixListener(handle->take());
+    return bind(address, longest);
+}
+
+Result<UnixListener> UnixListener::bind(const UnixAddress& address, int backlog) {
+    auto socket = UnixSocket::create();
+    if (!socket) return std::unexpected(socket.error());
+    if (auto bound = socket->bind(address); !bound) return std::unexpected(bound.error());
+    return std::move(*socket).listen(backlog);
 }
 
 Result<UnixListener> UnixListener::bind(std::string_view path) {
     const auto address = UnixAddress::from_path(path);
     if (!address) return std::unexpected(address.error());
     return bind(*address);
+}
+
+Result<UnixListener> UnixListener::bind(std::string_view path, int backlog) {
+    const auto address = UnixAddress::from_path(path);
+    if (!address) return std::unexpected(address.error());
+    return bind(*address, backlog);
 }
 
 Result<std::pair<UnixStream, UnixAddress>> UnixListener::accept() const noexcept {

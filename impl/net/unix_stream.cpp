@@ -24,12 +24,9 @@ import mio.os.open;
 namespace mio::net {
 
 Result<UnixStream> UnixStream::connect(const UnixAddress& peer) {
-    auto handle = os::open_socket(AF_UNIX, SOCK_STREAM);
-    if (!handle) return std::unexpected(handle.error());
-    const OsAddress native = to_os(peer);
-    if (auto started = start_connect(handle->get(), native); !started)
-        return std::unexpected(started.error());
-    return UnixStream(handle->take());
+    auto socket = UnixSocket::create();
+    if (!socket) return std::unexpected(socket.error());
+    return std::move(*socket).connect(peer);
 }
 
 Result<UnixStream> UnixStream::connect(std::string_view path) {
@@ -39,7 +36,7 @@ Result<UnixStream> UnixStream::connect(std::string_view path) {
 }
 
 Result<std::pair<UnixStream, UnixStream>> UnixStream::pair() {
-    auto handles = os::open_socket_pair(SOCK_STREAM);
+    auto handles = os::open_socket_pair(AF_UNIX, SOCK_STREAM);
     if (!handles) return std::unexpected(handles.error());
     return std::pair(UnixStream(handles->first.take()), UnixStream(handles->second.take()));
 }

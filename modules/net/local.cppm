@@ -28,8 +28,15 @@ export class UnixAddress {
     /// bytes, including NUL. Errors: `Errc::path_too_long` over 107 bytes; `Errc::unsupported` except on
     /// Linux and Android.
     [[nodiscard]] static Result<UnixAddress> from_abstract(std::string_view name) noexcept;
-    /// The address of a socket that was never bound.
+    /// The address of a socket that was never bound. Binding to it makes Linux choose an unused abstract
+    /// name; other systems have no such thing and fail.
     [[nodiscard]] static constexpr UnixAddress unnamed() noexcept { return {}; }
+
+    /// The Unix address in the OS's form, for `Socket`; the empty address converts to the unnamed one.
+    /// Errors: `Errc::invalid_address` if it has another family.
+    [[nodiscard]] static Result<UnixAddress> from_raw(const RawAddress& address) noexcept;
+    /// The OS's form.
+    operator RawAddress() const noexcept;
 
     /// The path; `nullopt` if the address has none. Valid for the lifetime of this object. Rvalues are
     /// rejected.
@@ -88,9 +95,11 @@ export struct ReceivedWithFds {
     bool bytes_truncated = false;
 };
 
+export class UnixSocket;
+
 /// A stream connection between two processes of one machine. It behaves as `TcpStream`, with one difference:
 /// `connect` completes or fails before it returns.
-export class UnixStream : public Socket {
+export class UnixStream : public SocketBase {
   public:
     /// Connects to a listener. Errors: would-block if its queue is full, in which case no attempt was started
     /// and no event will be reported: retry later; `connection_refused` if there is no listener, and on BSD
@@ -135,7 +144,9 @@ export class UnixStream : public Socket {
     [[nodiscard]] Result<UnixAddress> local_address() const noexcept;
 
   private:
-    inline explicit UnixStream(RawHandle handle) noexcept : Socket(handle) {}
+    friend class UnixSocket;
+    inline explicit UnixStream(RawHandle handle) noexcept : SocketBase(handle) {}
+    inline explicit UnixStream(SocketBase&& socket) noexcept : SocketBase(std::move(socket)) {}
 };
 
 /// A Unix domain socket that accepts connections.
@@ -143,14 +154,20 @@ export class UnixStream : public Socket {
 /// A path remains in the file system after its socket is closed, and binding to it again fails with
 /// `address_in_use`. Unlink the path when it is no longer needed; use `bind_replacing` to remove a stale
 /// socket after a crash.
-export class UnixListener : public Socket {
+export class UnixListener : public SocketBase {
   public:
-    /// Listens on `address`, with the longest queue that the OS allows. Linux chooses an abstract name for an
-    /// unnamed address. Errors: `address_in_use` if the path exists, as a file of any kind; the OS's own.
+    /// Listens on `address`, with the longest queue that the OS allows. For `UnixAddress::unnamed()`, Linux
+    /// chooses an abstract name, which `local_address` returns; other systems fail. Errors: `address_in_use`
+    /// if the path exists, as a file of any kind; the OS's own.
     /// @see bind(2), unix(7)
     [[nodiscard]] static Result<UnixListener> bind(const UnixAddress& address);
-    /// The same for a path; errors also as `UnixAddress::from_path`.
+    /// The same, with at most `backlog` pending connections. A negative value counts as 0; the OS may lower
+    /// or raise it.
+    [[nodiscard]] static Result<UnixListener> bind(const UnixAddress& address, int backlog);
+    /// The same for a path; errors also as `UnixAddress::from_path`. An empty path is `Errc::invalid_address`
+    /// on every system, and never an unnamed address.
     [[nodiscard]] static Result<UnixListener> bind(std::string_view path);
+    [[nodiscard]] static Result<UnixListener> bind(std::string_view path, int backlog);
     /// As `bind`, but first removes a socket at `path` that no longer has a listener. A socket with a
     /// listener, or a file that is not a socket, is not removed: the error is `address_in_use`. If the check
     /// itself fails, the socket is not removed and the error is the reason: `permission_denied`,
@@ -169,13 +186,50 @@ export class UnixListener : public Socket {
     [[nodiscard]] Result<UnixAddress> local_address() const noexcept;
 
   private:
-    inline explicit UnixListener(RawHandle handle) noexcept : Socket(handle) {}
+    friend class UnixSocket;
+    inline explicit UnixListener(RawHandle handle) noexcept : SocketBase(handle) {}
+    inline explicit UnixListener(SocketBase&& socket) noexcept : SocketBase(std::move(socket)) {}
+};
+
+/// A Unix domain stream socket before it listens or connects: to bind a client to an address, or for options
+/// that must be set first.
+/// @see unix(7), socket(7)
+export class UnixSocket : public SocketBase {
+  public:
+    /// Creates an unbound socket. Errors: the OS's own; `Errc::unsupported` where Windows has no Unix
+    /// sockets.
+    [[nodiscard]] static Result<UnixSocket> create();
+
+    /// Takes ownership of `handle` without changing it.
+    [[nodiscard]] static UnixSocket from_raw(RawHandle handle) noexcept { return UnixSocket(handle); }
+
+    /// Binds the socket to an address. A client's is the one that the listener accepts it from. Errors: as
+    /// `UnixListener::bind`.
+    /// @see bind(2)
+    [[nodiscard]] Result<> bind(const UnixAddress& address) const noexcept;
+    [[nodiscard]] Result<> bind(std::string_view path) const noexcept;
+    [[nodiscard]] Result<UnixAddress> local_address() const noexcept;
+
+    /// Turns the socket into a listener with at most `backlog` pending connections. A negative value counts
+    /// as 0; the OS may lower or raise it. A registered socket stays registered. An error leaves the socket
+    /// unchanged: `invalid_argument` on Linux if it is not bound.
+    /// @see listen(2)
+    [[nodiscard]] Result<UnixListener> listen(int backlog) &&;
+    /// Turns the socket into a connected stream; see `UnixStream::connect`. A registered socket stays
+    /// registered; on epoll no writable event follows, since the connection is established before the call
+    /// returns: write, or call `Registry::modify`. After an error the socket is in the state in which the OS
+    /// left it; after would-block, retry later.
+    [[nodiscard]] Result<UnixStream> connect(const UnixAddress& peer) &&;
+    [[nodiscard]] Result<UnixStream> connect(std::string_view path) &&;
+
+  private:
+    inline explicit UnixSocket(RawHandle handle) noexcept : SocketBase(handle) {}
 };
 
 /// A Unix domain datagram socket. Datagrams arrive reliably and in order. Sending fails with would-block
 /// while the receiver's queue is full (with `no_buffer_space` on BSD and Apple). A writable event does not
 /// guarantee that the queue has room.
-export class UnixDatagram : public Socket {
+export class UnixDatagram : public SocketBase {
   public:
     /// Creates a socket bound to `address`. Errors: as `UnixListener::bind`.
     [[nodiscard]] static Result<UnixDatagram> bind(const UnixAddress& address);
@@ -222,7 +276,7 @@ export class UnixDatagram : public Socket {
     [[nodiscard]] Result<UnixAddress> local_address() const noexcept;
 
   private:
-    inline explicit UnixDatagram(RawHandle handle) noexcept : Socket(handle) {}
+    inline explicit UnixDatagram(RawHandle handle) noexcept : SocketBase(handle) {}
 };
 
 } // namespace mio::net

@@ -15,12 +15,82 @@ namespace mio::net {
 
 export class TcpSocket;
 
+/// The base class of TCP sockets: options of connections and listeners. On a listener most of them apply to
+/// the streams that it accepts; see `docs/options.md`.
+///
+/// A duration is rounded up to the OS's unit and clamped to its limits. One that is not positive fails with
+/// `invalid_argument`.
+/// @see socket(7), tcp(7)
+export class TcpSocketBase : public IpSocketBase {
+  public:
+    /// TCP_NODELAY: sends small writes at once instead of combining them.
+    [[nodiscard]] Result<> set_nodelay(bool on) const noexcept;
+    [[nodiscard]] Result<bool> nodelay() const noexcept;
+
+    /// SO_KEEPALIVE: probes an idle connection, by default after two hours.
+    [[nodiscard]] Result<> set_keepalive(bool on) const noexcept;
+    [[nodiscard]] Result<bool> keepalive() const noexcept;
+    /// How long a connection is idle before the first probe, 1 s to 32,767 s, rounded up to whole seconds.
+    /// `Errc::unsupported` on OpenBSD. @see tcp(7), TCP_KEEPIDLE
+    [[nodiscard]] Result<> set_keepalive_idle(Saturating<std::chrono::milliseconds> duration) const noexcept;
+    [[nodiscard]] Result<std::chrono::seconds> keepalive_idle() const noexcept;
+    /// The time between two probes, 1 s to 32,767 s, rounded up to whole seconds. `Errc::unsupported` on
+    /// OpenBSD. @see tcp(7), TCP_KEEPINTVL
+    [[nodiscard]] Result<>
+    set_keepalive_interval(Saturating<std::chrono::milliseconds> duration) const noexcept;
+    [[nodiscard]] Result<std::chrono::seconds> keepalive_interval() const noexcept;
+    /// How many probes without a reply end the connection. Values above 127 are clamped. Errors:
+    /// `invalid_argument` for 0; `Errc::unsupported` on OpenBSD. @see tcp(7), TCP_KEEPCNT
+    [[nodiscard]] Result<> set_keepalive_count(std::uint32_t probes) const noexcept;
+    [[nodiscard]] Result<std::uint32_t> keepalive_count() const noexcept;
+
+    /// SO_LINGER: how long close may wait for unsent data, rounded up to whole seconds. Zero or less resets
+    /// the connection instead; `nullopt` (the default) lets the kernel send the data in the background. A
+    /// longer time than the OS can represent is clamped (hours at least; minutes on Apple).
+    [[nodiscard]] Result<>
+    set_linger(std::optional<Saturating<std::chrono::milliseconds>> limit) const noexcept;
+    [[nodiscard]] Result<std::optional<std::chrono::seconds>> linger() const noexcept;
+
+    /// How long sent data may stay unacknowledged before the connection fails with `timed_out`; `nullopt` is
+    /// the OS's default. Linux (TCP_USER_TIMEOUT), in milliseconds, which also limits keepalive; Apple
+    /// systems (TCP_RXT_CONNDROPTIME) and FreeBSD (TCP_MAXUNACKTIME), rounded up to whole seconds;
+    /// `Errc::unsupported` elsewhere. The limit is 2^31 - 1 ms, 24 days.
+    /// @see tcp(7), TCP_USER_TIMEOUT
+    [[nodiscard]] Result<>
+    set_user_timeout(std::optional<Saturating<std::chrono::milliseconds>> limit) const noexcept;
+    [[nodiscard]] Result<std::optional<std::chrono::milliseconds>> user_timeout() const noexcept;
+
+    /// TCP Fast Open of a listener: accepts data with the first packet of a connection, for at most `queue`
+    /// connections whose handshake is not complete; 0 turns it off. Only Linux has a queue of any length,
+    /// limited by its `somaxconn`: other systems turn it on, and the value is 1. Set it on the listener:
+    /// before `listen` only some systems accept it. Errors: `Errc::unsupported` on DragonFly, NetBSD and
+    /// OpenBSD; `invalid_argument` on a stream.
+    /// @see tcp(7), TCP_FASTOPEN
+    [[nodiscard]] Result<> set_fastopen(std::uint32_t queue) const noexcept;
+    [[nodiscard]] Result<std::uint32_t> fastopen() const noexcept;
+    /// TCP Fast Open of a client, set before `connect`: if the kernel has a cookie of the peer, connecting
+    /// sends nothing, and the first write opens the connection with its data. Until then `finish_connect` is
+    /// `false`. Linux; `Errc::unsupported` elsewhere. Errors: `invalid_argument` on a connected stream.
+    /// @see tcp(7), TCP_FASTOPEN_CONNECT
+    [[nodiscard]] Result<> set_fastopen_connect(bool on) const noexcept;
+    [[nodiscard]] Result<bool> fastopen_connect() const noexcept;
+
+    /// Whether the next segments are acknowledged at once. It does not last: the kernel changes it as it sees
+    /// fit. Linux; `Errc::unsupported` elsewhere.
+    /// @see tcp(7), TCP_QUICKACK
+    [[nodiscard]] Result<> set_quickack(bool on) const noexcept;
+    [[nodiscard]] Result<bool> quickack() const noexcept;
+
+  protected:
+    inline explicit TcpSocketBase(RawHandle handle) noexcept : IpSocketBase(handle) {}
+};
+
 /// A TCP connection, established or in progress. Readable: data, end of stream or an error. Writable: the
 /// connection attempt has completed or failed, or the send buffer has room.
 ///
 /// With `Trigger::edge`, repeat an operation after its event until it would block. No call raises SIGPIPE:
 /// writing to a closed connection fails with `std::errc::broken_pipe`.
-export class TcpStream : public Socket {
+export class TcpStream : public TcpSocketBase {
   public:
     /// Starts a connection attempt without blocking. After the first writable event, `finish_connect` returns
     /// the outcome. Errors: the OS's own; a refusal may be reported here already.
@@ -64,26 +134,18 @@ export class TcpStream : public Socket {
     /// @see shutdown(2)
     [[nodiscard]] Result<> shutdown(Shutdown how) const noexcept;
 
-    /// TCP_NODELAY: sends small writes at once instead of combining them. @see tcp(7), TCP_NODELAY
-    [[nodiscard]] Result<> set_nodelay(bool on) const noexcept;
-    [[nodiscard]] Result<bool> nodelay() const noexcept;
-    /// Time to live (hop limit) of outgoing packets, 1 to 255. Errors: `invalid_argument` for other values.
-    /// @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
-    [[nodiscard]] Result<> set_ttl(std::uint32_t hops) const noexcept;
-    [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
-
     /// Errors: `std::errc::not_connected` while connecting and after a failed attempt.
     [[nodiscard]] Result<SocketAddress> peer_address() const noexcept;
     [[nodiscard]] Result<SocketAddress> local_address() const noexcept;
 
   private:
     friend class TcpSocket;
-    explicit TcpStream(RawHandle handle) noexcept : Socket(handle) {}
-    inline explicit TcpStream(Socket&& socket) noexcept : Socket(std::move(socket)) {}
+    explicit TcpStream(RawHandle handle) noexcept : TcpSocketBase(handle) {}
+    inline explicit TcpStream(TcpSocketBase&& socket) noexcept : TcpSocketBase(std::move(socket)) {}
 };
 
 /// A socket that accepts connections. Readable: at least one connection is pending.
-export class TcpListener : public Socket {
+export class TcpListener : public TcpSocketBase {
   public:
     /// Listens on `address`. With port 0 the OS chooses a port, which `local_address` returns. On POSIX
     /// systems the address can be reused immediately after an earlier listener is closed (SO_REUSEADDR). At
@@ -108,22 +170,18 @@ export class TcpListener : public Socket {
     [[nodiscard]] Result<std::pair<TcpStream, SocketAddress>> accept() const noexcept;
 
     [[nodiscard]] Result<SocketAddress> local_address() const noexcept;
-    /// Time to live (hop limit) of outgoing packets, 1 to 255; accepted streams inherit it. Errors:
-    /// `invalid_argument` for other values. @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
-    [[nodiscard]] Result<> set_ttl(std::uint32_t hops) const noexcept;
-    [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
 
   private:
     friend class TcpSocket;
-    explicit TcpListener(RawHandle handle) noexcept : Socket(handle) {}
-    inline explicit TcpListener(Socket&& socket) noexcept : Socket(std::move(socket)) {}
+    explicit TcpListener(RawHandle handle) noexcept : TcpSocketBase(handle) {}
+    inline explicit TcpListener(TcpSocketBase&& socket) noexcept : TcpSocketBase(std::move(socket)) {}
 };
 
 /// A TCP socket before it listens or connects, for options that must be set first.
 ///
 /// The errors of the options are the OS's own.
 /// @see socket(7), tcp(7), ipv6(7)
-export class TcpSocket : public Socket {
+export class TcpSocket : public TcpSocketBase {
   public:
     /// Creates an IPv4 or IPv6 socket. Errors: the OS's own, if it is out of descriptors or does not support
     /// the family.
@@ -145,24 +203,6 @@ export class TcpSocket : public Socket {
     /// it off is an error.
     [[nodiscard]] Result<> set_only_v6(bool on) const noexcept;
     [[nodiscard]] Result<bool> only_v6() const noexcept;
-    /// TCP_NODELAY; inherited by accepted streams on Linux.
-    [[nodiscard]] Result<> set_nodelay(bool on) const noexcept;
-    [[nodiscard]] Result<bool> nodelay() const noexcept;
-    /// SO_KEEPALIVE: probes an idle connection, by default after two hours.
-    [[nodiscard]] Result<> set_keepalive(bool on) const noexcept;
-    [[nodiscard]] Result<bool> keepalive() const noexcept;
-    /// SO_LINGER: how long close may wait for unsent data, rounded up to whole seconds. Zero or less resets
-    /// the connection instead; `nullopt` (the default) lets the kernel send the data in the background. A
-    /// longer time than the OS can represent is clamped (hours at least; minutes on Apple).
-    [[nodiscard]] Result<>
-    set_linger(std::optional<Saturating<std::chrono::milliseconds>> limit) const noexcept;
-    [[nodiscard]] Result<std::optional<std::chrono::seconds>> linger() const noexcept;
-    /// SO_RCVBUF and SO_SNDBUF: the requested buffer size in bytes, clamped to the OS's limits. Linux doubles
-    /// the value and reports the doubled value.
-    [[nodiscard]] Result<> set_receive_buffer(std::size_t bytes) const noexcept;
-    [[nodiscard]] Result<std::size_t> receive_buffer() const noexcept;
-    [[nodiscard]] Result<> set_send_buffer(std::size_t bytes) const noexcept;
-    [[nodiscard]] Result<std::size_t> send_buffer() const noexcept;
 
     /// Binds the socket to a local address. @see bind(2)
     [[nodiscard]] Result<> bind(const SocketAddress& address) const noexcept;
@@ -177,7 +217,7 @@ export class TcpSocket : public Socket {
     [[nodiscard]] Result<TcpStream> connect(const SocketAddress& peer) &&;
 
   private:
-    explicit TcpSocket(RawHandle handle) noexcept : Socket(handle) {}
+    explicit TcpSocket(RawHandle handle) noexcept : TcpSocketBase(handle) {}
 };
 
 } // namespace mio::net

@@ -39,7 +39,7 @@ export struct IncomingDatagram {
 /// With `Trigger::edge`, receive until it would block. On POSIX systems a datagram longer than the buffer is
 /// truncated without an error. Use `receive_many`, which reports truncation, or a buffer of 65,535 bytes. On
 /// a connected socket, an ICMP error such as "port unreachable" is reported by a later call.
-export class UdpSocket : public Socket {
+export class UdpSocket : public IpSocketBase {
   public:
     /// Creates a socket bound to `address`. With port 0 the OS chooses a port. Errors: the OS's own.
     /// @see bind(2)
@@ -57,6 +57,11 @@ export class UdpSocket : public Socket {
     /// Sets the destination of `send`, and receives datagrams from this peer only. May be called again.
     /// @see connect(2)
     [[nodiscard]] Result<> connect(const SocketAddress& peer) const noexcept;
+    /// Undoes `connect`: `send` needs a peer again, and datagrams of every sender are received. Linux also
+    /// gives up a local port that it chose itself, when the socket was bound to port 0 or was not bound: the
+    /// next datagram is sent from another one. No effect if the socket is not connected.
+    /// @see connect(2), AF_UNSPEC
+    [[nodiscard]] Result<> disconnect() const noexcept;
 
     /// Sends one datagram, which may be empty. Errors: would-block (on BSD and Apple `no_buffer_space`
     /// instead if the queue of the network interface is full); `message_size` if `bytes` is too long for a
@@ -103,20 +108,27 @@ export class UdpSocket : public Socket {
     /// SO_BROADCAST: allows sending to broadcast addresses. Off by default. @see socket(7)
     [[nodiscard]] Result<> set_broadcast(bool on) const noexcept;
     [[nodiscard]] Result<bool> broadcast() const noexcept;
-    /// Time to live (hop limit) of outgoing datagrams, 1 to 255. Errors: `invalid_argument` for other values.
-    /// @see ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS
-    [[nodiscard]] Result<> set_ttl(std::uint32_t hops) const noexcept;
-    [[nodiscard]] Result<std::uint32_t> ttl() const noexcept;
     /// Whether this machine receives its own multicast datagrams. @see ip(7), IP_MULTICAST_LOOP
     [[nodiscard]] Result<> set_multicast_loop_v4(bool on) const noexcept;
     [[nodiscard]] Result<bool> multicast_loop_v4() const noexcept;
-    /// As `ttl`, for multicast; 1 by default. Errors: `invalid_argument` above 255. @see ip(7),
-    /// IP_MULTICAST_TTL
+    /// As `ttl`, for multicast to IPv4 groups; 1 by default. Errors: `invalid_argument` above 255. @see
+    /// ip(7), IP_MULTICAST_TTL
     [[nodiscard]] Result<> set_multicast_ttl_v4(std::uint32_t hops) const noexcept;
     [[nodiscard]] Result<std::uint32_t> multicast_ttl_v4() const noexcept;
     /// @see ipv6(7), IPV6_MULTICAST_LOOP
     [[nodiscard]] Result<> set_multicast_loop_v6(bool on) const noexcept;
     [[nodiscard]] Result<bool> multicast_loop_v6() const noexcept;
+    /// The interface that multicast datagrams are sent through, given by one of its addresses;
+    /// `IpAddress::any_v4()` (the default) lets the OS choose. Errors: `Errc::invalid_address` if the address
+    /// is not IPv4; `address_not_available` if no interface has it.
+    /// @see ip(7), IP_MULTICAST_IF
+    [[nodiscard]] Result<> set_multicast_interface_v4(IpAddress interface_address) const noexcept;
+    [[nodiscard]] Result<IpAddress> multicast_interface_v4() const noexcept;
+    /// The same for IPv6, given by the interface's index; with 0 the OS chooses. Errors: the OS's own, on an
+    /// IPv4 socket or if there is no such interface.
+    /// @see ipv6(7), IPV6_MULTICAST_IF
+    [[nodiscard]] Result<> set_multicast_interface_v6(std::uint32_t interface_index) const noexcept;
+    [[nodiscard]] Result<std::uint32_t> multicast_interface_v6() const noexcept;
 
     /// Joins or leaves multicast group `group` on the interface with the given address; with
     /// `IpAddress::any_v4()` the OS chooses the interface. Errors: `Errc::invalid_address` if an address is
@@ -158,7 +170,7 @@ export class UdpSocket : public Socket {
     [[nodiscard]] Result<SocketAddress> peer_address() const noexcept;
 
   private:
-    inline explicit UdpSocket(RawHandle handle) noexcept : Socket(handle) {}
+    inline explicit UdpSocket(RawHandle handle) noexcept : IpSocketBase(handle) {}
 };
 
 } // namespace mio::net

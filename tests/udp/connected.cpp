@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "udp.hpp"
 
@@ -16,6 +17,15 @@ class ConnectedUdp : public OnEachFamily {};
 INSTANTIATE_TEST_SUITE_P(, ConnectedUdp, both_families, family_name);
 
 void expect_no_error(const UdpSocket& socket) { EXPECT_EQ(must(socket.take_error()), std::error_code()); }
+
+/// A socket bound to a port that was not chosen by the kernel.
+UdpSocket bound_to_a_chosen_port(const SocketAddress& at) {
+    while (true) {
+        const auto free_port = address_of(must(UdpSocket::bind(at)));
+        auto socket = UdpSocket::bind(free_port);
+        if (socket || socket.error() != std::errc::address_in_use) return must(std::move(socket));
+    }
+}
 
 /// Exchange between any two connected sockets.
 void exchange_datagrams(UdpSocket s1, UdpSocket s2) {
@@ -74,6 +84,65 @@ TEST_P(ConnectedUdp, ConnectingBindsAnUnboundSocket) {
     ASSERT_TRUE(ok(s1.connect(address_of(s2))));
     EXPECT_EQ(address_of(s1).ip(), GetParam().ip());
     EXPECT_NE(address_of(s1).port(), 0);
+}
+
+TEST_P(ConnectedUdp, DisconnectRemovesThePeer) {
+    auto s1 = bound_to_a_chosen_port(GetParam());
+    const auto s2 = bound();
+    const auto s3 = bound();
+    const auto before = address_of(s1);
+    ASSERT_TRUE(ok(s1.connect(address_of(s2))));
+    ASSERT_TRUE(ok(s2.connect(before)));
+    Loop loop;
+    ASSERT_TRUE(ok(loop.registry().add(s1, id1, read_write)));
+    loop.expect({{id1, Interest::writable}});
+
+    ASSERT_TRUE(ok(s1.disconnect()));
+    EXPECT_TRUE(fails_with(s1.peer_address(), std::errc::not_connected));
+    EXPECT_TRUE(fails_matching(s1.send(bytes_of(data1)), is_no_peer));
+    EXPECT_EQ(address_of(s1).port(), before.port());
+    expect_no_error(s1);
+
+    // It receives from everyone, and sends to everyone.
+    std::array<std::byte, 20> buffer;
+    send_text(s3, data1, before);
+    loop.expect({{id1, Interest::readable}});
+    EXPECT_EQ(next_text(s1), data1);
+    EXPECT_TRUE(blocks(s1.receive(buffer)));
+    EXPECT_EQ(s2.send(bytes_of(data2)), data2.size());
+    loop.expect({{id1, Interest::readable}});
+    EXPECT_EQ(next_text(s1), data2);
+    send_text(s1, data1, address_of(s3));
+    EXPECT_EQ(next_text(s3), data1);
+
+    ASSERT_TRUE(ok(s1.connect(address_of(s3))));
+    EXPECT_EQ(s1.peer_address(), address_of(s3));
+    EXPECT_EQ(s1.send(bytes_of(data2)), data2.size());
+    EXPECT_EQ(next_text(s3), data2);
+}
+
+TEST_P(ConnectedUdp, DisconnectHasNoEffectWithoutAPeer) {
+    for (const auto& socket : {bound(), unbound()}) {
+        const auto before = address_of(socket);
+        EXPECT_TRUE(ok(socket.disconnect()));
+        EXPECT_TRUE(ok(socket.disconnect()));
+        EXPECT_EQ(address_of(socket), before) << "it keeps a port that the kernel chose";
+        EXPECT_TRUE(fails_with(socket.peer_address(), std::errc::not_connected));
+    }
+    EXPECT_TRUE(fails_with(UdpSocket::from_raw(mio::invalid_handle).disconnect(), no_such_handle));
+}
+
+TEST_P(ConnectedUdp, RefusalsOfAFormerPeerAreNotReported) {
+    const ClosedPort port(GetParam());
+    const auto socket = bound();
+    ASSERT_TRUE(ok(socket.connect(port.address())));
+    ASSERT_TRUE(ok(socket.disconnect()));
+    const InOrder order;
+    send_text(socket, data1, port.address());
+    order.settle();
+    std::array<std::byte, 20> buffer;
+    EXPECT_TRUE(blocks(socket.receive(buffer)));
+    expect_no_error(socket);
 }
 
 TEST_P(ConnectedUdp, EmptyDatagramArrives) {

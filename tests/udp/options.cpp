@@ -24,6 +24,39 @@ int raw_option(const UdpSocket& socket, int level, int name) {
 
 } // namespace
 
+TEST_P(UdpOptions, BufferSizesAreAtLeastTheRequestedSizes) {
+    for (const auto& socket : {unbound(), bound()}) {
+        for (const std::size_t size : {100'000u, 65'536u, 20'000u}) {
+            ASSERT_TRUE(ok(socket.set_receive_buffer(size)));
+            ASSERT_TRUE(ok(socket.set_send_buffer(2 * size)));
+            EXPECT_GE(must(socket.receive_buffer()), size);
+            EXPECT_GE(must(socket.send_buffer()), 2 * size);
+            EXPECT_EQ(must(socket.receive_buffer()),
+                      static_cast<std::size_t>(raw_option(socket, SOL_SOCKET, SO_RCVBUF)));
+            EXPECT_EQ(must(socket.send_buffer()),
+                      static_cast<std::size_t>(raw_option(socket, SOL_SOCKET, SO_SNDBUF)));
+        }
+        EXPECT_TRUE(ok(socket.set_receive_buffer(0)));
+        EXPECT_TRUE(ok(socket.set_receive_buffer(SIZE_MAX)));
+    }
+}
+
+TEST_P(UdpOptions, LargerReceiveBufferHoldsMore) {
+    const auto held = [](std::size_t size) {
+        const auto receiver = bound();
+        EXPECT_TRUE(ok(receiver.set_receive_buffer(size)));
+        const auto sender = bound();
+        const InOrder order;
+        const std::string datagram(1000, 'x');
+        for (int i = 0; i < 150; ++i) send_text(sender, datagram, address_of(receiver));
+        order.settle();
+        ReceiveBuffers buffers(200, 1000);
+        return must(receiver.receive_many(buffers.all()));
+    };
+    if (is_wine()) GTEST_SKIP() << "Wine's buffer is the one of the system below";
+    EXPECT_LT(held(8192), held(200'000));
+}
+
 TEST_P(UdpOptions, BroadcastIsOffUntilItIsSet) {
     const auto socket = bound();
     EXPECT_EQ(socket.broadcast(), false);
@@ -92,6 +125,37 @@ TEST_P(UdpOptions, MulticastLoopV6IsOnUntilItIsCleared) {
     ASSERT_TRUE(ok(socket.set_multicast_loop_v6(true)));
     EXPECT_EQ(socket.multicast_loop_v6(), true);
     expect_no_error(socket);
+}
+
+TEST_P(UdpOptions, MulticastInterfaceV4IsChosenByTheSystemUntilItIsSet) {
+    const auto socket = must(UdpSocket::v4());
+    EXPECT_EQ(socket.multicast_interface_v4(), IpAddress::any_v4());
+    ASSERT_TRUE(ok(socket.set_multicast_interface_v4(IpAddress::loopback_v4())));
+    EXPECT_EQ(socket.multicast_interface_v4(), IpAddress::loopback_v4());
+    const auto no_address = socket.set_multicast_interface_v4(IpAddress::v4(192, 0, 2, 1));
+    EXPECT_FALSE(no_address) << "no interface has a documentation address";
+    EXPECT_TRUE(
+        fails_with(socket.set_multicast_interface_v4(IpAddress::loopback_v6()), mio::Errc::invalid_address));
+    EXPECT_EQ(socket.multicast_interface_v4(), IpAddress::loopback_v4());
+    ASSERT_TRUE(ok(socket.set_multicast_interface_v4(IpAddress::any_v4())));
+    EXPECT_EQ(socket.multicast_interface_v4(), IpAddress::any_v4());
+}
+
+TEST_P(UdpOptions, MulticastInterfaceV6IsChosenByTheSystemUntilItIsSet) {
+    const auto socket = unbound();
+    if (GetParam().ip().is_v4()) {
+        EXPECT_FALSE(socket.set_multicast_interface_v6(1));
+        return;
+    }
+    EXPECT_EQ(socket.multicast_interface_v6(), 0u);
+    ASSERT_TRUE(ok(socket.set_multicast_interface_v6(1)));
+    EXPECT_EQ(socket.multicast_interface_v6(), 1u);
+    EXPECT_EQ(raw_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF), 1);
+    EXPECT_FALSE(socket.set_multicast_interface_v6(0x7fff'ffff)) << "there is no such interface";
+    EXPECT_TRUE(fails_with(socket.set_multicast_interface_v6(0x8000'0000), std::errc::invalid_argument));
+    EXPECT_EQ(socket.multicast_interface_v6(), 1u);
+    ASSERT_TRUE(ok(socket.set_multicast_interface_v6(0)));
+    EXPECT_EQ(socket.multicast_interface_v6(), 0u);
 }
 
 TEST_P(UdpOptions, OnlyV6IsSetBeforeBinding) {

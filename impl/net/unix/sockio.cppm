@@ -147,6 +147,31 @@ export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer
     return os::check(::connect(handle, peer.get(), peer.length));
 }
 
+/// Undoes `connect_datagrams`. BSD and Apple systems do so, but reject the family. @see connect(2)
+export inline Result<> disconnect_datagrams(RawHandle handle) noexcept {
+    const auto has_no_peer = [handle] {
+        const auto peer = peer_name_of(handle);
+        return !peer && peer.error() == std::errc::not_connected;
+    };
+    // Linux would give up the port even of an unconnected socket.
+    if (has_no_peer()) return {};
+    ::sockaddr nowhere{};
+    nowhere.sa_family = AF_UNSPEC;
+    auto done = os::check(::connect(handle, &nowhere, sizeof nowhere));
+    return done || has_no_peer() ? Result<>() : done;
+}
+
+/// Connects a socket of any type. @see connect(2)
+export inline Result<> connect_any(RawHandle handle, const OsAddress& peer) noexcept {
+    return start_connect(handle, peer);
+}
+
+/// Receives from a socket of any type. @see recv(2)
+export inline Result<std::size_t> receive_any(RawHandle handle, std::span<std::byte> buffer,
+                                              int flags) noexcept {
+    return receive(handle, buffer, flags);
+}
+
 /// Call before binding a listener: allows its address to be reused while old connections linger.
 export inline Result<> prepare_listener(RawHandle handle) noexcept {
     return set_flag(handle, SOL_SOCKET, SO_REUSEADDR, true);

@@ -126,6 +126,12 @@ class Buffers {
 
     [[nodiscard]] ::WSABUF* data() noexcept { return buffers_.data(); }
     [[nodiscard]] ::DWORD size() const noexcept { return static_cast<::DWORD>(count_); }
+    /// Their total size.
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        std::size_t total = 0;
+        for (std::size_t i = 0; i < count_; ++i) total += buffers_[i].len;
+        return total;
+    }
 
   private:
     std::array<::WSABUF, 1024> buffers_; // the first `count_` are initialized
@@ -140,6 +146,7 @@ export inline Result<std::size_t> receive_vectored(RawHandle handle,
     ::DWORD count = 0;
     ::DWORD flags = 0;
     const int result = ::WSARecv(handle, native.data(), native.size(), &count, &flags, nullptr, nullptr);
+    if (result == SOCKET_ERROR && ::WSAGetLastError() == WSAEMSGSIZE) return native.bytes(); // truncated
     return check_stream(result, count);
 }
 
@@ -212,6 +219,43 @@ export inline Result<> connect_datagrams(RawHandle handle, const OsAddress& peer
     auto connected = os::check(::connect(handle, peer.get(), peer.length));
     if (connected) os::report_refusals(handle, true);
     return connected;
+}
+
+/// Undoes `connect_datagrams`, with an address without a family, or one of the socket's family that is all zeros.
+/// Winsock documents the second; the first works too, and is the only one that works under Wine.
+/// @see connect
+export inline Result<> disconnect_datagrams(RawHandle handle) noexcept {
+    auto nowhere = local_name_of(handle);
+    if (!nowhere) return std::unexpected(nowhere.error());
+    const auto has_peer = [handle] { return peer_name_of(handle).has_value(); };
+    if (!has_peer()) return {};
+    const auto family = nowhere->storage.ss_family;
+    nowhere->storage = {};
+    auto done = os::check(::connect(handle, nowhere->get(), nowhere->length));
+    if (has_peer()) {
+        nowhere->storage.ss_family = family;
+        done = os::check(::connect(handle, nowhere->get(), nowhere->length));
+        if (!done) return done;
+        if (has_peer()) return std::unexpected(os_error(std::errc::already_connected));
+    }
+    os::report_refusals(handle, false);
+    return {};
+}
+
+inline bool is_stream(RawHandle handle) noexcept {
+    const auto type = get_option<int>(handle, SOL_SOCKET, SO_TYPE);
+    return !type || *type == SOCK_STREAM;
+}
+
+/// Connects a socket of any type. @see connect
+export inline Result<> connect_any(RawHandle handle, const OsAddress& peer) noexcept {
+    return is_stream(handle) ? start_connect(handle, peer) : connect_datagrams(handle, peer);
+}
+
+/// Receives from a socket of any type. @see recv
+export inline Result<std::size_t> receive_any(RawHandle handle, std::span<std::byte> buffer,
+                                              int flags) noexcept {
+    return is_stream(handle) ? receive(handle, buffer, flags) : receive_datagram(handle, buffer, flags);
 }
 
 /// Prepares a listener for `bind`: no effect. Winsock can bind an address while connections of an earlier listener are

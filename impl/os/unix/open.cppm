@@ -20,10 +20,11 @@ import mio.core.handle;
 namespace mio::os {
 
 /// @see socket(2)
-export [[nodiscard]] Result<OwnedHandle> open_socket(int family, int type) noexcept;
+export [[nodiscard]] Result<OwnedHandle> open_socket(int family, int type, int protocol = 0) noexcept;
 
-/// Creates two connected Unix domain sockets. @see socketpair(2)
-export [[nodiscard]] Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int type) noexcept;
+/// Creates two connected sockets. @see socketpair(2)
+export [[nodiscard]] Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int family, int type,
+                                                                                  int protocol = 0) noexcept;
 
 /// @see accept(2)
 export [[nodiscard]] Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer,

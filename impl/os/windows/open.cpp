@@ -34,10 +34,10 @@ constexpr ::DWORD udp_netreset = 0x9800000F;
 
 } // namespace
 
-Result<OwnedHandle> open_socket(int family, int type) noexcept {
+Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
     if (auto started = start_winsock(); !started) return std::unexpected(started.error());
     auto handle = check_handle(
-        ::WSASocketW(family, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT));
+        ::WSASocketW(family, type, protocol, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT));
     if (!handle) {
         // The error depends on what is missing: the family, or datagrams of the family.
         const int code = handle.error().value();
@@ -51,7 +51,7 @@ Result<OwnedHandle> open_socket(int family, int type) noexcept {
     return handle;
 }
 
-Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int) noexcept { return unsupported(); }
+Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int, int, int) noexcept { return unsupported(); }
 
 Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer, ::socklen_t* length) noexcept {
     auto handle = check_handle(::accept(listener, peer, length));

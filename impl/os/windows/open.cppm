@@ -18,10 +18,11 @@ namespace mio::os {
 /// Errors: `Errc::unsupported` for Unix domain sockets where Windows has none, and for Unix datagram sockets; the
 /// OS's own.
 /// @see WSASocket
-export [[nodiscard]] Result<OwnedHandle> open_socket(int family, int type) noexcept;
+export [[nodiscard]] Result<OwnedHandle> open_socket(int family, int type, int protocol = 0) noexcept;
 
 /// Winsock has no equivalent: `Errc::unsupported`.
-export [[nodiscard]] Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int type) noexcept;
+export [[nodiscard]] Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int family, int type,
+                                                                                  int protocol = 0) noexcept;
 
 /// @see accept
 export [[nodiscard]] Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer,

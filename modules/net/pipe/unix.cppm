@@ -67,7 +67,7 @@ export [[nodiscard]] Result<std::pair<PipeSender, PipeReceiver>> make_pipe();
 /// end of file. The file position does not change. Errors: would-block; `broken_pipe`, without SIGPIPE;
 /// `Errc::unsupported` on NetBSD and OpenBSD, which have no such call; the OS's own.
 /// @see sendfile(2)
-export [[nodiscard]] Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t offset,
+export [[nodiscard]] Result<std::size_t> send_file(const SocketBase& to, RawHandle file, std::uint64_t offset,
                                                    std::size_t count) noexcept;
 
 /// Moves at most `count` bytes between two sources, at least one of them a pipe, and returns their number; 0

@@ -23,7 +23,7 @@ import mio.os;
 
 namespace mio::net {
 
-Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t offset,
+Result<std::size_t> send_file(const SocketBase& to, RawHandle file, std::uint64_t offset,
                               std::size_t count) noexcept {
     constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<::off_t>::max());
     if (offset > most) return std::unexpected(os_error(std::errc::invalid_argument));

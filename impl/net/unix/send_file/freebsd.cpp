@@ -25,7 +25,7 @@ import mio.os.sigpipe;
 
 namespace mio::net {
 
-Result<std::size_t> send_file(const Socket& to, RawHandle file, std::uint64_t offset,
+Result<std::size_t> send_file(const SocketBase& to, RawHandle file, std::uint64_t offset,
                               std::size_t count) noexcept {
     if (offset > static_cast<std::uint64_t>(std::numeric_limits<::off_t>::max())) {
         return std::unexpected(os_error(std::errc::invalid_argument));

@@ -15,7 +15,7 @@ import mio.net.socket;
 
 namespace mio::net {
 
-Result<std::size_t> send_file(const Socket&, RawHandle, std::uint64_t, std::size_t) noexcept {
+Result<std::size_t> send_file(const SocketBase&, RawHandle, std::uint64_t, std::size_t) noexcept {
     return std::unexpected(make_error_code(Errc::unsupported));
 }
 

@@ -20,13 +20,13 @@ import mio.os;
 
 namespace mio::os {
 
-Result<OwnedHandle> open_socket(int family, int type) noexcept {
-    return check_handle(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
+    return check_handle(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
-Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int type) noexcept {
+Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int family, int type, int protocol) noexcept {
     int handles[2];
-    if (::socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, handles) == -1) {
+    if (::socketpair(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol, handles) == -1) {
         return std::unexpected(last_error());
     }
     return std::pair(OwnedHandle(handles[0]), OwnedHandle(handles[1]));

@@ -52,15 +52,15 @@ Result<OwnedHandle> finish_socket(OwnedHandle handle) noexcept {
 
 } // namespace
 
-Result<OwnedHandle> open_socket(int family, int type) noexcept {
-    auto handle = check_handle(::socket(family, type, 0));
+Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
+    auto handle = check_handle(::socket(family, type, protocol));
     if (!handle) return handle;
     return finish_socket(std::move(*handle));
 }
 
-Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int type) noexcept {
+Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int family, int type, int protocol) noexcept {
     int handles[2];
-    if (::socketpair(AF_UNIX, type, 0, handles) == -1) return std::unexpected(last_error());
+    if (::socketpair(family, type, protocol, handles) == -1) return std::unexpected(last_error());
     // Both have an owner before any call can fail.
     OwnedHandle raw_first(handles[0]);
     OwnedHandle raw_second(handles[1]);

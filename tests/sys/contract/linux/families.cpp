@@ -1,0 +1,88 @@
+// Sockets of any family, as the backend sees them: those of Linux.
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/vm_sockets.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <set>
+#include <span>
+
+#include "contract.hpp"
+
+using namespace test;
+using mio::net::RawAddress;
+using mio::net::Socket;
+using mio::net::SocketAddress;
+
+namespace {
+
+class ContractLinuxFamilies : public Contract {};
+
+std::span<const std::byte> bytes_of_object(const auto& object) {
+    return std::as_bytes(std::span(&object, 1));
+}
+
+} // namespace
+
+TEST_F(ContractLinuxFamilies, ReportsNetlinkMessages) {
+    const auto socket = Socket::open(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    if (!socket) GTEST_SKIP() << socket.error().message();
+    add(socket->raw(), id1, Interest::readable);
+    expect_nothing();
+    struct {
+        ::nlmsghdr header{};
+        ::ifinfomsg body{};
+    } request;
+    request.header.nlmsg_len = sizeof request;
+    request.header.nlmsg_type = RTM_GETLINK;
+    request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    ::sockaddr_nl kernel{};
+    kernel.nl_family = AF_NETLINK;
+    EXPECT_EQ(socket->send_to(bytes_of_object(request), RawAddress::of(kernel)), sizeof request);
+    EXPECT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(events[0].is_readable());
+    std::array<std::byte, 65'536> buffer;
+    EXPECT_GT(must(socket->read(buffer)), 0u);
+}
+
+TEST_F(ContractLinuxFamilies, ReportsRawPackets) {
+    // A protocol number that is reserved for experiments: nothing else uses it.
+    const auto socket = Socket::open(AF_INET, SOCK_RAW, 253);
+    if (!socket) GTEST_SKIP() << socket.error().message();
+    add(socket->raw(), id1, Interest::readable, Trigger::level);
+    expect_nothing();
+    const RawAddress loopback(SocketAddress(mio::net::IpAddress::loopback_v4(), 0));
+    EXPECT_EQ(socket->send_to(bytes_of("packet"), loopback), 6u);
+    EXPECT_EQ(select(), std::multiset{id1});
+    std::array<std::byte, 128> buffer;
+    EXPECT_EQ(must(socket->receive_from(buffer)).first, 20u + 6u) << "with its IP header";
+    EXPECT_TRUE(blocks(socket->receive_from(buffer)));
+    expect_nothing();
+}
+
+TEST_F(ContractLinuxFamilies, WatchesVsock) {
+    const auto socket = Socket::open(AF_VSOCK, SOCK_STREAM);
+    if (!socket) GTEST_SKIP() << socket.error().message();
+    ::sockaddr_vm address{};
+    address.svm_family = AF_VSOCK;
+    address.svm_cid = VMADDR_CID_LOCAL;
+    address.svm_port = VMADDR_PORT_ANY;
+    const auto bound = socket->bind(RawAddress::of(address));
+    if (!bound) {
+        address.svm_cid = VMADDR_CID_ANY;
+        ASSERT_TRUE(ok(socket->bind(RawAddress::of(address))));
+    }
+    ASSERT_TRUE(ok(socket->listen(1)));
+    add(socket->raw(), id1, Interest::readable, Trigger::level);
+    expect_nothing();
+    if (!bound) GTEST_SKIP() << "this kernel has no loopback for vsock: " << bound.error().message();
+
+    const auto client = must(Socket::open(AF_VSOCK, SOCK_STREAM));
+    ASSERT_TRUE(ok(client.connect(must(socket->local_address()))));
+    EXPECT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(ok(socket->accept()));
+    expect_nothing();
+}

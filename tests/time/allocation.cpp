@@ -20,17 +20,19 @@ namespace {
 std::size_t allocations = 0;
 std::size_t allocated_bytes = 0;
 bool memory_is_short = false;
+std::size_t failing = 0; // the number of the allocation that fails, counted from `allocations`
 
 void* allocate(std::size_t size) noexcept {
     ++allocations;
     allocated_bytes += size;
-    if (memory_is_short) return nullptr;
+    if (memory_is_short || allocations == failing) return nullptr;
     return std::malloc(size == 0 ? 1 : size);
 }
 void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
     ++allocations;
     allocated_bytes += size;
-    if (memory_is_short || size > std::numeric_limits<std::size_t>::max() / 4) return nullptr;
+    if (memory_is_short || allocations == failing || size > std::numeric_limits<std::size_t>::max() / 4)
+        return nullptr;
     return aligned::allocate(size, static_cast<std::size_t>(alignment));
 }
 void* or_throw(void* memory) {
@@ -221,14 +223,26 @@ TEST(TimerAllocation, FailureOfTimersToGrowLosesNothing) {
     EXPECT_EQ(timers.pop(at(100)), std::nullopt);
 }
 
-// The slots and the heap are separate allocations: the second may fail alone.
-TEST(TimerAllocation, FailureOfEitherAllocationOfTimersLosesNothing) {
+// The slots and the heap are separate allocations.
+TEST(TimerAllocation, FailureOfOneAllocationOfTimersLosesNothing) {
+    for (std::size_t which = 1; which <= 2; ++which) {
+        Timers timers(2);
+        const auto first = must(timers.insert(at(1), Token{1}));
+        must(timers.insert(at(2), Token{2}));
+        failing = allocations + which;
+        const auto refused = timers.insert(at(3), Token{3});
+        failing = 0;
+        ASSERT_TRUE(fails_with(refused, std::errc::not_enough_memory));
+        EXPECT_EQ(timers.capacity(), 2U);
+        EXPECT_TRUE(timers.cancel(first));
+        for (std::size_t i = 4; i < 100; ++i) must(timers.insert(at(i), Token{i}));
+        EXPECT_EQ(timers.pop(at(3)), Token{2});
+        EXPECT_EQ(timers.pop(at(4)), Token{4});
+    }
     Timers timers(2);
-    must(timers.insert(at(1), Token{1}));
-    EXPECT_TRUE(fails_with(timers.reserve(huge), std::errc::not_enough_memory));
-    EXPECT_TRUE(fails_with(timers.reserve(huge / 64), std::errc::not_enough_memory));
+    for (const auto capacity : {huge, huge / 64})
+        EXPECT_TRUE(fails_with(timers.reserve(capacity), std::errc::not_enough_memory));
     EXPECT_EQ(timers.capacity(), 2U);
-    EXPECT_EQ(timers.pop(at(1)), Token{1});
 }
 
 TEST(TimerAllocation, OfAnImpossibleCapacityFails) {

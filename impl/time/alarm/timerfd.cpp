@@ -5,6 +5,7 @@ module;
 
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 #include <expected>
 #include <limits>

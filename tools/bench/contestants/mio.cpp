@@ -1,8 +1,7 @@
 #include "workloads/all.hpp"
 
 #include "contestants/mio.hpp"
-
-import mio.time;
+#include "contestants/mio_alarm.hpp"
 
 namespace bench {
 namespace {
@@ -21,29 +20,11 @@ struct Spinning : Mio {
     };
 };
 
-// The same with an alarm for the end of a wait.
-struct Precise : Mio {
-    static constexpr std::string_view name = "mio-alarm";
-
-    template <class Handler> class Loop : public Mio::Loop<Handler> {
-      public:
-        explicit Loop(Handler& handler) : Mio::Loop<Handler>(handler) { this->add(alarm_, 0); }
-
-        void pause(std::chrono::nanoseconds time) {
-            must(alarm_.arm(mio::time::after(time)), "arm");
-            this->wait();
-        }
-
-      private:
-        mio::time::Alarm alarm_ = must(mio::time::Alarm::create(), "create");
-    };
-};
-
 } // namespace
 
 void enter_mio(Suite& suite) {
     enter_workloads<Mio>(suite);
-    enter_timeout<Precise>(suite);
+    enter_timeout<MioWithAlarm<mio::Trigger::edge>>(suite);
     enter_wake_on_two<Spinning>(suite);
 }
 

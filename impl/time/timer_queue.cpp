@@ -203,12 +203,8 @@ Result<> TimerQueue::reserve(std::size_t capacity) noexcept {
 
 // ---- Timers
 
-struct Timers::Slot : HeapNode { // a free one has sequence 0, and `place` is the next free one
-    Token token;
-};
-
 Timers::Timers(std::size_t capacity) : heap_(capacity) {
-    if (capacity != 0) slots_.reset(new Slot[capacity]);
+    if (capacity != 0) slots_.reset(new TimerSlot[capacity]);
 }
 
 Timers::Timers(Timers&& other) noexcept
@@ -229,17 +225,17 @@ Timers::~Timers() = default;
 Result<> Timers::reserve(std::size_t capacity) noexcept {
     if (capacity <= heap_.capacity()) return {};
     if (capacity > most / 2) return no_memory();
-    std::unique_ptr<Slot[]> larger(new (std::nothrow) Slot[capacity]);
+    std::unique_ptr<TimerSlot[]> larger(new (std::nothrow) TimerSlot[capacity]);
     if (!larger || !heap_.reserve(capacity)) return no_memory();
     for (std::size_t slot = 0; slot < used_; ++slot) larger[slot] = slots_[slot];
     struct Bases {
-        Slot* before;
-        Slot* now;
+        TimerSlot* before;
+        TimerSlot* now;
     } bases{slots_.get(), larger.get()};
     heap_.rebase(
         [](HeapNode* node, void* context) -> HeapNode* {
             const auto& [before, now] = *static_cast<const Bases*>(context);
-            return now + (static_cast<Slot*>(node) - before);
+            return now + (static_cast<TimerSlot*>(node) - before);
         },
         &bases);
     slots_ = std::move(larger);
@@ -252,27 +248,27 @@ Result<TimerId> Timers::insert(Instant deadline, Token token) noexcept {
         if (!grown) return std::unexpected(grown.error());
     }
     const std::size_t index = free_ != 0 ? free_ - 1 : used_++;
-    Slot& slot = slots_[index];
+    TimerSlot& slot = slots_[index];
     if (free_ != 0) free_ = slot.place;
     slot.token = token;
     heap_.insert(slot, count(deadline));
     return TimerId(index, slot.sequence);
 }
 
-Timers::Slot* Timers::find(TimerId id) const noexcept {
+TimerSlot* Timers::find(TimerId id) const noexcept {
     if (id.sequence_ == 0 || id.slot_ >= used_) return nullptr;
-    Slot& slot = slots_[id.slot_];
+    TimerSlot& slot = slots_[id.slot_];
     return slot.sequence == id.sequence_ ? &slot : nullptr;
 }
 
-inline void Timers::free(Slot& slot) noexcept {
+inline void Timers::free(TimerSlot& slot) noexcept {
     slot.sequence = 0;
     slot.place = free_;
     free_ = static_cast<std::size_t>(&slot - slots_.get()) + 1;
 }
 
 bool Timers::cancel(TimerId id) noexcept {
-    Slot* const slot = find(id);
+    TimerSlot* const slot = find(id);
     if (slot == nullptr) return false;
     heap_.erase(*slot);
     free(*slot);
@@ -280,14 +276,14 @@ bool Timers::cancel(TimerId id) noexcept {
 }
 
 bool Timers::postpone(TimerId id, Instant later) noexcept {
-    Slot* const slot = find(id);
+    TimerSlot* const slot = find(id);
     if (slot == nullptr) return false;
     heap_.postpone(*slot, count(later));
     return true;
 }
 
 std::optional<Token> Timers::pop(Instant now) noexcept {
-    auto* const slot = static_cast<Slot*>(heap_.pop(count(now)));
+    auto* const slot = static_cast<TimerSlot*>(heap_.pop(count(now)));
     if (slot == nullptr) return std::nullopt;
     free(*slot);
     return slot->token;

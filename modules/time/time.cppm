@@ -106,6 +106,7 @@ class Heap {
 };
 
 export class TimerQueue;
+export class Timers;
 
 /// A deadline that is part of the program's own object, such as a connection. A `TimerQueue` links it.
 ///
@@ -205,8 +206,14 @@ export class TimerId {
     friend struct std::hash<TimerId>;
     constexpr TimerId(std::size_t slot, std::uint64_t sequence) noexcept : sequence_(sequence), slot_(slot) {}
 
-    std::uint64_t sequence_ = 0; // 2^64 insertions: no value returns
+    std::uint64_t sequence_ = 0; // of the insertion, never reused: 2^64
     std::size_t slot_ = 0;
+};
+
+// A timer of `Timers`. A free one has sequence 0, and `place` is the next free one. Nested and incomplete in `Timers`, it
+// makes GCC 16 fail ("recursive lazy load").
+struct TimerSlot : HeapNode {
+    Token token;
 };
 
 /// Timers that the queue keeps itself. Each has a token, and an id by which it is cancelled.
@@ -247,14 +254,13 @@ export class Timers {
     [[nodiscard]] Result<> reserve(std::size_t capacity) noexcept;
 
   private:
-    struct Slot;
-    [[nodiscard]] Slot* find(TimerId) const noexcept;
-    void free(Slot&) noexcept;
+    [[nodiscard]] TimerSlot* find(TimerId) const noexcept;
+    void free(TimerSlot&) noexcept;
 
     Heap heap_;
-    std::unique_ptr<Slot[]> slots_; // as many as the heap has room for
-    std::size_t used_ = 0;          // slots that were ever in use
-    std::size_t free_ = 0;          // 1 + index of the first free slot among them; 0: none
+    std::unique_ptr<TimerSlot[]> slots_; // as many as the heap has room for
+    std::size_t used_ = 0;               // slots that were ever in use
+    std::size_t free_ = 0;               // 1 + index of the first free slot among them; 0: none
 };
 
 /// A source that becomes readable at a given time, more precisely than a poll's timeout ends.

@@ -127,8 +127,8 @@ TEST_P(AlarmWith, IsReportedByAnotherPollAfterItMoved) {
 
 INSTANTIATE_TEST_SUITE_P(Triggers, AlarmWith,
                          testing::Values(Trigger::edge, Trigger::level, Trigger::oneshot),
-                         [](const auto& info) {
-                             switch (info.param) {
+                         [](const auto& instance) {
+                             switch (instance.param) {
                              case Trigger::edge: return "Edge";
                              case Trigger::level: return "Level";
                              case Trigger::oneshot: return "Oneshot";

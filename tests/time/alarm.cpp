@@ -49,8 +49,9 @@ class AlarmWith : public testing::TestWithParam<Trigger> {
             EXPECT_TRUE(loop_.events[0].is_readable());
         } while (GetParam() == Trigger::level && Clock::now() < deadline);
         EXPECT_GE(Clock::now(), deadline);
-        if (GetParam() == Trigger::oneshot)
+        if (GetParam() == Trigger::oneshot) {
             ASSERT_TRUE(ok(loop_.registry().modify(*alarm_, token, Interest::readable, GetParam())));
+        }
     }
 
     Loop loop_;

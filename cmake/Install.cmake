@@ -2,7 +2,8 @@
 #
 #   bin/mio-probe                 if it was built
 #   lib/libmetal-io.a
-#   lib/cmake/metal-io/           the package: find_package(metal-io) defines metal-io::mio
+#   lib/libmetal-io-time.a
+#   lib/cmake/metal-io/           the package: find_package(metal-io) defines metal-io::mio, metal-io::time
 #   share/metal-io/modules/       the module interfaces, which every consumer compiles itself
 #   share/licenses/metal-io/
 #
@@ -13,7 +14,7 @@ include(CMakePackageConfigHelpers)
 
 set(mio_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/metal-io)
 
-install(TARGETS metal-io-mio EXPORT metal-io
+install(TARGETS metal-io-mio metal-io-time EXPORT metal-io
     FILE_SET modules DESTINATION ${CMAKE_INSTALL_DATADIR}/metal-io/modules)
 
 # CXX_MODULES_DIRECTORY: CMake uses the same file names for every export set (CMake issue 25609), so that two export

@@ -737,7 +737,7 @@ test_nobody_reads() {
 
 can_bench() { "$probe" --help | grep -qE '^  bench '; }
 needs_bench() { can_bench || skip 'no bare loop for this backend'; }
-workloads=(wake pingpong chain churn echo timeout)
+workloads=(wake pingpong chain churn echo timeout alarm)
 
 test_bench() {
     if ! can_bench; then
@@ -786,7 +786,7 @@ for each in document["workloads"]:
     assert list(each) == ["name", "operation", "rounds", "ratio", "mio", "bare"], each
     assert each["rounds"] == 2
     ratio = each["ratio"]
-    assert ratio["of"] == ("latency" if each["name"] == "timeout" else "time")
+    assert ratio["of"] == ("latency" if each["name"] in ("timeout", "alarm") else "time")
     assert 0 < ratio["minimum"] <= ratio["median"] <= ratio["maximum"]
     for side in (each["mio"], each["bare"]):
         latency = side["latency_ns"]

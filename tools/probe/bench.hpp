@@ -31,6 +31,8 @@ struct Rounds {
 /// Rounds on this library, and on the system calls of the backend that `Poll` uses.
 Rounds library_rounds();
 Rounds bare_rounds();
+/// The round of `timeout` on this library, with waits that a `mio::time::Alarm` ends.
+Round alarm_round();
 
 /// The quantity that a ratio compares.
 enum class Compared {

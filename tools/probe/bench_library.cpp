@@ -3,6 +3,7 @@
 #include "workloads/all.hpp"
 
 #include "contestants/mio.hpp"
+#include "contestants/mio_alarm.hpp"
 
 #include "bench_rounds.hpp"
 
@@ -17,5 +18,7 @@ void fail(const char* call, int error) {
 namespace probe::bench {
 
 Rounds library_rounds() { return rounds_of<::bench::BasicMio<mio::Trigger::level>>; }
+
+Round alarm_round() { return timeout_round<::bench::MioWithAlarm<mio::Trigger::level>>; }
 
 } // namespace probe::bench

@@ -56,6 +56,17 @@ template <class F> Measurement measured(F run) {
 }
 
 template <class C>
+constexpr Round timeout_round = [](std::uint64_t operations) {
+    using namespace std::chrono_literals;
+    auto measurement = measured(
+        [&](Latencies latencies) { return ::bench::Timeout<C, Latencies>(latencies).run(operations, 50us); });
+    // The sample is how late a wait ends; the rate is of whole waits.
+    const auto count = static_cast<std::int64_t>(measurement.latencies.count());
+    measurement.time += count * std::chrono::nanoseconds(50us);
+    return measurement;
+};
+
+template <class C>
 constexpr Rounds rounds_of{
     .wake =
         [](std::uint64_t operations) {
@@ -83,17 +94,7 @@ constexpr Rounds rounds_of{
         [](std::uint64_t operations) {
             return measured([&](Latencies latencies) { return ::bench::echo<C>(operations, 1, latencies); });
         },
-    .timeout =
-        [](std::uint64_t operations) {
-            using namespace std::chrono_literals;
-            auto measurement = measured([&](Latencies latencies) {
-                return ::bench::Timeout<C, Latencies>(latencies).run(operations, 50us);
-            });
-            // The sample is how late a wait ends; the rate is of whole waits.
-            const auto count = static_cast<std::int64_t>(measurement.latencies.count());
-            measurement.time += count * std::chrono::nanoseconds(50us);
-            return measurement;
-        },
+    .timeout = timeout_round<C>,
 };
 
 } // namespace probe::bench

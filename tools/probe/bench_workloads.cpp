@@ -38,6 +38,12 @@ std::vector<Workload> workloads() {
          .compared = Compared::latency,
          .on_library = library.timeout,
          .on_bare_calls = bare.timeout},
+        {.name = "alarm",
+         .operation = "the same with a mio::time::Alarm, compared with a bare wait",
+         .operations = 40,
+         .compared = Compared::latency,
+         .on_library = alarm_round(),
+         .on_bare_calls = bare.timeout},
     };
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 import mio;
+import mio.time;
 
 using namespace std::literals;
 
@@ -139,10 +140,43 @@ void round_trip() {
     check(client.calls == 3, "each registration of the program's own source goes through it");
 }
 
+void timers() {
+    using mio::time::after;
+    struct Limit : mio::time::Timer {
+        int number = 0;
+    } first, second;
+    first.number = 1;
+    second.number = 2;
+    mio::time::TimerQueue queue(1);
+    value(queue.insert(second, after(1h)), "TimerQueue::insert");
+    value(queue.insert(first, after(1ms)), "TimerQueue::insert beyond the capacity");
+    mio::time::Timers ids(1);
+    const auto id = value(ids.insert(after(1h), {7}), "Timers::insert");
+    check(ids.cancel(id) && !ids.cancel(id) && !ids.next(), "a stale id");
+
+    auto poll = value(mio::Poll::create(), "Poll::create");
+    mio::Events events(4);
+    value(poll.poll_until(events, *queue.next()), "poll_until");
+    auto* const due = static_cast<Limit*>(queue.pop(mio::time::Clock::now()));
+    check(due != nullptr && due->number == 1 && queue.pop(mio::time::Clock::now()) == nullptr,
+          "the first timer");
+
+    auto alarm = mio::time::Alarm::create();
+    if (!alarm) {
+        check(alarm.error() == mio::Errc::unsupported, "Alarm::create");
+        return;
+    }
+    value(poll.registry().add(*alarm, bell, mio::Interest::readable), "add the alarm");
+    value(alarm->arm(after(1ms)), "Alarm::arm");
+    value(poll.poll(events, 10s), "poll");
+    check(events.size() == 1 && events[0].token() == bell, "the alarm's event");
+}
+
 } // namespace
 
 int main() {
     addresses_and_words();
+    timers();
     round_trip();
     std::printf("round trip over %.*s\n", static_cast<int>(mio::backend().size()), mio::backend().data());
 }

@@ -6,7 +6,9 @@
 #include "harness/failure.hpp"
 #include "harness/suite.hpp"
 #include "workloads/all.hpp"
+#include "workloads/timers.hpp"
 
+#include <asio/basic_waitable_timer.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -20,6 +22,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace bench {
 namespace {
@@ -146,8 +149,63 @@ struct Asio {
     };
 };
 
+// A steady_timer whose clock is the benchmark's.
+class AsioTimers {
+  public:
+    static constexpr std::string_view name = "asio";
+
+    explicit AsioTimers(std::size_t count) {
+        Clock::time = {};
+        timers_.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) timers_.emplace_back(context_);
+    }
+    void insert(std::size_t timer, std::chrono::nanoseconds time) {
+        timers_[timer].expires_at(Clock::time_point(time));
+        wait(timer);
+    }
+    void cancel(std::size_t timer) {
+        timers_[timer].cancel();
+        context_.poll_one(); // the handler
+    }
+    void replace(std::size_t timer, std::chrono::nanoseconds time) {
+        timers_[timer].expires_at(Clock::time_point(time)); // cancels it
+        wait(timer);
+        context_.poll_one();
+    }
+    std::size_t expire(std::chrono::nanoseconds now) {
+        Clock::time = Clock::time_point(now);
+        const auto before = expired_;
+        context_.poll();
+        return expired_ - before;
+    }
+
+  private:
+    struct Clock {
+        using duration = std::chrono::nanoseconds;
+        using rep = duration::rep;
+        using period = duration::period;
+        using time_point = std::chrono::time_point<Clock>;
+        static inline time_point time{};
+        static time_point now() noexcept { return time; }
+    };
+
+    void wait(std::size_t timer) {
+        timers_[timer].async_wait([this](const std::error_code& error) {
+            if (!error) ++expired_;
+        });
+    }
+
+    std::size_t expired_ = 0;
+    ::asio::io_context context_{1};
+    ::asio::executor_work_guard<::asio::io_context::executor_type> guard_{context_.get_executor()};
+    std::vector<::asio::basic_waitable_timer<Clock>> timers_;
+};
+
 } // namespace
 
-void enter_asio(Suite& suite) { enter_workloads<Asio>(suite); }
+void enter_asio(Suite& suite) {
+    enter_workloads<Asio>(suite);
+    enter_timers<AsioTimers>(suite);
+}
 
 } // namespace bench

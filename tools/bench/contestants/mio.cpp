@@ -1,6 +1,7 @@
 #include "workloads/all.hpp"
 
 #include "contestants/mio.hpp"
+#include "contestants/mio_alarm.hpp"
 
 namespace bench {
 namespace {
@@ -23,6 +24,7 @@ struct Spinning : Mio {
 
 void enter_mio(Suite& suite) {
     enter_workloads<Mio>(suite);
+    enter_timeout<MioWithAlarm<mio::Trigger::edge>>(suite);
     enter_wake_on_two<Spinning>(suite);
 }
 

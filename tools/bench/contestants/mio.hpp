@@ -96,6 +96,7 @@ template <mio::Trigger trigger> struct BasicMio {
         void run() {
             while (!handler_.done()) dispatch(poll_.poll(events_));
         }
+        void wait() { dispatch(poll_.poll(events_)); }
         void poll_now() { dispatch(poll_.poll(events_, std::chrono::nanoseconds::zero())); }
         void pause(std::chrono::nanoseconds time) { dispatch(poll_.poll(events_, time)); }
 

@@ -156,8 +156,8 @@ class Program:
 class Server(Program):
     """A running server on a free port; `with` ends it."""
 
-    def __init__(self, **options):
-        super().__init__("127.0.0.1:0", **options)
+    def __init__(self, *arguments, **options):
+        super().__init__("127.0.0.1:0", *arguments, **options)
         try:
             line = self.next_line()
             if not line or not line.startswith("listening on 127.0.0.1:"):

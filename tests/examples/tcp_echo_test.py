@@ -266,4 +266,5 @@ class TcpEcho(unittest.TestCase):
             self.assertEqual(server.stop(), (0, ""))
 
 
-support.main()
+if __name__ == "__main__":
+    support.main()

@@ -5,6 +5,7 @@
 #   lib/libmetal-io-time.a
 #   lib/cmake/metal-io/           the package: find_package(metal-io) defines metal-io::mio, metal-io::time
 #   share/metal-io/modules/       the module interfaces, which every consumer compiles itself
+#   include/mio/                  optional headers
 #   share/licenses/metal-io/
 #
 # Compiled interfaces (BMIs) are not installed: they are specific to a compiler and its options, and CMake never uses
@@ -15,7 +16,8 @@ include(CMakePackageConfigHelpers)
 set(mio_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/metal-io)
 
 install(TARGETS metal-io-mio metal-io-time EXPORT metal-io
-    FILE_SET modules DESTINATION ${CMAKE_INSTALL_DATADIR}/metal-io/modules)
+    FILE_SET modules DESTINATION ${CMAKE_INSTALL_DATADIR}/metal-io/modules
+    FILE_SET headers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # CXX_MODULES_DIRECTORY: CMake uses the same file names for every export set (CMake issue 25609), so that two export
 # sets in one directory would overwrite each other.

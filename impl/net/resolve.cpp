@@ -73,13 +73,10 @@ static_assert(ends_in_a_number("1") && ends_in_a_number("127.1") && ends_in_a_nu
 static_assert(ends_in_a_number("0x7f.1") && ends_in_a_number("a.0x") && ends_in_a_number("a.0XfF"));
 static_assert(!ends_in_a_number("localhost1") && !ends_in_a_number("1.example") && !ends_in_a_number("."));
 
-// A name, or an address as accepted by `IpAddress::parse`, optionally with a scope.
-bool may_be_host(std::string_view host) noexcept {
-    if (host.size() > longest_text || std::ranges::any_of(host, is_space_or_control)) return false;
-    if (!host.contains(':')) return !ends_in_a_number(host) || IpAddress::parse(host);
-    const auto percent = host.find('%');
-    if (percent != std::string_view::npos && percent + 1 == host.size()) return false;
-    return IpAddress::parse(host.substr(0, percent)).has_value();
+// Whether the text may be a name. Addresses contain a colon, a scope or a number as their last label.
+bool may_be_name(std::string_view host) noexcept {
+    return host.size() <= longest_text && host.find_first_of(":%") == std::string_view::npos
+           && !std::ranges::any_of(host, is_space_or_control) && !ends_in_a_number(host);
 }
 
 // Port digits without leading zeros.
@@ -89,12 +86,10 @@ struct Port {
 
 // Digits only, at most 65535.
 std::optional<Port> port_of(std::string_view service) noexcept {
-    std::uint16_t number = 0;
-    const auto* const last = service.data() + service.size();
-    const auto [end, error] = std::from_chars(service.data(), last, number);
-    if (error != std::errc{} || end != last) return std::nullopt;
+    const auto number = AddressText::number(service, 65535);
+    if (!number) return std::nullopt;
     Port port;
-    std::to_chars(port.digits.data(), port.digits.data() + port.digits.size(), number);
+    std::to_chars(port.digits.data(), port.digits.data() + port.digits.size(), *number);
     return port;
 }
 
@@ -107,13 +102,16 @@ bool may_be_service(std::string_view service) noexcept {
            && std::ranges::all_of(service, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-void append_addresses(std::vector<SocketAddress>& addresses, const ::addrinfo* list) {
+void append_addresses(std::vector<SocketAddress>& addresses, const ::addrinfo* list, std::uint32_t scope) {
     for (const auto* info = list; info != nullptr; info = info->ai_next) {
         OsAddress address;
         if (static_cast<std::size_t>(info->ai_addrlen) > sizeof address.storage) continue;
         std::memcpy(&address.storage, info->ai_addr, static_cast<std::size_t>(info->ai_addrlen));
         address.length = static_cast<::socklen_t>(info->ai_addrlen);
-        if (const auto converted = from_os(address)) addresses.push_back(*converted);
+        const auto converted = from_os(address);
+        if (!converted) continue;
+        addresses.push_back(scope == 0 ? *converted
+                                       : SocketAddress(converted->ip(), converted->port(), 0, scope));
     }
 }
 
@@ -128,8 +126,13 @@ Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_vi
     if (host.contains('\0') || service.contains('\0'))
         return std::unexpected(make_error_code(Errc::interior_nul));
     if (auto ready = prepare_resolver(); !ready) return std::unexpected(ready.error());
-    if (!may_be_host(host) || (host.empty() && service.empty()))
+    // The resolver rejects interface names of addresses that are not link-local, and accepts aliases. It therefore
+    // gets the address without its scope.
+    const auto address = AddressText::host(host);
+    const auto scope = address && address->scope ? scope_id_of(*address->scope) : 0;
+    if (!scope || (!address && !may_be_name(host)) || (host.empty() && service.empty()))
         return std::unexpected(resolver_error(ResolveErrc::host_not_found));
+    if (address) host = host.substr(0, host.find('%'));
     const auto port = port_of(service);
     if (service.empty() || (!port && !may_be_service(service)))
         return std::unexpected(resolver_error(ResolveErrc::service_not_found));
@@ -149,12 +152,12 @@ Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_vi
     std::vector<SocketAddress> addresses;
 #if defined(__cpp_exceptions)
     try {
-        append_addresses(addresses, list);
+        append_addresses(addresses, list, *scope);
     } catch (const std::bad_alloc&) {
         return std::unexpected(os_error(std::errc::not_enough_memory));
     }
 #else // operator new ends the program instead of throwing
-    append_addresses(addresses, list);
+    append_addresses(addresses, list, *scope);
 #endif
     return addresses;
 }

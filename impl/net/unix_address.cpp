@@ -2,7 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -23,11 +22,6 @@ constexpr std::size_t room = sizeof(::sockaddr_un::sun_path);
 static_assert(room <= UnixAddress::max_size);
 
 } // namespace
-
-UnixAddress::UnixAddress(Kind kind, std::string_view text) noexcept
-    : kind_(kind), size_(static_cast<std::uint8_t>(text.size())) {
-    std::ranges::copy(text, bytes_.begin());
-}
 
 Result<UnixAddress> UnixAddress::from_path(std::string_view path) noexcept {
     if (path.empty()) return std::unexpected(make_error_code(Errc::invalid_address));

@@ -21,7 +21,7 @@ export class UnixAddress {
 
     /// An address with a path, relative to the working directory unless it begins with a slash. Errors:
     /// `Errc::path_too_long` (the limit is 107 bytes on Linux, 103 on BSD and Apple); `Errc::interior_nul`;
-    /// `Errc::invalid_address` if empty.
+    /// `Errc::invalid_address` if empty. For constants there is the literal `"/run/server.sock"_unix`.
     /// @see unix(7)
     [[nodiscard]] static Result<UnixAddress> from_path(std::string_view path) noexcept;
     /// An abstract name. It is not in the file system and disappears with its sockets. It may contain any
@@ -54,11 +54,17 @@ export class UnixAddress {
 
     /// For diagnostics: the path; "@name", with unprintable bytes as \xNN; or "(unnamed)".
     [[nodiscard]] std::string to_string() const;
+    /// Writes `to_string()` to a `std::ostream`, or to any other stream that accepts a `std::string`.
+    template <class Stream>
+    friend auto operator<<(Stream& stream, const UnixAddress& address) -> decltype(stream << std::string()) {
+        return stream << address.to_string();
+    }
 
     constexpr auto operator<=>(const UnixAddress&) const noexcept = default;
 
   private:
     friend class sys::BackendAccess;
+    friend consteval UnixAddress unix_address_literal(std::string_view path);
 
     // Converts the part of a `sun_path` that the kernel filled in. A trailing NUL is dropped. An empty text
     // is unnamed; on systems without abstract names, so is a text that consists of NULs.
@@ -67,13 +73,36 @@ export class UnixAddress {
     enum class Kind : std::uint8_t { unnamed, path, abstract_name };
 
     constexpr UnixAddress() noexcept = default;
-    UnixAddress(Kind kind, std::string_view text) noexcept;
+    constexpr UnixAddress(Kind kind, std::string_view text) noexcept
+        : kind_(kind), size_(static_cast<std::uint8_t>(text.size())) {
+        text.copy(bytes_.data(), bytes_.size());
+    }
     [[nodiscard]] constexpr std::string_view text() const noexcept { return {bytes_.data(), size_}; }
 
     Kind kind_ = Kind::unnamed;
     std::uint8_t size_ = 0;
     std::array<char, max_size> bytes_{}; // zero after the name, so that comparison works
 };
+
+/// Internal: not constexpr, so that the compiler reports a call of it from a literal.
+void the_text_of_this_literal_is_not_a_valid_path() noexcept;
+/// Internal.
+consteval UnixAddress unix_address_literal(std::string_view path) {
+    constexpr std::size_t longest_everywhere = 103;
+    if (path.empty() || path.contains('\0') || path.size() > longest_everywhere)
+        the_text_of_this_literal_is_not_a_valid_path();
+    return UnixAddress(UnixAddress::Kind::path, path);
+}
+
+inline namespace literals {
+
+/// "/run/server.sock"_unix: an address with a path. A path over 103 bytes, the lowest limit of any system, is a
+/// compile-time error, as is any other that `UnixAddress::from_path` would reject.
+export [[nodiscard]] consteval UnixAddress operator""_unix(const char* path, std::size_t size) {
+    return unix_address_literal({path, size});
+}
+
+} // namespace literals
 
 /// Credentials of the peer process, recorded by the kernel when the connection was established.
 export struct PeerCredentials {
@@ -280,3 +309,12 @@ export class UnixDatagram : public SocketBase {
 };
 
 } // namespace mio::net
+
+template <> struct std::hash<mio::net::UnixAddress> {
+    std::size_t operator()(const mio::net::UnixAddress& address) const noexcept {
+        const std::hash<std::string_view> digest;
+        if (const auto path = address.path()) return digest(*path);
+        if (const auto name = address.abstract_name()) return ~digest(*name);
+        return 0;
+    }
+};

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <unordered_set>
 #include <vector>
 
 #include "local.hpp"
@@ -212,6 +213,25 @@ TEST(UnixAddress, IsOrdered) {
     for (std::size_t i = 0; i < all.size(); ++i) {
         for (std::size_t k = 0; k < all.size(); ++k) EXPECT_EQ(all[i] <=> all[k], i <=> k) << i << " " << k;
     }
+}
+
+TEST(UnixAddress, WorksAsAHashTableKey) {
+    std::unordered_set<UnixAddress> set{UnixAddress::unnamed()};
+    std::unordered_set<std::size_t> digests;
+    for (int i = 0; i < 1'000; ++i) {
+        const auto address = path_address("socket" + std::to_string(i));
+        set.insert(address);
+        digests.insert(std::hash<UnixAddress>{}(address));
+    }
+    EXPECT_EQ(set.size(), 1'001u);
+    EXPECT_GT(digests.size(), 990u) << "too many hash collisions";
+    EXPECT_TRUE(set.contains(path_address("socket7")));
+    EXPECT_TRUE(set.contains(UnixAddress::unnamed()));
+    EXPECT_FALSE(set.contains(path_address("socket")));
+    const auto abstract = UnixAddress::from_abstract("socket7");
+    if (!abstract) return; // no abstract names on this system
+    EXPECT_FALSE(set.contains(*abstract));
+    EXPECT_NE(std::hash<UnixAddress>{}(*abstract), std::hash<UnixAddress>{}(path_address("socket7")));
 }
 
 TEST(UnixAddress, CopiesAllBytes) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -195,6 +196,35 @@ TEST(IpAddress, PrintsLikeTheCLibraryAndParsesBack) {
         ASSERT_EQ(must(IpAddress::parse(address.to_string())), address);
         ASSERT_TRUE(std::ranges::equal(address.bytes(), std::span(bytes).first(is_v6 ? 16 : 4)));
     }
+}
+
+// Texts that are addresses, or nearly so.
+TEST(IpAddress, ParsesLikeTheCLibrary) {
+    std::mt19937 random(90210);
+    constexpr std::string_view groups[] = {"0",    "1",  "12", "db8",   "fFfF", "00",
+                                           "0001", "::", ":",  "12345", "g",    ""};
+    constexpr std::string_view tails[] = {"1.2.3.4", "0.0.0.0",  "255.1.1.256",
+                                          "1.2.3",   "01.2.3.4", "1.2.3.4."};
+    int accepted = 0;
+    for (int round = 0; round < 200'000; ++round) {
+        std::string text;
+        const auto count = random() % 10;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            text += groups[random() % 8 == 0 ? random() % std::size(groups) : random() % 5];
+            if (i + 1 < count) text += random() % 8 == 0 ? "::" : ":";
+        }
+        if (random() % 4 == 0) text += tails[random() % 3 == 0 ? random() % std::size(tails) : 0];
+        std::array<std::uint8_t, 16> bytes{};
+        const bool is_v6 = ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
+        const bool is_v4 = !is_v6 && ::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1;
+        const auto parsed = IpAddress::parse(text);
+        ASSERT_EQ(parsed.has_value(), is_v4 || is_v6) << text;
+        if (!parsed) continue;
+        ++accepted;
+        ASSERT_EQ(parsed->is_v6(), is_v6) << text;
+        ASSERT_TRUE(std::ranges::equal(parsed->bytes(), std::span(bytes).first(is_v6 ? 16 : 4))) << text;
+    }
+    EXPECT_GT(accepted, 10'000) << "the texts are not near enough to addresses";
 }
 
 TEST(IpAddress, AcceptsNoTextThatTheCLibraryRejects) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <type_traits>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "support.hpp"
@@ -156,6 +157,32 @@ TEST(SocketAddress, PrintsTheFormThatItParses) {
     EXPECT_EQ(SocketAddress(IpAddress::loopback_v6(), 80).to_string(), "[::1]:80");
     EXPECT_EQ(SocketAddress(link_local, 80, 0, 3).to_string(), "[fe80::1%3]:80");
     EXPECT_EQ(SocketAddress(link_local, 80, 0, 4294967295u).to_string(), "[fe80::1%4294967295]:80");
+}
+
+TEST(SocketAddress, MapsIPv4ToIPv6AndBack) {
+    const SocketAddress v4(IpAddress::v4(192, 0, 2, 7), 80);
+    EXPECT_EQ(v4.mapped().to_string(), "[::ffff:192.0.2.7]:80");
+    EXPECT_EQ(v4.mapped().unmapped(), v4);
+    EXPECT_EQ(v4.unmapped(), v4);
+    // An IPv4 address has neither flow information nor a scope.
+    EXPECT_EQ(SocketAddress(v4.ip().mapped(), 80, 5, 6).unmapped(), v4);
+    const SocketAddress v6(link_local, 80, 5, 6);
+    EXPECT_EQ(v6.unmapped(), v6);
+    EXPECT_EQ(v6.mapped(), v6);
+}
+
+// An IPv6 socket that accepts IPv4 reports IPv4 peers in their mapped form.
+TEST(SocketAddress, UnmapsThePeerOfADualStackListener) {
+    auto socket = must(mio::net::TcpSocket::v6());
+    must(socket.set_only_v6(false));
+    must(socket.bind({IpAddress::any_v6(), 0}));
+    const auto listener = must(std::move(socket).listen(8));
+    const auto port = must(listener.local_address()).port();
+    const auto client = plain::connect({IpAddress::loopback_v4(), port});
+    const auto peer = must(listener.accept()).second;
+    EXPECT_TRUE(peer.ip().is_v4_mapped()) << peer;
+    EXPECT_FALSE(peer.ip().is_loopback()) << peer;
+    EXPECT_EQ(peer.unmapped(), plain::address_of(client));
 }
 
 TEST(SocketAddress, IsOrderedByAddressThenPortThenFlowThenScope) {

@@ -1,5 +1,5 @@
 /// @file
-/// The backend concept, and code shared by backends: reference counting of selectors, and tables of sources
+/// The backend concept, the table of differences between backends, and code shared by backends: reference counting of selectors, and tables of sources
 /// indexed by handle.
 
 module;
@@ -280,5 +280,51 @@ concept Describing = requires(const Event& event) {
 
 export template <class S>
 concept SelectorBackend = Selecting<S> && Registering<S> && Waking<S> && Describing<S>;
+
+/// Internal: the column of the backend `S` in a row of `BackendTraits`.
+template <class S> consteval bool column(bool epoll, bool poll, bool kqueue, bool iocp) noexcept {
+    if (S::name == "epoll") return epoll;
+    if (S::name == "poll") return poll;
+    if (S::name == "kqueue") return kqueue;
+    return iocp;
+}
+/// Internal: whether the system has the filter of an interest that only some systems with the backend have.
+template <class S> inline constexpr bool system_has_aio = requires { requires S::has_aio; };
+template <class S> inline constexpr bool system_has_lio = requires { requires S::has_lio; };
+
+/// The differences between backends that a program can observe, beside the flags that each predicate reads. There
+/// are no others. `mio::backend_traits` has the values of the backend behind `Poll`, for `if constexpr`.
+///
+/// This is the only table of them: the tests read it, and the table in docs/backends.md is generated from it.
+export template <class S> struct BackendTraits {
+    // Columns: epoll, poll, kqueue, iocp.
+
+    /// `Poll::raw_fd` is a descriptor, which another selector can watch.
+    static constexpr bool has_a_descriptor = column<S>(true, false, true, false);
+    /// New data is reported while older data is unread.
+    static constexpr bool reports_data_behind_data_left_unread = column<S>(true, false, true, false);
+    /// A source that is readable and writable causes one event, not one per direction.
+    static constexpr bool has_one_event_for_both_directions = column<S>(true, true, false, true);
+    /// A source that is always ready, such as a regular file, cannot be registered.
+    static constexpr bool refuses_files = column<S>(true, true, false, true);
+    /// A handle that one source watches cannot be registered through another source.
+    static constexpr bool refuses_a_second_source = column<S>(true, true, false, false);
+    /// `Interest::priority` can be watched.
+    static constexpr bool has_priority = column<S>(true, true, false, false);
+    /// `Interest::aio` can be registered.
+    static constexpr bool has_aio = column<S>(false, false, system_has_aio<S>, false);
+    /// `Interest::lio` can be registered.
+    static constexpr bool has_lio = column<S>(false, false, system_has_lio<S>, false);
+    /// A waker has a descriptor of its own.
+    static constexpr bool has_descriptors_for_wakers = column<S>(true, false, false, false);
+    /// Registering may allocate even if as many sources were registered before.
+    static constexpr bool registering_may_allocate = column<S>(false, true, false, true);
+    /// A pending error that does not end the connection, as of a datagram that was refused, is reported as such.
+    static constexpr bool reports_lasting_errors = column<S>(true, true, false, false);
+    /// `shutdown(write)` of this side is reported as write_closed.
+    static constexpr bool reports_local_shutdown_of_writing = column<S>(false, false, true, false);
+    /// The sending end of a pipe whose receiving end is gone cannot be registered (`broken_pipe`).
+    static constexpr bool refuses_a_broken_pipe = column<S>(false, false, true, false);
+};
 
 } // namespace mio::sys

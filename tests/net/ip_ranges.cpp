@@ -232,7 +232,7 @@ TEST(IpAddress, MapsIPv4ToIPv6AndBack) {
         EXPECT_EQ(address.mapped().unmapped(), address.unmapped()) << address.to_string();
         EXPECT_TRUE(address.mapped().is_v6());
         EXPECT_EQ(address.unmapped() == address, !address.is_v4_mapped()) << address.to_string();
-        if (address.is_v6()) EXPECT_EQ(address.mapped(), address);
+        EXPECT_EQ(address.mapped() == address, address.is_v6()) << address.to_string();
     }
     // IPv4-compatible and translated addresses are not mapped ones.
     for (const auto text : {"::1.2.3.4", "64:ff9b::1.2.3.4", "::fffe:1.2.3.4", "::1:ffff:1.2.3.4"})

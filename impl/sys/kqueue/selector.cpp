@@ -41,8 +41,8 @@ using Clock = std::chrono::steady_clock;
 // aio and lio need no filter: the program registers them itself, with a sigevent that contains the kqueue's
 // descriptor.
 bool is_watchable(Interest interest) noexcept {
-    return !interest.is_priority() && (!interest.is_aio() || aio_filter != no_filter)
-           && (!interest.is_lio() || lio_filter != no_filter);
+    return !interest.is_priority() && (!interest.is_aio() || Selector::has_aio)
+           && (!interest.is_lio() || Selector::has_lio);
 }
 
 unsigned flags_of(Trigger trigger) noexcept {

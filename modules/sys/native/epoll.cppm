@@ -11,3 +11,9 @@ export namespace mio::sys {
 using native = epoll::Selector;
 
 } // namespace mio::sys
+
+export namespace mio {
+
+using backend_traits = sys::BackendTraits<sys::native>;
+
+} // namespace mio

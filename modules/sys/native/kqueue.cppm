@@ -11,3 +11,9 @@ export namespace mio::sys {
 using native = kqueue::Selector;
 
 } // namespace mio::sys
+
+export namespace mio {
+
+using backend_traits = sys::BackendTraits<sys::native>;
+
+} // namespace mio

@@ -1,5 +1,5 @@
 // The contract between a backend and `Poll`. This program is compiled once for each backend, with a `backend.hpp`
-// that defines `Backend`. Documented differences are in `differences.hpp`.
+// that defines `Backend`. Documented differences are in `mio::sys::BackendTraits`.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 
-#include "differences.hpp"
 #include "support.hpp"
 
 // Last, since it only imports: GCC accepts no standard header after an import.
@@ -21,7 +20,7 @@ using mio::Trigger;
 using Waker = Backend::Waker;
 
 constexpr Token id1{1}, id2{2}, id3{3};
-inline constexpr Differences backend_differences = differences_of(Backend::name);
+inline constexpr mio::sys::BackendTraits<Backend> backend_differences{};
 
 /// One end of a TCP connection, to be watched, and its peer. Sockets, since some backends watch nothing else.
 struct Connection {

@@ -93,7 +93,8 @@ TEST(IpAddress, RejectsMalformedText) {
           "::1::"s, "12345::"s, "::12345"s, "::00001"s, "::g"s, "::-1"s, "::+1"s, "1:2:3:4:5:6:7:8::"s,
           "1:::2"s, ":1"s, "1:"s, "::1:"s, "0x1::"s,
           // invalid IPv4 tails
-          "::1.2.3"s, "::1.2.3.4.5"s, "::256.1.1.1"s, "1.2.3.4::"s, "::1.2.3.4:5"s, "1:2:3:4:5:6:7:1.2.3.4"s,
+          "::1.2.3"s, "::01.2.3.4"s, "::1.2.3.4.5"s, "::256.1.1.1"s, "1.2.3.4::"s, "::1.2.3.4:5"s,
+          "1:2:3:4:5:6:7:1.2.3.4"s,
           // prefixes, ports and other types
           "1.2.3.4:80"s, "[::1]"s, "[::1]:80"s, "[1.2.3.4]"s, "1.2.3.4/8"s, "::1/64"s, "fe80::1%lo"s,
           "fe80::1%1"s,
@@ -198,13 +199,12 @@ TEST(IpAddress, PrintsLikeTheCLibraryAndParsesBack) {
     }
 }
 
-// Texts that are addresses, or nearly so.
+// Texts that are addresses, or nearly so. Leading zeros in an IPv4 tail are left out: Wine accepts them.
 TEST(IpAddress, ParsesLikeTheCLibrary) {
     std::mt19937 random(90210);
     constexpr std::string_view groups[] = {"0",    "1",  "12", "db8",   "fFfF", "00",
                                            "0001", "::", ":",  "12345", "g",    ""};
-    constexpr std::string_view tails[] = {"1.2.3.4", "0.0.0.0",  "255.1.1.256",
-                                          "1.2.3",   "01.2.3.4", "1.2.3.4."};
+    constexpr std::string_view tails[] = {"1.2.3.4", "0.0.0.0", "255.1.1.256", "1.2.3", "1.2.3.4."};
     int accepted = 0;
     for (int round = 0; round < 200'000; ++round) {
         std::string text;

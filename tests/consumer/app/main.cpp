@@ -12,6 +12,10 @@
 #include <thread>
 #include <utility>
 
+#if __has_include(<format>)
+#include <mio/format.hpp>
+#endif
+
 import mio;
 import mio.time;
 
@@ -65,6 +69,11 @@ void addresses_and_words() {
     const auto address = value(mio::net::SocketAddress::parse("[::1]:80"), "parse");
     check(address.ip().is_loopback() && address.port() == 80 && address.to_string() == "[::1]:80",
           "an address");
+    using namespace mio::net::literals;
+    check("[::1]:80"_addr == address && "::/8"_prefix.contains(address.ip()), "literals");
+#if __has_include(<format>)
+    check(std::format("{:>10}", address) == "  [::1]:80", "the header for std::format");
+#endif
     check(mio::net::SocketAddress::parse("nonsense").error() == mio::Errc::invalid_address, "a bad address");
 
     const auto both = mio::Interest::readable | mio::Interest::writable;

@@ -212,7 +212,7 @@ TEST(Allocation, IsNotNeededForHandlesWithoutAnObject) {
                && !registry.try_io(handle, Interest::readable, blocked)
                && registry.exhausted(handle, Interest::writable);
     }));
-    if (differences.keeps_state_of_sources) return;
+    if (differences.registering_may_allocate || is_kqueue_double()) return;
     EXPECT_TRUE(takes_no_memory([&] {
         return registry.modify(handle, id1, Interest::writable) && registry.renew(handle)
                && registry.remove(handle) && registry.add(handle, id1, Interest::writable);

@@ -17,7 +17,6 @@
 #include <netinet/in.h>
 #include <span>
 #include <string_view>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <thread>
@@ -26,6 +25,7 @@
 #include <vector>
 
 import mio;
+import mio.sys.epoll;
 
 namespace {
 
@@ -92,12 +92,9 @@ class Loop {
         listener_ = &listener;
         source_ = mio::RawSource(listener.raw());
         must(poll_.registry().add(source_, new_clients, mio::Interest::readable, mio::Trigger::level), "add");
-        if (!is_exclusive) return;
-        // The kernel accepts the flag only when it adds a descriptor.
-        ::epoll_event record{.events = EPOLLIN | EPOLLEXCLUSIVE, .data = {.u64 = new_clients.value}};
-        ::epoll_ctl(poll_.raw_fd(), EPOLL_CTL_DEL, listener.raw(), nullptr);
-        if (::epoll_ctl(poll_.raw_fd(), EPOLL_CTL_ADD, listener.raw(), &record) != 0)
-            std::perror("EPOLLEXCLUSIVE");
+        must(mio::sys::epoll::set_watch_options(poll_.registry(), listener.raw(),
+                                                {.is_exclusive = is_exclusive}),
+             "EPOLLEXCLUSIVE");
     }
     void start() {
         thread_ = std::thread([this] { run(); });

@@ -158,12 +158,19 @@ template <class Native>
 std::optional<IncomingDatagram::Time> time_in(std::span<const std::byte> payload) noexcept {
     const auto native = payload_as<Native>(payload);
     if (!native) return std::nullopt;
-    std::chrono::nanoseconds since_epoch = std::chrono::seconds(native->tv_sec);
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    nanoseconds fraction{};
     if constexpr (requires { native->tv_nsec; })
-        since_epoch += std::chrono::nanoseconds(native->tv_nsec);
+        fraction = nanoseconds(native->tv_nsec);
+    else if (native->tv_usec < 0 || native->tv_usec >= 1'000'000)
+        return std::nullopt;
     else
-        since_epoch += std::chrono::microseconds(native->tv_usec);
-    return IncomingDatagram::Time(since_epoch);
+        fraction = std::chrono::microseconds(native->tv_usec);
+    // Nanoseconds count to the year 2262.
+    constexpr auto most = std::chrono::duration_cast<seconds>(nanoseconds::max()).count() - 1;
+    if (native->tv_sec < 0 || native->tv_sec > most || fraction < nanoseconds(0) || fraction >= seconds(1))
+        return std::nullopt;
+    return IncomingDatagram::Time(seconds(native->tv_sec) + fraction);
 }
 
 void read_socket_level(int type, std::span<const std::byte> payload, IncomingDatagram& datagram) noexcept {

@@ -258,6 +258,7 @@ TEST_P(UdpZeroCopy, EachDatagramIsCompletedOnceInOrder) {
         receive_all(receiver, datagrams.size());
         for (const auto end = next + datagrams.size(); next < end;) {
             loop.expect({{id1, error_readiness}});
+            ASSERT_FALSE(HasFailure());
             while (true) {
                 const auto completed = sender.receive_error();
                 if (!completed) {

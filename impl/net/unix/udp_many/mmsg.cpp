@@ -30,6 +30,12 @@ namespace {
 constexpr SocketAddress connected_peer{};
 constexpr std::size_t batch_size = 64; // 30 KiB of stack; larger batches gain little
 
+// Flags of sendmmsg, which are unsigned on NetBSD.
+struct SendFlags {
+    int value;
+    template <class Native> operator Native() const noexcept { return static_cast<Native>(value); }
+};
+
 Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagram> datagrams,
                                int flags) noexcept {
     // Not cleared: a call seldom needs all of them.
@@ -57,8 +63,8 @@ Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagra
             datagrams = datagrams.first(i); // the next call reports the error
         }
     }
-    return os::check_count(
-        ::sendmmsg(handle, messages.data(), static_cast<unsigned>(datagrams.size()), no_signal | flags));
+    return os::check_count(::sendmmsg(handle, messages.data(), static_cast<unsigned>(datagrams.size()),
+                                      SendFlags{no_signal | flags}));
 }
 
 Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> datagrams) noexcept {

@@ -260,7 +260,7 @@ export class UdpSocket : public IpSocketBase {
     [[nodiscard]] Result<DatagramInfo> receive_info() const noexcept;
     /// The properties that this system can report for the socket's IP version: all on Linux; all except
     /// `dropped` on FreeBSD, DragonFly and Apple, and also on NetBSD and OpenBSD for IPv6; there IPv4 has no
-    /// `tos` either. None on Windows.
+    /// `tos` either; `local_ip`, `ttl` and `tos` on Windows.
     [[nodiscard]] Result<DatagramInfo> supported_info() const noexcept;
 
     /// IP_RECVERR: ICMP errors, and datagrams too long for the path, are kept in the error queue with their
@@ -275,7 +275,8 @@ export class UdpSocket : public IpSocketBase {
     ///
     /// While the queue has entries, the socket is ready in every direction that it is registered for, and
     /// `Event::is_error` is true. With `Trigger::edge`, an entry causes an event when it arrives: take
-    /// entries until the call would block. With `Trigger::level`, events repeat until the queue is empty.
+    /// entries until the call would block. Until then, the poll backend does not report datagrams that arrive.
+    /// With `Trigger::level`, events repeat until the queue is empty.
     /// Taking the entry of an error also discards its report by a later call.
     ///
     /// Errors: would-block if the queue is empty; `Errc::unsupported` except on Linux.

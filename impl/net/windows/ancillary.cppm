@@ -1,9 +1,10 @@
 /// @file
-/// Properties of single datagrams, which are unsupported on Windows. Internal.
-///
-/// WSARecvMsg reports some of them, but only there; `recvfrom`, which `receive_many` uses, does not.
+/// Control messages of datagrams: properties that Winsock reports. Internal.
 
 module;
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
 
 #include <expected>
 #include <system_error>
@@ -22,24 +23,13 @@ export inline bool has_properties(const OutgoingDatagram& datagram) noexcept {
            || datagram.segment_size != 0;
 }
 
-/// Resets the properties that are never reported.
-export inline void reset_properties(IncomingDatagram& datagram) noexcept {
-    datagram.segment_size = 0;
-    datagram.info_truncated = false;
-    datagram.ttl.reset();
-    datagram.tos.reset();
-    datagram.dropped = 0;
-    datagram.interface_index.reset();
-    datagram.local_ip.reset();
-    datagram.received_at.reset();
-}
+/// Receives one datagram into `datagram`, with the requested properties. Errors: as `receive_one`.
+/// @see WSARecvMsg
+export Result<> receive_with_properties(RawHandle, IncomingDatagram& datagram) noexcept;
 
 /// As the members of `UdpSocket` with the same names.
-export inline Result<> set_receive_info(RawHandle, DatagramInfo info) noexcept {
-    if (info != DatagramInfo::none) return std::unexpected(make_error_code(Errc::unsupported));
-    return {};
-}
-export inline Result<DatagramInfo> receive_info(RawHandle) noexcept { return DatagramInfo::none; }
-export inline Result<DatagramInfo> supported_info(RawHandle) noexcept { return DatagramInfo::none; }
+export Result<> set_receive_info(RawHandle, DatagramInfo info) noexcept;
+export Result<DatagramInfo> receive_info(RawHandle) noexcept;
+export Result<DatagramInfo> supported_info(RawHandle) noexcept;
 
 } // namespace mio::net

@@ -22,7 +22,7 @@ namespace mio::net {
 namespace {
 
 Result<std::size_t> send_one(RawHandle handle, const OutgoingDatagram& datagram) noexcept {
-    // WSASendMsg could send some of them, on current versions of Windows.
+    // WSASendMsg sends some of them on current versions of Windows, but Wine drops them silently.
     if (has_properties(datagram)) {
         if (datagram.ttl == std::uint8_t{0}) return std::unexpected(os_error(std::errc::invalid_argument));
         return std::unexpected(make_error_code(Errc::unsupported));
@@ -32,14 +32,9 @@ Result<std::size_t> send_one(RawHandle handle, const OutgoingDatagram& datagram)
 }
 
 Result<std::size_t> receive_into(RawHandle handle, IncomingDatagram& datagram) noexcept {
-    OsAddress sender;
-    const auto received = receive_one(handle, datagram.buffer, 0, sender);
-    if (!received) return std::unexpected(received.error());
-    datagram.size = received->size;
-    datagram.truncated = received->truncated;
-    datagram.peer = from_os(sender).value_or(SocketAddress());
-    reset_properties(datagram);
-    return received->size;
+    if (auto received = receive_with_properties(handle, datagram); !received)
+        return std::unexpected(received.error());
+    return datagram.size;
 }
 
 // Processes datagrams until one fails. Reports the error only if it is the first datagram that fails.

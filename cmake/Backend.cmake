@@ -17,17 +17,18 @@
 #       splice             impl/net/unix/splice/          whether splice(2) exists
 #       udp_many           impl/net/unix/udp_many/        whether one call transfers several datagrams
 #       offload            impl/net/unix/offload/         whether the kernel segments and coalesces datagrams
+#       error_queue        impl/net/unix/error_queue/     whether errors and zero-copy completions of datagrams are queued
 #       control_room       impl/net/unix/control_room/    whether the kernel closes received descriptors that do not fit
 #       poll_wait          impl/sys/poll/wait/            the resolution of poll's timeout
 #       kqueue_waker       impl/sys/kqueue/waker/         whether EVFILT_USER exists
 
-set(columns   backends    abstract_names alarm   open     wakeup  sigpipe      quiet_write   send_file splice udp_many offload     control_room  poll_wait kqueue_waker)
-set(linux     epoll,poll  leading_nul    timerfd atomic   eventfd sigtimedwait nosignal_flag linux     splice mmsg     udp_segment kernel_closes ppoll     user) # kqueue_waker: for the test double
-set(freebsd   kqueue,poll none           kqueue  atomic   pipe    sigtimedwait swallow       freebsd   none   mmsg     none        for_all       ppoll     user)
-set(dragonfly kqueue,poll none           kqueue  atomic   pipe    sigtimedwait swallow       freebsd   none   loop     none        for_all       ppoll     pipe)
-set(netbsd    kqueue,poll none           kqueue  atomic   pipe    sigtimedwait no_sigpipe    none      none   mmsg     none        for_all       ppoll     pipe)
-set(openbsd   kqueue,poll none           kqueue  atomic   pipe    sigwait      swallow       none      none   mmsg     none        for_all       ppoll     pipe)
-set(apple     kqueue,poll none           kqueue  two_step pipe    sigwait      no_sigpipe    apple     none   loop     none        for_all       poll      user)
+set(columns   backends    abstract_names alarm   open     wakeup  sigpipe      quiet_write   send_file splice udp_many offload     error_queue control_room  poll_wait kqueue_waker)
+set(linux     epoll,poll  leading_nul    timerfd atomic   eventfd sigtimedwait nosignal_flag linux     splice mmsg     udp_segment recverr     kernel_closes ppoll     user) # kqueue_waker: for the test double
+set(freebsd   kqueue,poll none           kqueue  atomic   pipe    sigtimedwait swallow       freebsd   none   mmsg     none        none        for_all       ppoll     user)
+set(dragonfly kqueue,poll none           kqueue  atomic   pipe    sigtimedwait swallow       freebsd   none   loop     none        none        for_all       ppoll     pipe)
+set(netbsd    kqueue,poll none           kqueue  atomic   pipe    sigtimedwait no_sigpipe    none      none   mmsg     none        none        for_all       ppoll     pipe)
+set(openbsd   kqueue,poll none           kqueue  atomic   pipe    sigwait      swallow       none      none   mmsg     none        none        for_all       ppoll     pipe)
+set(apple     kqueue,poll none           kqueue  two_step pipe    sigwait      no_sigpipe    apple     none   loop     none        none        for_all       poll      user)
 set(windows   iocp        none           none)
 
 set(MIO_FAMILY unix)

@@ -7,10 +7,12 @@ target_sources(metal-io-mio
         impl/net/unix/quiet_write.cppm
     PRIVATE
         impl/os/unix/fork.cpp
+        impl/net/unix/ancillary.cpp
         impl/net/unix/fd_passing.cpp
         impl/net/unix/peer_credentials.cpp
         impl/net/unix/pipe.cpp
         # Variants of mechanisms; see cmake/Backend.cmake.
+        impl/net/unix/error_queue/${MIO_ERROR_QUEUE}.cpp
         impl/net/unix/quiet_write/${MIO_QUIET_WRITE}.cpp
         impl/net/unix/send_file/${MIO_SEND_FILE}.cpp
         impl/net/unix/udp_many/${MIO_UDP_MANY}.cpp

@@ -4,6 +4,8 @@ target_sources(metal-io-mio
         impl/os/windows/kernel_handle.cppm
         impl/os/windows/winsock.cppm
     PRIVATE
+        impl/net/windows/ancillary.cpp
+        impl/net/windows/error_queue.cpp
         impl/net/windows/named_pipe.cpp
         impl/net/windows/peer_credentials.cpp
         impl/net/windows/udp_many.cpp

@@ -30,11 +30,11 @@ export struct OsAddress {
     ::sockaddr_storage storage;
     ::socklen_t length = sizeof(::sockaddr_storage);
 
-    [[nodiscard]] ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
-    [[nodiscard]] const ::sockaddr* get() const noexcept {
+    [[nodiscard]] inline ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
+    [[nodiscard]] inline const ::sockaddr* get() const noexcept {
         return reinterpret_cast<const ::sockaddr*>(&storage);
     }
-    [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(length); }
+    [[nodiscard]] inline std::size_t size() const noexcept { return static_cast<std::size_t>(length); }
 };
 
 export OsAddress to_os(const SocketAddress&) noexcept;

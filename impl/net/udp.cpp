@@ -16,6 +16,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.net.address;
+import mio.net.ancillary;
 import mio.net.offload;
 import mio.net.sockaddr;
 import mio.net.socket;
@@ -189,6 +190,12 @@ Result<> UdpSocket::set_receive_offload(bool on) const noexcept {
     return net::set_receive_offload(raw(), on);
 }
 Result<bool> UdpSocket::receive_offload() const noexcept { return net::receive_offload(raw()); }
+
+Result<> UdpSocket::set_receive_info(DatagramInfo info) const noexcept {
+    return net::set_receive_info(raw(), info);
+}
+Result<DatagramInfo> UdpSocket::receive_info() const noexcept { return net::receive_info(raw()); }
+Result<DatagramInfo> UdpSocket::supported_info() const noexcept { return net::supported_info(raw()); }
 
 Result<SocketAddress> UdpSocket::local_address() const noexcept { return local_address_of(raw()); }
 Result<SocketAddress> UdpSocket::peer_address() const noexcept { return peer_address_of(raw()); }

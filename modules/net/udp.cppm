@@ -13,15 +13,77 @@ import mio.net.socket;
 
 namespace mio::net {
 
+/// Explicit congestion notification: the lower two bits of the TOS byte.
+/// @see RFC 3168
+export enum class Ecn : std::uint8_t {
+    not_ect = 0, ///< not ECN-capable; a congested router drops the datagram
+    ect_1 = 1,   ///< ECN-capable transport, codepoint ECT(1)
+    ect_0 = 2,   ///< ECN-capable transport, codepoint ECT(0)
+    ce = 3,      ///< congestion experienced, set by a router
+};
+
+/// The type-of-service byte of an IPv4 datagram, or the traffic class of an IPv6 one: six bits of DSCP, two
+/// of ECN.
+/// @see RFC 2474, RFC 3168
+export struct Tos {
+    std::uint8_t value = 0;
+
+    constexpr Tos() noexcept = default;
+    constexpr explicit Tos(std::uint8_t byte) noexcept : value(byte) {}
+    /// `dscp` is from 0 to 63; higher bits are ignored.
+    constexpr Tos(Ecn ecn, std::uint8_t dscp = 0) noexcept
+        : value(static_cast<std::uint8_t>((dscp & 0x3fu) << 2 | static_cast<unsigned>(ecn))) {}
+
+    [[nodiscard]] constexpr Ecn ecn() const noexcept { return static_cast<Ecn>(value & 0x03u); }
+    [[nodiscard]] constexpr std::uint8_t dscp() const noexcept {
+        return static_cast<std::uint8_t>(value >> 2);
+    }
+    constexpr auto operator<=>(const Tos&) const noexcept = default;
+};
+static_assert(Tos(Ecn::ce, 46).value == 0xbb && Tos(0xbb).ecn() == Ecn::ce && Tos(0xbb).dscp() == 46);
+static_assert(Tos(Ecn::not_ect, 0xff).value == 0xfc);
+
 /// One datagram of `UdpSocket::send_many`.
+///
+/// The optional properties apply to this datagram only and override those of the socket. A property that the
+/// system cannot set for one datagram is `Errc::unsupported`: nothing is sent without a property that was
+/// requested.
+///
+/// | property          | Linux | FreeBSD, DragonFly | macOS | NetBSD | OpenBSD | Windows |
+/// |-------------------|-------|--------------------|-------|--------|---------|---------|
+/// | `source`          | yes   | yes                | yes   | yes    | yes     | no      |
+/// | `interface_index` | yes   | IPv6               | yes   | yes    | IPv6    | no      |
+/// | `ttl`             | yes   | IPv6               | IPv6  | IPv6   | IPv6    | no      |
+/// | `tos`             | yes   | yes                | yes   | IPv6   | IPv6    | no      |
+/// | `segment_size`    | yes   | no                 | no    | no     | no      | no      |
 export struct OutgoingDatagram {
     std::span<const std::byte> bytes;
     /// The destination. On a connected socket, the default value means the connected peer.
     SocketAddress peer{};
+
+    /// The source address: one of this machine's, such as the `local_ip` of the datagram to reply to. By
+    /// default the socket's address or, if that is unspecified, the address that routing chooses. On a
+    /// dual-stack socket an IPv4 address may be given as such or in its IPv4-mapped form. Errors: the OS's
+    /// own for other addresses (`invalid_argument` on Linux).
+    /// @see ip(7), IP_PKTINFO; ipv6(7), IPV6_PKTINFO; FreeBSD's ip(4), IP_SENDSRCADDR
+    std::optional<IpAddress> source{};
+    /// The index of the network interface to send from; 0: chosen by routing.
+    std::uint32_t interface_index = 0;
+    /// Time to live (hop limit), 1 to 255. Errors: `invalid_argument` for 0.
+    std::optional<std::uint8_t> ttl{};
+    /// The whole TOS byte, for example `Ecn::ect_0`; the DSCP of the socket does not apply.
+    std::optional<Tos> tos{};
+    /// Segmentation offload as of `UdpSocket::set_segment_size`, in bytes: `bytes` is sent as several
+    /// datagrams of this size; the last one may be shorter. 0: the setting of the socket.
+    /// @see udp(7), UDP_SEGMENT
+    std::uint16_t segment_size = 0;
 };
 
 /// One datagram of `UdpSocket::receive_many`: a buffer, and the properties of the received datagram.
 export struct IncomingDatagram {
+    /// A point in time of the system's clock, in nanoseconds.
+    using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
     std::span<std::byte> buffer;
     /// Number of bytes received into `buffer`.
     std::size_t size = 0;
@@ -32,6 +94,84 @@ export struct IncomingDatagram {
     /// With receive offload: the size in bytes of each datagram coalesced in `buffer`; the last one may be
     /// shorter. Otherwise 0.
     std::uint16_t segment_size = 0;
+
+    /// Some properties below are missing, because the kernel reported more than the library has room for.
+    /// This happens only if the program itself has turned on the reporting of further ones. @see recvmsg(2),
+    /// MSG_CTRUNC
+    bool info_truncated = false;
+
+    // Reported if requested with `UdpSocket::set_receive_info`.
+
+    /// Time to live (hop limit) on arrival.
+    std::optional<std::uint8_t> ttl{};
+    /// The TOS byte on arrival. Datagrams coalesced by receive offload all have the same one.
+    std::optional<Tos> tos{};
+    /// The number of datagrams that the socket has discarded since it was created because its receive buffer
+    /// was full, as of this datagram's arrival. It wraps around.
+    std::uint32_t dropped = 0;
+    /// The index of the network interface that the datagram arrived at.
+    std::optional<std::uint32_t> interface_index{};
+    /// The address that the datagram was sent to. If it is a multicast or broadcast address, it cannot be the
+    /// source of the reply. On a dual-stack socket an IPv4 address is in its IPv4-mapped form, as `peer` is.
+    std::optional<IpAddress> local_ip{};
+    /// The time at which the kernel received the datagram.
+    std::optional<Time> received_at{};
+};
+
+/// Properties of received datagrams that `UdpSocket::set_receive_info` requests: a set of bits, named as the
+/// members of `IncomingDatagram`.
+export enum class DatagramInfo : std::uint8_t {
+    none = 0x00,
+    local_ip = 0x01, ///< also `interface_index`
+    ttl = 0x02,
+    tos = 0x04,
+    received_at = 0x08,
+    dropped = 0x10,
+};
+
+export constexpr DatagramInfo operator|(DatagramInfo a, DatagramInfo b) noexcept {
+    return static_cast<DatagramInfo>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+export constexpr DatagramInfo operator&(DatagramInfo a, DatagramInfo b) noexcept {
+    return static_cast<DatagramInfo>(static_cast<unsigned>(a) & static_cast<unsigned>(b));
+}
+export constexpr DatagramInfo& operator|=(DatagramInfo& a, DatagramInfo b) noexcept { return a = a | b; }
+
+/// The origin of an entry of the error queue.
+export enum class ErrorOrigin : std::uint8_t {
+    local,     ///< this machine refused to send the datagram
+    icmp,      ///< an ICMP message
+    icmp_v6,   ///< an ICMPv6 message
+    zero_copy, ///< no error: the completion of zero-copy sends
+    other,     ///< a kind of entry that the program itself has turned on, such as a send timestamp
+};
+
+/// An entry of a socket's error queue; see `UdpSocket::receive_error`.
+/// @see ip(7), IP_RECVERR
+export struct DatagramError {
+    ErrorOrigin origin = ErrorOrigin::other;
+    /// The error, such as `std::errc::connection_refused`. Empty for `ErrorOrigin::zero_copy`.
+    std::error_code error{};
+    /// Type and code of the ICMP message.
+    std::uint8_t icmp_type = 0;
+    std::uint8_t icmp_code = 0;
+    /// With `std::errc::message_size`: the path MTU in bytes. Otherwise 0.
+    std::uint32_t mtu = 0;
+    /// The destination of the datagram that caused the error.
+    SocketAddress destination{};
+    /// The sender of the ICMP message: a router, or the destination.
+    std::optional<IpAddress> offender{};
+    /// Number of bytes of the datagram's payload that were stored in the buffer. An ICMP message contains
+    /// only its beginning.
+    std::size_t size = 0;
+
+    /// With `ErrorOrigin::zero_copy`: the numbers of the first and the last datagram whose memory can be
+    /// reused. The datagrams of a socket that were sent with zero-copy are numbered from 0 and wrap around.
+    std::uint32_t first_sent = 0;
+    std::uint32_t last_sent = 0;
+    /// With `ErrorOrigin::zero_copy`: the kernel copied the bytes after all, as it does for loopback.
+    /// Zero-copy then only costs.
+    bool was_copied = false;
 };
 
 /// A UDP socket. Readable: at least one datagram or an error is pending. Writable: the send buffer has room.
@@ -95,7 +235,8 @@ export class UdpSocket : public IpSocketBase {
     /// the first datagram cannot be sent: as `send_to`. If a later datagram fails, the call returns the
     /// number sent before it, and the next call that begins with that datagram returns the error. Continue
     /// with the rest until all are sent or the call would block. An ICMP error during the call also ends it
-    /// early, but is not reported again.
+    /// early, but is not reported again. `Errc::unsupported` for a property of `OutgoingDatagram` that the
+    /// system cannot set.
     /// @see sendmmsg(2)
     [[nodiscard]] Result<std::size_t> send_many(std::span<const OutgoingDatagram> datagrams) const noexcept;
     /// Receives the pending datagrams, at most `datagrams.size()`, and returns their number. A smaller number
@@ -104,6 +245,58 @@ export class UdpSocket : public IpSocketBase {
     /// would-block if no datagram is pending; an ICMP error.
     /// @see recvmmsg(2)
     [[nodiscard]] Result<std::size_t> receive_many(std::span<IncomingDatagram> datagrams) const noexcept;
+
+    /// Selects the properties that `receive_many` reports for each datagram, besides its sender; those not in
+    /// `info` are turned off. Off by default: each property costs some time per datagram. They are reported for
+    /// datagrams that arrive after the call.
+    ///
+    /// On a dual-stack socket, they are requested for datagrams of both IP versions. BSD and Apple may not
+    /// report all of them for IPv4 datagrams of such a socket.
+    ///
+    /// Errors: `Errc::unsupported`, without effect, if `info` is not part of `supported_info`; the OS's own,
+    /// after which some properties may have been changed.
+    /// @see ip(7), IP_PKTINFO, IP_RECVTTL, IP_RECVTOS; ipv6(7); socket(7), SO_TIMESTAMPNS, SO_RXQ_OVFL
+    [[nodiscard]] Result<> set_receive_info(DatagramInfo info) const noexcept;
+    [[nodiscard]] Result<DatagramInfo> receive_info() const noexcept;
+    /// The properties that this system can report for the socket's IP version: all on Linux; all except
+    /// `dropped` on FreeBSD, DragonFly and Apple, and also on NetBSD and OpenBSD for IPv6; there IPv4 has no
+    /// `tos` either; `local_ip`, `ttl` and `tos` on Windows.
+    [[nodiscard]] Result<DatagramInfo> supported_info() const noexcept;
+
+    /// IP_RECVERR: ICMP errors, and datagrams too long for the path, are kept in the error queue with their
+    /// details; see `receive_error`. Each error is also reported by a later call, as on a connected socket;
+    /// with this option also if the socket is not connected. Off by default. Linux only; `Errc::unsupported`
+    /// elsewhere.
+    /// @see ip(7), IP_RECVERR; ipv6(7), IPV6_RECVERR
+    [[nodiscard]] Result<> set_receive_errors(bool on) const noexcept;
+    [[nodiscard]] Result<bool> receive_errors() const noexcept;
+    /// Takes the next entry of the error queue. Stores the beginning of the payload of the datagram concerned
+    /// in `buffer`.
+    ///
+    /// While the queue has entries, the socket is ready in every direction that it is registered for, and
+    /// `Event::is_error` is true. With `Trigger::edge`, an entry causes an event when it arrives: take
+    /// entries until the call would block. Until then, the poll backend does not report datagrams that arrive.
+    /// With `Trigger::level`, events repeat until the queue is empty.
+    /// Taking the entry of an error also discards its report by a later call.
+    ///
+    /// Errors: would-block if the queue is empty; `Errc::unsupported` except on Linux.
+    /// @see recv(2), MSG_ERRQUEUE
+    [[nodiscard]] Result<DatagramError> receive_error(std::span<std::byte> buffer = {}) const noexcept;
+
+    /// SO_ZEROCOPY: allows `send_many_zero_copy`. Linux only; `Errc::unsupported` elsewhere.
+    /// @see socket(7), SO_ZEROCOPY
+    [[nodiscard]] Result<> set_zero_copy(bool on) const noexcept;
+    [[nodiscard]] Result<bool> zero_copy() const noexcept;
+    /// As `send_many`, but the kernel sends from the memory of the datagrams instead of copying it. The
+    /// memory must not be modified until the error queue reports the completion: see
+    /// `DatagramError::first_sent`. Worthwhile for large datagrams and segmentation offload only (10 KB and
+    /// more). Without `set_zero_copy` the bytes are copied and no completion is reported.
+    ///
+    /// Errors: as `send_many`; `no_buffer_space` if too many completions are pending; `Errc::unsupported`
+    /// except on Linux.
+    /// @see "MSG_ZEROCOPY" in the Linux kernel's documentation of networking
+    [[nodiscard]] Result<std::size_t>
+    send_many_zero_copy(std::span<const OutgoingDatagram> datagrams) const noexcept;
 
     /// SO_BROADCAST: allows sending to broadcast addresses. Off by default. @see socket(7)
     [[nodiscard]] Result<> set_broadcast(bool on) const noexcept;
@@ -171,6 +364,10 @@ export class UdpSocket : public IpSocketBase {
 
   private:
     inline explicit UdpSocket(RawHandle handle) noexcept : IpSocketBase(handle) {}
+
+    // As `send_many`; `flags` are those of the system's send calls.
+    [[nodiscard]] Result<std::size_t> send_many_with_flags(std::span<const OutgoingDatagram> datagrams,
+                                                           int flags) const noexcept;
 };
 
 } // namespace mio::net

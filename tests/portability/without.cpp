@@ -49,6 +49,16 @@ TEST(Without, UdpOffloadIsUnsupported) {
     EXPECT_TRUE(fails_with(socket.receive_offload(), Errc::unsupported));
 }
 
+TEST(Without, ErrorQueueAndZeroCopyAreUnsupported) {
+    const auto socket = must(UdpSocket::v4());
+    EXPECT_TRUE(fails_with(socket.set_receive_errors(true), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.receive_errors(), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.receive_error(), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.set_zero_copy(true), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.zero_copy(), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.send_many_zero_copy({}), Errc::unsupported));
+}
+
 TEST(Without, SpliceAndSendFileAreUnsupportedAndMoveNothing) {
     const auto [sender, receiver] = must(mio::net::make_pipe());
     const auto [one, other] = must(UnixStream::pair());

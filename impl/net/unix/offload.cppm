@@ -3,8 +3,6 @@
 
 module;
 
-#include <sys/socket.h>
-
 #include <cstdint>
 
 export module mio.net.offload;
@@ -13,9 +11,6 @@ import mio.core.error;
 import mio.core.handle;
 
 namespace mio::net {
-
-/// Segment size of the coalesced datagrams in `message`, or 0.
-export std::uint16_t segment_size_in(::msghdr& message) noexcept;
 
 /// Like `UdpSocket`'s functions of the same names.
 export Result<> set_segment_size(RawHandle, std::uint16_t bytes) noexcept;

@@ -43,8 +43,9 @@ export inline Result<std::size_t> receive(RawHandle handle, std::span<std::byte>
 }
 
 /// Never raises SIGPIPE. @see send(2)
-export inline Result<std::size_t> send(RawHandle handle, std::span<const std::byte> bytes) noexcept {
-    return os::check_count(::send(handle, bytes.data(), os::clamp(bytes.size()), no_signal));
+export inline Result<std::size_t> send(RawHandle handle, std::span<const std::byte> bytes,
+                                       int flags = 0) noexcept {
+    return os::check_count(::send(handle, bytes.data(), os::clamp(bytes.size()), no_signal | flags));
 }
 
 /// A datagram longer than the buffer is truncated. @see recv(2)

@@ -32,6 +32,11 @@ inline int clamp(std::size_t size) noexcept {
     return static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
 }
 
+/// The size of `buffer`, limited to what one call accepts, for a WSABUF.
+export inline ::ULONG clamped_size(std::span<const std::byte> buffer) noexcept {
+    return static_cast<::ULONG>(clamp(buffer.size()));
+}
+
 inline char* data_of(std::span<std::byte> buffer) noexcept { return reinterpret_cast<char*>(buffer.data()); }
 inline const char* data_of(std::span<const std::byte> bytes) noexcept {
     return reinterpret_cast<const char*>(bytes.data());
@@ -54,7 +59,7 @@ export struct ReceivedDatagram {
 
 /// Converts two results of Winsock to those of POSIX: it fails for a truncated datagram, although the buffer is filled,
 /// and it reports an ICMP port unreachable message as a connection reset.
-inline Result<ReceivedDatagram> check_datagram(int result, std::size_t room) noexcept {
+export inline Result<ReceivedDatagram> check_datagram(int result, std::size_t room) noexcept {
     if (result != SOCKET_ERROR) [[likely]]
         return ReceivedDatagram{static_cast<std::size_t>(result)};
     const auto error = os::last_socket_error();

@@ -3,6 +3,7 @@
 module;
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <span>
 #include <system_error>
@@ -13,6 +14,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.net.address;
+import mio.net.ancillary;
 import mio.net.sockaddr;
 import mio.net.sockio;
 
@@ -20,19 +22,19 @@ namespace mio::net {
 namespace {
 
 Result<std::size_t> send_one(RawHandle handle, const OutgoingDatagram& datagram) noexcept {
+    // WSASendMsg sends some of them on current versions of Windows, but Wine drops them silently.
+    if (has_properties(datagram)) {
+        if (datagram.ttl == std::uint8_t{0}) return std::unexpected(os_error(std::errc::invalid_argument));
+        return std::unexpected(make_error_code(Errc::unsupported));
+    }
     if (datagram.peer == SocketAddress()) return net::send(handle, datagram.bytes);
     return net::send_to(handle, datagram.bytes, to_os(datagram.peer));
 }
 
 Result<std::size_t> receive_into(RawHandle handle, IncomingDatagram& datagram) noexcept {
-    OsAddress sender;
-    const auto received = receive_one(handle, datagram.buffer, 0, sender);
-    if (!received) return std::unexpected(received.error());
-    datagram.size = received->size;
-    datagram.truncated = received->truncated;
-    datagram.peer = from_os(sender).value_or(SocketAddress());
-    datagram.segment_size = 0;
-    return received->size;
+    if (auto received = receive_with_properties(handle, datagram); !received)
+        return std::unexpected(received.error());
+    return datagram.size;
 }
 
 // Processes datagrams until one fails. Reports the error only if it is the first datagram that fails.

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <system_error>
 
@@ -199,4 +200,49 @@ TEST_P(UdpCalls, AllocateNothing) {
     EXPECT_TRUE(ok(received_one));
     EXPECT_TRUE(blocks(none));
     EXPECT_GT(allocations, 0) << "allocations are not counted";
+}
+
+TEST_P(UdpCalls, PropertiesTakeNoFurtherCallsOrMemory) {
+    using namespace mio::net;
+    ASSERT_TRUE(ok(receiver_.set_receive_info(must(receiver_.supported_info()))));
+    NumberedDatagrams numbered(200, address_of(receiver_));
+    for (std::size_t i = 0; i < 200; i += 2) {
+        numbered[i].source = GetParam().ip();
+        numbered[i].ttl = std::uint8_t{7};
+        numbered[i].tos = Ecn::ect_0;
+    }
+    ReceiveBuffers buffers(200);
+    calls.reset();
+    const auto before = allocations.load();
+    const auto sent = sender_.send_many(numbered.all());
+    EXPECT_EQ(allocations, before);
+    EXPECT_EQ(sent, 200u);
+    EXPECT_EQ(calls.send_many, 4);
+    EXPECT_EQ(calls.send_one, 0);
+    order_.settle();
+    calls.reset();
+    const auto between = allocations.load();
+    const auto received = receiver_.receive_many(buffers.all());
+    EXPECT_EQ(allocations, between);
+    EXPECT_EQ(received, 200u);
+    EXPECT_EQ(calls.receive_many, 4);
+    EXPECT_EQ(calls.receive_one, 0);
+    EXPECT_EQ(buffers[0].tos, Tos(Ecn::ect_0));
+    EXPECT_EQ(buffers[1].tos, Tos());
+}
+
+TEST_P(UdpCalls, ErrorQueueTakesNoMemory) {
+    ASSERT_TRUE(ok(sender_.set_receive_errors(true)));
+    ASSERT_TRUE(ok(sender_.set_zero_copy(true)));
+    const mio::net::OutgoingDatagram datagram{.bytes = bytes_of(data1), .peer = address_of(receiver_)};
+    ASSERT_EQ(sender_.send_many_zero_copy({&datagram, 1}), 1u);
+    EXPECT_EQ(next_text(receiver_), data1);
+    await(sender_, 0);
+    std::array<std::byte, 64> buffer;
+    const auto before = allocations.load();
+    const auto completed = sender_.receive_error(buffer);
+    const auto none = sender_.receive_error(buffer);
+    EXPECT_EQ(allocations, before);
+    EXPECT_TRUE(ok(completed));
+    EXPECT_TRUE(blocks(none));
 }

@@ -2,8 +2,6 @@
 
 module;
 
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <expected>
 #include <system_error>
@@ -21,8 +19,6 @@ std::unexpected<std::error_code> unsupported() noexcept {
 }
 
 } // namespace
-
-std::uint16_t segment_size_in(::msghdr&) noexcept { return 0; }
 
 Result<> set_segment_size(RawHandle, std::uint16_t) noexcept { return unsupported(); }
 Result<std::uint16_t> segment_size(RawHandle) noexcept { return unsupported(); }

@@ -2,10 +2,8 @@ module;
 
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <sys/socket.h>
 
 #include <cstdint>
-#include <cstring>
 #include <expected>
 #include <system_error>
 
@@ -16,16 +14,6 @@ import mio.core.handle;
 import mio.net.sockaddr;
 
 namespace mio::net {
-
-std::uint16_t segment_size_in(::msghdr& message) noexcept {
-    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != IPPROTO_UDP || header->cmsg_type != UDP_GRO) continue;
-        int size = 0;
-        std::memcpy(&size, CMSG_DATA(header), sizeof size);
-        return static_cast<std::uint16_t>(size);
-    }
-    return 0;
-}
 
 Result<> set_segment_size(RawHandle handle, std::uint16_t bytes) noexcept {
     return set_count(handle, IPPROTO_UDP, UDP_SEGMENT, bytes);

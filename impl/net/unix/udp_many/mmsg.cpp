@@ -9,6 +9,7 @@ module;
 #include <array>
 #include <cstddef>
 #include <expected>
+#include <new>
 #include <span>
 #include <system_error>
 
@@ -18,7 +19,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.net.address;
-import mio.net.offload;
+import mio.net.ancillary;
 import mio.net.sockaddr;
 import mio.net.sockio;
 import mio.os;
@@ -26,18 +27,23 @@ import mio.os;
 namespace mio::net {
 namespace {
 
-constexpr std::size_t batch_size = 64; // 15 KiB of stack; larger batches gain little
+constexpr SocketAddress connected_peer{};
+constexpr std::size_t batch_size = 64; // 30 KiB of stack; larger batches gain little
 
-// Space for a segment size, an int, the only control data requested.
-struct Control {
-    alignas(::cmsghdr) std::byte bytes[CMSG_SPACE(sizeof(int))];
+// Flags of sendmmsg, which are unsigned on NetBSD.
+struct SendFlags {
+    int value;
+    template <class Native> operator Native() const noexcept { return static_cast<Native>(value); }
 };
 
-Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagram> datagrams) noexcept {
+Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagram> datagrams,
+                               int flags) noexcept {
     // Not cleared: a call seldom needs all of them.
     std::array<::mmsghdr, batch_size> messages;
     std::array<::iovec, batch_size> vectors;
     std::array<OsAddress, batch_size> peers;
+    std::array<Control, batch_size> controls;
+    ControlWriter writer(handle);
     for (std::size_t i = 0; i < datagrams.size(); ++i) {
         const auto& datagram = datagrams[i];
         vectors[i] = {const_cast<std::byte*>(datagram.bytes.data()), datagram.bytes.size()}; // not modified
@@ -45,13 +51,20 @@ Result<std::size_t> send_batch(RawHandle handle, std::span<const OutgoingDatagra
         auto& message = messages[i].msg_hdr;
         message.msg_iov = &vectors[i];
         message.msg_iovlen = 1;
-        if (datagram.peer == SocketAddress()) continue;
-        peers[i] = to_os(datagram.peer);
-        message.msg_name = peers[i].get();
-        message.msg_namelen = peers[i].length;
+        if (datagram.peer != connected_peer) {
+            ::new (&peers[i]) OsAddress(to_os(datagram.peer));
+            message.msg_name = peers[i].get();
+            message.msg_namelen = peers[i].length;
+        }
+        if (!has_properties(datagram)) [[likely]]
+            continue;
+        if (const auto written = writer.write(datagram, message, controls[i]); !written) {
+            if (i == 0) return std::unexpected(written.error());
+            datagrams = datagrams.first(i); // the next call reports the error
+        }
     }
-    return os::check_count(
-        ::sendmmsg(handle, messages.data(), static_cast<unsigned>(datagrams.size()), no_signal));
+    return os::check_count(::sendmmsg(handle, messages.data(), static_cast<unsigned>(datagrams.size()),
+                                      SendFlags{no_signal | flags}));
 }
 
 Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> datagrams) noexcept {
@@ -80,7 +93,7 @@ Result<std::size_t> receive_batch(RawHandle handle, std::span<IncomingDatagram> 
         datagram.size = static_cast<std::size_t>(messages[i].msg_len);
         datagram.peer = from_os(senders[i]).value_or(SocketAddress());
         datagram.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-        datagram.segment_size = segment_size_in(message);
+        read_control(message, datagram);
     }
     return count;
 }
@@ -104,9 +117,14 @@ Result<std::size_t> in_batches(std::span<Datagram> datagrams, Batch&& batch) noe
 } // namespace
 
 Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {
+    return send_many_with_flags(datagrams, 0);
+}
+
+Result<std::size_t> UdpSocket::send_many_with_flags(std::span<const OutgoingDatagram> datagrams,
+                                                    int flags) const noexcept {
     // Each batch is a separate operation, so the error that ends the loop is recorded, too.
-    const auto count = in_batches(datagrams, [this](auto chunk) {
-        return try_io(Interest::writable, [&] { return send_batch(raw(), chunk); });
+    const auto count = in_batches(datagrams, [this, flags](auto chunk) {
+        return try_io(Interest::writable, [&] { return send_batch(raw(), chunk, flags); });
     });
     if (count && *count < datagrams.size()) exhausted(Interest::writable);
     return count;

@@ -37,10 +37,14 @@ constexpr mio::Token signals_token{1};
 
 #if defined(_WIN32)
 mio::Result<mio::Child> start(char** command) {
-    // Each argument in quotes; a quote in it is beyond this example.
+    // An argument with spaces in quotes; a quote in an argument is beyond this example.
     std::string line;
-    for (auto** argument = command; *argument != nullptr; ++argument)
-        line += (line.empty() ? "\"" : " \"") + std::string(*argument) + '"';
+    for (auto** argument = command; *argument != nullptr; ++argument) {
+        const std::string text(*argument);
+        const bool needs_quotes = text.empty() || text.find(' ') != text.npos;
+        if (!line.empty()) line += ' ';
+        line += needs_quotes ? '"' + text + '"' : text;
+    }
     STARTUPINFOA startup{};
     startup.cb = sizeof startup;
     PROCESS_INFORMATION process{};

@@ -85,8 +85,8 @@ int main(int argc, char** argv) {
               << std::endl; // flushed: another program may wait for it
 
     mio::Events events(16);
-    std::uint64_t in_all = 0;
-    std::uint64_t printed = 0;
+    std::uint64_t total = 0;
+    std::uint64_t reported = 0;
     auto last_tick = Clock::now();
     for (bool running = true; running;) {
         // A deadline instead of a timeout: other events do not delay the next tick.
@@ -94,20 +94,20 @@ int main(int argc, char** argv) {
             return fail("cannot poll", polled.error());
         for (const auto& event : events) {
             if (event.token() == socket_token) {
-                in_all += count_datagrams(*socket);
+                total += count_datagrams(*socket);
             } else if (event.token() == signals_token) {
                 // Edge trigger: receive until it would block.
                 while (const auto info = signals->receive()) {
                     if (info->signal != Signal::user1) running = false;
-                    std::cout << in_all << " datagrams in all" << std::endl;
+                    std::cout << total << " datagrams in all" << std::endl;
                 }
             }
         }
         // More than one second if the program was delayed.
         const auto seconds = std::chrono::floor<std::chrono::seconds>(Clock::now() - last_tick);
         if (seconds.count() != 0) {
-            std::cout << in_all - printed << " datagrams in " << seconds.count() << " s" << std::endl;
-            printed = in_all;
+            std::cout << total - reported << " datagrams in " << seconds.count() << " s" << std::endl;
+            reported = total;
             last_tick += seconds;
         }
     }

@@ -448,7 +448,6 @@ export class Wait {
     ~Wait() = default;
 
     static void signaled(Wait&) noexcept;
-    void stop() noexcept;
 
     // Called with the port's mutex held.
     [[nodiscard]] bool take() noexcept;
@@ -464,7 +463,7 @@ export class Wait {
     void* handle_ = nullptr;
     void* pool_wait_ = nullptr;
     bool is_armed_ = false;
-    bool is_paused_ = false;     // `modify` or `close` is in progress: do not arm
+    bool is_closed_ = false;     // do not arm
     bool needs_recheck_ = false; // level: reported since the last look at the handle
 };
 

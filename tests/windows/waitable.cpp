@@ -132,14 +132,13 @@ TEST(WaitableSource, ReportsASignalThatIsSetBefore) {
 
 TEST(WaitableSource, ModifyKeepsASignalThatWasNotReported) {
     Loop loop;
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 200; ++round) {
         const auto handle = event(true);
         auto source = source_of(handle);
         ASSERT_TRUE(ok(loop.registry().add(source, id, Interest::readable)));
         set(handle);
         ASSERT_TRUE(ok(loop.registry().modify(source, id2, Interest::readable, Trigger::level)));
-        EXPECT_TRUE(reports_now(loop, id2));
-        loop.expect({});
+        await(loop, id2);
     }
 }
 

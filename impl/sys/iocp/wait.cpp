@@ -122,28 +122,19 @@ bool Wait::is_retired() const noexcept { return channel_.selector_->is_retired()
 Result<> Wait::modify(Selector& selector, Token token, Interest interest, Trigger trigger) noexcept {
     if (auto checked = check_belongs_to(selector); !checked) return checked;
     if (!is_watchable(interest)) return fail(Errc::unsupported);
-    auto& mutex = channel_.port_->mutex_;
-    {
-        const std::scoped_lock lock(mutex);
-        is_paused_ = true;
-    }
-    stop();
-    ::WaitForThreadpoolWaitCallbacks(native(pool_wait_), FALSE); // it may have taken a signal
-    const std::scoped_lock lock(mutex);
-    is_paused_ = is_armed_ = false;
+    const std::scoped_lock lock(channel_.port_->mutex_);
     channel_.token_ = token;
     channel_.interest_ = interest;
     channel_.trigger_ = trigger;
     channel_.is_disarmed_ = false;
     channel_.unlink();
-    // A signal that was taken and not reported is kept; otherwise the handle is looked at.
-    if (channel_.unreported_ == Readiness::none || needs_recheck_) {
-        needs_recheck_ = false;
-        channel_.current_ = channel_.unreported_ = Readiness::none;
-        take_or_arm();
-        return {};
-    }
-    return report();
+    const bool is_pending = channel_.unreported_ != Readiness::none && !needs_recheck_;
+    if (is_pending) return report();
+    needs_recheck_ = false;
+    channel_.current_ = channel_.unreported_ = Readiness::none;
+    // The pool's wait is not interrupted: it may just have taken a signal, which would be lost.
+    if (!is_armed_) take_or_arm();
+    return {};
 }
 
 void Wait::close() noexcept {
@@ -151,10 +142,10 @@ void Wait::close() noexcept {
     {
         const std::scoped_lock lock(channel_.port_->mutex_);
         channel_.is_registered_ = false;
-        is_paused_ = true;
+        is_closed_ = true;
         channel_.unlink();
     }
-    stop();
+    ::SetThreadpoolWait(native(pool_wait_), nullptr, nullptr);
     ::WaitForThreadpoolWaitCallbacks(native(pool_wait_), TRUE);
     ::CloseThreadpoolWait(native(pool_wait_));
     os::close_kernel_handle(handle_);
@@ -162,13 +153,9 @@ void Wait::close() noexcept {
     selector->release();
 }
 
-// A callback may still be running.
-void Wait::stop() noexcept { ::SetThreadpoolWait(native(pool_wait_), nullptr, nullptr); }
-
 void Wait::signaled(Wait& wait) noexcept {
     const std::scoped_lock lock(wait.channel_.port_->mutex_);
     wait.is_armed_ = false;
-    if (!wait.channel_.is_registered_) return;
     wait.note_signal();
     // If this fails for lack of memory, the next event that ends a wait reports it.
     static_cast<void>(wait.report());
@@ -177,7 +164,7 @@ void Wait::signaled(Wait& wait) noexcept {
 void Wait::wait_again() noexcept {
     const std::scoped_lock lock(channel_.port_->mutex_);
     const bool is_due = channel_.trigger_ == Trigger::edge && channel_.unreported_ == Readiness::none;
-    if (channel_.is_registered_ && !is_paused_ && !is_armed_ && is_due) take_or_arm();
+    if (channel_.is_registered_ && !is_closed_ && !is_armed_ && is_due) take_or_arm();
 }
 
 // Fails only if the handle was closed by force.
@@ -192,7 +179,7 @@ void Wait::take_or_arm() noexcept {
     if (take()) {
         note_signal();
         static_cast<void>(report());
-    } else if (!is_paused_) {
+    } else if (!is_closed_) {
         is_armed_ = true;
         ::SetThreadpoolWait(native(pool_wait_), handle_, nullptr);
     }
@@ -209,18 +196,14 @@ void Wait::before_report() noexcept {
     channel_.current_ = channel_.unreported_ = Readiness::none;
     if (take()) {
         note_signal();
-    } else if (!is_paused_) {
+    } else if (!is_closed_) {
         is_armed_ = true;
         ::SetThreadpoolWait(native(pool_wait_), handle_, nullptr);
     }
 }
 
 void Wait::after_report() noexcept {
-    if (channel_.trigger_ == Trigger::level) {
-        needs_recheck_ = true; // the channel stays in the ring
-    } else {
-        channel_.current_ = Readiness::none; // the handle may be reset at any time
-    }
+    needs_recheck_ = channel_.trigger_ == Trigger::level; // the channel stays in the ring
 }
 
 } // namespace mio::sys::iocp

@@ -55,4 +55,9 @@ Result<> WaitableSource::remove_from(const Registry& registry) noexcept {
     return {};
 }
 
+Result<> WaitableSource::renew_in(const Registry& registry) noexcept {
+    if (wait_ == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
+    return wait_->renew(selector_of(registry));
+}
+
 } // namespace mio

@@ -106,6 +106,7 @@ export class Signals {
     [[nodiscard]] Result<> add_to(const Registry&, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify_in(const Registry&, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove_from(const Registry&) noexcept;
+    [[nodiscard]] Result<> renew_in(const Registry&) noexcept;
     /// @}
 
   private:
@@ -187,6 +188,7 @@ export class Child {
     [[nodiscard]] Result<> add_to(const Registry&, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify_in(const Registry&, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove_from(const Registry&) noexcept;
+    [[nodiscard]] Result<> renew_in(const Registry&) noexcept;
     /// @}
 
   private:

@@ -432,6 +432,8 @@ export class Wait {
     /// Registers `handle`. Pass the result to `close` once.
     [[nodiscard]] static Result<Wait*> open(Selector&, RawHandle handle, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify(Selector&, Token, Interest, Trigger) noexcept;
+    /// As `modify`, with the same parameters.
+    [[nodiscard]] Result<> renew(Selector&) noexcept;
     /// Whether `close` may be called to end a registration with this selector.
     [[nodiscard]] Result<> check_belongs_to(const Selector&) const noexcept;
     [[nodiscard]] bool is_retired() const noexcept;

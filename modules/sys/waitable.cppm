@@ -21,7 +21,7 @@ namespace mio {
 /// (one count). Do not wait for such an object elsewhere.
 ///
 /// Triggers:
-/// - `edge`: each successful wait is reported once. The next wait begins with `wait_again`, or `modify`. A handle
+/// - `edge`: each successful wait is reported once. The next wait begins with `wait_again`, `renew` or `modify`. A handle
 ///   that is still signaled is then reported again. (A process that has ended stays signaled: do not wait again.)
 /// - `level`: reported by each poll that finds the handle signaled. An object that resets itself is reported once
 ///   for each signal.
@@ -59,6 +59,7 @@ export class WaitableSource {
     [[nodiscard]] Result<> add_to(const Registry&, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> modify_in(const Registry&, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> remove_from(const Registry&) noexcept;
+    [[nodiscard]] Result<> renew_in(const Registry&) noexcept;
     /// @}
 
   private:

@@ -113,6 +113,8 @@ TEST(WaitableSource, ReportsAOneshotAgainAfterModify) {
     ASSERT_TRUE(ok(loop.registry().modify(source, id2, Interest::readable, Trigger::oneshot)));
     EXPECT_TRUE(reports_now(loop, id2));
     loop.expect_none();
+    ASSERT_TRUE(ok(loop.registry().renew(source)));
+    EXPECT_TRUE(reports_now(loop, id2));
     reset(handle);
     ASSERT_TRUE(ok(loop.registry().modify(source, id2, Interest::readable, Trigger::oneshot)));
     loop.expect_none();

@@ -221,6 +221,11 @@ Result<> Signals::remove_from(const Registry& registry) noexcept {
     return state_->remove_from(registry);
 }
 
+Result<> Signals::renew_in(const Registry& registry) noexcept {
+    if (state_ == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
+    return state_->renew_in(registry);
+}
+
 struct Child::State : Descriptor {
     State(OwnedHandle handle, ::pid_t id) noexcept : Descriptor(std::move(handle)), process(id) {}
 
@@ -289,6 +294,11 @@ Result<> Child::modify_in(const Registry& registry, Token token, Interest intere
 Result<> Child::remove_from(const Registry& registry) noexcept {
     if (state_ == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
     return state_->remove_from(registry);
+}
+
+Result<> Child::renew_in(const Registry& registry) noexcept {
+    if (state_ == nullptr) return std::unexpected(make_error_code(Errc::not_registered));
+    return state_->renew_in(registry);
 }
 
 } // namespace mio

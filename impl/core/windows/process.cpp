@@ -209,6 +209,11 @@ Result<> Signals::remove_from(const Registry& registry) noexcept {
     return state_->source.remove_from(registry);
 }
 
+Result<> Signals::renew_in(const Registry& registry) noexcept {
+    if (state_ == nullptr) return fail(Errc::not_registered);
+    return state_->source.renew_in(registry);
+}
+
 struct Child::State {
     State(os::KernelHandle handle, ::DWORD process) noexcept
         : process(std::move(handle)), id(process), source(raw_of(this->process)) {}
@@ -302,6 +307,11 @@ Result<> Child::modify_in(const Registry& registry, Token token, Interest intere
 Result<> Child::remove_from(const Registry& registry) noexcept {
     if (state_ == nullptr) return fail(Errc::not_registered);
     return state_->source.remove_from(registry);
+}
+
+Result<> Child::renew_in(const Registry& registry) noexcept {
+    if (state_ == nullptr) return fail(Errc::not_registered);
+    return state_->source.renew_in(registry);
 }
 
 } // namespace mio

@@ -137,6 +137,10 @@ Result<> Wait::modify(Selector& selector, Token token, Interest interest, Trigge
     return {};
 }
 
+Result<> Wait::renew(Selector& selector) noexcept {
+    return modify(selector, channel_.token_, channel_.interest_, channel_.trigger_);
+}
+
 void Wait::close() noexcept {
     auto* const selector = channel_.selector_;
     {

@@ -158,6 +158,8 @@ TEST(Child, IsReportedAtEachPollWithLevelTriggerAndOnceOtherwise) {
     ASSERT_TRUE(ok(loop.registry().modify(child, id, Interest::readable, mio::Trigger::oneshot)));
     loop.expect({{id, Interest::readable}});
     loop.expect_none();
+    ASSERT_TRUE(ok(loop.registry().renew(child)));
+    loop.expect({{id, Interest::readable}});
     ASSERT_TRUE(ok(loop.registry().remove(child)));
 }
 

@@ -164,6 +164,9 @@ TEST(Signals, OneshotIsReportedAgainAfterModify) {
     loop.expect_none();
     ASSERT_TRUE(ok(loop.registry().modify(signals, id2, Interest::readable, mio::Trigger::oneshot)));
     loop.expect({{id2, Interest::readable}});
+    loop.expect_none();
+    ASSERT_TRUE(ok(loop.registry().renew(signals)));
+    loop.expect({{id2, Interest::readable}});
     EXPECT_EQ(all_of(signals), sorted({SIGUSR1, SIGUSR2}));
 }
 

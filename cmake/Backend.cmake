@@ -11,6 +11,7 @@
 #       alarm              impl/time/alarm/               a source that becomes readable at a given time
 #       open               impl/os/unix/open/             sets non-blocking and close-on-exec mode of descriptors
 #       wakeup             impl/os/unix/wakeup/           ends another thread's wait
+#       process            impl/os/unix/process/          descriptors for signals and the end of processes
 #       sigpipe            impl/os/unix/sigpipe/          takes a pending SIGPIPE
 #       quiet_write        impl/net/unix/quiet_write/     writes to a pipe without SIGPIPE
 #       send_file          impl/net/unix/send_file/       the variant of sendfile(2)
@@ -22,13 +23,13 @@
 #       poll_wait          impl/sys/poll/wait/            the resolution of poll's timeout
 #       kqueue_waker       impl/sys/kqueue/waker/         whether EVFILT_USER exists
 
-set(columns   backends    abstract_names alarm   open     wakeup  sigpipe      quiet_write   send_file splice udp_many offload     error_queue control_room  poll_wait kqueue_waker)
-set(linux     epoll,poll  leading_nul    timerfd atomic   eventfd sigtimedwait nosignal_flag linux     splice mmsg     udp_segment recverr     kernel_closes ppoll     user) # kqueue_waker: for the test double
-set(freebsd   kqueue,poll none           kqueue  atomic   pipe    sigtimedwait swallow       freebsd   none   mmsg     none        none        for_all       ppoll     user)
-set(dragonfly kqueue,poll none           kqueue  atomic   pipe    sigtimedwait swallow       freebsd   none   loop     none        none        for_all       ppoll     pipe)
-set(netbsd    kqueue,poll none           kqueue  atomic   pipe    sigtimedwait no_sigpipe    none      none   mmsg     none        none        for_all       ppoll     pipe)
-set(openbsd   kqueue,poll none           kqueue  atomic   pipe    sigwait      swallow       none      none   mmsg     none        none        for_all       ppoll     pipe)
-set(apple     kqueue,poll none           kqueue  two_step pipe    sigwait      no_sigpipe    apple     none   loop     none        none        for_all       poll      user)
+set(columns   backends    abstract_names alarm   open     wakeup  process     sigpipe      quiet_write   send_file splice udp_many offload     error_queue control_room  poll_wait kqueue_waker)
+set(linux     epoll,poll  leading_nul    timerfd atomic   eventfd descriptors sigtimedwait nosignal_flag linux     splice mmsg     udp_segment recverr     kernel_closes ppoll     user) # kqueue_waker: for the test double
+set(freebsd   kqueue,poll none           kqueue  atomic   pipe    kqueue      sigtimedwait swallow       freebsd   none   mmsg     none        none        for_all       ppoll     user)
+set(dragonfly kqueue,poll none           kqueue  atomic   pipe    kqueue      sigtimedwait swallow       freebsd   none   loop     none        none        for_all       ppoll     pipe)
+set(netbsd    kqueue,poll none           kqueue  atomic   pipe    kqueue      sigtimedwait no_sigpipe    none      none   mmsg     none        none        for_all       ppoll     pipe)
+set(openbsd   kqueue,poll none           kqueue  atomic   pipe    kqueue      sigwait      swallow       none      none   mmsg     none        none        for_all       ppoll     pipe)
+set(apple     kqueue,poll none           kqueue  two_step pipe    kqueue      sigwait      no_sigpipe    apple     none   loop     none        none        for_all       poll      user)
 set(windows   iocp        none           none)
 
 set(MIO_FAMILY unix)

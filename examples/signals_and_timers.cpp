@@ -4,16 +4,11 @@
 //
 //     signals_and_timers & echo hello | nc -u -q 0 127.0.0.1 9000; kill -USR1 $!
 //
-// Shows a loop that waits for a socket, a timer and signals. The latter two are Linux descriptors, watched
-// with a RawSource like any other; raw/ has a program for each.
-
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
+// Shows a loop that waits for a socket, signals and points in time. On Windows there is no SIGUSR1, and the
+// others are Ctrl-C and the end of the system.
 
 #include <array>
-#include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -29,37 +24,17 @@ namespace net = mio::net;
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+using mio::Signal;
+
 constexpr mio::Token socket_token{0};
-constexpr mio::Token timer_token{1};
-constexpr mio::Token signals_token{2};
+constexpr mio::Token signals_token{1};
 
-mio::OwnedHandle make_signals() {
-    ::sigset_t set;
-    ::sigemptyset(&set);
-    for (const int number : {SIGUSR1, SIGINT, SIGTERM}) ::sigaddset(&set, number);
-    // Block the signals, which prevents their default action. In a multi-threaded program, do so before
-    // starting threads.
-    ::sigprocmask(SIG_BLOCK, &set, nullptr);
-    return mio::OwnedHandle(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-}
-
-mio::OwnedHandle make_timer() {
-    mio::OwnedHandle timer(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
-    ::itimerspec every_second{};
-    every_second.it_value.tv_sec = 1;
-    every_second.it_interval.tv_sec = 1;
-    if (::timerfd_settime(timer.get(), 0, &every_second, nullptr) == -1) return {};
-    return timer;
-}
-
-/// Reads the next record, which both kinds of descriptors deliver in one read; would-block if there is none.
-template <class Record> mio::Result<Record> read_record(const mio::RawSource& source) {
-    // Operations that may block must run inside `try_io`: backends that emulate edges require it.
-    return source.try_io(mio::Interest::readable, [&]() -> mio::Result<Record> {
-        Record record;
-        if (::read(source.raw(), &record, sizeof record) == sizeof record) return record;
-        return std::unexpected(std::error_code(errno, mio::os_category()));
-    });
+mio::Result<mio::Signals> make_signals() {
+    auto signals = mio::Signals::create({Signal::interrupt, Signal::terminate, Signal::user1});
+    if (!signals && signals.error() == mio::Errc::unsupported)
+        signals = mio::Signals::create({Signal::interrupt, Signal::terminate});
+    return signals;
 }
 
 /// Receives a batch of datagrams. Only their number is used, so all share one byte as buffer.
@@ -86,12 +61,10 @@ int main(int argc, char** argv) {
         return 2;
     }
 
-    const mio::OwnedHandle signals_handle = make_signals();
-    if (signals_handle.get() == mio::invalid_handle)
-        return fail("cannot make a signalfd", {errno, mio::os_category()});
-    const mio::OwnedHandle timer_handle = make_timer();
-    if (timer_handle.get() == mio::invalid_handle)
-        return fail("cannot make a timerfd", {errno, mio::os_category()});
+    // This blocks the signals, which prevents their default action. In a multi-threaded program, do so before
+    // starting threads.
+    auto signals = make_signals();
+    if (!signals) return fail("cannot watch for signals", signals.error());
 
     auto poll = mio::Poll::create();
     if (!poll) return fail("cannot make a poll", poll.error());
@@ -100,14 +73,10 @@ int main(int argc, char** argv) {
     auto socket = net::UdpSocket::bind(*address);
     if (!socket) return fail(name, socket.error());
     // With level trigger, one batch per event is sufficient: every poll reports the socket while datagrams
-    // are pending. The timer and the signals are served in between, however many datagrams arrive.
+    // are pending. The clock and the signals are served in between, however many datagrams arrive.
     auto added = registry.add(*socket, socket_token, mio::Interest::readable, mio::Trigger::level);
     if (!added) return fail("cannot watch the socket", added.error());
-    mio::RawSource timer(timer_handle.get());
-    added = registry.add(timer, timer_token, mio::Interest::readable);
-    if (!added) return fail("cannot watch the timer", added.error());
-    mio::RawSource signals(signals_handle.get());
-    added = registry.add(signals, signals_token, mio::Interest::readable);
+    added = registry.add(*signals, signals_token, mio::Interest::readable);
     if (!added) return fail("cannot watch the signals", added.error());
 
     const auto local = socket->local_address();
@@ -118,34 +87,28 @@ int main(int argc, char** argv) {
     mio::Events events(16);
     std::uint64_t total = 0;
     std::uint64_t reported = 0;
+    auto last_tick = Clock::now();
     for (bool running = true; running;) {
-        if (const auto polled = poll->poll(events); !polled) {
-            if (mio::interrupted(polled.error())) continue; // for example, stopped and continued
+        // A deadline instead of a timeout: other events do not delay the next tick.
+        if (const auto polled = poll->poll_until(events, last_tick + std::chrono::seconds(1)); !polled)
             return fail("cannot poll", polled.error());
-        }
         for (const auto& event : events) {
             if (event.token() == socket_token) {
                 total += count_datagrams(*socket);
-            } else if (event.token() == timer_token) {
-                // Edge trigger: read until it would block. The value is the number of expirations since the
-                // last read: more than one if the program was delayed.
-                while (const auto seconds = read_record<std::uint64_t>(timer)) {
-                    std::cout << total - reported << " datagrams in " << *seconds << " s" << std::endl;
-                    reported = total;
-                }
             } else if (event.token() == signals_token) {
-                while (const auto signal = read_record<::signalfd_siginfo>(signals)) {
-                    if (signal->ssi_signo != SIGUSR1) running = false;
+                // Edge trigger: receive until it would block.
+                while (const auto info = signals->receive()) {
+                    if (info->signal != Signal::user1) running = false;
                     std::cout << total << " datagrams in all" << std::endl;
                 }
             }
         }
+        // More than one second if the program was delayed.
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(Clock::now() - last_tick);
+        if (seconds.count() != 0) {
+            std::cout << total - reported << " datagrams in " << seconds.count() << " s" << std::endl;
+            reported = total;
+            last_tick += seconds;
+        }
     }
-
-    // A RawSource does not own its handle: remove it before the handle is closed.
-    for (auto* source : {&timer, &signals}) {
-        if (const auto removed = registry.remove(*source); !removed)
-            return fail("cannot remove", removed.error());
-    }
-    return EXIT_SUCCESS;
 }

@@ -17,6 +17,7 @@ module;
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -55,6 +56,7 @@ using std::addressof;
 using std::array;
 using std::expected;
 using std::hash;
+using std::initializer_list;
 using std::nullopt;
 using std::nullopt_t;
 using std::optional;

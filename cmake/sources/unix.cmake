@@ -2,6 +2,7 @@
 target_sources(metal-io-mio
     ${mio_internal} FILE_SET internal_modules FILES
         impl/os/unix/fork.cppm
+        impl/os/unix/process.cppm
         impl/os/unix/sigpipe.cppm
         impl/os/unix/wakeup.cppm
         impl/net/unix/quiet_write.cppm
@@ -17,6 +18,7 @@ target_sources(metal-io-mio
         impl/net/unix/send_file/${MIO_SEND_FILE}.cpp
         impl/net/unix/udp_many/${MIO_UDP_MANY}.cpp
         impl/os/unix/open/${MIO_OPEN}.cpp
+        impl/os/unix/process/${MIO_PROCESS}.cpp
         impl/os/unix/sigpipe/${MIO_SIGPIPE}.cpp
         impl/os/unix/wakeup/${MIO_WAKEUP}.cpp
         impl/net/unix/control_room/${MIO_CONTROL_ROOM}.cpp

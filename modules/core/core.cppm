@@ -1,5 +1,5 @@
 /// @file
-/// Readiness polling: sources, registrations, `Poll`, events and errors.
+/// Readiness polling: sources, registrations, `Poll`, events, signals, child processes and errors.
 
 export module mio.core;
 
@@ -7,5 +7,6 @@ export import mio.core.error;
 export import mio.core.event;
 export import mio.core.handle;
 export import mio.core.poll;
+export import mio.core.process;
 export import mio.core.source;
 export import mio.core.types;

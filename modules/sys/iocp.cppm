@@ -114,6 +114,7 @@ struct AfdPollInfo {
 
 export class Selector;
 export class Channel;
+export class Wait;
 export class Waker;
 
 /// A source of events outside the kernel: a waker or a channel. It is in the port's ring while it has an
@@ -218,6 +219,7 @@ class Port {
 
   private:
     friend class Channel;
+    friend class Wait;
     friend class Waker;
 
     explicit Port(void* handle) noexcept : handle_(handle) {}
@@ -312,6 +314,7 @@ export class Selector : public SharedSelectorBase {
   private:
     friend class iocp::Waker;
     friend class Channel;
+    friend class Wait;
 
     const std::unique_ptr<Port> port_;
 };
@@ -393,6 +396,9 @@ export class Channel : Node {
 
   private:
     friend class Port;
+    friend class Wait;
+
+    inline explicit Channel(Wait* wait) noexcept : Node(false), wait_(wait) {}
 
     [[nodiscard]] Result<> check_belongs_to(const Selector&) const noexcept;
     [[nodiscard]] Result<> watch(Port&, Token, Interest, Trigger) noexcept;
@@ -407,7 +413,60 @@ export class Channel : Node {
     Readiness current_ = Readiness::none;
     Readiness unreported_ = Readiness::none;
     bool is_registered_ = false;
-    bool is_disarmed_ = false; // a one-shot that has been reported
+    bool is_disarmed_ = false;   // a one-shot that has been reported
+    Wait* const wait_ = nullptr; // this channel's `Wait`, if it belongs to one
+};
+
+/// A registration of a handle that can be waited for, such as an event or a process. The system's thread pool waits
+/// for the handle; each successful wait makes the channel readable. For `WaitableSource`, which documents the
+/// behaviour.
+///
+/// It duplicates the handle, so it does not matter when the caller closes it. `is_armed_` is true while the pool
+/// waits: not after a successful wait, since the handle may stay signaled.
+/// @see CreateThreadpoolWait
+export class Wait {
+  public:
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+
+    /// Registers `handle`. Pass the result to `close` once.
+    [[nodiscard]] static Result<Wait*> open(Selector&, RawHandle handle, Token, Interest, Trigger) noexcept;
+    [[nodiscard]] Result<> modify(Selector&, Token, Interest, Trigger) noexcept;
+    /// As `modify`, with the same parameters.
+    [[nodiscard]] Result<> renew(Selector&) noexcept;
+    /// Whether `close` may be called to end a registration with this selector.
+    [[nodiscard]] Result<> check_belongs_to(const Selector&) const noexcept;
+    [[nodiscard]] bool is_retired() const noexcept;
+    /// Ends the registration and destroys the object. No callback runs afterwards.
+    void close() noexcept;
+
+    /// Waits again after an edge was reported.
+    void wait_again() noexcept;
+
+  private:
+    friend class Port;
+
+    Wait() noexcept = default;
+    ~Wait() = default;
+
+    static void signaled(Wait&) noexcept;
+
+    // Called with the port's mutex held.
+    [[nodiscard]] bool take() noexcept;
+    void note_signal() noexcept;
+    void take_or_arm() noexcept;
+    [[nodiscard]] Result<> report() noexcept;
+    /// Before `Port::collect` looks at the channel.
+    void before_report() noexcept;
+    /// After it has reported the channel.
+    void after_report() noexcept;
+
+    Channel channel_{this};
+    void* handle_ = nullptr;
+    void* pool_wait_ = nullptr;
+    bool is_armed_ = false;
+    bool is_closed_ = false;     // do not arm
+    bool needs_recheck_ = false; // level: reported since the last look at the handle
 };
 
 } // namespace mio::sys::iocp

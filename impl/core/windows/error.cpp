@@ -90,6 +90,7 @@ constexpr Meaning meanings[] = {
     {ERROR_IO_INCOMPLETE, std::errc::operation_in_progress},
     {ERROR_IO_PENDING, std::errc::operation_in_progress},
     {ERROR_NOACCESS, std::errc::bad_address},
+    {ERROR_PROCESS_ABORTED, std::errc::no_such_process},
     {ERROR_IO_DEVICE, std::errc::io_error},
     {ERROR_POSSIBLE_DEADLOCK, std::errc::resource_deadlock_would_occur},
     {ERROR_TOO_MANY_LINKS, std::errc::too_many_links},

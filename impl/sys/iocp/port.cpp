@@ -193,7 +193,11 @@ void Port::collect(Events& events) noexcept {
             waker.pending_.take();
         } else {
             auto& channel = static_cast<Channel&>(*node);
-            if (channel.to_report() != Readiness::none) BackendAccess::push(events, channel.report());
+            if (channel.wait_ != nullptr) channel.wait_->before_report();
+            if (channel.to_report() != Readiness::none) {
+                BackendAccess::push(events, channel.report());
+                if (channel.wait_ != nullptr) channel.wait_->after_report();
+            }
             if (channel.to_report() != Readiness::none) channel.link_before(ring_);
         }
         if (is_last) return;

@@ -5,6 +5,7 @@ export module mio.sys;
 
 export import mio.sys.iocp;
 export import mio.sys.selector;
+export import mio.sys.waitable;
 
 export namespace mio::sys {
 

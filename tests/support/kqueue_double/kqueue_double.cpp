@@ -21,11 +21,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -76,7 +78,7 @@ int real_dup3(int from, int to, int flags) {
                                          : static_cast<int>(::syscall(SYS_dup3, from, to, flags));
 }
 
-enum class Kind { socket, pipe, file, always_ready, other, user };
+enum class Kind { socket, pipe, file, always_ready, other, user, signal, process };
 
 /// One (ident, filter) pair of a kqueue.
 struct Knote {
@@ -90,7 +92,8 @@ struct Knote {
     dev_t device = 0;
     ino_t inode = 0;
     bool disabled = false, active = false, queued = false;
-    bool triggered = false;                     ///< EVFILT_USER
+    bool triggered = false;                     ///< EVFILT_USER, EVFILT_SIGNAL
+    int watcher = -1;                           ///< EVFILT_SIGNAL, EVFILT_PROC: a signalfd or pidfd
     Knote *before = nullptr, *behind = nullptr; ///< in the queue
 };
 
@@ -213,16 +216,18 @@ void activate(Kqueue& q, Knote& k) {
 
 // --- Kernel side
 
-bool has_descriptor(short filter) { return filter != EVFILT_USER; }
+bool has_descriptor(short filter) { return filter == EVFILT_READ || filter == EVFILT_WRITE; }
 
-int epoll_for(const Kqueue& q, short filter) { return filter == EVFILT_READ ? q.numbers.front() : q.writers; }
+int epoll_for(const Kqueue& q, short filter) {
+    return filter == EVFILT_WRITE ? q.writers : q.numbers.front();
+}
 
 /// Adds or rearms the epoll registration that wakes the filter. Returns 0 or an errno.
 int arm(const Kqueue& q, const Knote& k, int operation) {
     ::epoll_event e{};
-    e.events = EPOLLET | (k.registered.filter == EVFILT_READ ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
+    e.events = EPOLLET | (k.registered.filter == EVFILT_WRITE ? EPOLLOUT : EPOLLIN | EPOLLRDHUP);
     e.data.u64 = std::uint64_t{k.serial} << 32 | k.registered.ident;
-    const auto fd = static_cast<int>(k.registered.ident);
+    const auto fd = k.watcher != -1 ? k.watcher : static_cast<int>(k.registered.ident);
     return ::epoll_ctl(epoll_for(q, k.registered.filter), operation, fd, &e) == 0 ? 0 : errno;
 }
 
@@ -234,15 +239,24 @@ void collect_from(Kqueue& q, short filter) {
         n = ::epoll_wait(epoll_for(q, filter), records.data(), static_cast<int>(records.size()), 0);
         for (int i = 0; i < n; ++i) {
             const auto word = records[static_cast<std::size_t>(i)].data.u64;
-            const auto found = q.knotes.find({filter, word & 0xffff'ffffu});
             // Serial 0 denotes the bell and the write instance.
-            if (found != q.knotes.end() && found->second.serial == word >> 32) activate(q, found->second);
+            for (const auto each : {filter, short{EVFILT_SIGNAL}, short{EVFILT_PROC}}) {
+                const auto found = q.knotes.find({each, word & 0xffff'ffffu});
+                if (found == q.knotes.end() || found->second.serial != word >> 32) continue;
+                auto& k = found->second;
+                if (k.kind == Kind::signal) k.triggered = true;
+                activate(q, k);
+            }
         }
     } while (n == static_cast<int>(records.size()));
 }
 void collect(Kqueue& q) {
     collect_from(q, EVFILT_READ);
     collect_from(q, EVFILT_WRITE);
+}
+
+void close_watcher(const Knote& k) {
+    if (k.watcher != -1) real_close(k.watcher);
 }
 
 /// Deletes a knote. Returns ENOENT if epoll does not know it: its descriptor was closed unseen.
@@ -252,6 +266,7 @@ int drop(Kqueue& q, std::map<Key, Knote>::iterator at) {
     if (has_descriptor(k.registered.filter) && k.kind != Kind::file && k.kind != Kind::always_ready) {
         error = arm(q, k, EPOLL_CTL_DEL);
     }
+    close_watcher(k);
     dequeue(q, k);
     q.knotes.erase(at);
     return error;
@@ -336,6 +351,17 @@ bool run_filter(const Knote& k, struct kevent& e) {
     if (k.kind == Kind::user) return k.triggered;
     e.fflags = 0;
     e.data = 0;
+    if (k.kind == Kind::signal) {
+        e.data = 1;
+        return k.triggered;
+    }
+    if (k.kind == Kind::process) {
+        ::pollfd asked{.fd = k.watcher, .events = POLLIN, .revents = 0};
+        if (::poll(&asked, 1, 0) <= 0) return false;
+        e.fflags = NOTE_EXIT;
+        e.flags |= EV_EOF | EV_ONESHOT;
+        return true;
+    }
     const auto fd = static_cast<int>(e.ident);
     if (k.kind == Kind::file) return run_file_filter(k, fd, e);
 
@@ -385,13 +411,42 @@ int check_pipe(Knote& k, int fd) {
     return is_anonymous && ::poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR) != 0 ? EPIPE : 0;
 }
 
+/// Opens the descriptor that stands for a signal or process. Returns 0 or an errno.
+int watch(Knote& k) {
+    if (k.registered.filter == EVFILT_SIGNAL) {
+        k.kind = Kind::signal;
+        k.registered.flags |= EV_CLEAR; // set by the filter itself
+        ::sigset_t set;
+        ::sigemptyset(&set);
+        if (k.registered.ident > INT_MAX || ::sigaddset(&set, static_cast<int>(k.registered.ident)) != 0)
+            return EINVAL;
+        k.watcher = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return k.watcher == -1 ? errno : 0;
+    }
+    k.kind = Kind::process;
+    if (k.registered.fflags != NOTE_EXIT) return EINVAL;
+    const auto id = static_cast<::pid_t>(k.registered.ident);
+    // As Apple and OpenBSD, which have forgotten a process that has ended.
+    ::siginfo_t info{};
+    if (::waitid(P_PID, static_cast<::id_t>(id), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0)
+        return ESRCH;
+    k.watcher = static_cast<int>(::syscall(SYS_pidfd_open, id, 0));
+    return k.watcher == -1 ? errno : 0;
+}
+
 int add(Kqueue& q, const struct kevent& change, const struct stat* about) {
     Knote k{.registered = change, .serial = ++last_serial, .kind = Kind::user};
     if (last_serial == 0) k.serial = ++last_serial;
     k.registered.flags &= static_cast<unsigned short>(
         ~(EV_ADD | EV_DELETE | EV_ENABLE | EV_DISABLE | EV_FORCEONESHOT | EV_KEEPUDATA));
     k.disabled = (change.flags & EV_DISABLE) != 0;
-    if (about == nullptr) {
+    if (change.filter == EVFILT_SIGNAL || change.filter == EVFILT_PROC) {
+        if (const auto error = watch(k); error != 0) return error;
+        if (const auto error = arm(q, k, EPOLL_CTL_ADD); error != 0) {
+            close_watcher(k);
+            return error;
+        }
+    } else if (about == nullptr) {
         // FreeBSD's filter looks for NOTE_TRIGGER in a field that is already cleared, so adding does not trigger.
         k.registered.fflags &= NOTE_FFLAGSMASK;
     } else {
@@ -408,6 +463,11 @@ int add(Kqueue& q, const struct kevent& change, const struct stat* about) {
     }
     auto& kept = q.knotes.emplace(Key{change.filter, change.ident}, k).first->second;
     if (kept.kind == Kind::file || kept.kind == Kind::always_ready) activate(q, kept);
+    if (kept.kind == Kind::signal) { // one that was pending before is not recorded
+        collect(q);
+        kept.triggered = kept.active = false;
+        dequeue(q, kept);
+    }
     if ((change.flags & EV_FORCEONESHOT) != 0) kept.registered.flags |= EV_ONESHOT;
     return 0;
 }
@@ -452,7 +512,8 @@ int modify(Kqueue& q, Knote& k, const struct kevent& change) {
 /// Applies one change. Returns 0 or an errno.
 int apply(Kqueue& q, const struct kevent& change) {
     if ((change.flags & EV_ENABLE) != 0 && (change.flags & EV_DISABLE) != 0) return EINVAL;
-    if (change.filter != EVFILT_READ && change.filter != EVFILT_WRITE && change.filter != EVFILT_USER) {
+    if (change.filter != EVFILT_READ && change.filter != EVFILT_WRITE && change.filter != EVFILT_USER
+        && change.filter != EVFILT_SIGNAL && change.filter != EVFILT_PROC) {
         return EINVAL;
     }
     struct stat about{};
@@ -565,6 +626,7 @@ int wait_for_events(SystemCall& call, Kqueue& q, int kq, struct kevent* events, 
 void forget_number(Kqueue& q, int fd) {
     std::erase(q.numbers, fd);
     if (!q.numbers.empty()) return;
+    for (const auto& [key, k] : q.knotes) close_watcher(k);
     q.knotes.clear();
     q.first = q.last = nullptr;
     q.length = 0;
@@ -609,6 +671,7 @@ void after_dup(int from, int to) {
 void in_child_after_fork() {
     for (auto& q : kqueues()) {
         for (const auto fd : q.numbers) real_close(fd);
+        for (const auto& [key, k] : q.knotes) close_watcher(k);
         real_close(q.writers);
         real_close(q.bell);
     }

@@ -423,8 +423,7 @@ TEST(KqueueDouble, BadDescriptorsFail) {
 TEST(KqueueDouble, UnknownFiltersFail) {
     const auto pair = local_pair();
     const Queue q;
-    for (const int filter :
-         {1, -14, SHRT_MIN, EVFILT_TIMER, EVFILT_VNODE, EVFILT_PROC, EVFILT_SIGNAL, EVFILT_AIO, EVFILT_LIO}) {
+    for (const int filter : {1, -14, SHRT_MIN, EVFILT_TIMER, EVFILT_VNODE, EVFILT_AIO, EVFILT_LIO}) {
         EXPECT_EQ(q.apply(change(pair.a, filter, EV_ADD)), EINVAL) << filter;
     }
     EXPECT_EQ(q.apply(change(pair.a, EVFILT_READ, EV_ADD | EV_ENABLE | EV_DISABLE)), EINVAL);
@@ -1024,6 +1023,71 @@ TEST(KqueueDouble, UserFlagsAreCombinedAsRequested) {
 }
 
 // --- Waiting
+
+// EVFILT_SIGNAL: ident is the signal number; EV_CLEAR is set automatically.
+TEST(Signals, AreReportedOnceEach) {
+    ::sigset_t set, before;
+    ::sigemptyset(&set);
+    ::sigaddset(&set, SIGUSR1);
+    ::sigaddset(&set, SIGUSR2);
+    ::pthread_sigmask(SIG_BLOCK, &set, &before);
+    const auto take = [&set] {
+        ::timespec none = at_once;
+        return ::sigtimedwait(&set, nullptr, &none);
+    };
+    {
+        ::kill(::getpid(), SIGUSR1); // pending before: not recorded
+        Queue q, other;
+        for (const int number : {SIGUSR1, SIGUSR2}) {
+            EXPECT_EQ(q.apply(change(number, EVFILT_SIGNAL, EV_ADD)), 0);
+            EXPECT_EQ(other.apply(change(number, EVFILT_SIGNAL, EV_ADD)), 0);
+        }
+        EXPECT_TRUE(q.now().empty());
+        EXPECT_EQ(take(), SIGUSR1);
+        ::kill(::getpid(), SIGUSR2);
+        for (const auto* each : {&q, &other}) {
+            const auto event = each->only();
+            EXPECT_EQ(event.ident, static_cast<std::uintptr_t>(SIGUSR2));
+            EXPECT_EQ(event.filter, EVFILT_SIGNAL);
+            EXPECT_EQ(event.data, 1);
+            EXPECT_TRUE(each->now().empty());
+        }
+        EXPECT_EQ(take(), SIGUSR2);
+        EXPECT_EQ(q.apply(change(SIGUSR1, EVFILT_SIGNAL, EV_DELETE)), 0);
+        ::kill(::getpid(), SIGUSR1);
+        EXPECT_TRUE(q.now().empty());
+        EXPECT_EQ(q.apply(change(9999, EVFILT_SIGNAL, EV_ADD)), EINVAL);
+        EXPECT_EQ(take(), SIGUSR1);
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// EVFILT_PROC, NOTE_EXIT: the process has exited.
+TEST(Processes, AreReportedWhenTheyEnd) {
+    const auto descriptors = open_descriptors();
+    const auto child = ::fork();
+    if (child == 0) {
+        while (true) ::pause();
+    }
+    {
+        Queue q;
+        EXPECT_EQ(q.apply(change(child, EVFILT_PROC, EV_ADD, NOTE_EXIT)), 0);
+        EXPECT_TRUE(q.now().empty());
+        ::kill(child, SIGKILL);
+        ::pollfd nested{.fd = q.get(), .events = POLLIN, .revents = 0};
+        EXPECT_EQ(::poll(&nested, 1, 10'000), 1);
+        EXPECT_EQ(::waitpid(child, nullptr, 0), child);
+        EXPECT_EQ(::poll(&nested, 1, 0), 1) << "until it is retrieved";
+        const auto event = q.only();
+        EXPECT_EQ(event.ident, static_cast<std::uintptr_t>(child));
+        EXPECT_EQ(event.fflags, static_cast<unsigned>(NOTE_EXIT));
+        EXPECT_NE(event.flags & EV_EOF, 0);
+        EXPECT_EQ(q.apply(change(child, EVFILT_PROC, EV_DELETE)), ENOENT) << "deleted by its report";
+        EXPECT_EQ(q.apply(change(child, EVFILT_PROC, EV_ADD, NOTE_EXIT)), ESRCH);
+        EXPECT_EQ(q.apply(change(::getpid(), EVFILT_PROC, EV_ADD, NOTE_EXIT)), 0);
+    }
+    EXPECT_EQ(open_descriptors(), descriptors);
+}
 
 // EINVAL: the timeout is invalid.
 TEST(KqueueDouble, InvalidTimeoutsFail) {

@@ -30,7 +30,7 @@ struct kevent {
         ev_set_event->ext[0] = ev_set_event->ext[1] = ev_set_event->ext[2] = ev_set_event->ext[3] = 0;       \
     } while (0)
 
-/* Filters. The double has READ, WRITE and USER; the others are EINVAL. */
+/* Filters. The double has READ, WRITE, USER, SIGNAL and PROC; the others are EINVAL. */
 #define EVFILT_READ (-1)
 #define EVFILT_WRITE (-2)
 #define EVFILT_AIO (-3)

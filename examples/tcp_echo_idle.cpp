@@ -7,7 +7,6 @@
 // no client can occupy the server. Exits on SIGINT and SIGTERM.
 
 #include <array>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -75,7 +74,8 @@ class Server {
 
         const auto data = std::span(buffer_).first(*read);
         const auto written = connection.stream.write(data);
-        if (!written && !mio::would_block(written.error()) && !mio::interrupted(written.error())) return false;
+        if (!written && !mio::would_block(written.error()) && !mio::interrupted(written.error()))
+            return false;
         const auto rest = data.subspan(written.value_or(0));
         if (rest.empty()) return true;
         // The client does not read. Do not read from it until the rest is sent.
@@ -94,9 +94,7 @@ class Server {
     }
 
     bool watch(Connection& connection, mio::Token token, mio::Interest interest) {
-        return poll_.registry()
-            .modify(connection.stream, token, interest, mio::Trigger::level)
-            .has_value();
+        return poll_.registry().modify(connection.stream, token, interest, mio::Trigger::level).has_value();
     }
 
     void close(mio::Token token) {
@@ -130,8 +128,8 @@ class Server {
         }
         const std::size_t place = free_.back();
         auto& connection = connections_[place].emplace(Connection{.stream = std::move(stream)});
-        const auto added = poll_.registry().add(connection.stream, mio::Token{place},
-                                                mio::Interest::readable, mio::Trigger::level);
+        const auto added = poll_.registry().add(connection.stream, mio::Token{place}, mio::Interest::readable,
+                                                mio::Trigger::level);
         if (added) {
             free_.pop_back();
         } else {
@@ -152,11 +150,6 @@ int fail(std::string_view what, const std::error_code& error) {
     return EXIT_FAILURE;
 }
 
-// A wake-up is allowed in a signal handler and is never lost.
-const mio::Waker* stop_waker = nullptr;
-
-extern "C" void on_signal(int) { [[maybe_unused]] const auto woken = stop_waker->wake(); }
-
 } // namespace
 
 int main(int argc, char** argv) {
@@ -171,18 +164,15 @@ int main(int argc, char** argv) {
     if (!poll) return fail("cannot make a poll", poll.error());
     auto listener = net::TcpListener::bind(*address, 4096); // many clients may connect at once
     if (!listener) return fail(name, listener.error());
-    const auto stop = mio::Waker::create(poll->registry(), stop_token);
-    if (!stop) return fail("cannot make a waker", stop.error());
-    stop_waker = &*stop;
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    auto stop = mio::Signals::create({mio::Signal::interrupt, mio::Signal::terminate});
+    if (!stop) return fail("cannot watch for signals", stop.error());
+    const auto stops = poll->registry().add(*stop, stop_token, mio::Interest::readable);
+    if (!stops) return fail("cannot watch for signals", stops.error());
 
     const auto local = listener->local_address();
     if (!local) return fail(name, local.error());
     std::cout << "listening on " << local->to_string() << std::endl; // flushed: a program may wait for it
 
     const auto served = Server(*poll, *listener).run();
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
     return served ? EXIT_SUCCESS : fail("cannot poll", served.error());
 }

@@ -8,9 +8,7 @@
 // one; it is not turned into an orderly end, which would make cut data look complete. Exits on SIGINT and SIGTERM.
 
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -91,8 +89,8 @@ struct Connection {
 
     /// Resets both peers: neither may take the data so far for all of it.
     void reset() const noexcept {
-        for (const auto& stream : streams)
-            [[maybe_unused]] const auto set = stream.set_linger(0s);
+        for (const auto& stream : streams) [[maybe_unused]]
+            const auto set = stream.set_linger(0s);
     }
 };
 
@@ -132,7 +130,7 @@ class Proxy {
         if (place >= connections_.size() || !connections_[place]) return; // closed earlier in this batch
 
         auto& connection = *connections_[place];
-        if (!advance(connection, place, side, event)) {
+        if (!advance(connection, side, event)) {
             connection.reset();
         } else if (!connection.directions[0].is_done() || !connection.directions[1].is_done()) {
             return;
@@ -142,7 +140,7 @@ class Proxy {
     }
 
     /// Returns false if the connection failed.
-    bool advance(Connection& connection, std::size_t place, std::size_t side, const mio::Event& event) {
+    bool advance(Connection& connection, std::size_t side, const mio::Event& event) {
         // A side that has ended its stream is no longer read. Only its event reports that it was reset later.
         if (event.is_error() || event.is_write_closed()) {
             const auto error = connection.streams[side].take_error();
@@ -156,10 +154,10 @@ class Proxy {
             if (!*finished) return true;
             connection.connected = from = to = true; // including what the client sent meanwhile
         }
-        return (!from || forward(connection, place, side)) && (!to || forward(connection, place, 1 - side));
+        return (!from || forward(connection, side)) && (!to || forward(connection, 1 - side));
     }
 
-    bool forward(Connection& connection, std::size_t place, std::size_t side) {
+    bool forward(Connection& connection, std::size_t side) {
         const auto& from = connection.streams[side];
         switch (connection.directions[side].forward(from, connection.streams[1 - side])) {
         case Progress::waits: return true;
@@ -208,8 +206,8 @@ class Proxy {
 
     void open(net::TcpStream client, net::TcpStream target) {
         // The peers decide how data is divided into packets.
-        for (const auto* stream : {&client, &target})
-            [[maybe_unused]] const auto set = stream->set_nodelay(true);
+        for (const auto* stream : {&client, &target}) [[maybe_unused]]
+            const auto set = stream->set_nodelay(true);
 
         if (free_.empty()) {
             free_.push_back(connections_.size());
@@ -241,11 +239,6 @@ int fail(std::string_view what, const std::error_code& error) {
     return EXIT_FAILURE;
 }
 
-// A wake-up is allowed in a signal handler and is never lost.
-const mio::Waker* stop_waker = nullptr;
-
-extern "C" void on_signal(int) { [[maybe_unused]] const auto woken = stop_waker->wake(); }
-
 } // namespace
 
 int main(int argc, char** argv) {
@@ -262,18 +255,15 @@ int main(int argc, char** argv) {
     if (!listener) return fail(argv[1], listener.error());
     const auto added = poll->registry().add(*listener, listener_token, mio::Interest::readable);
     if (!added) return fail("cannot watch the listener", added.error());
-    const auto stop = mio::Waker::create(poll->registry(), stop_token);
-    if (!stop) return fail("cannot make a waker", stop.error());
-    stop_waker = &*stop;
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    auto stop = mio::Signals::create({mio::Signal::interrupt, mio::Signal::terminate});
+    if (!stop) return fail("cannot watch for signals", stop.error());
+    const auto stops = poll->registry().add(*stop, stop_token, mio::Interest::readable);
+    if (!stops) return fail("cannot watch for signals", stops.error());
 
     const auto local = listener->local_address();
     if (!local) return fail(argv[1], local.error());
     std::cout << "listening on " << local->to_string() << std::endl; // flushed: a program may wait for it
 
     const auto served = Proxy(*poll, *listener, *target).run();
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
     return served ? EXIT_SUCCESS : fail("cannot poll", served.error());
 }

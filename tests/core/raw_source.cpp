@@ -92,7 +92,7 @@ namespace other {
 struct Error {
     int number = 0;
 };
-bool would_block(const Error& error) { return error.number == 11; }
+inline bool would_block(const Error& error) { return error.number == 11; }
 
 /// One that has no conversion to an error code, but compares with `std::errc`.
 struct Comparable {

@@ -125,8 +125,8 @@ export class PollCounters {
     [[nodiscard]] inline std::chrono::nanoseconds time_in_polls() const noexcept {
         return std::chrono::nanoseconds(static_cast<std::int64_t>(read(time_in_polls_)));
     }
-    /// The longest time between the end of a poll and the beginning of the next: the longest delay that the
-    /// program's own work caused an event.
+    /// The longest time between the end of a poll and the beginning of the next: the longest time for which the
+    /// program's own work delayed an event.
     [[nodiscard]] inline std::chrono::nanoseconds longest_gap() const noexcept {
         return std::chrono::nanoseconds(static_cast<std::int64_t>(read(longest_gap_)));
     }

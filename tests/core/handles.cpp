@@ -273,7 +273,9 @@ TEST(Handle, CallsMayOverlapInEveryWay) {
             const auto clone = must(loop.registry().try_clone());
             // Each call succeeds, or fails because another thread was first.
             const auto expect_or = [](const mio::Result<>& result, Errc code) {
-                if (!result) EXPECT_EQ(result.error(), code) << result.error().message();
+                if (!result) {
+                    EXPECT_EQ(result.error(), code) << result.error().message();
+                }
             };
             for (int i = 0; i < 2000; ++i) {
                 const auto handle = pairs[random() % 4].handle();

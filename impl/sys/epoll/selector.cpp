@@ -77,6 +77,7 @@ constexpr std::size_t most_records = INT_MAX / sizeof(Record);
 // Options of a `NumberedSource`.
 constexpr std::uint8_t is_exclusive = 1;
 constexpr std::uint8_t prevents_suspend = 2;
+constexpr std::uint8_t all_options = is_exclusive | prevents_suspend;
 
 bool is_watchable(Interest interest) noexcept { return !interest.is_aio() && !interest.is_lio(); }
 
@@ -199,7 +200,7 @@ Result<> Selector::set_options(RawHandle handle, const WatchOptions& wanted) noe
                                                    | (wanted.prevents_suspend ? prevents_suspend : 0));
     if (((before | options) & is_exclusive) == 0) {
         auto modified = arm(EPOLL_CTL_MOD, *source, options);
-        if (modified) source->options = options;
+        if (modified) source->options = options & all_options;
         return modified;
     }
     // The kernel does not change EPOLLEXCLUSIVE of a registration; refusals are found out before it is replaced.
@@ -209,7 +210,7 @@ Result<> Selector::set_options(RawHandle handle, const WatchOptions& wanted) noe
         return failure(code);
     auto added = arm(EPOLL_CTL_ADD, *source, options);
     if (added) {
-        source->options = options;
+        source->options = options & all_options;
     } else if (!arm(EPOLL_CTL_ADD, *source, before)) {
         sources_.displace(handle);
     }

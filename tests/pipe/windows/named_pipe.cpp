@@ -339,9 +339,30 @@ TEST(NamedPipe, ReceivesAMessageLongerThanItsBuffer) {
     writer.join();
 }
 
+TEST(NamedPipe, RenewReportsConditionsThatStillHold) {
+    Loop loop;
+    Ends ends;
+    ends.add_both(loop.registry());
+    loop.expect({{server_token, Interest::writable}, {client_token, Interest::writable}});
+    loop.expect_none();
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(ok(loop.registry().renew(ends.server)));
+        loop.expect({{server_token, Interest::writable}});
+        loop.expect_none();
+    }
+    // A one-shot is armed again, with its token and interest.
+    ASSERT_TRUE(ok(loop.registry().modify(ends.server, Token{7}, Interest::writable, mio::Trigger::oneshot)));
+    for (int i = 0; i < 2; ++i) {
+        loop.expect({{Token{7}, Interest::writable}});
+        loop.expect_none();
+        ASSERT_TRUE(ok(loop.registry().renew(ends.server)));
+    }
+}
+
 TEST(NamedPipe, ModifyAndRemoveFailWhenNotRegistered) {
     Loop loop;
     auto server = must(NamedPipe::create(fresh_name()));
+    EXPECT_TRUE(fails_with(loop.registry().renew(server), Errc::not_registered));
     EXPECT_TRUE(fails_with(loop.registry().modify(server, server_token, read_write), Errc::not_registered));
     EXPECT_TRUE(fails_with(loop.registry().remove(server), Errc::not_registered));
     ASSERT_TRUE(ok(loop.registry().add(server, server_token, read_write)));

@@ -62,8 +62,8 @@ export struct SignalInfo {
 /// others.
 ///
 /// The destructor unblocks the signals that were not blocked before `create`, unless another `Signals` of the
-/// thread uses them. A signal that was not received then has its usual action. It must run in the thread that
-/// called `create`; in another thread it leaves the signals blocked.
+/// thread uses them, and discards those that were sent but not received: they do not act afterwards. It must
+/// run in the thread that called `create`; in another thread it leaves the signals blocked.
 ///
 /// Programs that this process starts inherit the blocked signals, also through exec. Unblock them in the
 /// child: with POSIX_SPAWN_SETSIGMASK, or with sigprocmask(2) between fork and exec. A child of fork that

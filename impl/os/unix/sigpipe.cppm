@@ -16,9 +16,9 @@ import mio.os;
 
 namespace mio::os {
 
-/// Consumes this thread's pending SIGPIPE, if any; `sigpipe` contains only that signal, which is blocked. Returns
-/// false if the system refuses. @see sigtimedwait(2), sigwait(2)
-bool take_back(const ::sigset_t& sigpipe) noexcept;
+/// Consumes the pending signal `number`, if any; it is blocked. Returns false if the system refuses. @see
+/// sigtimedwait(2), sigwait(2)
+export bool take_back(int number) noexcept;
 
 /// Whether `take_back` works: a sandbox may reject its system calls. @see seccomp(2)
 Result<> can_take_back() noexcept;
@@ -36,7 +36,7 @@ export class SigpipeSwallower {
         if (!holds_) return;
         const int saved = errno;
         // A signal that could not be consumed stays pending and blocked: unblocking it would terminate the process.
-        if (!maybe_raised_ || take_back(sigpipe_)) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        if (!maybe_raised_ || take_back(SIGPIPE)) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
         errno = saved;
     }
 

@@ -255,18 +255,26 @@ TEST(Signals, CanOutliveTheThreadThatCreatedThem) {
     EXPECT_FALSE(is_blocked(SIGUSR1));
 }
 
-TEST(Signals, ASignalNotReceivedActsAfterDestruction) {
-    const auto child = ::fork();
-    if (child == 0) {
+TEST(Signals, ASignalNotReceivedDoesNotActAfterDestruction) {
+    EXPECT_TRUE(holds_in_child([] {
+        {
+            const auto signals = must(Signals::create({Signal::user1, Signal::user2}));
+            send_to_self(SIGUSR1);
+            send_to_self(SIGUSR2);
+        }
+        EXPECT_FALSE(is_blocked(SIGUSR1));
+    }));
+}
+
+TEST(Signals, DestructionLeavesASignalThatAnotherObjectUses) {
+    EXPECT_TRUE(holds_in_child([] {
+        auto other = must(Signals::create({Signal::user1}));
         {
             const auto signals = must(Signals::create({Signal::user1}));
-            ::kill(::getpid(), SIGUSR1);
+            send_to_self(SIGUSR1);
         }
-        ::_exit(1);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1) << status;
+        EXPECT_EQ(all_of(other), std::vector{SIGUSR1});
+    }));
 }
 
 TEST(Signals, AReceivedSignalDoesNotActAfterDestruction) {

@@ -26,6 +26,7 @@ import mio.core.handle;
 import mio.core.process;
 import mio.os;
 import mio.os.open;
+import mio.os.sigpipe;
 
 namespace mio::os {
 namespace {
@@ -57,21 +58,6 @@ bool is_pending(int number) noexcept {
     ::sigset_t pending;
     sigemptyset(&pending);
     return ::sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
-}
-
-// Takes a blocked signal that is pending. Its event has been recorded, and unblocking must not cause its action.
-void discard(int number) noexcept {
-    ::sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, number);
-#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
-    constexpr ::timespec at_once{};
-    static_cast<void>(::sigtimedwait(&set, nullptr, &at_once));
-#else
-    // Blocks only if another thread takes the same signal in between.
-    int taken = 0;
-    if (is_pending(number)) static_cast<void>(::sigwait(&set, &taken));
-#endif
 }
 
 // A descriptor that is always readable.
@@ -111,7 +97,7 @@ Result<OwnedHandle> open_signals(const ::sigset_t& set) noexcept {
             return std::unexpected(added.error());
         // One that was pending before is not recorded: send it again.
         if (is_pending(number)) {
-            discard(number);
+            static_cast<void>(take_back(number));
             if (auto sent = check(::kill(::getpid(), number)); !sent) return std::unexpected(sent.error());
         }
     }
@@ -125,7 +111,8 @@ Result<SignalInfo> take_signal(RawHandle signals) noexcept {
     if (count == -1) return std::unexpected(last_error());
     if (count == 0) return fail(EAGAIN);
     const auto number = static_cast<int>(event.ident);
-    discard(number);
+    // Recorded above; unblocking must not cause its action.
+    static_cast<void>(take_back(number));
     return SignalInfo{Signal::from_number(number), std::nullopt};
 }
 

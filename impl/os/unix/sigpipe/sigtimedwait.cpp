@@ -22,9 +22,12 @@ constexpr int attempts = 16;
 
 } // namespace
 
-bool take_back(const ::sigset_t& sigpipe) noexcept {
+bool take_back(int number) noexcept {
+    ::sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
     for (int i = 0; i < attempts; ++i) {
-        if (::sigtimedwait(&sigpipe, nullptr, &at_once) != -1 || errno == EAGAIN) return true;
+        if (::sigtimedwait(&set, nullptr, &at_once) != -1 || errno == EAGAIN) return true;
         if (errno != EINTR) return false;
     }
     return false;

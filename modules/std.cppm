@@ -13,8 +13,10 @@ module;
 #include <chrono>
 #include <compare>
 #include <concepts>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <expected>
 #include <functional>
 #include <initializer_list>
@@ -25,10 +27,12 @@ module;
 #include <numeric>
 #include <optional>
 #include <ratio>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -70,6 +74,21 @@ using std::unexpected;
 using std::unique_ptr;
 using std::vector;
 
+using std::apply;
+using std::coroutine_handle;
+using std::coroutine_traits;
+using std::current_exception;
+using std::exception_ptr;
+using std::get;
+using std::rethrow_exception;
+using std::source_location;
+using std::suspend_always;
+using std::suspend_never;
+using std::terminate;
+using std::tuple;
+using std::tuple_element;
+using std::tuple_size;
+
 using std::bad_alloc;
 using std::bad_array_new_length;
 using std::errc;
@@ -94,17 +113,28 @@ using std::memory_order_seq_cst;
 using std::mutex;
 using std::scoped_lock;
 
+using std::add_pointer_t;
+using std::bool_constant;
+using std::conditional_t;
+using std::construct_at;
 using std::constructible_from;
 using std::convertible_to;
 using std::decay_t;
+using std::declval;
 using std::derived_from;
+using std::destroy_at;
 using std::integral;
+using std::integral_constant;
+using std::invocable;
+using std::invoke_result_t;
 using std::is_arithmetic_v;
 using std::is_array_v;
+using std::is_constructible_v;
 using std::is_error_condition_enum;
 using std::is_floating_point_v;
 using std::is_lvalue_reference_v;
 using std::is_pointer_v;
+using std::is_reference_v;
 using std::is_same_v;
 using std::is_trivially_copyable_v;
 using std::is_unsigned_v;
@@ -116,6 +146,8 @@ using std::remove_reference_t;
 using std::same_as;
 using std::signed_integral;
 using std::strong_ordering;
+using std::unexpect;
+using std::unexpect_t;
 using std::operator==;
 using std::operator<=>;
 

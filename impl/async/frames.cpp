@@ -1,0 +1,87 @@
+// The free lists from which coroutine frames are allocated.
+
+module;
+
+#include <cstddef>
+#include <new>
+#include <utility>
+
+module mio.async.loop;
+
+// A frame that is used after it was freed would be found only by chance among reused ones.
+#if defined(__SANITIZE_ADDRESS__)
+#define MIO_REUSES_FRAMES 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define MIO_REUSES_FRAMES 0
+#endif
+#endif
+#ifndef MIO_REUSES_FRAMES
+#define MIO_REUSES_FRAMES 1
+#endif
+
+namespace mio::async {
+namespace {
+
+constexpr bool reuses_frames = MIO_REUSES_FRAMES != 0;
+constexpr std::size_t step = 64;
+constexpr std::size_t classes = 16 * 1024 / step; // of sizes
+constexpr std::size_t most_kept = 16 * 1024 * 1024; // bytes, per thread
+
+struct Free {
+    Free* next;
+};
+
+// Not destroyed, so that access needs no check whether it was constructed.
+struct FreeLists {
+    Free* lists[classes];
+    std::size_t kept; // bytes in the lists
+    enum class State : unsigned char { unused, in_use, closed } state;
+};
+constinit thread_local FreeLists free_lists{};
+
+// Gives the thread's frames back at its end. Frames that are freed later still are not kept.
+struct Reaper {
+    ~Reaper() {
+        free_lists.state = FreeLists::State::closed;
+        for (Free*& list : free_lists.lists)
+            while (list != nullptr) ::operator delete(std::exchange(list, list->next));
+    }
+};
+
+bool may_keep(std::size_t size) noexcept {
+    if (free_lists.state == FreeLists::State::in_use) [[likely]]
+        return free_lists.kept + size <= most_kept;
+    if (free_lists.state == FreeLists::State::closed) return false;
+    thread_local Reaper reaper;
+    static_cast<void>(reaper);
+    free_lists.state = FreeLists::State::in_use;
+    return true;
+}
+
+} // namespace
+
+void* allocate_frame(std::size_t size) {
+    const std::size_t index = (size - 1) / step;
+    if (!reuses_frames || index >= classes) return ::operator new(size);
+    FreeLists& mine = free_lists;
+    if (Free* const found = mine.lists[index]) [[likely]] {
+        mine.lists[index] = found->next;
+        mine.kept -= (index + 1) * step;
+        return found;
+    }
+    return ::operator new((index + 1) * step);
+}
+
+void free_frame(void* frame, std::size_t size) noexcept {
+    const std::size_t index = (size - 1) / step;
+    if (!reuses_frames || index >= classes || !may_keep((index + 1) * step)) {
+        ::operator delete(frame);
+        return;
+    }
+    FreeLists& mine = free_lists;
+    mine.lists[index] = ::new (frame) Free{mine.lists[index]};
+    mine.kept += (index + 1) * step;
+}
+
+} // namespace mio::async

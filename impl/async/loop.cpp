@@ -1,0 +1,358 @@
+module;
+
+#include <atomic>
+#include <bit>
+#include <cassert>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <new>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+module mio.async.loop;
+
+import mio.core;
+import mio.time;
+
+#include "inbox.hpp"
+
+namespace mio::async {
+namespace {
+
+// A token is an address shifted right by one bit, with the top bit set. Slots and inboxes are aligned to more than two
+// bytes, so that the lowest bit of an inbox's token can distinguish the two.
+constexpr std::size_t top_bit = ~(~std::size_t{0} >> 1);
+constexpr std::size_t inbox_bit = 1;
+static_assert(alignof(Slot) > 2 && alignof(Inbox) > 2);
+
+Token token_of(const void* address, std::size_t bit) noexcept {
+    return Token{top_bit | std::bit_cast<std::size_t>(address) >> 1 | bit};
+}
+// The loop whose turn this thread makes.
+constinit thread_local LoopCore* running = nullptr;
+
+std::optional<mio::Events> make_events(std::size_t capacity) noexcept {
+#if defined(__cpp_exceptions)
+    try {
+        return mio::Events(capacity);
+    } catch (const std::bad_alloc&) {
+        return std::nullopt;
+    }
+#else
+    return mio::Events(capacity);
+#endif
+}
+
+class Running {
+  public:
+    explicit Running(LoopCore& loop) noexcept : previous_(std::exchange(running, &loop)) {}
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running() { running = previous_; }
+
+  private:
+    LoopCore* previous_;
+};
+
+} // namespace
+
+// ---- Loop
+
+Result<Loop> Loop::create(std::optional<Poll> own, Poll* borrowed, std::size_t events) {
+    if (events == 0) return std::unexpected(make_error_code(Errc::no_capacity));
+    const auto no_memory = std::unexpected(os_error(std::errc::not_enough_memory));
+    auto buffer = make_events(events);
+    if (!buffer) return no_memory;
+    // The waker's token is the address of its inbox, which contains the waker.
+    void* const storage = ::operator new(sizeof(Inbox), std::nothrow);
+    if (storage == nullptr) return no_memory;
+    auto waker = Waker::create((own ? *own : *borrowed).registry(), token_of(storage, inbox_bit));
+    if (!waker) {
+        ::operator delete(storage);
+        return std::unexpected(waker.error());
+    }
+    auto* const inbox = ::new (storage) Inbox(std::move(*waker));
+    auto* const slots = static_cast<SlotTable*>(::operator new(sizeof(SlotTable), std::nothrow));
+    auto* const core = static_cast<LoopCore*>(::operator new(sizeof(LoopCore), std::nothrow));
+    if (slots == nullptr || core == nullptr) {
+        ::operator delete(slots);
+        ::operator delete(core);
+        inbox->release();
+        return no_memory;
+    }
+    ::new (slots) SlotTable(*core);
+    ::new (core) LoopCore(std::move(own), borrowed, inbox, slots, std::move(*buffer));
+    return Loop(core);
+}
+
+Result<Loop> Loop::create(std::size_t events) {
+    auto poll = Poll::create();
+    if (!poll) return std::unexpected(poll.error());
+    return create(std::move(*poll), nullptr, events);
+}
+
+Result<Loop> Loop::over(Poll& poll) { return create(std::nullopt, &poll, 1); }
+
+Loop::~Loop() { delete core_; }
+
+Result<> Loop::turn(std::optional<Saturating<std::chrono::nanoseconds>> limit) { return core_->turn(limit); }
+std::optional<Clock::time_point> Loop::deadline() const noexcept { return core_->deadline(); }
+bool Loop::handle(const mio::Event& event) noexcept {
+    const Running guard(*core_);
+    return core_->handle(event);
+}
+void Loop::finish() noexcept {
+    const Running guard(*core_);
+    core_->finish();
+}
+
+Result<> Loop::shut_down() {
+    // Tasks that a cancelled task spawns belong to a cancelled scope too.
+    core_->root_.cancel();
+    while (!core_->tasks_.empty())
+        if (auto turned = turn(); !turned) return turned;
+    core_->root_.restore();
+    return {};
+}
+
+// ---- LoopCore
+
+LoopCore::LoopCore(std::optional<Poll> own, Poll* borrowed, Inbox* inbox, SlotTable* slots, mio::Events&& events) noexcept
+    : own_(std::move(own)), poll_(own_ ? &*own_ : borrowed), inbox_(inbox), slots_(slots), events_(std::move(events)),
+      tasks_(*this) {}
+
+LoopCore::~LoopCore() {
+    const Running guard(*this); // so that posts to this loop are received here
+    while (!groups_.empty()) {
+        TaskList& group = groups_.back();
+        group.drop(); // the program's destructors may create and destroy groups
+        if (group.is_linked()) {
+            group.unlink();
+            group.loop_ = nullptr;
+        }
+    }
+    // Parcels that were sent here come back unopened, such as the calls of other loops.
+    collect();
+    while (true) {
+        for (auto* parcel = inbox_->close(); parcel != nullptr;) {
+            Parcel& next = *std::exchange(parcel, parcel->next);
+            received_.push_back(next);
+        }
+        if (received_.empty()) break;
+        Parcel& parcel = received_.pop_front();
+        parcel.open(parcel, nullptr);
+    }
+    inbox_->release();
+    slots_->orphan();
+}
+
+RemoteLoop LoopCore::remote() const noexcept { return RemoteLoop(inbox_); }
+
+bool LoopCore::has_ready() const noexcept { return !ready_.empty() || again_ != nullptr || !received_.empty(); }
+
+std::optional<Clock::time_point> LoopCore::deadline() const noexcept {
+    return has_ready() ? std::optional(Clock::time_point()) : timers_.next();
+}
+
+Result<> LoopCore::turn(std::optional<std::chrono::nanoseconds> limit) {
+    if (!own_) return std::unexpected(make_error_code(Errc::unsupported));
+    if (is_turning_) return std::unexpected(os_error(std::errc::resource_deadlock_would_occur));
+    is_turning_ = true;
+    constexpr std::chrono::nanoseconds none{0};
+    if (has_ready()) {
+        limit = none;
+    } else if (const auto next = timers_.next()) {
+        const auto now = Clock::now();
+        // Unsigned, since the difference of two time points may not fit.
+        const auto left = *next <= now ? std::uint64_t{0}
+                                       : static_cast<std::uint64_t>(next->time_since_epoch().count())
+                                             - static_cast<std::uint64_t>(now.time_since_epoch().count());
+        if (!limit || static_cast<std::uint64_t>(std::max(*limit, none).count()) > left)
+            limit = left > static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count())
+                        ? std::chrono::nanoseconds::max()
+                        : std::chrono::nanoseconds(static_cast<std::int64_t>(left));
+    }
+    auto polled = limit ? poll_->poll(events_, *limit) : poll_->poll(events_);
+    const Running guard(*this);
+    for (const auto& event : events_) static_cast<void>(handle(event));
+    finish();
+    is_turning_ = false;
+    if (!polled && !interrupted(polled.error())) return polled;
+    return {};
+}
+
+bool LoopCore::handle(const mio::Event& event) noexcept {
+    const std::size_t token = event.token().value;
+    if ((token & top_bit) == 0) return false;
+    if ((token & inbox_bit) != 0) {
+        if (token != token_of(inbox_, inbox_bit).value) return false;
+        collect();
+        return true;
+    }
+    auto& slot = *std::bit_cast<Slot*>(token << 1);
+    if (slot.table_ != slots_) return false;
+    if (!slot.is_open_) return true;
+    // The bits for writable and write_closed are the next ones after those for readable and read_closed.
+    static_assert(static_cast<unsigned>(Readiness::readable) == 1 && static_cast<unsigned>(Readiness::writable) == 2);
+    static_assert(static_cast<unsigned>(Readiness::read_closed) == 1 << 6
+                  && static_cast<unsigned>(Readiness::write_closed) == 2 << 6);
+    const auto bits = static_cast<unsigned>(event.readiness());
+    const unsigned closed = (bits >> 6 & 3) | ((bits & static_cast<unsigned>(Readiness::error)) != 0 ? 3u : 0u);
+    slot.closed_ = static_cast<std::uint8_t>(slot.closed_ | closed);
+    slot.ready_ = static_cast<std::uint8_t>(slot.ready_ | closed | (bits & 3));
+    for (unsigned way = 0; way < 2; ++way)
+        if ((slot.ready_ >> way & 1) != 0 && !slot.waiting_[way].empty()) dispatch(slot, way);
+    return true;
+}
+
+// Attempts the operations that wait, until one would block. A coroutine that is resumed may close the source, which
+// empties the lists, and may queue its next operation: what comes after a number of them waits for the next turn.
+void LoopCore::dispatch(Slot& slot, unsigned way) noexcept {
+    auto& waiting = slot.waiting_[way];
+    for (int left = time_slice; left > 0; --left) {
+        Waiter& waiter = waiting.front();
+        if (!waiter.attempt(waiter)) {
+            // An operation of the program may have blocked without `blocked` having been called.
+            slot.blocked(static_cast<Direction>(way));
+            return;
+        }
+        static_cast<Link<WaitTag>&>(waiter).unlink();
+        static_cast<Link<CancelTag>&>(waiter).unlink();
+        resume(waiter.frame->coroutine);
+        if ((slot.ready_ >> way & 1) == 0 || waiting.empty()) return;
+    }
+    if (slot.is_again_) return;
+    slot.is_again_ = true;
+    slot.again_ = std::exchange(again_, &slot);
+}
+
+void LoopCore::attempt_again() noexcept {
+    Slot* list = std::exchange(again_, nullptr);
+    while (list != nullptr) {
+        Slot& slot = *std::exchange(list, list->again_);
+        slot.is_again_ = false;
+        if (!slot.is_open_) continue;
+        for (unsigned way = 0; way < 2; ++way)
+            if ((slot.ready_ >> way & 1) != 0 && !slot.waiting_[way].empty()) dispatch(slot, way);
+    }
+}
+
+void LoopCore::fire_timers() noexcept {
+    const auto now = Clock::now();
+    while (auto* const timer = timers_.pop(now)) {
+        auto& due = static_cast<LoopTimer&>(*timer);
+        due.fire(due);
+    }
+}
+
+void LoopCore::finish() noexcept {
+    if (again_ != nullptr) [[unlikely]]
+        attempt_again();
+    if (!timers_.empty()) fire_timers();
+    if (!inbox_->is_empty() || !received_.empty()) open_parcels();
+    if (!ready_.empty()) {
+        // What these make ready comes after the next poll.
+        List<Frame, ReadyTag> batch;
+        batch.take_front(ready_);
+        do resume(batch.pop_front().coroutine);
+        while (!batch.empty());
+    }
+    slots_->recycle();
+}
+
+void LoopCore::start(Frame& frame) noexcept {
+    if (enter()) {
+        run(frame.coroutine);
+    } else {
+        schedule(frame);
+    }
+    exit();
+}
+
+// ---- Parcels
+
+void LoopCore::collect() noexcept {
+    Parcel* latest = inbox_->take();
+    Parcel* first = nullptr;
+    while (latest != nullptr) {
+        Parcel* const parcel = std::exchange(latest, latest->next);
+        parcel->next = std::exchange(first, parcel);
+    }
+    while (first != nullptr) received_.push_back(*std::exchange(first, first->next));
+}
+
+void LoopCore::open_parcels() noexcept {
+    collect();
+    // What these post to their own loop comes after the next poll.
+    List<Parcel, ParcelTag> batch;
+    batch.take_front(received_);
+    const Context here{this, &root_};
+    while (!batch.empty()) {
+        Parcel& parcel = batch.pop_front();
+        parcel.open(parcel, &here);
+    }
+}
+
+void LoopCore::withdraw(Parcel& parcel) noexcept {
+    if (!parcel.is_linked()) collect();
+    assert(parcel.is_linked() && "the parcel was not posted to this loop, or has been opened");
+    parcel.unlink();
+}
+
+RemoteLoop::RemoteLoop(Inbox* inbox) noexcept : inbox_(inbox) { inbox_->retain(); }
+RemoteLoop::RemoteLoop(const RemoteLoop& other) noexcept : inbox_(other.inbox_) {
+    if (inbox_ != nullptr) inbox_->retain();
+}
+RemoteLoop::~RemoteLoop() {
+    if (inbox_ != nullptr) inbox_->release();
+}
+
+Result<> RemoteLoop::post(Parcel& parcel) const noexcept {
+    if (running != nullptr && running->inbox_ == inbox_) {
+        running->received_.push_back(parcel);
+        return {};
+    }
+    if (!inbox_->post(parcel)) return std::unexpected(canceled_error());
+    return {};
+}
+
+// ---- Slots
+
+LoopCore* Slot::loop() const noexcept { return table_->loop; }
+Token Slot::token() const noexcept { return token_of(this, 0); }
+
+Slot* LoopCore::open_slot() noexcept { return slots_->open(); }
+
+void Slot::cancel_waiters() noexcept {
+    for (auto& list : waiting_) {
+        while (!list.empty()) {
+            Waiter& waiter = list.pop_front();
+            static_cast<Link<CancelTag>&>(waiter).unlink();
+            waiter.on_cancel(waiter);
+        }
+    }
+}
+
+void Slot::close() noexcept {
+    cancel_waiters();
+    table_->close(*this);
+}
+
+// ---- TaskList
+
+TaskList::TaskList(LoopCore& loop) noexcept : loop_(&loop) { loop.groups_.push_back(*this); }
+
+void TaskList::drop() noexcept {
+    while (!frames_.empty()) {
+        Frame& frame = frames_.back();
+        static_cast<Link<RootTag>&>(frame).unlink();
+        destroy_chain(frame);
+    }
+}
+
+} // namespace mio::async

@@ -1,0 +1,186 @@
+module;
+
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+module mio.async.task;
+
+import mio.core;
+import mio.time;
+import mio.async.loop;
+
+namespace mio::async {
+namespace {
+
+void start_root(PromiseBase& promise, TaskList& tasks, Scope& scope) noexcept {
+    promise.loop = tasks.loop();
+    promise.scope = &scope;
+    tasks.add(promise);
+    promise.loop->schedule(promise);
+}
+
+void spawned_task_ended(PromiseBase& promise) noexcept {
+    if (promise.failure) std::terminate();
+    promise.coroutine.destroy();
+}
+
+} // namespace
+
+// ---- Running
+
+void spawn(LoopCore& loop, Task<> task) noexcept {
+    if (loop.tasks().loop() == nullptr) return; // the loop is being destroyed
+    auto& promise = task.release();
+    promise.on_end = &spawned_task_ended;
+    start_root(promise, loop.tasks(), loop.root());
+}
+
+void start_main(LoopCore& loop, PromiseBase& promise, bool& is_done) noexcept {
+    promise.loop = &loop;
+    promise.scope = &loop.root();
+    promise.listener = &is_done;
+    promise.on_end = [](PromiseBase& ended) noexcept { *static_cast<bool*>(ended.listener) = true; };
+    loop.resume(promise.coroutine);
+}
+
+// ---- Time
+
+bool Sleep::await_suspend(std::coroutine_handle<>) noexcept {
+    LoopCore& loop = *frame->loop;
+    if (until_ <= Clock::now()) {
+        loop.schedule(*frame);
+        return true;
+    }
+    timer_.fire = &fired;
+    timer_.sleep = this;
+    if (!loop.arm(timer_, until_)) {
+        is_out_of_memory_ = true;
+        return false;
+    }
+    on_cancel = &cancelled;
+    name = "sleep";
+    frame->scope->add(*this);
+    return true;
+}
+
+Result<> Sleep::await_resume() const noexcept {
+    if (is_cancelled_) return std::unexpected(canceled_error());
+    if (is_out_of_memory_) return std::unexpected(os_error(std::errc::not_enough_memory));
+    return {};
+}
+
+void Sleep::cancelled(Hook& hook) noexcept {
+    auto& sleep = static_cast<Sleep&>(hook);
+    LoopCore& loop = *sleep.frame->loop;
+    loop.disarm(sleep.timer_);
+    sleep.is_cancelled_ = true;
+    loop.schedule(*sleep.frame);
+}
+
+void Sleep::fired(LoopTimer& timer) noexcept {
+    Sleep& sleep = *static_cast<Timer&>(timer).sleep;
+    sleep.unlink();
+    sleep.frame->loop->resume(sleep.frame->coroutine);
+}
+
+void TimeLimit::fired(LoopTimer& timer) noexcept {
+    static_cast<Timer&>(timer).limit->expire(std::errc::timed_out);
+}
+
+void TimeLimit::expire(std::errc error) noexcept {
+    error_ = error;
+    scope_.cancel();
+}
+
+// ---- Scopes
+
+void SharedScope::cancelled(Hook& hook) noexcept { static_cast<Relay&>(hook).scope->cancel(); }
+
+// ---- Several tasks
+
+void Tasks::start(PromiseBase& task, std::size_t index) noexcept {
+    task.loop = frame_->loop;
+    task.scope = &scope_;
+    task.parent = frame_;
+    task.index = index;
+    task.listener = this;
+    task.on_end = &ended;
+    task.loop->start(task);
+}
+
+void Tasks::ended(PromiseBase& task) noexcept {
+    auto& tasks = *static_cast<Tasks*>(task.listener);
+    if (tasks.first_ == none) {
+        tasks.first_ = task.index;
+        if (tasks.ends_with_first_) tasks.scope_.cancel();
+    }
+    if (--tasks.left_ == 0) task.loop->run_next(tasks.frame_->coroutine);
+}
+
+Group::Group(const Context& context) noexcept : tasks_(*context.loop) { scope_.enter(*context.scope); }
+Group::Group(const Loop& loop) noexcept : Group(Context{&loop.core(), &loop.core().root()}) {}
+
+void Group::spawn(Task<> task) noexcept {
+    if (tasks_.loop() == nullptr) return;
+    auto& promise = task.release();
+    promise.listener = this;
+    promise.on_end = &ended;
+    ++size_;
+    start_root(promise, tasks_, scope_);
+}
+
+void Group::ended(PromiseBase& task) noexcept {
+    auto& group = *static_cast<Group*>(task.listener);
+    spawned_task_ended(task); // before the group counts it: a coroutine that joins finds nothing of it left
+    if (--group.size_ != 0) return;
+    while (!group.joining_.empty()) {
+        Waiter& waiter = group.joining_.pop_front();
+        static_cast<Link<CancelTag>&>(waiter).unlink();
+        waiter.frame->loop->schedule(*waiter.frame);
+    }
+}
+
+bool Group::Join::await_suspend(std::coroutine_handle<>) noexcept {
+    on_cancel = &cancelled;
+    name = "join";
+    if (frame->scope->is_cancelled()) {
+        if (!group_->scope_.is_being_cancelled()) {
+            is_cancelled_ = true;
+            return false;
+        }
+    } else {
+        frame->scope->add(*this);
+    }
+    group_->joining_.push_back(*this);
+    return true;
+}
+
+Result<> Group::Join::await_resume() const noexcept {
+    if (is_cancelled_) return std::unexpected(canceled_error());
+    return {};
+}
+
+void Group::Join::cancelled(Hook& hook) noexcept {
+    auto& join = static_cast<Join&>(hook);
+    if (join.group_->scope_.is_being_cancelled()) return;
+    static_cast<Link<WaitTag>&>(join).unlink();
+    join.is_cancelled_ = true;
+    join.frame->loop->schedule(*join.frame);
+}
+
+// ---- Stop tokens
+
+void StopRelay::opened(Parcel& parcel, const Context*) noexcept {
+    auto& relay = static_cast<StopRelay&>(parcel);
+    relay.is_opened_ = true;
+    relay.scope_.cancel();
+}
+
+} // namespace mio::async

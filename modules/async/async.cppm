@@ -1,0 +1,8 @@
+/// @file
+/// `import mio.async;`: coroutines on an event loop per thread.
+
+export module mio.async;
+
+export import mio.time;
+export import mio.async.loop;
+export import mio.async.task;

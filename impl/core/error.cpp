@@ -22,6 +22,7 @@ class ErrorCategory final : public std::error_category {
         case Errc::path_too_long: return "path too long for a socket address";
         case Errc::interior_nul: return "path or name contains a NUL";
         case Errc::unsupported: return "not supported by this backend or system";
+        case Errc::end_of_stream: return "end of stream";
         }
         return "unknown mio error " + std::to_string(value);
     }
@@ -36,6 +37,7 @@ class ErrorCategory final : public std::error_category {
         case Errc::path_too_long: return std::errc::filename_too_long;
         case Errc::interior_nul: return std::errc::invalid_argument;
         case Errc::unsupported: return std::errc::operation_not_supported;
+        case Errc::end_of_stream: return std::errc::no_message_available;
         }
         return {value, *this};
     }

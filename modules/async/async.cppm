@@ -4,5 +4,7 @@
 export module mio.async;
 
 export import mio.time;
+export import mio.async.io;
 export import mio.async.loop;
+export import mio.async.net;
 export import mio.async.task;

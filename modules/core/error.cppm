@@ -24,6 +24,8 @@ export enum class Errc {
     path_too_long,          ///< the path does not fit a Unix socket address (`filename_too_long`)
     interior_nul,           ///< the path or name contains a NUL (`invalid_argument`)
     unsupported,            ///< not supported by this backend or system (`operation_not_supported`)
+    end_of_stream,          ///< the stream or channel ended before the operation was complete
+                            ///< (`no_message_available`)
 };
 
 /// The category of `Errc`, named "mio".

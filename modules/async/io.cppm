@@ -1,0 +1,478 @@
+/// @file
+/// Sources that coroutines wait for.
+
+export module mio.async.io;
+
+import mio.std;
+import mio.core;
+import mio.net.socket;
+import mio.async.loop;
+import mio.async.task;
+
+namespace mio::async {
+
+/// What a source is registered for, unless its constructor of `Async` says otherwise.
+export template <class S> inline constexpr Interest default_interest = Interest::readable | Interest::writable;
+
+// A result, or an error that is not one yet.
+template <class R> [[nodiscard]] inline bool is_blocked(const R& result) noexcept {
+    return !result && would_block(result.error());
+}
+
+// The result of an operation that is written when the operation ends.
+template <class R> class Outcome {
+  public:
+    inline Outcome() noexcept {}
+    Outcome(const Outcome&) = delete;
+    Outcome& operator=(const Outcome&) = delete;
+    inline ~Outcome() {
+        if (is_set_) std::destroy_at(&result_);
+    }
+    inline void set(R&& result) noexcept {
+        std::construct_at(&result_, std::move(result));
+        is_set_ = true;
+    }
+    [[nodiscard]] inline bool is_set() const noexcept { return is_set_; }
+    [[nodiscard]] inline R take() noexcept { return std::move(result_); }
+
+  private:
+    union {
+        R result_;
+    };
+    bool is_set_ = false;
+};
+
+/// A source, such as a socket, whose operations coroutines wait for.
+///
+/// An operation is tried when it is awaited. Only if it would block, the coroutine is suspended, and the loop tries
+/// again at each event; the coroutine resumes with the result. The source is registered when this happens for the first
+/// time, with the loop of the coroutine, for good. Until then it may be moved to another thread. Any number of
+/// coroutines may wait; those for one direction are served in the order in which they came.
+///
+/// **Cancellation.** In a cancelled scope an operation returns `std::errc::operation_canceled` without being tried; one
+/// that waits ends with that error and has transferred nothing, unless it says otherwise. It never takes data and then
+/// loses it: an operation that has succeeded returns its result, even if it is cancelled before its coroutine resumes.
+///
+/// Closing, moving or destroying the source ends the operations that wait with `operation_canceled`. A source that is
+/// registered with another loop that exists fails with `Errc::other_registry`.
+///
+/// Every type that satisfies `Source` and is movable will do. One without a member `exhausted` is read until it would
+/// block.
+export template <Source S> class Async {
+  public:
+    /// Takes `source`, which must not be registered. `interest` contains readable, writable or both.
+    inline explicit Async(S source, Interest interest = default_interest<S>) noexcept
+        : source_(std::move(source)), interest_(interest) {}
+    inline Async(Async&& other) noexcept
+        : source_((other.end_waiters(), std::move(other.source_))), slot_(std::exchange(other.slot_, nullptr)),
+          interest_(other.interest_) {}
+    inline Async& operator=(Async&& other) noexcept {
+        if (this == &other) return *this;
+        other.end_waiters();
+        close_slot();
+        source_ = std::move(other.source_);
+        slot_ = std::exchange(other.slot_, nullptr);
+        interest_ = other.interest_;
+        return *this;
+    }
+    inline ~Async() { close_slot(); }
+
+    /// The source, for options, addresses and the like. Use `perform` for operations that may block.
+    [[nodiscard]] inline const S& source() const noexcept { return source_; }
+    [[nodiscard]] inline S& source() noexcept { return source_; }
+
+    /// Ends the operations that wait and the registration, and returns the source, for another loop or for use without.
+    [[nodiscard]] inline S into_source() && noexcept {
+        if (slot_ != nullptr) {
+            if (auto* const loop = slot_->loop()) static_cast<void>(loop->registry().remove(source_));
+            close_slot();
+        }
+        return std::move(source_);
+    }
+
+    /// Closes the source. Operations that wait end with `operation_canceled`, later ones fail.
+    inline void close() noexcept {
+        close_slot();
+        S closed(std::move(source_));
+    }
+
+    /// Waits until the source is readable or writable: data or room, end or error. It looks at the source itself each
+    /// time, whatever was read or written in between, and by whom; `perform` costs less. Errors: as for any operation,
+    /// and those of `Registry::add`. @{
+    [[nodiscard]] inline auto readable() noexcept;
+    [[nodiscard]] inline auto writable() noexcept;
+    /// @}
+
+    /// An operation of the program: calls `operation(source)`, which returns a `Result`, until it does not return
+    /// would-block or interrupted. `interest` is `readable` or `writable`: the direction in which it can block. For a
+    /// `RawSource` and its like the operation runs through `try_io`.
+    ///
+    ///     auto got = co_await device.perform(Interest::readable, [&](auto& source) { return read_record(source); });
+    template <class Op> [[nodiscard]] inline auto perform(Interest interest, Op operation);
+
+    // ---- For operations
+
+    /// The source is known to block in this direction until an event says otherwise, or not.
+    [[nodiscard]] inline bool may_try(Direction direction) const noexcept {
+        return slot_ == nullptr || slot_->may_try(direction);
+    }
+    inline void blocked(Direction direction) noexcept {
+        if (slot_ != nullptr) slot_->blocked(direction);
+    }
+    /// A read got less than it asked for. True: so nothing is left, and another attempt would block.
+    inline bool drained() noexcept {
+        if constexpr (requires { source_.exhausted(Interest::readable); }) {
+            if (slot_ == nullptr || slot_->is_closed(Direction::read)) return false;
+            slot_->blocked(Direction::read);
+            source_.exhausted(Interest::readable);
+            return true;
+        } else {
+            return false;
+        }
+    }
+    /// A write took less than it was given. True: so another attempt would block. The source has called `exhausted`.
+    inline bool filled() noexcept {
+        if constexpr (requires { source_.exhausted(Interest::writable); }) {
+            if (slot_ == nullptr || slot_->is_closed(Direction::write)) return false;
+            slot_->blocked(Direction::write);
+            return true;
+        } else {
+            return false;
+        }
+    }
+    /// Registers the source if it is not, and queues `waiter`.
+    [[nodiscard]] inline Result<> wait(Direction direction, Waiter& waiter) noexcept {
+        if (slot_ == nullptr || slot_->loop() != waiter.frame->loop) [[unlikely]]
+            if (auto added = add(*waiter.frame->loop); !added) return added;
+        slot_->wait(direction, waiter);
+        return {};
+    }
+    /// As `wait`, for the next event, even if the last one was not used up.
+    [[nodiscard]] Result<> wait_for_event(Direction direction, Waiter& waiter) noexcept {
+        if (slot_ == nullptr || slot_->loop() != waiter.frame->loop) return wait(direction, waiter);
+        // A condition that holds is reported again.
+        if (auto modified = slot_->loop()->registry().modify(source_, slot_->token(), interest_); !modified)
+            return modified;
+        slot_->blocked(direction);
+        slot_->wait(direction, waiter);
+        return {};
+    }
+
+  private:
+    inline void end_waiters() noexcept {
+        if (slot_ != nullptr) slot_->cancel_waiters();
+    }
+    inline void close_slot() noexcept {
+        if (slot_ != nullptr) std::exchange(slot_, nullptr)->close();
+    }
+    [[nodiscard]] Result<> add(LoopCore& loop) noexcept {
+        if (slot_ != nullptr) {
+            if (slot_->loop() != nullptr) return std::unexpected(make_error_code(Errc::other_registry));
+            close_slot(); // that loop is gone, and the registration with it
+        }
+        Slot* const slot = loop.open_slot();
+        if (slot == nullptr) return std::unexpected(os_error(std::errc::not_enough_memory));
+        if (auto added = loop.registry().add(source_, slot->token(), interest_); !added) {
+            slot->close();
+            return added;
+        }
+        slot_ = slot;
+        return {};
+    }
+
+    S source_;
+    Slot* slot_ = nullptr; // once it is registered
+    Interest interest_;
+};
+
+/// What awaits one operation: see `Async`. `Op` is called with the `Async` until its result is not would-block.
+///
+/// An `Op` may have a member `stopped(error)`, which returns the result if the operation ends before `Op` has ended it.
+/// Otherwise that is `std::unexpected(error)`.
+export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
+  public:
+    using Output = std::invoke_result_t<Op&, Async<S>&>;
+
+    inline Operation(Async<S>& io, Direction direction, const char* operation, Op op) noexcept
+        : io_(&io), op_(std::move(op)), direction_(direction) {
+        name = operation;
+    }
+    inline Operation(Operation&& other) noexcept // before it is awaited
+        : io_(other.io_), op_(std::move(other.op_)), direction_(other.direction_) {
+        name = other.name;
+    }
+
+    inline void bind(Frame& self) noexcept { frame = &self; }
+    [[nodiscard]] inline bool await_ready() noexcept {
+        if (frame->scope->is_cancelled()) [[unlikely]] {
+            stop(canceled_error());
+            return true;
+        }
+        return io_->may_try(direction_) && try_once() && frame->loop->spend();
+    }
+    inline bool await_suspend(std::coroutine_handle<>) noexcept {
+        if (outcome_.is_set()) { // it has used up its time slice
+            frame->loop->schedule(*frame);
+            return true;
+        }
+        if (auto waits = io_->wait(direction_, *this); !waits) [[unlikely]] {
+            stop(waits.error());
+            return false;
+        }
+        attempt = &attempted;
+        on_cancel = &cancelled;
+        frame->scope->add(*this);
+        return true;
+    }
+    [[nodiscard]] inline Output await_resume() noexcept { return outcome_.take(); }
+
+  private:
+    inline bool try_once() noexcept {
+        while (true) {
+            Output result = op_(*io_);
+            if (!result) [[unlikely]] {
+                if (would_block(result.error())) {
+                    io_->blocked(direction_);
+                    return false;
+                }
+                if (interrupted(result.error())) continue;
+            }
+            outcome_.set(std::move(result));
+            return true;
+        }
+    }
+    void stop(const std::error_code& error) noexcept {
+        if constexpr (requires { op_.stopped(error); })
+            outcome_.set(op_.stopped(error));
+        else
+            outcome_.set(std::unexpected(error));
+    }
+    static bool attempted(Waiter& waiter) noexcept { return static_cast<Operation&>(waiter).try_once(); }
+    static void cancelled(Hook& hook) noexcept {
+        auto& self = static_cast<Operation&>(static_cast<Waiter&>(hook));
+        static_cast<Link<WaitTag>&>(self).unlink();
+        self.stop(canceled_error());
+        self.frame->loop->schedule(*self.frame);
+    }
+
+    Async<S>* io_;
+    Op op_;
+    Direction direction_;
+    Outcome<Output> outcome_;
+};
+
+// Waits for an event.
+template <class S> class [[nodiscard]] Readiness : Waiter {
+  public:
+    inline Readiness(Async<S>& io, Direction direction) noexcept : io_(&io), direction_(direction) {}
+    inline Readiness(Readiness&& other) noexcept : io_(other.io_), direction_(other.direction_) {}
+
+    inline void bind(Frame& self) noexcept { frame = &self; }
+    [[nodiscard]] inline bool await_ready() noexcept {
+        if (!frame->scope->is_cancelled()) return false;
+        result_ = std::unexpected(canceled_error());
+        return true;
+    }
+    bool await_suspend(std::coroutine_handle<>) noexcept {
+        if (auto waits = io_->wait_for_event(direction_, *this); !waits) {
+            result_ = waits;
+            return false;
+        }
+        name = direction_ == Direction::read ? "readable" : "writable";
+        attempt = &attempted;
+        on_cancel = &cancelled;
+        frame->scope->add(*this);
+        return true;
+    }
+    [[nodiscard]] inline Result<> await_resume() const noexcept { return result_; }
+
+  private:
+    static bool attempted(Waiter&) noexcept { return true; }
+    static void cancelled(Hook& hook) noexcept {
+        auto& self = static_cast<Readiness&>(static_cast<Waiter&>(hook));
+        static_cast<Link<WaitTag>&>(self).unlink();
+        self.result_ = std::unexpected(canceled_error());
+        self.frame->loop->schedule(*self.frame);
+    }
+
+    Async<S>* io_;
+    Direction direction_;
+    Result<> result_;
+};
+
+// Calls an operation of the program with the source itself.
+template <class S, class Op> struct SourceOp {
+    Op op;
+    inline auto operator()(Async<S>& io) { return op(io.source()); }
+};
+
+template <Source S> inline auto Async<S>::readable() noexcept { return Readiness<S>(*this, Direction::read); }
+template <Source S> inline auto Async<S>::writable() noexcept { return Readiness<S>(*this, Direction::write); }
+template <Source S> template <class Op> inline auto Async<S>::perform(Interest interest, Op operation) {
+    return Operation<S, SourceOp<S, Op>>(*this, interest.is_writable() ? Direction::write : Direction::read, "perform",
+                                         SourceOp<S, Op>{std::move(operation)});
+}
+
+/// How many bytes were transferred, and the error that ended it, if there was one: both may hold.
+///
+/// It behaves as a `Result<std::size_t>`: true without an error. The count is valid in any case.
+export class [[nodiscard]] Transferred {
+  public:
+    inline Transferred(std::size_t count, const std::error_code& error = {}) noexcept : count_(count), error_(error) {}
+
+    /// Bytes transferred, also before an error.
+    [[nodiscard]] inline std::size_t count() const noexcept { return count_; }
+    /// Whether there was no error.
+    [[nodiscard]] inline bool has_value() const noexcept { return !error_; }
+    [[nodiscard]] inline explicit operator bool() const noexcept { return !error_; }
+    [[nodiscard]] inline std::size_t operator*() const noexcept { return count_; }
+    [[nodiscard]] inline std::size_t value() const noexcept { return count_; }
+    /// The error; empty without one.
+    [[nodiscard]] inline const std::error_code& error() const noexcept { return error_; }
+    /// Loses the count of an error.
+    [[nodiscard]] inline Result<std::size_t> result() const noexcept {
+        if (error_) return std::unexpected(error_);
+        return count_;
+    }
+    /// For `timeout`.
+    inline void set_error(const std::error_code& error) noexcept { error_ = error; }
+
+  private:
+    std::size_t count_;
+    std::error_code error_;
+};
+
+// ---- Streams of bytes
+
+// Named types instead of lambdas: importers cannot move a closure that an inline member of an exported class made
+// (Clang 19).
+template <class S> struct ReadOp {
+    std::span<std::byte> buffer;
+    [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
+        auto got = io.source().read(buffer);
+        if (got && *got < buffer.size() && *got != 0) io.drained();
+        return got;
+    }
+};
+
+template <class S> struct PeekOp {
+    std::span<std::byte> buffer;
+    [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
+        return io.source().peek(buffer);
+    }
+};
+
+template <class S> struct ReadVectoredOp {
+    std::span<const net::IoSliceMut> buffers;
+    [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
+        return io.source().read_vectored(buffers);
+    }
+};
+
+template <class S> struct WriteOp {
+    std::span<const std::byte> bytes;
+    [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
+        auto put = io.source().write(bytes);
+        if (put && *put < bytes.size()) io.filled();
+        return put;
+    }
+};
+
+template <class S> struct WriteVectoredOp {
+    std::span<const net::IoSlice> buffers;
+    [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
+        return io.source().write_vectored(buffers);
+    }
+};
+
+template <class S> struct ReadExactOp {
+    std::span<std::byte> buffer;
+    std::size_t count = 0;
+    [[nodiscard]] inline Transferred operator()(Async<S>& io) noexcept {
+        while (count < buffer.size()) {
+            const auto got = io.source().read(buffer.subspan(count));
+            if (!got) return {count, got.error()};
+            if (*got == 0) return {count, make_error_code(Errc::end_of_stream)};
+            count += *got;
+            if (count < buffer.size() && io.drained())
+                return {count, os_error(std::errc::operation_would_block)};
+        }
+        return {count};
+    }
+    [[nodiscard]] inline Transferred stopped(const std::error_code& error) const noexcept { return {count, error}; }
+};
+
+template <class S> struct WriteAllOp {
+    std::span<const std::byte> bytes;
+    std::size_t count = 0;
+    [[nodiscard]] inline Transferred operator()(Async<S>& io) noexcept {
+        while (count < bytes.size()) {
+            const auto put = io.source().write(bytes.subspan(count));
+            if (!put) return {count, put.error()};
+            count += *put;
+            if (count < bytes.size() && io.filled()) return {count, os_error(std::errc::operation_would_block)};
+        }
+        return {count};
+    }
+    [[nodiscard]] inline Transferred stopped(const std::error_code& error) const noexcept { return {count, error}; }
+};
+
+/// A source that bytes can be read from and written to, such as `TcpStream`. Buffers must live until the operation ends.
+///
+/// One coroutine may read while another one writes. Several that read, or several that write, take turns; what each of
+/// them gets is then up to chance, unless each operation is a whole message.
+export template <Source S> class ByteStream : public Async<S> {
+  public:
+    using Async<S>::Async;
+
+    /// Reads at most `buffer.size()` bytes and returns their number; 0 is the end of the stream (or an empty buffer).
+    /// Errors: as the source's `read`, without would-block. Cancelled or timed out, it has read nothing.
+    [[nodiscard]] inline auto read(std::span<std::byte> buffer) noexcept
+        requires requires(S& s) { s.read(buffer); }
+    {
+        return Operation<S, ReadOp<S>>(*this, Direction::read, "read", {buffer});
+    }
+    /// Reads until `buffer` is full. The result has the number of bytes read also if there is an error:
+    /// `Errc::end_of_stream` if the stream ends before; those of `read`; `operation_canceled`. Cancelled or timed out,
+    /// it may have read a part: the count says how much, and nothing more was taken from the stream.
+    [[nodiscard]] inline auto read_exact(std::span<std::byte> buffer) noexcept
+        requires requires(S& s) { s.read(buffer); }
+    {
+        return Operation<S, ReadExactOp<S>>(*this, Direction::read, "read_exact", {buffer});
+    }
+    /// As `read`, into several buffers in order. The array of buffers must live as long as they.
+    [[nodiscard]] inline auto read_vectored(std::span<const net::IoSliceMut> buffers) noexcept
+        requires requires(S& s) { s.read_vectored(buffers); }
+    {
+        return Operation<S, ReadVectoredOp<S>>(*this, Direction::read, "read_vectored", {buffers});
+    }
+    /// As `read`, but leaves the data in the receive queue.
+    [[nodiscard]] inline auto peek(std::span<std::byte> buffer) noexcept
+        requires requires(S& s) { s.peek(buffer); }
+    {
+        return Operation<S, PeekOp<S>>(*this, Direction::read, "peek", {buffer});
+    }
+
+    /// Writes at least one byte of `bytes`, as many as fit, and returns their number. Errors: as the source's `write`,
+    /// without would-block. Cancelled or timed out, it has written nothing.
+    [[nodiscard]] inline auto write(std::span<const std::byte> bytes) noexcept
+        requires requires(S& s) { s.write(bytes); }
+    {
+        return Operation<S, WriteOp<S>>(*this, Direction::write, "write", {bytes});
+    }
+    /// Writes all of `bytes`. The result has the number of bytes written also if there is an error: those of `write`;
+    /// `operation_canceled`. Cancelled or timed out, it may have written a part: the count says how much.
+    [[nodiscard]] inline auto write_all(std::span<const std::byte> bytes) noexcept
+        requires requires(S& s) { s.write(bytes); }
+    {
+        return Operation<S, WriteAllOp<S>>(*this, Direction::write, "write_all", {bytes});
+    }
+    /// As `write`, from several buffers in order. The array of buffers must live as long as they.
+    [[nodiscard]] inline auto write_vectored(std::span<const net::IoSlice> buffers) noexcept
+        requires requires(S& s) { s.write_vectored(buffers); }
+    {
+        return Operation<S, WriteVectoredOp<S>>(*this, Direction::write, "write_vectored", {buffers});
+    }
+};
+
+} // namespace mio::async

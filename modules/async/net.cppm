@@ -1,0 +1,283 @@
+/// @file
+/// Sockets and pipes that coroutines wait for.
+
+export module mio.async.net;
+
+import mio.std;
+import mio.core;
+import mio.net;
+import mio.async.loop;
+import mio.async.task;
+import mio.async.io;
+
+export import mio.async.pipe;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wattributes"
+
+namespace mio::async {
+
+template <> inline constexpr Interest default_interest<net::TcpListener> = Interest::readable;
+template <> inline constexpr Interest default_interest<net::UnixListener> = Interest::readable;
+
+/// A TCP connection; see `mio::net::TcpStream`, which `source` returns, for its options and addresses.
+export class TcpStream : public ByteStream<net::TcpStream> {
+  public:
+    using ByteStream::ByteStream;
+
+    /// Connects to `peer`. Errors: those of the OS, such as `connection_refused`. Cancelled, the attempt is given up.
+    [[nodiscard]] [[clang::coro_wrapper]] static Task<Result<TcpStream>> connect(net::SocketAddress peer);
+    /// The same, with a socket whose options are set.
+    [[nodiscard]] [[clang::coro_wrapper]] static Task<Result<TcpStream>> connect(net::TcpSocket socket,
+                                                                                 net::SocketAddress peer);
+
+    /// As `mio::net::TcpStream::shutdown`. Operations that wait see the end, or an error.
+    [[nodiscard]] Result<> shutdown(net::Shutdown how) noexcept { return source().shutdown(how); }
+};
+
+template <class S> struct AcceptOp;
+template <class S> struct AcceptFromOp;
+
+/// A socket that accepts TCP connections; see `mio::net::TcpListener`.
+export class TcpListener : public Async<net::TcpListener> {
+  public:
+    using Async::Async;
+
+    /// As `mio::net::TcpListener::bind`.
+    [[nodiscard]] static Result<TcpListener> bind(const net::SocketAddress& address);
+
+    /// Waits for a connection and returns its stream. Errors: as `mio::net::TcpListener::accept`, without would-block.
+    /// The listener stays usable. After `too_many_files_open` the connection is still pending, and another `accept`
+    /// tries at once: wait before, or close something. Cancelled, it has accepted nothing.
+    [[nodiscard]] inline auto accept() noexcept;
+    /// The same, returning a pair of the stream and the address of its peer.
+    [[nodiscard]] inline auto accept_from() noexcept;
+    /// The address that it listens on.
+    [[nodiscard]] Result<net::SocketAddress> local_address() const noexcept { return source().local_address(); }
+};
+
+/// A connection between two processes of one machine; see `mio::net::UnixStream`.
+export class UnixStream : public ByteStream<net::UnixStream> {
+  public:
+    using ByteStream::ByteStream;
+
+    /// Connects to a listener. While its queue is full, which no event reports the end of, it tries again after 1 ms and
+    /// more, up to 64 ms. Errors: as `mio::net::UnixStream::connect`, without would-block. Cancelled, it is not
+    /// connected.
+    [[nodiscard]] static Task<Result<UnixStream>> connect(net::UnixAddress peer);
+    [[nodiscard]] static Task<Result<UnixStream>> connect(std::string path);
+    /// Two connected streams.
+    [[nodiscard]] static Result<std::pair<UnixStream, UnixStream>> pair();
+
+    [[nodiscard]] Result<> shutdown(net::Shutdown how) noexcept { return source().shutdown(how); }
+
+    /// As `mio::net::UnixStream::send_with_fds` and `receive_with_fds`. Cancelled, nothing has been sent or received. @{
+    [[nodiscard]] inline auto send_with_fds(std::span<const std::byte> bytes,
+                                            std::span<const RawHandle> fds) noexcept;
+    [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer, std::span<OwnedHandle> fds) noexcept;
+    /// @}
+};
+
+/// A socket that accepts connections of one machine; see `mio::net::UnixListener`.
+export class UnixListener : public Async<net::UnixListener> {
+  public:
+    using Async::Async;
+
+    /// As `mio::net::UnixListener::bind` and `bind_replacing`. @{
+    [[nodiscard]] static Result<UnixListener> bind(std::string_view path);
+    [[nodiscard]] static Result<UnixListener> bind(const net::UnixAddress& address);
+    [[nodiscard]] static Result<UnixListener> bind_replacing(std::string_view path);
+    /// @}
+
+    /// As `TcpListener`. @{
+    [[nodiscard]] inline auto accept() noexcept;
+    [[nodiscard]] inline auto accept_from() noexcept;
+    /// @}
+};
+
+struct ReceiveFromOp {
+    std::span<std::byte> buffer;
+    template <class S> [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
+        return io.source().receive_from(buffer);
+    }
+};
+struct PeekFromOp {
+    std::span<std::byte> buffer;
+    template <class S> [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
+        return io.source().peek_from(buffer);
+    }
+};
+struct ReceiveOp {
+    std::span<std::byte> buffer;
+    template <class S> [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
+        return io.source().receive(buffer);
+    }
+};
+struct SendOp {
+    std::span<const std::byte> bytes;
+    template <class S> [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
+        return io.source().send(bytes);
+    }
+};
+struct SendToOp {
+    std::span<const std::byte> bytes;
+    net::SocketAddress peer;
+    [[nodiscard]] inline auto operator()(Async<net::UdpSocket>& io) const noexcept {
+        return io.source().send_to(bytes, peer);
+    }
+};
+struct SendManyOp {
+    std::span<const net::OutgoingDatagram> datagrams;
+    [[nodiscard]] inline auto operator()(Async<net::UdpSocket>& io) const noexcept {
+        return io.source().send_many(datagrams);
+    }
+};
+struct ReceiveManyOp {
+    std::span<net::IncomingDatagram> datagrams;
+    [[nodiscard]] inline auto operator()(Async<net::UdpSocket>& io) const noexcept {
+        return io.source().receive_many(datagrams);
+    }
+};
+template <class S> struct SendWithFdsOp {
+    std::span<const std::byte> bytes;
+    std::span<const RawHandle> fds;
+    [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept { return io.source().send_with_fds(bytes, fds); }
+};
+template <class S> struct ReceiveWithFdsOp {
+    std::span<std::byte> buffer;
+    std::span<OwnedHandle> fds;
+    [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
+        return io.source().receive_with_fds(buffer, fds);
+    }
+};
+
+/// Operations on datagrams. Buffers must live until the operation ends. Errors: as those of the source, without
+/// would-block. Cancelled, none has sent or received a datagram.
+export template <Source S> class DatagramSocket : public Async<S> {
+  public:
+    using Async<S>::Async;
+
+    /// Receives one datagram; returns its size and its sender.
+    [[nodiscard]] inline auto receive_from(std::span<std::byte> buffer) noexcept {
+        return Operation<S, ReceiveFromOp>(*this, Direction::read, "receive_from", {buffer});
+    }
+    /// As `receive_from`, but leaves the datagram in the receive queue.
+    [[nodiscard]] inline auto peek_from(std::span<std::byte> buffer) noexcept {
+        return Operation<S, PeekFromOp>(*this, Direction::read, "peek_from", {buffer});
+    }
+    /// Receives one datagram; returns its size.
+    [[nodiscard]] inline auto receive(std::span<std::byte> buffer) noexcept {
+        return Operation<S, ReceiveOp>(*this, Direction::read, "receive", {buffer});
+    }
+    /// Sends one datagram to the peer of a connected socket.
+    [[nodiscard]] inline auto send(std::span<const std::byte> bytes) noexcept {
+        return Operation<S, SendOp>(*this, Direction::write, "send", {bytes});
+    }
+};
+
+/// A UDP socket; see `mio::net::UdpSocket`.
+export class UdpSocket : public DatagramSocket<net::UdpSocket> {
+  public:
+    using DatagramSocket::DatagramSocket;
+
+    /// As `mio::net::UdpSocket::bind`.
+    [[nodiscard]] static Result<UdpSocket> bind(const net::SocketAddress& address);
+
+    /// Sends one datagram to `peer`; returns its size.
+    [[nodiscard]] inline auto send_to(std::span<const std::byte> bytes, const net::SocketAddress& peer) noexcept {
+        return Operation<net::UdpSocket, SendToOp>(*this, Direction::write, "send_to", {bytes, peer});
+    }
+    /// Sends at least one of `datagrams`, as many as fit, and returns their number.
+    [[nodiscard]] inline auto send_many(std::span<const net::OutgoingDatagram> datagrams) noexcept {
+        return Operation<net::UdpSocket, SendManyOp>(*this, Direction::write, "send_many", {datagrams});
+    }
+    /// Receives at least one datagram, as many as are there, and returns their number.
+    [[nodiscard]] inline auto receive_many(std::span<net::IncomingDatagram> datagrams) noexcept {
+        return Operation<net::UdpSocket, ReceiveManyOp>(*this, Direction::read, "receive_many", {datagrams});
+    }
+};
+
+/// A Unix domain datagram socket; see `mio::net::UnixDatagram`.
+export class UnixDatagram : public DatagramSocket<net::UnixDatagram> {
+  public:
+    using DatagramSocket::DatagramSocket;
+
+    /// As `mio::net::UnixDatagram::bind`, `unbound` and `pair`. @{
+    [[nodiscard]] static Result<UnixDatagram> bind(std::string_view path);
+    [[nodiscard]] static Result<UnixDatagram> bind(const net::UnixAddress& address);
+    [[nodiscard]] static Result<UnixDatagram> unbound();
+    [[nodiscard]] static Result<std::pair<UnixDatagram, UnixDatagram>> pair();
+    /// @}
+
+    /// Sends one datagram to `peer`; returns its size. While the receiver's queue is full, which no event reports the
+    /// end of, it tries again after 1 ms and more, up to 64 ms. `bytes` must live until the operation ends.
+    [[nodiscard]] Task<Result<std::size_t>> send_to(std::span<const std::byte> bytes, net::UnixAddress peer);
+
+    /// As `UnixStream`. @{
+    [[nodiscard]] inline auto send_with_fds(std::span<const std::byte> bytes,
+                                            std::span<const RawHandle> fds) noexcept {
+        return Operation<net::UnixDatagram, SendWithFdsOp<net::UnixDatagram>>(*this, Direction::write,
+                                                                            "send_with_fds", {bytes, fds});
+    }
+    [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer, std::span<OwnedHandle> fds) noexcept {
+        return Operation<net::UnixDatagram, ReceiveWithFdsOp<net::UnixDatagram>>(*this, Direction::read,
+                                                                               "receive_with_fds", {buffer, fds});
+    }
+    /// @}
+};
+
+template <> struct AcceptOp<net::TcpListener> {
+    [[nodiscard]] inline Result<TcpStream> operator()(Async<net::TcpListener>& io) const noexcept {
+        auto accepted = io.source().accept();
+        if (!accepted) return std::unexpected(accepted.error());
+        return TcpStream(std::move(accepted->first));
+    }
+};
+template <> struct AcceptFromOp<net::TcpListener> {
+    [[nodiscard]] inline Result<std::pair<TcpStream, net::SocketAddress>>
+    operator()(Async<net::TcpListener>& io) const noexcept {
+        auto accepted = io.source().accept();
+        if (!accepted) return std::unexpected(accepted.error());
+        return std::pair<TcpStream, net::SocketAddress>(TcpStream(std::move(accepted->first)), accepted->second);
+    }
+};
+template <> struct AcceptOp<net::UnixListener> {
+    [[nodiscard]] inline Result<UnixStream> operator()(Async<net::UnixListener>& io) const noexcept {
+        auto accepted = io.source().accept();
+        if (!accepted) return std::unexpected(accepted.error());
+        return UnixStream(std::move(accepted->first));
+    }
+};
+template <> struct AcceptFromOp<net::UnixListener> {
+    [[nodiscard]] inline Result<std::pair<UnixStream, net::UnixAddress>>
+    operator()(Async<net::UnixListener>& io) const noexcept {
+        auto accepted = io.source().accept();
+        if (!accepted) return std::unexpected(accepted.error());
+        return std::pair<UnixStream, net::UnixAddress>(UnixStream(std::move(accepted->first)), accepted->second);
+    }
+};
+
+inline auto TcpListener::accept() noexcept {
+    return Operation<net::TcpListener, AcceptOp<net::TcpListener>>(*this, Direction::read, "accept", {});
+}
+inline auto TcpListener::accept_from() noexcept {
+    return Operation<net::TcpListener, AcceptFromOp<net::TcpListener>>(*this, Direction::read, "accept_from", {});
+}
+inline auto UnixListener::accept() noexcept {
+    return Operation<net::UnixListener, AcceptOp<net::UnixListener>>(*this, Direction::read, "accept", {});
+}
+inline auto UnixListener::accept_from() noexcept {
+    return Operation<net::UnixListener, AcceptFromOp<net::UnixListener>>(*this, Direction::read, "accept_from", {});
+}
+inline auto UnixStream::send_with_fds(std::span<const std::byte> bytes, std::span<const RawHandle> fds) noexcept {
+    return Operation<net::UnixStream, SendWithFdsOp<net::UnixStream>>(*this, Direction::write, "send_with_fds",
+                                                                    {bytes, fds});
+}
+inline auto UnixStream::receive_with_fds(std::span<std::byte> buffer, std::span<OwnedHandle> fds) noexcept {
+    return Operation<net::UnixStream, ReceiveWithFdsOp<net::UnixStream>>(*this, Direction::read, "receive_with_fds",
+                                                                       {buffer, fds});
+}
+
+} // namespace mio::async
+
+#pragma GCC diagnostic pop

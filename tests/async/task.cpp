@@ -1,0 +1,417 @@
+// Tasks: values, exceptions, depth, combinators, groups and time.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "async.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace test;
+using mio::Result;
+using mio::time::Clock;
+
+Task<int> one() { co_return 1; }
+Task<int> deep(int depth) {
+    if (depth == 0) co_return 0;
+    co_return 1 + co_await deep(depth - 1);
+}
+Task<int> deep_waiting(int depth) {
+    if (depth == 0) {
+        co_await async::yield();
+        co_return 0;
+    }
+    co_return 1 + co_await deep_waiting(depth - 1);
+}
+Task<Result<>> sleeper(std::chrono::nanoseconds time) { co_return co_await async::sleep_for(time); }
+
+TEST(Tasks, ReturnTheirValue) {
+    EXPECT_EQ(run_alone([]() -> Task<int> { co_return co_await one() + co_await one(); }()), 2);
+    EXPECT_EQ(*run_alone([]() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); }()), 7);
+    int target = 1;
+    run_alone([](int& where) -> Task<> {
+        auto reference = [](int& to) -> Task<int&> { co_return to; };
+        co_await reference(where) = 5;
+    }(target));
+    EXPECT_EQ(target, 5);
+}
+
+TEST(Tasks, AMillionThatEndAtOnceNeedNoStack) {
+    EXPECT_EQ(run_alone([]() -> Task<int> {
+                  int sum = 0;
+                  for (int i = 0; i < 1'000'000; ++i) sum += co_await one();
+                  co_return sum;
+              }()),
+              1'000'000);
+}
+
+TEST(Tasks, NestAMillionDeep) { EXPECT_EQ(run_alone(deep(1'000'000)), 1'000'000); }
+
+TEST(Tasks, NestAMillionDeepAroundOneThatWaits) { EXPECT_EQ(run_alone(deep_waiting(1'000'000)), 1'000'000); }
+
+TEST(Tasks, AMillionDeepAreDroppedWithoutRecursion) {
+    auto loop = must(async::Loop::create());
+    async::spawn(loop, []() -> Task<> {
+        EXPECT_EQ(co_await deep_waiting(1'000'000), -1);
+        ADD_FAILURE() << "it was dropped";
+    }());
+    // The task's own turn, which starts it; it then waits in `yield`.
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+}
+
+#if defined(__cpp_exceptions)
+Task<int> thrower() {
+    co_await async::yield();
+    throw 42;
+}
+TEST(Tasks, ThrowWhereTheyAreAwaited) {
+    EXPECT_EQ(run_alone([]() -> Task<int> {
+                  try {
+                      co_return co_await thrower();
+                  } catch (int caught) {
+                      co_return caught + 1;
+                  }
+              }()),
+              43);
+    auto loop = must(async::Loop::create());
+    EXPECT_THROW(static_cast<void>(async::run(loop, thrower())), int);
+}
+
+TEST(Tasks, AnExceptionOfOneOfSeveralIsThrownWhenAllHaveEnded) {
+    int ended = 0;
+    run_alone([](int& count) -> Task<> {
+        auto other = [](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(2ms)); };
+        try {
+            static_cast<void>(co_await async::when_all(thrower(), other(Guard(count))));
+            ADD_FAILURE();
+        } catch (int caught) {
+            EXPECT_EQ(caught, 42);
+        }
+    }(ended));
+    EXPECT_EQ(ended, 1);
+}
+#endif
+
+TEST(Tasks, ThatAreNotAwaitedNeverStart) {
+    int destroyed = 0;
+    bool has_started = false;
+    {
+        auto task = [](Guard, bool& started) -> Task<> {
+            started = true;
+            co_return;
+        }(Guard(destroyed), has_started);
+        auto moved = std::move(task);
+        EXPECT_FALSE(task);
+    }
+    EXPECT_EQ(destroyed, 1);
+    EXPECT_FALSE(has_started);
+}
+
+// ---- Time
+
+TEST(Sleep, NeverEndsEarly) {
+    run_alone([]() -> Task<> {
+        for (const auto time : {0ns, 1ns, 1000ns, 3'000'000ns}) {
+            const auto start = Clock::now();
+            EXPECT_TRUE(ok(co_await async::sleep_for(time)));
+            EXPECT_GE(Clock::now() - start, time);
+        }
+        EXPECT_TRUE(ok(co_await async::sleep_until(Clock::time_point::min())));
+    }());
+}
+
+TEST(Sleep, ThatIsOverLetsOthersRun) {
+    auto loop = must(async::Loop::create());
+    std::string order;
+    auto writer = [](std::string& to, char name) -> Task<> {
+        for (int i = 0; i < 3; ++i) {
+            to += name;
+            static_cast<void>(co_await async::sleep_for(0ns));
+        }
+    };
+    async::spawn(loop, writer(order, 'a'));
+    async::spawn(loop, writer(order, 'b'));
+    while (!loop.is_idle()) ASSERT_TRUE(ok(loop.turn()));
+    EXPECT_EQ(order, "ababab");
+}
+
+TEST(Timeout, CancelsWhatTakesTooLong) {
+    run_alone([]() -> Task<> {
+        const auto start = Clock::now();
+        EXPECT_TRUE(fails_with(co_await async::timeout(5ms, sleeper(10s)), std::errc::timed_out));
+        EXPECT_TRUE(fails_with(co_await async::timeout(5ms, async::sleep_for(10s)), std::errc::timed_out));
+        EXPECT_GE(Clock::now() - start, 10ms);
+        EXPECT_TRUE(ok(co_await async::timeout(10s, sleeper(1ms))));
+        EXPECT_TRUE(ok(co_await async::timeout(0ns, []() -> Task<Result<>> { co_return {}; }())));
+        EXPECT_LT(Clock::now() - start, 5s);
+    }());
+}
+
+TEST(Timeout, OfAnOuterOneIsNotTheInnerOnes) {
+    run_alone([]() -> Task<> {
+        auto inner = []() -> Task<Result<>> {
+            auto result = co_await async::timeout(10s, async::sleep_for(10s));
+            EXPECT_TRUE(fails_with(result, std::errc::operation_canceled));
+            co_return result;
+        };
+        EXPECT_TRUE(fails_with(co_await async::timeout(1ms, inner()), std::errc::timed_out));
+        // The coroutine's scope is again what it was.
+        EXPECT_TRUE(ok(co_await async::sleep_for(1ms)));
+    }());
+}
+
+// ---- Several
+
+TEST(WhenAll, WaitsForAll) {
+    run_alone([]() -> Task<> {
+        auto nothing = []() -> Task<> { co_return; };
+        auto [sum, slept, none] = co_await async::when_all(deep_waiting(10), sleeper(2ms), nothing());
+        EXPECT_EQ(sum, 10);
+        EXPECT_TRUE(ok(slept));
+        EXPECT_EQ(none, async::Nothing());
+        EXPECT_TRUE(ok(std::get<0>(co_await async::when_all(async::sleep_for(1ns)))));
+        static_cast<void>(co_await async::when_all());
+    }());
+}
+
+TEST(WhenAny, CancelsTheOthersAndWaitsForThem) {
+    run_alone([]() -> Task<> {
+        const auto start = Clock::now();
+        int ended = 0;
+        auto slow = [](std::chrono::nanoseconds time, Guard) -> Task<Result<>> {
+            auto slept = co_await async::sleep_for(time);
+            static_cast<void>(co_await async::shield(async::sleep_for(1ms)));
+            co_return slept;
+        };
+        auto [which, results] = co_await async::when_any(slow(10s, Guard(ended)), sleeper(2ms), slow(20s, Guard(ended)));
+        EXPECT_EQ(which, 1u);
+        EXPECT_TRUE(ok(std::get<1>(results)));
+        EXPECT_TRUE(fails_with(std::get<0>(results), std::errc::operation_canceled));
+        EXPECT_TRUE(fails_with(std::get<2>(results), std::errc::operation_canceled));
+        EXPECT_GE(Clock::now() - start, 3ms);
+        EXPECT_LT(Clock::now() - start, 5s);
+    }());
+}
+
+TEST(WhenAny, OneThatEndsAtOnceWinsButTheOthersStart) {
+    run_alone([]() -> Task<> {
+        auto [which, results] = co_await async::when_any(one(), one());
+        EXPECT_EQ(which, 0u);
+        EXPECT_EQ(std::get<1>(results), 1);
+    }());
+}
+
+// ---- Scopes
+
+TEST(Scopes, CancellationIsSticky) {
+    run_alone([]() -> Task<> {
+        async::Scope scope;
+        auto work = [](async::Scope& own) -> Task<int> {
+            own.cancel();
+            EXPECT_TRUE(fails_with(co_await async::sleep_for(10s), std::errc::operation_canceled));
+            EXPECT_TRUE(fails_with(co_await async::sleep_for(10s), std::errc::operation_canceled));
+            EXPECT_TRUE(ok(co_await async::shield(async::sleep_for(1ms))));
+            EXPECT_TRUE(fails_with(co_await async::timeout(1ns, sleeper(10s)), std::errc::operation_canceled));
+            co_return 3;
+        };
+        EXPECT_EQ(co_await async::within(scope, work(scope)), 3);
+        EXPECT_TRUE(scope.is_cancelled());
+        EXPECT_TRUE(fails_with(co_await async::within(scope, async::sleep_for(10s)), std::errc::operation_canceled));
+        EXPECT_TRUE(ok(co_await async::sleep_for(1ns)));
+    }());
+}
+
+TEST(Scopes, OneScopeCancelsSeveralCoroutines) {
+    run_alone([]() -> Task<> {
+        async::Scope scope;
+        auto work = [](async::Scope& shared) -> Task<Result<>> {
+            co_return co_await async::within(shared, async::sleep_for(10s));
+        };
+        auto stop = [](async::Scope& shared) -> Task<> {
+            co_await async::yield();
+            shared.cancel();
+        };
+        auto [first, second, none] = co_await async::when_all(work(scope), work(scope), stop(scope));
+        EXPECT_TRUE(fails_with(first, std::errc::operation_canceled));
+        EXPECT_TRUE(fails_with(second, std::errc::operation_canceled));
+    }());
+}
+
+TEST(Scopes, NestedAHundredThousandDeepAreCancelledWithoutRecursion) {
+    run_alone([]() -> Task<> {
+        struct Nested {
+            static Task<Result<>> of(int depth) {
+                if (depth == 0) co_return co_await async::sleep_for(10s);
+                co_return co_await async::timeout(10s, of(depth - 1));
+            }
+        };
+        EXPECT_TRUE(fails_with(co_await async::timeout(5ms, Nested::of(100'000)), std::errc::timed_out));
+    }());
+}
+
+// ---- Groups
+
+TEST(Group, KeepsFunctionAndArgumentsAlive) {
+    run_alone([]() -> Task<> {
+        async::Group group(co_await async::this_context());
+        std::string joined;
+        {
+            std::string text(100, 'x');
+            group.spawn(
+                [&joined, prefix = std::string(100, 'p')](const std::string& rest) -> Task<> {
+                    co_await async::yield();
+                    joined = prefix + rest;
+                },
+                text);
+        }
+        EXPECT_EQ(group.size(), 1u);
+        EXPECT_TRUE(ok(co_await group.join()));
+        EXPECT_TRUE(group.empty());
+        EXPECT_EQ(joined, std::string(100, 'p') + std::string(100, 'x'));
+    }());
+}
+
+TEST(Group, JoinWithALimitLeavesTheTasksAlone) {
+    run_alone([]() -> Task<> {
+        async::Group group(co_await async::this_context());
+        std::optional<Result<>> result;
+        group.spawn([&result]() -> Task<> { result = co_await async::sleep_for(10s); });
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, group.join()), std::errc::timed_out));
+        EXPECT_EQ(group.size(), 1u);
+        EXPECT_FALSE(result);
+        group.cancel();
+        EXPECT_TRUE(ok(co_await group.join()));
+        EXPECT_TRUE(result && fails_with(*result, std::errc::operation_canceled));
+    }());
+}
+
+TEST(Group, ACancelledCoroutineWaitsForItsTasks) {
+    run_alone([]() -> Task<> {
+        int ended = 0;
+        auto owner = [](int& count) -> Task<Result<>> {
+            async::Group group(co_await async::this_context());
+            group.spawn([](Guard) -> Task<> {
+                static_cast<void>(co_await async::sleep_for(10s));
+                static_cast<void>(co_await async::shield(async::sleep_for(2ms)));
+            }, Guard(count));
+            auto joined = co_await group.join();
+            EXPECT_EQ(count, 1);
+            EXPECT_TRUE(ok(co_await group.join()));
+            co_return joined;
+        };
+        EXPECT_TRUE(ok(co_await async::timeout(1ms, owner(ended))));
+        EXPECT_EQ(ended, 1);
+    }());
+}
+
+TEST(Group, EndsItsTasksWhereTheyStandWhenItIsDestroyed) {
+    run_alone([]() -> Task<> {
+        int ended = 0;
+        {
+            async::Group group(co_await async::this_context());
+            for (int i = 0; i < 3; ++i)
+                group.spawn([](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); }, Guard(ended));
+            co_await async::yield();
+            co_await async::yield();
+            group.spawn([](Guard) -> Task<> { co_return; }, Guard(ended)); // never starts
+        }
+        EXPECT_EQ(ended, 4);
+    }());
+}
+
+TEST(Group, OutlivesItsLoop) {
+    int ended = 0;
+    std::optional<async::Loop> loop = must(async::Loop::create());
+    async::Group group(*loop);
+    group.spawn([](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); }, Guard(ended));
+    ASSERT_TRUE(ok(loop->turn(0ns)));
+    loop.reset();
+    EXPECT_EQ(ended, 1);
+    group.spawn([](Guard) -> Task<> { co_return; }, Guard(ended));
+    EXPECT_EQ(ended, 2);
+}
+
+TEST(Loop, DestroysWhatIsLeft) {
+    for (int turns = 0; turns < 4; ++turns) {
+        int ended = 0;
+        {
+            auto loop = must(async::Loop::create());
+            auto waits = [](Guard) -> Task<Result<>> { co_return co_await async::sleep_for(100s); };
+            async::spawn(loop, [](auto make, int& count) -> Task<> {
+                Guard guard(count);
+                static_cast<void>(co_await async::when_all(make(Guard(count)), make(Guard(count))));
+            }(waits, ended));
+            async::spawn(loop, [](auto make, int& count) -> Task<> {
+                co_await async::yield();
+                static_cast<void>(co_await async::timeout(50s, make(Guard(count))));
+            }(waits, ended));
+            async::spawn(loop, [](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(1s)); }(Guard(ended)));
+            for (int i = 0; i < turns; ++i) ASSERT_TRUE(ok(loop.turn(0ns)));
+        }
+        EXPECT_EQ(ended, turns == 0 ? 1 : turns == 1 ? 4 : 5) << turns;
+    }
+}
+
+TEST(Loop, ShutDownCancelsAndWaits) {
+    auto loop = must(async::Loop::create());
+    int ended = 0;
+    async::spawn(loop, [](Guard) -> Task<> {
+        static_cast<void>(co_await async::sleep_for(100s));
+        static_cast<void>(co_await async::shield(async::sleep_for(1ms)));
+    }(Guard(ended)));
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+    ASSERT_TRUE(ok(loop.shut_down()));
+    EXPECT_EQ(ended, 1);
+    EXPECT_TRUE(ok(must(async::run(loop, sleeper(1ms)))));
+}
+
+TEST(Loop, ATurnInsideATurnIsAnError) {
+    auto loop = must(async::Loop::create());
+    async::spawn(loop, [](async::Loop& own) -> Task<> {
+        EXPECT_TRUE(fails_with(own.turn(0ns), std::errc::resource_deadlock_would_occur));
+        co_return;
+    }(loop));
+    ASSERT_TRUE(ok(loop.turn()));
+    EXPECT_TRUE(loop.is_idle());
+}
+
+TEST(Loop, SharesThePollOfTheProgram) {
+    auto poll = must(mio::Poll::create());
+    auto waker = must(mio::Waker::create(poll.registry(), mio::Token{7}));
+    auto first = must(async::Loop::over(poll));
+    auto second = must(async::Loop::over(poll));
+    EXPECT_TRUE(fails_with(first.turn(0ns), mio::Errc::unsupported));
+    auto work = [](mio::Waker& wakes) -> Task<> {
+        static_cast<void>(co_await async::sleep_for(2ms));
+        EXPECT_TRUE(ok(wakes.wake()));
+        static_cast<void>(co_await async::sleep_for(2ms));
+    };
+    async::spawn(first, work(waker));
+    async::spawn(second, work(waker));
+    mio::Events events(16);
+    int own = 0;
+    while (!first.is_idle() || !second.is_idle()) {
+        auto deadline = Clock::now() + 10s;
+        for (const auto* loop : {&first, &second})
+            if (const auto next = loop->deadline(); next && *next < deadline) deadline = *next;
+        ASSERT_TRUE(ok(poll.poll_until(events, deadline)));
+        for (const auto& event : events) {
+            if (first.handle(event) || second.handle(event)) continue;
+            EXPECT_EQ(event.token(), mio::Token{7});
+            ++own;
+        }
+        first.finish();
+        second.finish();
+    }
+    EXPECT_GE(own, 1);
+}
+
+} // namespace

@@ -25,7 +25,7 @@ namespace {
 
 constexpr bool reuses_frames = MIO_REUSES_FRAMES != 0;
 constexpr std::size_t step = 64;
-constexpr std::size_t classes = 16 * 1024 / step; // of sizes
+constexpr std::size_t classes = 16 * 1024 / step;   // of sizes
 constexpr std::size_t most_kept = 16 * 1024 * 1024; // bytes, per thread
 
 struct Free {

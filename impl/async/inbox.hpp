@@ -24,7 +24,8 @@ class Inbox {
         do {
             if (first == &closed_mark) return false;
             parcel.next = first;
-        } while (!first_.compare_exchange_weak(first, &parcel, std::memory_order_release, std::memory_order_relaxed));
+        } while (!first_.compare_exchange_weak(first, &parcel, std::memory_order_release,
+                                               std::memory_order_relaxed));
         // If the OS refuses the wake-up, the loop finds the parcel in its next turn.
         if (first == nullptr) static_cast<void>(waker_.wake());
         return true;

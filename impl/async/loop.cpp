@@ -122,9 +122,10 @@ Result<> Loop::shut_down() {
 
 // ---- LoopCore
 
-LoopCore::LoopCore(std::optional<Poll> own, Poll* borrowed, Inbox* inbox, SlotTable* slots, mio::Events&& events) noexcept
-    : own_(std::move(own)), poll_(own_ ? &*own_ : borrowed), inbox_(inbox), slots_(slots), events_(std::move(events)),
-      tasks_(*this) {}
+LoopCore::LoopCore(std::optional<Poll> own, Poll* borrowed, Inbox* inbox, SlotTable* slots,
+                   mio::Events&& events) noexcept
+    : own_(std::move(own)), poll_(own_ ? &*own_ : borrowed), inbox_(inbox), slots_(slots),
+      events_(std::move(events)), tasks_(*this) {}
 
 LoopCore::~LoopCore() {
     const Running guard(*this); // so that posts to this loop are received here
@@ -153,7 +154,9 @@ LoopCore::~LoopCore() {
 
 RemoteLoop LoopCore::remote() const noexcept { return RemoteLoop(inbox_); }
 
-bool LoopCore::has_ready() const noexcept { return !ready_.empty() || again_ != nullptr || !received_.empty(); }
+bool LoopCore::has_ready() const noexcept {
+    return !ready_.empty() || again_ != nullptr || !received_.empty();
+}
 
 std::optional<Clock::time_point> LoopCore::deadline() const noexcept {
     return has_ready() ? std::optional(Clock::time_point()) : timers_.next();
@@ -198,11 +201,13 @@ bool LoopCore::handle(const mio::Event& event) noexcept {
     if (slot.table_ != slots_) return false;
     if (!slot.is_open_) return true;
     // The bits for writable and write_closed are the next ones after those for readable and read_closed.
-    static_assert(static_cast<unsigned>(Readiness::readable) == 1 && static_cast<unsigned>(Readiness::writable) == 2);
+    static_assert(static_cast<unsigned>(Readiness::readable) == 1
+                  && static_cast<unsigned>(Readiness::writable) == 2);
     static_assert(static_cast<unsigned>(Readiness::read_closed) == 1 << 6
                   && static_cast<unsigned>(Readiness::write_closed) == 2 << 6);
     const auto bits = static_cast<unsigned>(event.readiness());
-    const unsigned closed = (bits >> 6 & 3) | ((bits & static_cast<unsigned>(Readiness::error)) != 0 ? 3u : 0u);
+    const unsigned closed =
+        (bits >> 6 & 3) | ((bits & static_cast<unsigned>(Readiness::error)) != 0 ? 3u : 0u);
     slot.closed_ = static_cast<std::uint8_t>(slot.closed_ | closed);
     slot.ready_ = static_cast<std::uint8_t>(slot.ready_ | closed | (bits & 3));
     for (unsigned way = 0; way < 2; ++way)

@@ -41,7 +41,8 @@ template <class Async, class S> Result<Async> wrapped(Result<S> source) {
     return Async(std::move(*source));
 }
 
-template <class Async, class S> Result<std::pair<Async, Async>> wrapped_pair(Result<std::pair<S, S>> sources) {
+template <class Async, class S>
+Result<std::pair<Async, Async>> wrapped_pair(Result<std::pair<S, S>> sources) {
     if (!sources) return std::unexpected(sources.error());
     return std::pair(Async(std::move(sources->first)), Async(std::move(sources->second)));
 }

@@ -12,7 +12,8 @@ import mio.async.task;
 namespace mio::async {
 
 /// What a source is registered for, unless its constructor of `Async` says otherwise.
-export template <class S> inline constexpr Interest default_interest = Interest::readable | Interest::writable;
+export template <class S>
+inline constexpr Interest default_interest = Interest::readable | Interest::writable;
 
 // A result, or an error that is not one yet.
 template <class R> [[nodiscard]] inline bool is_blocked(const R& result) noexcept {
@@ -64,8 +65,8 @@ export template <Source S> class Async {
     inline explicit Async(S source, Interest interest = default_interest<S>) noexcept
         : source_(std::move(source)), interest_(interest) {}
     inline Async(Async&& other) noexcept
-        : source_((other.end_waiters(), std::move(other.source_))), slot_(std::exchange(other.slot_, nullptr)),
-          interest_(other.interest_) {}
+        : source_((other.end_waiters(), std::move(other.source_))),
+          slot_(std::exchange(other.slot_, nullptr)), interest_(other.interest_) {}
     inline Async& operator=(Async&& other) noexcept {
         if (this == &other) return *this;
         other.end_waiters();
@@ -307,10 +308,12 @@ template <class S, class Op> struct SourceOp {
 };
 
 template <Source S> inline auto Async<S>::readable() noexcept { return Readiness<S>(*this, Direction::read); }
-template <Source S> inline auto Async<S>::writable() noexcept { return Readiness<S>(*this, Direction::write); }
+template <Source S> inline auto Async<S>::writable() noexcept {
+    return Readiness<S>(*this, Direction::write);
+}
 template <Source S> template <class Op> inline auto Async<S>::perform(Interest interest, Op operation) {
-    return Operation<S, SourceOp<S, Op>>(*this, interest.is_writable() ? Direction::write : Direction::read, "perform",
-                                         SourceOp<S, Op>{std::move(operation)});
+    return Operation<S, SourceOp<S, Op>>(*this, interest.is_writable() ? Direction::write : Direction::read,
+                                         "perform", SourceOp<S, Op>{std::move(operation)});
 }
 
 /// How many bytes were transferred, and the error that ended it, if there was one: both may hold.
@@ -318,7 +321,8 @@ template <Source S> template <class Op> inline auto Async<S>::perform(Interest i
 /// It behaves as a `Result<std::size_t>`: true without an error. The count is valid in any case.
 export class [[nodiscard]] Transferred {
   public:
-    inline Transferred(std::size_t count, const std::error_code& error = {}) noexcept : count_(count), error_(error) {}
+    inline Transferred(std::size_t count, const std::error_code& error = {}) noexcept
+        : count_(count), error_(error) {}
 
     /// Bytes transferred, also before an error.
     [[nodiscard]] inline std::size_t count() const noexcept { return count_; }
@@ -399,7 +403,9 @@ template <class S> struct ReadExactOp {
         }
         return {count};
     }
-    [[nodiscard]] inline Transferred stopped(const std::error_code& error) const noexcept { return {count, error}; }
+    [[nodiscard]] inline Transferred stopped(const std::error_code& error) const noexcept {
+        return {count, error};
+    }
 };
 
 template <class S> struct WriteAllOp {
@@ -410,11 +416,14 @@ template <class S> struct WriteAllOp {
             const auto put = io.source().write(bytes.subspan(count));
             if (!put) return {count, put.error()};
             count += *put;
-            if (count < bytes.size() && io.filled()) return {count, os_error(std::errc::operation_would_block)};
+            if (count < bytes.size() && io.filled())
+                return {count, os_error(std::errc::operation_would_block)};
         }
         return {count};
     }
-    [[nodiscard]] inline Transferred stopped(const std::error_code& error) const noexcept { return {count, error}; }
+    [[nodiscard]] inline Transferred stopped(const std::error_code& error) const noexcept {
+        return {count, error};
+    }
 };
 
 /// A source that bytes can be read from and written to, such as `TcpStream`. Buffers must live until the operation ends.

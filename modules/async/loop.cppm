@@ -184,12 +184,12 @@ export class Scope : Hook {
 /// a time.
 export struct Frame : Link<ReadyTag>, Link<RootTag> {
     std::coroutine_handle<> coroutine;
-    LoopCore* loop = nullptr;    ///< where it runs; null before it starts
-    Scope* scope = nullptr;      ///< the innermost scope of what it awaits
-    Frame* parent = nullptr;     ///< the coroutine that awaits this one; null for the outermost
-    Frame* child = nullptr;      ///< the suspended task that this one awaits
-    Frame** owner = nullptr;     ///< the pointer to this frame in the task that `parent` awaits
-    std::source_location where;  ///< of the last co_await
+    LoopCore* loop = nullptr;   ///< where it runs; null before it starts
+    Scope* scope = nullptr;     ///< the innermost scope of what it awaits
+    Frame* parent = nullptr;    ///< the coroutine that awaits this one; null for the outermost
+    Frame* child = nullptr;     ///< the suspended task that this one awaits
+    Frame** owner = nullptr;    ///< the pointer to this frame in the task that `parent` awaits
+    std::source_location where; ///< of the last co_await
 };
 
 /// Destroys a suspended coroutine and the tasks that it awaits, innermost first, without recursion.
@@ -382,7 +382,9 @@ export class LoopCore {
         return timers_.insert(timer, deadline);
     }
     inline void disarm(LoopTimer& timer) noexcept { timers_.cancel(timer); }
-    inline void postpone(LoopTimer& timer, Clock::time_point later) noexcept { timers_.postpone(timer, later); }
+    inline void postpone(LoopTimer& timer, Clock::time_point later) noexcept {
+        timers_.postpone(timer, later);
+    }
 
     /// A slot for a source that is about to be registered; null without memory.
     [[nodiscard]] Slot* open_slot() noexcept;
@@ -415,7 +417,8 @@ export class LoopCore {
     static constexpr int time_slice = 64;
     static constexpr int nesting_limit = 64;
 
-    LoopCore(std::optional<Poll> own, Poll* borrowed, Inbox* inbox, SlotTable* slots, mio::Events&& events) noexcept;
+    LoopCore(std::optional<Poll> own, Poll* borrowed, Inbox* inbox, SlotTable* slots,
+             mio::Events&& events) noexcept;
     ~LoopCore();
 
     [[nodiscard]] Result<> turn(std::optional<std::chrono::nanoseconds> limit);

@@ -53,7 +53,9 @@ export class TcpListener : public Async<net::TcpListener> {
     /// The same, returning a pair of the stream and the address of its peer.
     [[nodiscard]] inline auto accept_from() noexcept;
     /// The address that it listens on.
-    [[nodiscard]] Result<net::SocketAddress> local_address() const noexcept { return source().local_address(); }
+    [[nodiscard]] Result<net::SocketAddress> local_address() const noexcept {
+        return source().local_address();
+    }
 };
 
 /// A connection between two processes of one machine; see `mio::net::UnixStream`.
@@ -74,7 +76,8 @@ export class UnixStream : public ByteStream<net::UnixStream> {
     /// As `mio::net::UnixStream::send_with_fds` and `receive_with_fds`. Cancelled, nothing has been sent or received. @{
     [[nodiscard]] inline auto send_with_fds(std::span<const std::byte> bytes,
                                             std::span<const RawHandle> fds) noexcept;
-    [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer, std::span<OwnedHandle> fds) noexcept;
+    [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer,
+                                               std::span<OwnedHandle> fds) noexcept;
     /// @}
 };
 
@@ -141,7 +144,9 @@ struct ReceiveManyOp {
 template <class S> struct SendWithFdsOp {
     std::span<const std::byte> bytes;
     std::span<const RawHandle> fds;
-    [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept { return io.source().send_with_fds(bytes, fds); }
+    [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
+        return io.source().send_with_fds(bytes, fds);
+    }
 };
 template <class S> struct ReceiveWithFdsOp {
     std::span<std::byte> buffer;
@@ -184,7 +189,8 @@ export class UdpSocket : public DatagramSocket<net::UdpSocket> {
     [[nodiscard]] static Result<UdpSocket> bind(const net::SocketAddress& address);
 
     /// Sends one datagram to `peer`; returns its size.
-    [[nodiscard]] inline auto send_to(std::span<const std::byte> bytes, const net::SocketAddress& peer) noexcept {
+    [[nodiscard]] inline auto send_to(std::span<const std::byte> bytes,
+                                      const net::SocketAddress& peer) noexcept {
         return Operation<net::UdpSocket, SendToOp>(*this, Direction::write, "send_to", {bytes, peer});
     }
     /// Sends at least one of `datagrams`, as many as fit, and returns their number.
@@ -217,11 +223,12 @@ export class UnixDatagram : public DatagramSocket<net::UnixDatagram> {
     [[nodiscard]] inline auto send_with_fds(std::span<const std::byte> bytes,
                                             std::span<const RawHandle> fds) noexcept {
         return Operation<net::UnixDatagram, SendWithFdsOp<net::UnixDatagram>>(*this, Direction::write,
-                                                                            "send_with_fds", {bytes, fds});
+                                                                              "send_with_fds", {bytes, fds});
     }
-    [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer, std::span<OwnedHandle> fds) noexcept {
-        return Operation<net::UnixDatagram, ReceiveWithFdsOp<net::UnixDatagram>>(*this, Direction::read,
-                                                                               "receive_with_fds", {buffer, fds});
+    [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer,
+                                               std::span<OwnedHandle> fds) noexcept {
+        return Operation<net::UnixDatagram, ReceiveWithFdsOp<net::UnixDatagram>>(
+            *this, Direction::read, "receive_with_fds", {buffer, fds});
     }
     /// @}
 };
@@ -238,7 +245,8 @@ template <> struct AcceptFromOp<net::TcpListener> {
     operator()(Async<net::TcpListener>& io) const noexcept {
         auto accepted = io.source().accept();
         if (!accepted) return std::unexpected(accepted.error());
-        return std::pair<TcpStream, net::SocketAddress>(TcpStream(std::move(accepted->first)), accepted->second);
+        return std::pair<TcpStream, net::SocketAddress>(TcpStream(std::move(accepted->first)),
+                                                        accepted->second);
     }
 };
 template <> struct AcceptOp<net::UnixListener> {
@@ -253,7 +261,8 @@ template <> struct AcceptFromOp<net::UnixListener> {
     operator()(Async<net::UnixListener>& io) const noexcept {
         auto accepted = io.source().accept();
         if (!accepted) return std::unexpected(accepted.error());
-        return std::pair<UnixStream, net::UnixAddress>(UnixStream(std::move(accepted->first)), accepted->second);
+        return std::pair<UnixStream, net::UnixAddress>(UnixStream(std::move(accepted->first)),
+                                                       accepted->second);
     }
 };
 
@@ -261,21 +270,24 @@ inline auto TcpListener::accept() noexcept {
     return Operation<net::TcpListener, AcceptOp<net::TcpListener>>(*this, Direction::read, "accept", {});
 }
 inline auto TcpListener::accept_from() noexcept {
-    return Operation<net::TcpListener, AcceptFromOp<net::TcpListener>>(*this, Direction::read, "accept_from", {});
+    return Operation<net::TcpListener, AcceptFromOp<net::TcpListener>>(*this, Direction::read, "accept_from",
+                                                                       {});
 }
 inline auto UnixListener::accept() noexcept {
     return Operation<net::UnixListener, AcceptOp<net::UnixListener>>(*this, Direction::read, "accept", {});
 }
 inline auto UnixListener::accept_from() noexcept {
-    return Operation<net::UnixListener, AcceptFromOp<net::UnixListener>>(*this, Direction::read, "accept_from", {});
+    return Operation<net::UnixListener, AcceptFromOp<net::UnixListener>>(*this, Direction::read,
+                                                                         "accept_from", {});
 }
-inline auto UnixStream::send_with_fds(std::span<const std::byte> bytes, std::span<const RawHandle> fds) noexcept {
-    return Operation<net::UnixStream, SendWithFdsOp<net::UnixStream>>(*this, Direction::write, "send_with_fds",
-                                                                    {bytes, fds});
+inline auto UnixStream::send_with_fds(std::span<const std::byte> bytes,
+                                      std::span<const RawHandle> fds) noexcept {
+    return Operation<net::UnixStream, SendWithFdsOp<net::UnixStream>>(*this, Direction::write,
+                                                                      "send_with_fds", {bytes, fds});
 }
 inline auto UnixStream::receive_with_fds(std::span<std::byte> buffer, std::span<OwnedHandle> fds) noexcept {
-    return Operation<net::UnixStream, ReceiveWithFdsOp<net::UnixStream>>(*this, Direction::read, "receive_with_fds",
-                                                                       {buffer, fds});
+    return Operation<net::UnixStream, ReceiveWithFdsOp<net::UnixStream>>(*this, Direction::read,
+                                                                         "receive_with_fds", {buffer, fds});
 }
 
 } // namespace mio::async

@@ -63,16 +63,16 @@ export class PromiseBase : public Frame {
         return static_cast<A&&>(awaitable);
     }
     template <class T>
-    [[nodiscard]] inline auto await_transform(Task<T>&& task,
-                                              std::source_location at = std::source_location::current()) noexcept {
+    [[nodiscard]] inline auto
+    await_transform(Task<T>&& task, std::source_location at = std::source_location::current()) noexcept {
         where = at;
         return typename Task<T>::Awaiter(std::move(task), *this);
     }
 
     /// Called at the end of a coroutine without a parent, which is suspended for the last time.
     void (*on_end)(PromiseBase&) noexcept = nullptr;
-    void* listener = nullptr;  ///< for `on_end`
-    std::size_t index = 0;     ///< for `on_end`
+    void* listener = nullptr; ///< for `on_end`
+    std::size_t index = 0;    ///< for `on_end`
     std::exception_ptr failure;
     bool is_starting = false; ///< by a call from the coroutine that awaits it
     bool is_done = false;     ///< it ended during that call
@@ -161,8 +161,8 @@ export class TaskBase {
 /// where it stands: its locals are destroyed, its operations withdraw. A running task must not be destroyed.
 ///
 /// Movable, not copyable. A task belongs to the thread of its loop once it has started.
-export template <class T> class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Task
-    : public TaskBase {
+export template <class T>
+class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Task : public TaskBase {
   public:
     using promise_type = Promise<T>;
     using value_type = T;
@@ -210,7 +210,9 @@ export template <class T> class [[nodiscard]] [[clang::coro_return_type]] [[clan
     };
 
     /// For combinators of one's own. @{
-    [[nodiscard]] inline promise_type& promise() const noexcept { return static_cast<promise_type&>(*frame_); }
+    [[nodiscard]] inline promise_type& promise() const noexcept {
+        return static_cast<promise_type&>(*frame_);
+    }
     [[nodiscard]] inline promise_type& release() noexcept {
         return static_cast<promise_type&>(*std::exchange(frame_, nullptr));
     }
@@ -510,7 +512,8 @@ class SharedScope {
 
 template <class A> class [[nodiscard]] Within {
   public:
-    template <class U> inline Within(Scope& scope, U&& inner) : scope_(scope), inner_(std::forward<U>(inner)) {}
+    template <class U>
+    inline Within(Scope& scope, U&& inner) : scope_(scope), inner_(std::forward<U>(inner)) {}
 
     inline void bind(Frame& frame) {
         scope_.enter(frame);
@@ -541,8 +544,7 @@ export struct Nothing {
     friend constexpr bool operator==(Nothing, Nothing) noexcept = default;
 };
 
-template <class T>
-using Kept = std::conditional_t<std::is_void_v<T>, Nothing, T>;
+template <class T> using Kept = std::conditional_t<std::is_void_v<T>, Nothing, T>;
 
 template <class T> [[nodiscard]] inline Kept<T> take_result(Task<T>& task) {
     if constexpr (std::is_void_v<T>) {
@@ -593,15 +595,18 @@ template <bool first, class... T> class [[nodiscard]] Together {
     [[nodiscard]] inline bool await_ready() const noexcept { return sizeof...(T) == 0; }
     inline bool await_suspend(std::coroutine_handle<>) noexcept {
         state_.begin(sizeof...(T), first);
-        std::apply([this](auto&... task) {
-            std::size_t index = 0;
-            (state_.start(task.promise(), index++), ...);
-        }, tasks_);
+        std::apply(
+            [this](auto&... task) {
+                std::size_t index = 0;
+                (state_.start(task.promise(), index++), ...);
+            },
+            tasks_);
         return state_.are_running();
     }
     inline auto await_resume() {
         state_.leave();
-        auto all = std::apply([](auto&... task) { return std::tuple<Kept<T>...>{take_result(task)...}; }, tasks_);
+        auto all =
+            std::apply([](auto&... task) { return std::tuple<Kept<T>...>{take_result(task)...}; }, tasks_);
         if constexpr (first)
             return std::pair<std::size_t, decltype(all)>(state_.first(), std::move(all));
         else
@@ -616,8 +621,11 @@ template <bool first, class... T> class [[nodiscard]] Together {
 template <class A> [[nodiscard]] Task<AwaitResult<A>> as_task_of(A awaitable) {
     co_return co_await std::move(awaitable);
 }
-template <class T> [[nodiscard]] [[clang::coro_wrapper]] inline Task<T> as_task(Task<T> task) noexcept { return task; }
-template <Awaitable A> [[nodiscard]] [[clang::coro_wrapper]] inline Task<AwaitResult<A>> as_task(A awaitable) {
+template <class T> [[nodiscard]] [[clang::coro_wrapper]] inline Task<T> as_task(Task<T> task) noexcept {
+    return task;
+}
+template <Awaitable A>
+[[nodiscard]] [[clang::coro_wrapper]] inline Task<AwaitResult<A>> as_task(A awaitable) {
     return as_task_of(std::move(awaitable));
 }
 
@@ -629,8 +637,9 @@ template <Awaitable A> [[nodiscard]] [[clang::coro_wrapper]] inline Task<AwaitRe
 /// They start in order, each until it first waits. Cancelling the coroutine cancels all of them. If some throw, the
 /// exception of the first of these in the list is thrown, after all have ended.
 export template <Waitable... A> [[nodiscard]] inline auto when_all(A... awaitables) {
-    return [](auto... task) { return Together<false, typename decltype(task)::value_type...>(std::move(task)...); }(
-        as_task(std::move(awaitables))...);
+    return [](auto... task) {
+        return Together<false, typename decltype(task)::value_type...>(std::move(task)...);
+    }(as_task(std::move(awaitables))...);
 }
 /// The same, but the first one that ends cancels the others; it then waits until these have ended too. Returns a pair:
 /// the index of the first, and the tuple of all results. The others usually have `operation_canceled`; one that ended
@@ -638,8 +647,9 @@ export template <Waitable... A> [[nodiscard]] inline auto when_all(A... awaitabl
 export template <Waitable... A>
     requires(sizeof...(A) != 0)
 [[nodiscard]] inline auto when_any(A... awaitables) {
-    return [](auto... task) { return Together<true, typename decltype(task)::value_type...>(std::move(task)...); }(
-        as_task(std::move(awaitables))...);
+    return [](auto... task) {
+        return Together<true, typename decltype(task)::value_type...>(std::move(task)...);
+    }(as_task(std::move(awaitables))...);
 }
 
 /// Tasks that run concurrently with the coroutine that has the group, and end with it or before.

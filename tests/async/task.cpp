@@ -191,7 +191,8 @@ TEST(WhenAny, CancelsTheOthersAndWaitsForThem) {
             static_cast<void>(co_await async::shield(async::sleep_for(1ms)));
             co_return slept;
         };
-        auto [which, results] = co_await async::when_any(slow(10s, Guard(ended)), sleeper(2ms), slow(20s, Guard(ended)));
+        auto [which, results] =
+            co_await async::when_any(slow(10s, Guard(ended)), sleeper(2ms), slow(20s, Guard(ended)));
         EXPECT_EQ(which, 1u);
         EXPECT_TRUE(ok(std::get<1>(results)));
         EXPECT_TRUE(fails_with(std::get<0>(results), std::errc::operation_canceled));
@@ -219,12 +220,14 @@ TEST(Scopes, CancellationIsSticky) {
             EXPECT_TRUE(fails_with(co_await async::sleep_for(10s), std::errc::operation_canceled));
             EXPECT_TRUE(fails_with(co_await async::sleep_for(10s), std::errc::operation_canceled));
             EXPECT_TRUE(ok(co_await async::shield(async::sleep_for(1ms))));
-            EXPECT_TRUE(fails_with(co_await async::timeout(1ns, sleeper(10s)), std::errc::operation_canceled));
+            EXPECT_TRUE(
+                fails_with(co_await async::timeout(1ns, sleeper(10s)), std::errc::operation_canceled));
             co_return 3;
         };
         EXPECT_EQ(co_await async::within(scope, work(scope)), 3);
         EXPECT_TRUE(scope.is_cancelled());
-        EXPECT_TRUE(fails_with(co_await async::within(scope, async::sleep_for(10s)), std::errc::operation_canceled));
+        EXPECT_TRUE(
+            fails_with(co_await async::within(scope, async::sleep_for(10s)), std::errc::operation_canceled));
         EXPECT_TRUE(ok(co_await async::sleep_for(1ns)));
     }());
 }
@@ -298,10 +301,12 @@ TEST(Group, ACancelledCoroutineWaitsForItsTasks) {
         int ended = 0;
         auto owner = [](int& count) -> Task<Result<>> {
             async::Group group(co_await async::this_context());
-            group.spawn([](Guard) -> Task<> {
-                static_cast<void>(co_await async::sleep_for(10s));
-                static_cast<void>(co_await async::shield(async::sleep_for(2ms)));
-            }, Guard(count));
+            group.spawn(
+                [](Guard) -> Task<> {
+                    static_cast<void>(co_await async::sleep_for(10s));
+                    static_cast<void>(co_await async::shield(async::sleep_for(2ms)));
+                },
+                Guard(count));
             auto joined = co_await group.join();
             EXPECT_EQ(count, 1);
             EXPECT_TRUE(ok(co_await group.join()));
@@ -318,7 +323,8 @@ TEST(Group, EndsItsTasksWhereTheyStandWhenItIsDestroyed) {
         {
             async::Group group(co_await async::this_context());
             for (int i = 0; i < 3; ++i)
-                group.spawn([](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); }, Guard(ended));
+                group.spawn([](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); },
+                            Guard(ended));
             co_await async::yield();
             co_await async::yield();
             group.spawn([](Guard) -> Task<> { co_return; }, Guard(ended)); // never starts
@@ -353,7 +359,9 @@ TEST(Loop, DestroysWhatIsLeft) {
                 co_await async::yield();
                 static_cast<void>(co_await async::timeout(50s, make(Guard(count))));
             }(waits, ended));
-            async::spawn(loop, [](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(1s)); }(Guard(ended)));
+            async::spawn(loop, [](Guard) -> Task<> {
+                static_cast<void>(co_await async::sleep_for(1s));
+            }(Guard(ended)));
             for (int i = 0; i < turns; ++i) ASSERT_TRUE(ok(loop.turn(0ns)));
         }
         EXPECT_EQ(ended, turns == 0 ? 1 : turns == 1 ? 4 : 5) << turns;

@@ -30,10 +30,12 @@ export class NamedPipe : public ByteStream<net::NamedPipe> {
     using ByteStream::ByteStream;
 
     /// As the members of `mio::net::NamedPipe`. @{
-    [[nodiscard]] static Result<NamedPipe> create(std::string_view name, net::PipeMode mode = net::PipeMode::bytes);
+    [[nodiscard]] static Result<NamedPipe> create(std::string_view name,
+                                                  net::PipeMode mode = net::PipeMode::bytes);
     [[nodiscard]] static Result<NamedPipe> create_another(std::string_view name,
                                                           net::PipeMode mode = net::PipeMode::bytes);
-    [[nodiscard]] static Result<NamedPipe> open(std::string_view name, net::PipeMode mode = net::PipeMode::bytes);
+    [[nodiscard]] static Result<NamedPipe> open(std::string_view name,
+                                                net::PipeMode mode = net::PipeMode::bytes);
     /// @}
 
     /// Server: waits for a client. Errors: the OS's own. Cancelled, the pipe still accepts a client, which the next

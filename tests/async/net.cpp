@@ -1,0 +1,379 @@
+// Sockets: echo, several waiters, ends of streams, cancellation and closing.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "async.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace test;
+using mio::Result;
+using mio::net::SocketAddress;
+using mio::time::Clock;
+
+SocketAddress any_port() { return must(SocketAddress::parse("127.0.0.1:0")); }
+
+Task<> echo(async::TcpStream stream) {
+    std::array<std::byte, 4096> buffer;
+    while (true) {
+        const auto got = co_await stream.read(buffer);
+        if (!got || *got == 0) co_return;
+        if (!co_await stream.write_all(std::span(buffer).first(*got))) co_return;
+    }
+}
+
+Task<> serve(async::TcpListener& listener, async::Group& connections) {
+    while (auto stream = co_await listener.accept()) connections.spawn(echo(std::move(*stream)));
+}
+
+struct Connection {
+    async::TcpStream client, server;
+};
+Task<Connection> connection() {
+    auto listener = must(async::TcpListener::bind(any_port()));
+    auto [client, server] = co_await async::when_all(
+        async::TcpStream::connect(must(listener.local_address())), listener.accept());
+    co_return Connection(must(std::move(client)), must(std::move(server)));
+}
+
+/// Sends `size` bytes both ways at once, and counts what comes back.
+Task<Result<std::size_t>> ask(SocketAddress peer, int rounds, std::size_t size) {
+    auto stream = co_await async::TcpStream::connect(peer);
+    if (!stream) co_return std::unexpected(stream.error());
+    std::vector<std::byte> out(size, std::byte{7}), in(size);
+    std::size_t total = 0;
+    for (int i = 0; i < rounds; ++i) {
+        auto [wrote, got] = co_await async::when_all(stream->write_all(out), stream->read_exact(in));
+        if (!wrote) co_return std::unexpected(wrote.error());
+        if (!got) co_return std::unexpected(got.error());
+        EXPECT_EQ(in, out);
+        total += got.count();
+    }
+    co_return total;
+}
+
+TEST(Tcp, Echoes) {
+    run_alone([]() -> Task<> {
+        auto listener = must(async::TcpListener::bind(any_port()));
+        const auto address = must(listener.local_address());
+        async::Group server(co_await async::this_context());
+        server.spawn(serve(listener, server));
+        EXPECT_EQ(must(co_await ask(address, 100, 64)), 6400u);
+        EXPECT_EQ(must(co_await ask(address, 2, 8 << 20)), std::size_t{16 << 20});
+        auto [a, b, c] =
+            co_await async::when_all(ask(address, 50, 1000), ask(address, 50, 1), ask(address, 20, 100'000));
+        EXPECT_EQ(must(a), 50'000u);
+        EXPECT_EQ(must(b), 50u);
+        EXPECT_EQ(must(c), 2'000'000u);
+        server.cancel();
+        EXPECT_TRUE(ok(co_await server.join()));
+    }());
+}
+
+TEST(Tcp, ReportsARefusal) {
+    run_alone([]() -> Task<> {
+        auto address = any_port();
+        {
+            auto listener = must(async::TcpListener::bind(address));
+            address = must(listener.local_address());
+        }
+        EXPECT_TRUE(fails_with(co_await async::TcpStream::connect(address), std::errc::connection_refused));
+    }());
+}
+
+TEST(Tcp, ATimedOutReadLeavesTheStreamAsItWas) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::array<std::byte, 64> buffer{};
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, client.read(buffer)), std::errc::timed_out));
+        EXPECT_EQ((co_await server.write_all(bytes_of("hello"))).count(), 5u);
+        EXPECT_EQ(must(co_await async::timeout(5s, client.read(buffer))), 5u);
+    }());
+}
+
+TEST(Tcp, CountsWhatWasTransferredBeforeATimeout) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::array<std::byte, 64> buffer{};
+        EXPECT_EQ((co_await server.write_all(bytes_of("hello"))).count(), 5u);
+        auto got = co_await async::timeout(20ms, client.read_exact(buffer));
+        EXPECT_EQ(got.error(), std::errc::timed_out);
+        EXPECT_EQ(got.count(), 5u);
+        EXPECT_EQ(text_of(std::span(buffer).first(5)), "hello");
+
+        std::vector<std::byte> large(64 << 20);
+        auto put = co_await async::timeout(20ms, client.write_all(large));
+        EXPECT_EQ(put.error(), std::errc::timed_out);
+        EXPECT_GT(put.count(), 0u);
+        EXPECT_LT(put.count(), large.size());
+        // Exactly these bytes arrive.
+        client.close();
+        std::size_t arrived = 0;
+        while (true) {
+            auto part = co_await server.read(large);
+            if (!part || *part == 0) break;
+            arrived += *part;
+        }
+        EXPECT_EQ(arrived, put.count());
+    }());
+}
+
+TEST(Tcp, ReadsToTheEndThatCameWithTheLastData) {
+    run_alone([]() -> Task<> {
+        for (int i = 0; i < 20; ++i) {
+            auto [client, server] = co_await connection();
+            std::array<std::byte, 64> buffer{};
+            auto reader = [](async::TcpStream& stream, std::span<std::byte> into) -> Task<> {
+                EXPECT_EQ(must(co_await stream.read(into)), 3u);
+                EXPECT_EQ(must(co_await async::timeout(5s, stream.read(into))), 0u);
+            };
+            auto writer = [](async::TcpStream& stream) -> Task<> {
+                co_await async::yield();
+                EXPECT_EQ(must(co_await stream.write(bytes_of("end"))), 3u);
+                EXPECT_TRUE(ok(stream.shutdown(mio::net::Shutdown::write)));
+            };
+            co_await async::when_all(reader(server, buffer), writer(client));
+        }
+    }());
+}
+
+TEST(Tcp, AStreamThatEndsEarlyIsAnErrorOfReadExact) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        EXPECT_EQ(must(co_await client.write(bytes_of("abc"))), 3u);
+        client.close();
+        std::array<std::byte, 64> buffer{};
+        auto got = co_await server.read_exact(buffer);
+        EXPECT_EQ(got.error(), mio::Errc::end_of_stream);
+        EXPECT_EQ(got.count(), 3u);
+    }());
+}
+
+TEST(Tcp, AResetEndsOperationsThatWait) {
+    run_alone([]() -> Task<> {
+        auto listener = must(async::TcpListener::bind(any_port()));
+        auto socket = must(mio::net::TcpSocket::v4());
+        must(socket.set_linger(0s));
+        auto [client, server] = co_await async::when_all(
+            async::TcpStream::connect(std::move(socket), must(listener.local_address())), listener.accept());
+        std::array<std::byte, 64> buffer{};
+        std::vector<std::byte> large(64 << 20);
+        auto reset = [](async::TcpStream stream) -> Task<> {
+            co_await async::yield();
+            stream.close();
+        };
+        auto [got, put, none] = co_await async::when_all(server->read(buffer), server->write_all(large),
+                                                         reset(must(std::move(client))));
+        // One of the two takes the error of the connection; for the other one the connection is closed.
+        EXPECT_TRUE(fails_with(got, std::errc::connection_reset) || (got && *got == 0));
+        EXPECT_TRUE(put.error() == std::errc::connection_reset || put.error() == std::errc::broken_pipe
+                    || put.error() == std::errc::connection_aborted)
+            << put.error().message();
+    }());
+}
+
+TEST(Tcp, SeveralReadersAreServedInOrder) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::string order;
+        auto reader = [](async::TcpStream& stream, std::string& to, char name) -> Task<> {
+            for (int i = 0; i < 3; ++i) {
+                std::byte one{};
+                EXPECT_EQ(must(co_await stream.read(std::span(&one, 1))), 1u);
+                to += name;
+                to += static_cast<char>(one);
+            }
+        };
+        auto writer = [](async::TcpStream& stream) -> Task<> {
+            co_await async::yield();
+            EXPECT_TRUE(co_await stream.write_all(bytes_of("1234")));
+            static_cast<void>(co_await async::sleep_for(2ms));
+            EXPECT_TRUE(co_await stream.write_all(bytes_of("56789")));
+        };
+        co_await async::when_all(reader(server, order, 'a'), reader(server, order, 'b'),
+                                 reader(server, order, 'c'), writer(client));
+        EXPECT_EQ(order, "a1b2c3a4b5c6a7b8c9");
+    }());
+}
+
+TEST(Tcp, ClosingEndsThoseWhoWait) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::array<std::byte, 64> buffer{};
+        std::vector<std::byte> large(64 << 20);
+        auto close = [](async::TcpStream& stream) -> Task<> {
+            co_await async::yield();
+            co_await async::yield();
+            stream.close();
+        };
+        auto [first, second, put, none] = co_await async::when_all(
+            server.read(buffer), server.read_exact(buffer), server.write_all(large), close(server));
+        EXPECT_TRUE(fails_with(first, std::errc::operation_canceled));
+        EXPECT_EQ(second.error(), std::errc::operation_canceled);
+        EXPECT_EQ(put.error(), std::errc::operation_canceled);
+        EXPECT_GT(put.count(), 0u);
+        EXPECT_FALSE(co_await server.read(buffer));
+    }());
+}
+
+TEST(Tcp, MovingOrDestroyingEndsThoseWhoWait) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::optional<async::TcpStream> stream = std::move(server);
+        std::array<std::byte, 64> buffer{};
+        auto reader = [](async::TcpStream& from, std::span<std::byte> into) -> Task<> {
+            EXPECT_TRUE(fails_with(co_await from.read(into), std::errc::operation_canceled));
+        };
+        async::Group group(co_await async::this_context());
+        group.spawn(reader(*stream, buffer));
+        co_await async::yield();
+        co_await async::yield();
+        std::optional<async::TcpStream> moved = std::move(*stream);
+        EXPECT_TRUE(ok(co_await group.join()));
+        group.spawn(reader(*moved, buffer));
+        co_await async::yield();
+        co_await async::yield();
+        EXPECT_TRUE(co_await client.write_all(bytes_of("x")));
+        moved.reset();
+        EXPECT_TRUE(ok(co_await group.join()));
+    }());
+}
+
+TEST(Tcp, OnePeerThatIsAlwaysReadyDoesNotStarveOthers) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        bool is_done = false;
+        int rounds = 0;
+        auto busy = [](async::TcpStream& a, async::TcpStream& b, const bool& stop, int& count) -> Task<> {
+            std::byte one{};
+            while (!stop) {
+                EXPECT_TRUE(co_await a.write_all(std::span(&one, 1)));
+                EXPECT_TRUE(co_await b.read(std::span(&one, 1)));
+                ++count;
+            }
+        };
+        auto other = [](bool& stop) -> Task<> {
+            static_cast<void>(co_await async::sleep_for(5ms));
+            stop = true;
+        };
+        co_await async::when_all(busy(client, server, is_done, rounds), other(is_done));
+        EXPECT_GT(rounds, 0);
+    }());
+}
+
+TEST(Tcp, TwoReadersOfAPeerThatIsAlwaysReadyDoNotStarveOthers) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        bool is_done = false;
+        // The readers take single bytes of a stream that always has more.
+        auto writer = [](async::TcpStream& to, const bool& stop) -> Task<> {
+            std::vector<std::byte> block(1 << 16);
+            while (!stop) {
+                auto put = co_await async::timeout(20ms, to.write_all(block));
+                if (!put && put.error() != std::errc::timed_out) break;
+            }
+            EXPECT_TRUE(ok(to.shutdown(mio::net::Shutdown::write)));
+        };
+        auto reader = [](async::TcpStream& from, const bool& stop) -> Task<> {
+            std::byte one{};
+            while (!stop) {
+                auto got = co_await from.read(std::span(&one, 1));
+                if (!got || *got == 0) break;
+            }
+        };
+        auto other = [](bool& stop) -> Task<> {
+            for (int i = 0; i < 5; ++i) static_cast<void>(co_await async::sleep_for(1ms));
+            stop = true;
+        };
+        co_await async::when_all(reader(server, is_done), reader(server, is_done), writer(client, is_done),
+                                 other(is_done));
+        EXPECT_TRUE(is_done);
+    }());
+}
+
+TEST(Tcp, AStreamMovesToAnotherLoop) {
+    auto first = must(async::Loop::create());
+    std::optional<Connection> both = must(async::run(first, connection()));
+    std::array<std::byte, 64> buffer{};
+    auto read = [](async::TcpStream& from, std::span<std::byte> into) -> Task<Result<std::size_t>> {
+        co_return co_await async::timeout(2ms, from.read(into));
+    };
+    EXPECT_TRUE(fails_with(must(async::run(first, read(both->server, buffer))),
+                           std::errc::timed_out)); // registers it
+    auto second = must(async::Loop::create());
+    EXPECT_TRUE(fails_with(must(async::run(second, read(both->server, buffer))), mio::Errc::other_registry));
+    async::TcpStream taken(std::move(both->server).into_source());
+    EXPECT_TRUE(fails_with(must(async::run(second, read(taken, buffer))), std::errc::timed_out));
+    // A loop that is gone does not hold it either.
+    second = std::move(first);
+    EXPECT_TRUE(fails_with(must(async::run(second, read(taken, buffer))), std::errc::timed_out));
+    both.reset();
+}
+
+TEST(Async, PerformsOperationsOfTheProgram) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::array<std::byte, 8> buffer{};
+        int attempts = 0;
+        auto own = [&](mio::net::TcpStream& stream) {
+            ++attempts;
+            return stream.peek(buffer);
+        };
+        auto send = [](async::TcpStream& to) -> Task<> {
+            co_await async::yield();
+            EXPECT_TRUE(co_await to.write_all(bytes_of("abc")));
+        };
+        auto [peeked, none] = co_await async::when_all(server.perform(Interest::readable, own), send(client));
+        EXPECT_EQ(must(std::move(peeked)), 3u);
+        EXPECT_GE(attempts, 2);
+    }());
+}
+
+TEST(Async, ReadinessIsThatOfNow) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        EXPECT_TRUE(ok(co_await client.writable()));
+        EXPECT_TRUE(ok(co_await client.writable()));
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, server.readable()), std::errc::timed_out));
+        EXPECT_TRUE(co_await client.write_all(bytes_of("abcdef")));
+        EXPECT_TRUE(ok(co_await async::timeout(5s, server.readable())));
+        std::array<std::byte, 3> buffer{};
+        EXPECT_EQ(must(server.source().read(buffer)), 3u);
+        EXPECT_TRUE(ok(co_await async::timeout(5s, server.readable()))); // more is left
+        EXPECT_EQ(must(server.source().read(buffer)), 3u);
+        EXPECT_TRUE(blocks(server.source().read(buffer)));
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, server.readable()), std::errc::timed_out));
+    }());
+}
+
+TEST(Udp, SendsAndReceives) {
+    run_alone([]() -> Task<> {
+        auto a = must(async::UdpSocket::bind(any_port()));
+        auto b = must(async::UdpSocket::bind(any_port()));
+        const auto to = must(b.source().local_address());
+        std::array<std::byte, 64> buffer{};
+        auto send = [](async::UdpSocket& from, SocketAddress peer) -> Task<> {
+            co_await async::yield();
+            EXPECT_EQ(must(co_await from.send_to(bytes_of("one"), peer)), 3u);
+            EXPECT_EQ(must(co_await from.send_to(bytes_of("second"), peer)), 6u);
+        };
+        auto [got, none] = co_await async::when_all(b.receive_from(buffer), send(a, to));
+        EXPECT_EQ(must(std::move(got)).first, 3u);
+        EXPECT_EQ(must(co_await b.receive(buffer)), 6u);
+        EXPECT_TRUE(fails_with(co_await async::timeout(1ms, b.receive(buffer)), std::errc::timed_out));
+    }());
+}
+
+} // namespace

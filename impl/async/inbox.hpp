@@ -49,7 +49,7 @@ inline Parcel Inbox::closed_mark(nullptr);
 // The slots of a loop. Sockets that outlive the loop keep it.
 class SlotTable {
   public:
-    explicit SlotTable(LoopCore& core) noexcept : loop(&core) {}
+    explicit SlotTable(LoopCore& loop) noexcept : loop_(&loop) {}
     ~SlotTable() {
         while (chunks_ != nullptr) delete std::exchange(chunks_, chunks_->next);
     }
@@ -61,6 +61,7 @@ class SlotTable {
             chunk->next = std::exchange(chunks_, chunk);
             for (std::size_t at = chunk_size; at-- > 0;) {
                 chunk->slots[at].table_ = this;
+                chunk->slots[at].loop_ = loop_;
                 chunk->slots[at].next_ = std::exchange(free_, &chunk->slots[at]);
             }
         }
@@ -74,7 +75,7 @@ class SlotTable {
     void close(Slot& slot) noexcept {
         slot.is_open_ = false;
         slot.next_ = std::exchange(closing_, &slot);
-        if (--open_ == 0 && loop == nullptr) delete this;
+        if (--open_ == 0 && loop_ == nullptr) delete this;
     }
     void recycle() noexcept {
         if (closing_ == nullptr) [[likely]]
@@ -89,11 +90,11 @@ class SlotTable {
     }
     // The loop is gone.
     void orphan() noexcept {
-        loop = nullptr;
+        loop_ = nullptr;
+        for (Chunk* chunk = chunks_; chunk != nullptr; chunk = chunk->next)
+            for (Slot& slot : chunk->slots) slot.loop_ = nullptr;
         if (open_ == 0) delete this;
     }
-
-    LoopCore* loop;
 
   private:
     static constexpr std::size_t chunk_size = 63;
@@ -102,6 +103,7 @@ class SlotTable {
         Slot slots[chunk_size];
     };
 
+    LoopCore* loop_;
     Chunk* chunks_ = nullptr;
     Slot* free_ = nullptr;
     Slot* closing_ = nullptr;

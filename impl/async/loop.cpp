@@ -100,7 +100,6 @@ Result<Loop> Loop::over(Poll& poll) { return create(std::nullopt, &poll, 1); }
 
 Loop::~Loop() { delete core_; }
 
-Result<> Loop::turn(std::optional<Saturating<std::chrono::nanoseconds>> limit) { return core_->turn(limit); }
 std::optional<Clock::time_point> Loop::deadline() const noexcept { return core_->deadline(); }
 bool Loop::handle(const mio::Event& event) noexcept {
     const Running guard(*core_);
@@ -162,31 +161,37 @@ std::optional<Clock::time_point> LoopCore::deadline() const noexcept {
     return has_ready() ? std::optional(Clock::time_point()) : timers_.next();
 }
 
-Result<> LoopCore::turn(std::optional<std::chrono::nanoseconds> limit) {
-    if (!own_) return std::unexpected(make_error_code(Errc::unsupported));
-    if (is_turning_) return std::unexpected(os_error(std::errc::resource_deadlock_would_occur));
+// With nothing ready: at most until the next timer.
+std::chrono::nanoseconds LoopCore::time_to_wait(std::chrono::nanoseconds limit) const noexcept {
+    const auto next = timers_.next();
+    if (!next) return limit;
+    const auto now = Clock::now();
+    if (*next <= now) return std::chrono::nanoseconds(0);
+    // Unsigned, since the difference of two time points may not fit.
+    const auto left = static_cast<std::uint64_t>(next->time_since_epoch().count())
+                      - static_cast<std::uint64_t>(now.time_since_epoch().count());
+    return left < static_cast<std::uint64_t>(limit.count()) ? std::chrono::nanoseconds(static_cast<std::int64_t>(left))
+                                                            : limit;
+}
+
+Result<> LoopCore::turn(std::chrono::nanoseconds limit) {
+    if (!own_ || is_turning_) [[unlikely]]
+        return std::unexpected(own_ ? os_error(std::errc::resource_deadlock_would_occur)
+                                    : make_error_code(Errc::unsupported));
     is_turning_ = true;
-    constexpr std::chrono::nanoseconds none{0};
-    if (has_ready()) {
+    constexpr std::chrono::nanoseconds none{0}, forever = std::chrono::nanoseconds::max();
+    if (has_ready())
         limit = none;
-    } else if (const auto next = timers_.next()) {
-        const auto now = Clock::now();
-        // Unsigned, since the difference of two time points may not fit.
-        const auto left = *next <= now ? std::uint64_t{0}
-                                       : static_cast<std::uint64_t>(next->time_since_epoch().count())
-                                             - static_cast<std::uint64_t>(now.time_since_epoch().count());
-        if (!limit || static_cast<std::uint64_t>(std::max(*limit, none).count()) > left)
-            limit = left > static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count())
-                        ? std::chrono::nanoseconds::max()
-                        : std::chrono::nanoseconds(static_cast<std::int64_t>(left));
-    }
-    auto polled = limit ? poll_->poll(events_, *limit) : poll_->poll(events_);
+    else if (limit > none && !timers_.empty())
+        limit = time_to_wait(limit);
+    auto polled = limit == forever ? poll_->poll(events_) : poll_->poll(events_, limit);
     const Running guard(*this);
     for (const auto& event : events_) static_cast<void>(handle(event));
     finish();
     is_turning_ = false;
-    if (!polled && !interrupted(polled.error())) return polled;
-    return {};
+    if (!polled && interrupted(polled.error())) [[unlikely]]
+        polled = {};
+    return polled;
 }
 
 bool LoopCore::handle(const mio::Event& event) noexcept {
@@ -198,7 +203,7 @@ bool LoopCore::handle(const mio::Event& event) noexcept {
         return true;
     }
     auto& slot = *std::bit_cast<Slot*>(token << 1);
-    if (slot.table_ != slots_) return false;
+    if (slot.loop_ != this) return false;
     if (!slot.is_open_) return true;
     // The bits for writable and write_closed are the next ones after those for readable and read_closed.
     static_assert(static_cast<unsigned>(Readiness::readable) == 1
@@ -328,7 +333,6 @@ Result<> RemoteLoop::post(Parcel& parcel) const noexcept {
 
 // ---- Slots
 
-LoopCore* Slot::loop() const noexcept { return table_->loop; }
 Token Slot::token() const noexcept { return token_of(this, 0); }
 
 Slot* LoopCore::open_slot() noexcept { return slots_->open(); }

@@ -302,6 +302,10 @@ Result<> Registration::note_failure(Interest direction, bool blocked) const noex
     return {};
 }
 
+void Registration::exhausted(Interest direction) const noexcept {
+    if (state_ != 0) static_cast<void>(sys::native::rearm(state_, direction));
+}
+
 void Registration::forget() noexcept {
     auto& selector = sys::native::selector_of(state_);
     sys::native::forget(std::exchange(state_, 0));

@@ -33,6 +33,16 @@ template <class R> class Outcome {
         std::construct_at(&result_, std::move(result));
         is_set_ = true;
     }
+    /// Stores what `f` returns, without moving it.
+    template <class F> inline R& set_from(F&& f) noexcept(noexcept(f())) {
+        ::new (static_cast<void*>(&result_)) R(f());
+        is_set_ = true;
+        return result_;
+    }
+    inline void reset() noexcept {
+        std::destroy_at(&result_);
+        is_set_ = false;
+    }
     [[nodiscard]] inline bool is_set() const noexcept { return is_set_; }
     [[nodiscard]] inline R take() noexcept { return std::move(result_); }
 
@@ -131,11 +141,12 @@ export template <Source S> class Async {
             return false;
         }
     }
-    /// A write took less than it was given. True: so another attempt would block. The source has called `exhausted`.
+    /// A write took less than it was given. True: so another attempt would block.
     inline bool filled() noexcept {
         if constexpr (requires { source_.exhausted(Interest::writable); }) {
             if (slot_ == nullptr || slot_->is_closed(Direction::write)) return false;
             slot_->blocked(Direction::write);
+            source_.exhausted(Interest::writable);
             return true;
         } else {
             return false;
@@ -230,16 +241,16 @@ export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
   private:
     inline bool try_once() noexcept {
         while (true) {
-            Output result = op_(*io_);
-            if (!result) [[unlikely]] {
-                if (would_block(result.error())) {
-                    io_->blocked(direction_);
-                    return false;
-                }
-                if (interrupted(result.error())) continue;
+            const Output& result = outcome_.set_from([this]() -> Output { return op_(*io_); });
+            if (result) [[likely]]
+                return true;
+            if (would_block(result.error())) {
+                outcome_.reset();
+                io_->blocked(direction_);
+                return false;
             }
-            outcome_.set(std::move(result));
-            return true;
+            if (!interrupted(result.error())) return true;
+            outcome_.reset();
         }
     }
     void stop(const std::error_code& error) noexcept {

@@ -240,7 +240,7 @@ export class Slot {
         waiting_[static_cast<unsigned>(direction)].push_back(waiter);
     }
     /// The loop that the source is registered with; null if it is gone.
-    [[nodiscard]] LoopCore* loop() const noexcept;
+    [[nodiscard]] inline LoopCore* loop() const noexcept { return loop_; }
     [[nodiscard]] Token token() const noexcept;
     /// Ends all operations that wait, with `operation_canceled`.
     void cancel_waiters() noexcept;
@@ -253,6 +253,7 @@ export class Slot {
     friend class SlotTable;
 
     List<Waiter, WaitTag> waiting_[2];
+    LoopCore* loop_ = nullptr;
     SlotTable* table_ = nullptr;
     Slot* next_ = nullptr;  // of the free ones, or of those that were closed during this batch
     Slot* again_ = nullptr; // of those with operations to attempt without a new event
@@ -421,7 +422,8 @@ export class LoopCore {
              mio::Events&& events) noexcept;
     ~LoopCore();
 
-    [[nodiscard]] Result<> turn(std::optional<std::chrono::nanoseconds> limit);
+    [[nodiscard]] Result<> turn(std::chrono::nanoseconds limit);
+    [[nodiscard]] std::chrono::nanoseconds time_to_wait(std::chrono::nanoseconds limit) const noexcept;
     [[nodiscard]] bool handle(const mio::Event& event) noexcept;
     void finish() noexcept;
     [[nodiscard]] std::optional<Clock::time_point> deadline() const noexcept;
@@ -497,7 +499,9 @@ export class Loop {
     ///
     /// A signal ends the wait like an event. Errors: the OS's own; `Errc::unsupported` for a loop made by
     /// `over`; `resource_deadlock_would_occur` if it is called by a coroutine of this loop.
-    [[nodiscard]] Result<> turn(std::optional<Saturating<std::chrono::nanoseconds>> limit = std::nullopt);
+    [[nodiscard]] inline Result<> turn(std::optional<Saturating<std::chrono::nanoseconds>> limit = std::nullopt) {
+        return core_->turn(limit ? std::chrono::nanoseconds(*limit) : forever);
+    }
 
     /// The time until which a poll may wait: in the past if something is ready, `nullopt` if nothing is due.
     [[nodiscard]] std::optional<Clock::time_point> deadline() const noexcept;
@@ -521,6 +525,7 @@ export class Loop {
   private:
     inline explicit Loop(LoopCore* core) noexcept : core_(core) {}
     [[nodiscard]] static Result<Loop> create(std::optional<Poll> own, Poll* borrowed, std::size_t events);
+    static constexpr auto forever = std::chrono::nanoseconds::max();
 
     LoopCore* core_;
 };

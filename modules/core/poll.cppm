@@ -392,6 +392,9 @@ export class Registration {
                           [&](bool blocked) { return note_failure(direction, blocked); });
     }
 
+    /// As `run` of an operation that would block, without one: see `RawSource::exhausted`.
+    void exhausted(Interest direction) const noexcept;
+
   private:
     [[nodiscard]] Result<> check_belongs_to(const Registry&) const noexcept;
     [[nodiscard]] Result<> note_failure(Interest direction, bool blocked) const noexcept;

@@ -43,11 +43,7 @@ export class RawSource {
 
     /// Reports that `direction` is exhausted, after an operation that returned a partial result instead of
     /// would-block. Without this call some backends stop reporting events.
-    void exhausted(Interest direction) const noexcept {
-        static_cast<void>(registration_.run(direction, []() -> Result<> {
-            return std::unexpected(os_error(std::errc::operation_would_block));
-        }));
-    }
+    inline void exhausted(Interest direction) const noexcept { registration_.exhausted(direction); }
 
     [[nodiscard]] inline Result<> add_to(const Registry& registry, Token token, Interest interest,
                                          Trigger trigger) {

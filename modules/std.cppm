@@ -75,6 +75,10 @@ using std::unique_ptr;
 using std::vector;
 
 using std::apply;
+using std::make_shared;
+using std::shared_ptr;
+using std::is_nothrow_move_constructible_v;
+using std::make_optional;
 using std::coroutine_handle;
 using std::coroutine_traits;
 using std::current_exception;

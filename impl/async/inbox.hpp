@@ -20,12 +20,12 @@ class Inbox {
 
     // False: the loop is gone.
     bool post(Parcel& parcel) noexcept {
-        Parcel* first = first_.load(std::memory_order_relaxed);
+        Parcel* first = first_.load(std::memory_order_acquire);
         do {
-            if (first == &closed_mark) return false;
+            if (first == &closed_mark) return false; // the caller sees all that the loop did
             parcel.next = first;
         } while (!first_.compare_exchange_weak(first, &parcel, std::memory_order_release,
-                                               std::memory_order_relaxed));
+                                               std::memory_order_acquire));
         // If the OS refuses the wake-up, the loop finds the parcel in its next turn.
         if (first == nullptr) static_cast<void>(waker_.wake());
         return true;
@@ -34,7 +34,7 @@ class Inbox {
     bool is_empty() const noexcept { return first_.load(std::memory_order_relaxed) == nullptr; }
     // All parcels, latest first.
     Parcel* take() noexcept { return first_.exchange(nullptr, std::memory_order_acquire); }
-    Parcel* close() noexcept { return first_.exchange(&closed_mark, std::memory_order_acquire); }
+    Parcel* close() noexcept { return first_.exchange(&closed_mark, std::memory_order_acq_rel); }
 
   private:
     static Parcel closed_mark;

@@ -136,14 +136,9 @@ LoopCore::~LoopCore() {
             group.loop_ = nullptr;
         }
     }
-    // Parcels that were sent here come back unopened, such as the calls of other loops.
-    collect();
-    while (true) {
-        for (auto* parcel = inbox_->close(); parcel != nullptr;) {
-            Parcel& next = *std::exchange(parcel, parcel->next);
-            received_.push_back(next);
-        }
-        if (received_.empty()) break;
+    // Parcels that were sent here go back, such as the calls of other loops.
+    receive(inbox_->close());
+    while (!received_.empty()) {
         Parcel& parcel = received_.pop_front();
         parcel.open(parcel, nullptr);
     }
@@ -170,8 +165,9 @@ std::chrono::nanoseconds LoopCore::time_to_wait(std::chrono::nanoseconds limit) 
     // Unsigned, since the difference of two time points may not fit.
     const auto left = static_cast<std::uint64_t>(next->time_since_epoch().count())
                       - static_cast<std::uint64_t>(now.time_since_epoch().count());
-    return left < static_cast<std::uint64_t>(limit.count()) ? std::chrono::nanoseconds(static_cast<std::int64_t>(left))
-                                                            : limit;
+    return left < static_cast<std::uint64_t>(limit.count())
+               ? std::chrono::nanoseconds(static_cast<std::int64_t>(left))
+               : limit;
 }
 
 Result<> LoopCore::turn(std::chrono::nanoseconds limit) {
@@ -286,8 +282,9 @@ void LoopCore::start(Frame& frame) noexcept {
 
 // ---- Parcels
 
-void LoopCore::collect() noexcept {
-    Parcel* latest = inbox_->take();
+void LoopCore::collect() noexcept { receive(inbox_->take()); }
+
+void LoopCore::receive(Parcel* latest) noexcept {
     Parcel* first = nullptr;
     while (latest != nullptr) {
         Parcel* const parcel = std::exchange(latest, latest->next);
@@ -312,6 +309,16 @@ void LoopCore::withdraw(Parcel& parcel) noexcept {
     if (!parcel.is_linked()) collect();
     assert(parcel.is_linked() && "the parcel was not posted to this loop, or has been opened");
     parcel.unlink();
+}
+
+void LoopCore::post(Parcel& parcel) noexcept {
+    if (running == this) {
+        received_.push_back(parcel);
+        return;
+    }
+    // The loop exists now, but its thread may open the parcel and end before the wake-up.
+    const RemoteLoop there(inbox_);
+    static_cast<void>(there.post(parcel));
 }
 
 RemoteLoop::RemoteLoop(Inbox* inbox) noexcept : inbox_(inbox) { inbox_->retain(); }

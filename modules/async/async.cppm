@@ -7,4 +7,5 @@ export import mio.time;
 export import mio.async.io;
 export import mio.async.loop;
 export import mio.async.net;
+export import mio.async.sync;
 export import mio.async.task;

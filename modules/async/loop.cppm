@@ -317,8 +317,9 @@ export class RemoteLoop {
     /// it is, another `T` as `Result<T>`; an exception is thrown again. `fn` and its result cross between the
     /// threads, and must own what they use.
     ///
-    /// Error: `operation_canceled` if the waiting scope is cancelled (`fn` still runs to its end, or its task is
-    /// cancelled, and the result is discarded) or if the loop is destroyed. Needs `import mio.async.sync`.
+    /// Error: `operation_canceled` if the loop is destroyed before `fn` has ended, or if the waiting scope is cancelled.
+    /// In that case `fn`, or its task, still runs to its end if it has begun, and the result is discarded. Needs
+    /// `import mio.async.sync`.
     template <class F> [[nodiscard]] auto call(F fn) const { return make_call(*this, std::move(fn)); }
 
     /// Whether both refer to the same loop.
@@ -390,6 +391,8 @@ export class LoopCore {
     /// A slot for a source that is about to be registered; null without memory.
     [[nodiscard]] Slot* open_slot() noexcept;
 
+    /// As `RemoteLoop::post`, from any thread, while the loop exists.
+    void post(Parcel& parcel) noexcept;
     /// Takes back a parcel that was posted to this loop and has not been opened.
     void withdraw(Parcel& parcel) noexcept;
 
@@ -431,6 +434,7 @@ export class LoopCore {
     [[nodiscard]] bool has_ready() const noexcept;
     void dispatch(Slot& slot, unsigned way) noexcept;
     void collect() noexcept;
+    void receive(Parcel* latest) noexcept;
     void open_parcels() noexcept;
     void fire_timers() noexcept;
     void attempt_again() noexcept;
@@ -499,7 +503,8 @@ export class Loop {
     ///
     /// A signal ends the wait like an event. Errors: the OS's own; `Errc::unsupported` for a loop made by
     /// `over`; `resource_deadlock_would_occur` if it is called by a coroutine of this loop.
-    [[nodiscard]] inline Result<> turn(std::optional<Saturating<std::chrono::nanoseconds>> limit = std::nullopt) {
+    [[nodiscard]] inline Result<>
+    turn(std::optional<Saturating<std::chrono::nanoseconds>> limit = std::nullopt) {
         return core_->turn(limit ? std::chrono::nanoseconds(*limit) : forever);
     }
 

@@ -4,6 +4,8 @@
 export module mio.async;
 
 export import mio.time;
+export import mio.async.blocking;
+export import mio.async.file;
 export import mio.async.io;
 export import mio.async.loop;
 export import mio.async.net;

@@ -356,7 +356,8 @@ export class Errand : public Parcel {
     void (*destroy_)(Errand&) noexcept;
 };
 
-template <class F> class ErrandOf final : public Errand {
+/// An errand with its function and its result.
+export template <class F> class ErrandOf final : public Errand {
   public:
     using Returned = std::invoke_result_t<F&>;
     using Value = typename ErrandValue<Returned>::Type;
@@ -381,8 +382,8 @@ template <class F> class ErrandOf final : public Errand {
     }
 };
 
-// Sends an errand home when the coroutine that runs it ends, or is destroyed.
-class ErrandGuard {
+/// Sends an errand home when the coroutine that runs it ends, or is destroyed.
+export class ErrandGuard {
   public:
     inline explicit ErrandGuard(Errand& errand) noexcept : errand_(&errand) {}
     inline ErrandGuard(ErrandGuard&& other) noexcept : errand_(std::exchange(other.errand_, nullptr)) {}
@@ -394,8 +395,8 @@ class ErrandGuard {
     Errand* errand_;
 };
 
-// A coroutine, since its promise catches exceptions also where `try` is no keyword.
-template <class E> [[nodiscard]] Task<> run_errand(E& errand, ErrandGuard guard) {
+/// The coroutine that runs an errand: its promise catches exceptions also where `try` is no keyword.
+export template <class E> [[nodiscard]] Task<> run_errand(E& errand, ErrandGuard guard) {
     static_cast<void>(guard);
     if constexpr (E::is_task) {
         if constexpr (std::is_void_v<typename E::Value>) {

@@ -1,0 +1,126 @@
+/// @file
+/// Regular files, which no backend can wait for.
+
+export module mio.async.file;
+
+import mio.std;
+import mio.core;
+import mio.net;
+import mio.async.loop;
+import mio.async.task;
+import mio.async.io;
+import mio.async.net;
+import mio.async.blocking;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wattributes"
+
+namespace mio::async {
+
+/// How `File::open` opens a file.
+export struct OpenOptions {
+    bool read = true;
+    bool write = false;
+    bool create = false;     ///< creates the file if it does not exist; needs `write`
+    bool create_new = false; ///< as `create`, and fails with `file_exists` if it exists
+    bool truncate = false;   ///< empties the file; needs `write`
+};
+
+// A handle that is shared with the work in the pool, so that it is closed after the work has ended.
+class FileHandle {
+  public:
+    inline explicit FileHandle(RawHandle handle) noexcept : handle_(handle) {}
+    FileHandle(const FileHandle&) = delete;
+    FileHandle& operator=(const FileHandle&) = delete;
+    ~FileHandle();
+
+    [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
+    // Whether a read without waiting is worth an attempt.
+    bool reads_at_once = true;
+
+  private:
+    RawHandle handle_;
+};
+
+/// A regular file that coroutines read and write at given offsets.
+///
+/// What could wait for a disk runs in a thread pool. On Linux 4.14 and newer, except 5.9 and 5.10, reads of what is in
+/// the page cache are done at once instead. Reads and writes in the pool use a buffer of their own, of at most 128 KiB,
+/// so that the coroutine may be cancelled or destroyed meanwhile.
+///
+/// Several operations may run at once, from several coroutines, in any order. A file that is closed or destroyed stays
+/// open until the work in the pool has ended. Movable. The pool must outlive the file.
+///
+/// **Cancellation.** Operations return `operation_canceled`. A read has then changed nothing; a write that has begun may
+/// still be done.
+export class File {
+  public:
+    /// Opens the file at `path`, which is UTF-8 on Windows. It is not inherited by child processes. Errors: the OS's
+    /// own; `Errc::interior_nul`; `invalid_argument` for options that contradict each other.
+    /// @see open(2), CreateFile
+    [[nodiscard]] static Task<Result<File>> open(Pool& pool, std::string path, OpenOptions options = {});
+    /// Takes ownership of `handle`, of a regular file: a descriptor, or a `HANDLE` that is not overlapped.
+    [[nodiscard]] static File from_raw(Pool& pool, RawHandle handle);
+
+    /// Reads at most `buffer.size()` bytes from `offset` and returns their number; 0 is the end of the file (or an empty
+    /// buffer). It may return less than there is. Errors: the OS's own.
+    /// @see pread(2), preadv2(2)
+    [[nodiscard]] Task<Result<std::size_t>> read_at(std::span<std::byte> buffer, std::uint64_t offset);
+    /// Reads until `buffer` is full. The count is right also if there is an error: `Errc::end_of_stream` at the end of
+    /// the file, and those of `read_at`.
+    [[nodiscard]] Task<Transferred> read_exact_at(std::span<std::byte> buffer, std::uint64_t offset);
+    /// Writes at least one byte, at most 128 KiB, at `offset`, and returns the number. Errors: the OS's own.
+    /// @see pwrite(2)
+    [[nodiscard]] Task<Result<std::size_t>> write_at(std::span<const std::byte> bytes, std::uint64_t offset);
+    /// Writes all of `bytes`. The count says how much was certainly written, also if there is an error.
+    [[nodiscard]] Task<Transferred> write_all_at(std::span<const std::byte> bytes, std::uint64_t offset);
+    /// Waits until the disk has what was written. Errors: the OS's own.
+    /// @see fsync(2), FlushFileBuffers
+    [[nodiscard]] Task<Result<>> sync();
+    /// The size in bytes. Errors: the OS's own.
+    [[nodiscard]] Task<Result<std::uint64_t>> size();
+    /// Changes the size; new bytes are 0. Errors: the OS's own.
+    [[nodiscard]] Task<Result<>> resize(std::uint64_t size);
+
+    /// Closes the file, after the work that has begun. Later operations fail.
+    inline void close() noexcept { handle_.reset(); }
+    [[nodiscard]] inline RawHandle raw() const noexcept { return handle_ ? handle_->get() : invalid_handle; }
+    /// The pool in which it works.
+    [[nodiscard]] inline Pool& pool() const noexcept { return *pool_; }
+
+  private:
+    inline File(Pool& pool, std::shared_ptr<FileHandle> handle) noexcept
+        : pool_(&pool), handle_(std::move(handle)) {}
+
+    Pool* pool_;
+    std::shared_ptr<FileHandle> handle_;
+};
+
+/// Sends `count` bytes of `file`, from `offset`, to a stream; less if the file ends before. The count of the result is
+/// right also if there is an error. Where the OS has sendfile it copies nothing, and may wait for the disk; elsewhere
+/// it reads and writes. Errors: those of `read_at` and `write_all`; `operation_canceled`.
+/// @see sendfile(2)
+export [[nodiscard]] Task<Transferred> send_file(TcpStream& to, File& file, std::uint64_t offset,
+                                                 std::uint64_t count);
+
+// ---- For one system each
+
+// The system's calls, which may block.
+Result<RawHandle> open_file(const std::string& path, const OpenOptions& options) noexcept;
+Result<std::size_t> read_file(RawHandle file, std::span<std::byte> buffer, std::uint64_t offset) noexcept;
+Result<std::size_t> write_file(RawHandle file, std::span<const std::byte> bytes,
+                               std::uint64_t offset) noexcept;
+Result<> sync_file(RawHandle file) noexcept;
+Result<std::uint64_t> size_of_file(RawHandle file) noexcept;
+Result<> resize_file(RawHandle file, std::uint64_t size) noexcept;
+void close_file(RawHandle file) noexcept;
+// Would-block: only with waiting. `Errc::unsupported`: never.
+Result<std::size_t> read_file_at_once(RawHandle file, std::span<std::byte> buffer,
+                                      std::uint64_t offset) noexcept;
+// `Errc::unsupported`: the system has no such call.
+Result<std::size_t> send_file_some(const net::TcpStream& to, RawHandle file, std::uint64_t offset,
+                                   std::size_t count) noexcept;
+
+} // namespace mio::async
+
+#pragma GCC diagnostic pop

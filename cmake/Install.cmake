@@ -3,7 +3,9 @@
 #   bin/mio-probe                 if it was built
 #   lib/libmetal-io.a
 #   lib/libmetal-io-time.a
-#   lib/cmake/metal-io/           the package: find_package(metal-io) defines metal-io::mio, metal-io::time
+#   lib/libmetal-io-async.a
+#   lib/cmake/metal-io/           the package: find_package(metal-io) defines metal-io::mio,
+#                                 metal-io::time, metal-io::async
 #   share/metal-io/modules/       the module interfaces, which every consumer compiles itself
 #   include/mio/                  optional headers
 #   share/licenses/metal-io/
@@ -15,7 +17,7 @@ include(CMakePackageConfigHelpers)
 
 set(mio_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/metal-io)
 
-install(TARGETS metal-io-mio metal-io-time EXPORT metal-io
+install(TARGETS metal-io-mio metal-io-time metal-io-async EXPORT metal-io
     FILE_SET modules DESTINATION ${CMAKE_INSTALL_DATADIR}/metal-io/modules
     FILE_SET headers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 

@@ -61,6 +61,79 @@ class Running {
 
 } // namespace
 
+// The steps of a turn, inline: a turn with one event is the usual case.
+class Turn {
+  public:
+    [[nodiscard]] static inline bool handle(LoopCore& loop, const mio::Event& event) noexcept {
+        const std::size_t token = event.token().value;
+        if ((token & (top_bit | inbox_bit)) != top_bit) [[unlikely]] {
+            if (token != token_of(loop.inbox_, inbox_bit).value) return false;
+            loop.collect();
+            return true;
+        }
+        auto& slot = *std::bit_cast<Slot*>(token << 1);
+        if (slot.loop_ != &loop) [[unlikely]]
+            return false;
+        if (!slot.is_open_) [[unlikely]]
+            return true;
+        // The bits for writable and write_closed are the next ones after those for readable and read_closed.
+        static_assert(static_cast<unsigned>(Readiness::readable) == 1
+                      && static_cast<unsigned>(Readiness::writable) == 2);
+        static_assert(static_cast<unsigned>(Readiness::read_closed) == 1 << 6
+                      && static_cast<unsigned>(Readiness::write_closed) == 2 << 6);
+        const auto bits = static_cast<unsigned>(event.readiness());
+        unsigned ready = bits & 3;
+        if ((bits & ~3u) != 0) {
+            const unsigned closed =
+                (bits >> 6 & 3) | ((bits & static_cast<unsigned>(Readiness::error)) != 0 ? 3u : 0u);
+            slot.closed_ = static_cast<std::uint8_t>(slot.closed_ | closed);
+            ready |= closed;
+        }
+        slot.ready_ = static_cast<std::uint8_t>(slot.ready_ | ready);
+        dispatch(loop, slot);
+        return true;
+    }
+
+    static inline void dispatch(LoopCore& loop, Slot& slot) noexcept {
+        for (unsigned way = 0; way < 2; ++way)
+            if ((slot.ready_ >> way & 1) != 0 && !slot.waiting_[way].empty()) dispatch(loop, slot, way);
+    }
+
+    static inline void finish(LoopCore& loop) noexcept {
+        if (loop.again_ != nullptr) [[unlikely]]
+            loop.attempt_again();
+        if (!loop.timers_.empty()) loop.fire_timers();
+        if (!loop.inbox_->is_empty() || !loop.received_.empty()) [[unlikely]]
+            loop.open_parcels();
+        if (!loop.ready_.empty()) {
+            // What these make ready comes after the next poll.
+            List<Frame, ReadyTag> batch;
+            batch.take_front(loop.ready_);
+            do loop.resume(batch.pop_front().coroutine);
+            while (!batch.empty());
+        }
+        loop.slots_->recycle();
+    }
+
+  private:
+    // Attempts the operations that wait, until one would block. A coroutine that is resumed may close the source, which
+    // empties the lists, and may queue its next operation: what comes after a number of them waits for the next turn.
+    static inline void dispatch(LoopCore& loop, Slot& slot, unsigned way) noexcept {
+        auto& waiting = slot.waiting_[way];
+        for (int left = LoopCore::time_slice; left > 0; --left) {
+            Waiter& waiter = waiting.front();
+            if (!waiter.attempt(waiter)) return;
+            static_cast<Link<WaitTag>&>(waiter).unlink();
+            static_cast<Link<CancelTag>&>(waiter).unlink();
+            loop.resume(waiter.frame->coroutine);
+            if ((slot.ready_ >> way & 1) == 0 || waiting.empty()) return;
+        }
+        if (slot.is_again_) return;
+        slot.is_again_ = true;
+        slot.again_ = std::exchange(loop.again_, &slot);
+    }
+};
+
 // ---- Loop
 
 Result<Loop> Loop::create(std::optional<Poll> own, Poll* borrowed, std::size_t events) {
@@ -182,69 +255,23 @@ Result<> LoopCore::turn(std::chrono::nanoseconds limit) {
         limit = time_to_wait(limit);
     auto polled = limit == forever ? poll_->poll(events_) : poll_->poll(events_, limit);
     const Running guard(*this);
-    for (const auto& event : events_) static_cast<void>(handle(event));
-    finish();
+    for (const auto& event : events_) static_cast<void>(Turn::handle(*this, event));
+    Turn::finish(*this);
     is_turning_ = false;
     if (!polled && interrupted(polled.error())) [[unlikely]]
         polled = {};
     return polled;
 }
 
-bool LoopCore::handle(const mio::Event& event) noexcept {
-    const std::size_t token = event.token().value;
-    if ((token & top_bit) == 0) return false;
-    if ((token & inbox_bit) != 0) {
-        if (token != token_of(inbox_, inbox_bit).value) return false;
-        collect();
-        return true;
-    }
-    auto& slot = *std::bit_cast<Slot*>(token << 1);
-    if (slot.loop_ != this) return false;
-    if (!slot.is_open_) return true;
-    // The bits for writable and write_closed are the next ones after those for readable and read_closed.
-    static_assert(static_cast<unsigned>(Readiness::readable) == 1
-                  && static_cast<unsigned>(Readiness::writable) == 2);
-    static_assert(static_cast<unsigned>(Readiness::read_closed) == 1 << 6
-                  && static_cast<unsigned>(Readiness::write_closed) == 2 << 6);
-    const auto bits = static_cast<unsigned>(event.readiness());
-    const unsigned closed =
-        (bits >> 6 & 3) | ((bits & static_cast<unsigned>(Readiness::error)) != 0 ? 3u : 0u);
-    slot.closed_ = static_cast<std::uint8_t>(slot.closed_ | closed);
-    slot.ready_ = static_cast<std::uint8_t>(slot.ready_ | closed | (bits & 3));
-    for (unsigned way = 0; way < 2; ++way)
-        if ((slot.ready_ >> way & 1) != 0 && !slot.waiting_[way].empty()) dispatch(slot, way);
-    return true;
-}
-
-// Attempts the operations that wait, until one would block. A coroutine that is resumed may close the source, which
-// empties the lists, and may queue its next operation: what comes after a number of them waits for the next turn.
-void LoopCore::dispatch(Slot& slot, unsigned way) noexcept {
-    auto& waiting = slot.waiting_[way];
-    for (int left = time_slice; left > 0; --left) {
-        Waiter& waiter = waiting.front();
-        if (!waiter.attempt(waiter)) {
-            // An operation of the program may have blocked without `blocked` having been called.
-            slot.blocked(static_cast<Direction>(way));
-            return;
-        }
-        static_cast<Link<WaitTag>&>(waiter).unlink();
-        static_cast<Link<CancelTag>&>(waiter).unlink();
-        resume(waiter.frame->coroutine);
-        if ((slot.ready_ >> way & 1) == 0 || waiting.empty()) return;
-    }
-    if (slot.is_again_) return;
-    slot.is_again_ = true;
-    slot.again_ = std::exchange(again_, &slot);
-}
+bool LoopCore::handle(const mio::Event& event) noexcept { return Turn::handle(*this, event); }
+void LoopCore::finish() noexcept { Turn::finish(*this); }
 
 void LoopCore::attempt_again() noexcept {
     Slot* list = std::exchange(again_, nullptr);
     while (list != nullptr) {
         Slot& slot = *std::exchange(list, list->again_);
         slot.is_again_ = false;
-        if (!slot.is_open_) continue;
-        for (unsigned way = 0; way < 2; ++way)
-            if ((slot.ready_ >> way & 1) != 0 && !slot.waiting_[way].empty()) dispatch(slot, way);
+        if (slot.is_open_) Turn::dispatch(*this, slot);
     }
 }
 
@@ -254,21 +281,6 @@ void LoopCore::fire_timers() noexcept {
         auto& due = static_cast<LoopTimer&>(*timer);
         due.fire(due);
     }
-}
-
-void LoopCore::finish() noexcept {
-    if (again_ != nullptr) [[unlikely]]
-        attempt_again();
-    if (!timers_.empty()) fire_timers();
-    if (!inbox_->is_empty() || !received_.empty()) open_parcels();
-    if (!ready_.empty()) {
-        // What these make ready comes after the next poll.
-        List<Frame, ReadyTag> batch;
-        batch.take_front(ready_);
-        do resume(batch.pop_front().coroutine);
-        while (!batch.empty());
-    }
-    slots_->recycle();
 }
 
 void LoopCore::start(Frame& frame) noexcept {

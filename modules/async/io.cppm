@@ -332,29 +332,36 @@ template <Source S> template <class Op> inline auto Async<S>::perform(Interest i
 /// It behaves as a `Result<std::size_t>`: true without an error. The count is valid in any case.
 export class [[nodiscard]] Transferred {
   public:
-    inline Transferred(std::size_t count, const std::error_code& error = {}) noexcept
-        : count_(count), error_(error) {}
+    inline Transferred(std::size_t count) noexcept : count_(count) {}
+    inline Transferred(std::size_t count, const std::error_code& error) noexcept : count_(count) { set_error(error); }
 
     /// Bytes transferred, also before an error.
     [[nodiscard]] inline std::size_t count() const noexcept { return count_; }
     /// Whether there was no error.
-    [[nodiscard]] inline bool has_value() const noexcept { return !error_; }
-    [[nodiscard]] inline explicit operator bool() const noexcept { return !error_; }
+    [[nodiscard]] inline bool has_value() const noexcept { return value_ == 0; }
+    [[nodiscard]] inline explicit operator bool() const noexcept { return value_ == 0; }
     [[nodiscard]] inline std::size_t operator*() const noexcept { return count_; }
     [[nodiscard]] inline std::size_t value() const noexcept { return count_; }
     /// The error; empty without one.
-    [[nodiscard]] inline const std::error_code& error() const noexcept { return error_; }
+    [[nodiscard]] inline std::error_code error() const noexcept {
+        return value_ == 0 ? std::error_code() : std::error_code(value_, *category_);
+    }
     /// Loses the count of an error.
     [[nodiscard]] inline Result<std::size_t> result() const noexcept {
-        if (error_) return std::unexpected(error_);
+        if (value_ != 0) return std::unexpected(error());
         return count_;
     }
     /// For `timeout`.
-    inline void set_error(const std::error_code& error) noexcept { error_ = error; }
+    inline void set_error(const std::error_code& error) noexcept {
+        value_ = error.value();
+        category_ = &error.category();
+    }
 
   private:
+    // Not a `std::error_code`, whose constructor calls a function.
     std::size_t count_;
-    std::error_code error_;
+    int value_ = 0;
+    const std::error_category* category_ = nullptr;
 };
 
 // ---- Streams of bytes

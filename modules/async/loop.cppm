@@ -212,11 +212,12 @@ export enum class Direction : std::uint8_t { read = 0, write = 1 };
 
 /// A suspended operation on a source.
 export struct Waiter : Hook, Link<WaitTag> {
-    /// Repeats the operation and stores its result. False: it would still block.
+    /// Repeats the operation and stores its result. False: it would still block, and `Slot::blocked` has been called.
     bool (*attempt)(Waiter&) noexcept;
 };
 
 class SlotTable;
+class Turn;
 
 /// What a loop keeps of a registered source. Its address is the source's token, with the top bit set.
 export class Slot {
@@ -251,6 +252,7 @@ export class Slot {
   private:
     friend class LoopCore;
     friend class SlotTable;
+    friend class Turn;
 
     List<Waiter, WaitTag> waiting_[2];
     LoopCore* loop_ = nullptr;
@@ -417,6 +419,7 @@ export class LoopCore {
     friend class RemoteLoop;
     friend class Slot;
     friend class TaskList;
+    friend class Turn;
 
     static constexpr int time_slice = 64;
     static constexpr int nesting_limit = 64;
@@ -432,7 +435,6 @@ export class LoopCore {
     [[nodiscard]] std::optional<Clock::time_point> deadline() const noexcept;
 
     [[nodiscard]] bool has_ready() const noexcept;
-    void dispatch(Slot& slot, unsigned way) noexcept;
     void collect() noexcept;
     void receive(Parcel* latest) noexcept;
     void open_parcels() noexcept;

@@ -1,15 +1,18 @@
 // A small program: a server and a client in one event loop, and a thread that ends it. Returns 0 on success.
 #include <array>
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <expected>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #if __has_include(<format>)
@@ -17,6 +20,7 @@
 #endif
 
 import mio;
+import mio.async;
 import mio.time;
 
 using namespace std::literals;
@@ -181,11 +185,44 @@ void timers() {
     check(events.size() == 1 && events[0].token() == bell, "the alarm's event");
 }
 
+mio::async::Task<std::size_t> echo_once(mio::async::TcpStream stream) {
+    std::array<std::byte, 16> buffer{};
+    const auto got = co_await stream.read(buffer);
+    if (!got) co_return 0;
+    co_return (co_await stream.write_all(std::span(buffer).first(*got))).count();
+}
+
+mio::async::Task<> echoes() {
+    auto listener = value(mio::async::TcpListener::bind(value(mio::net::SocketAddress::parse("127.0.0.1:0"), "parse")),
+                          "TcpListener::bind");
+    auto [client, server] = co_await mio::async::when_all(
+        mio::async::TcpStream::connect(value(listener.local_address(), "local_address")), listener.accept());
+    const std::array<std::byte, 3> sent{std::byte{1}, std::byte{2}, std::byte{3}};
+    std::array<std::byte, 3> received{};
+    auto stream = value(std::move(client), "connect");
+    auto ask = [](mio::async::TcpStream& to, auto& out, auto& in) -> mio::async::Task<bool> {
+        co_return (co_await to.write_all(out)).has_value() && (co_await to.read_exact(in)).has_value();
+    };
+    auto [echoed, asked] =
+        co_await mio::async::when_all(echo_once(value(std::move(server), "accept")), ask(stream, sent, received));
+    check(echoed == 3 && asked && sent == received, "an echo between coroutines");
+    auto late = co_await mio::async::timeout(1ms, stream.read(received));
+    check(!late, "the stream ends, or the time is over");
+    mio::async::Pool pool(1);
+    check(co_await pool.run([] { return 7; }) == 7, "work in the pool");
+}
+
+void coroutines() {
+    auto loop = value(mio::async::Loop::create(), "Loop::create");
+    value(mio::async::run(loop, echoes()), "run");
+}
+
 } // namespace
 
 int main() {
     addresses_and_words();
     timers();
+    coroutines();
     round_trip();
     std::printf("round trip over %.*s\n", static_cast<int>(mio::backend().size()), mio::backend().data());
 }

@@ -5,7 +5,7 @@ namespace mio::async {
 
 // Parcels on their way to a loop. Owned by the loop and its `RemoteLoop`s; the last one destroys it.
 //
-// The parcels form a stack, latest first. Whoever pushes the first one wakes the loop; the loop takes all of them when
+// The parcels form a stack, latest first. The sender of the first one wakes the loop; the loop takes all of them when
 // the wake-up arrives. A sender that finds the stack filled need not wake: the sender of the first parcel has not
 // finished `wake`, or the loop has not yet taken that wake-up, and takes the stack after it. Each push is a
 // read-modify-write with release order, so that the acquiring exchange sees the writes of every sender.

@@ -64,7 +64,8 @@ class Running {
 // The steps of a turn, inline: a turn with one event is the usual case.
 class Turn {
   public:
-    [[nodiscard]] static inline bool handle(LoopCore& loop, const mio::Event& event) noexcept {
+    [[nodiscard, gnu::always_inline]] static inline bool handle(LoopCore& loop,
+                                                                const mio::Event& event) noexcept {
         const std::size_t token = event.token().value;
         if ((token & (top_bit | inbox_bit)) != top_bit) [[unlikely]] {
             if (token != token_of(loop.inbox_, inbox_bit).value) return false;
@@ -94,12 +95,12 @@ class Turn {
         return true;
     }
 
-    static inline void dispatch(LoopCore& loop, Slot& slot) noexcept {
+    [[gnu::always_inline]] static inline void dispatch(LoopCore& loop, Slot& slot) noexcept {
         for (unsigned way = 0; way < 2; ++way)
             if ((slot.ready_ >> way & 1) != 0 && !slot.waiting_[way].empty()) dispatch(loop, slot, way);
     }
 
-    static inline void finish(LoopCore& loop) noexcept {
+    [[gnu::always_inline]] static inline void finish(LoopCore& loop) noexcept {
         if (loop.again_ != nullptr) [[unlikely]]
             loop.attempt_again();
         if (!loop.timers_.empty()) loop.fire_timers();
@@ -118,7 +119,7 @@ class Turn {
   private:
     // Attempts the operations that wait, until one would block. A coroutine that is resumed may close the source, which
     // empties the lists, and may queue its next operation: what comes after a number of them waits for the next turn.
-    static inline void dispatch(LoopCore& loop, Slot& slot, unsigned way) noexcept {
+    [[gnu::always_inline]] static inline void dispatch(LoopCore& loop, Slot& slot, unsigned way) noexcept {
         auto& waiting = slot.waiting_[way];
         for (int left = LoopCore::time_slice; left > 0; --left) {
             Waiter& waiter = waiting.front();

@@ -333,7 +333,9 @@ template <Source S> template <class Op> inline auto Async<S>::perform(Interest i
 export class [[nodiscard]] Transferred {
   public:
     inline Transferred(std::size_t count) noexcept : count_(count) {}
-    inline Transferred(std::size_t count, const std::error_code& error) noexcept : count_(count) { set_error(error); }
+    inline Transferred(std::size_t count, const std::error_code& error) noexcept : count_(count) {
+        set_error(error);
+    }
 
     /// Bytes transferred, also before an error.
     [[nodiscard]] inline std::size_t count() const noexcept { return count_; }

@@ -288,7 +288,7 @@ export struct Parcel : Link<ParcelTag> {
     Parcel* next = nullptr; // in the inbox
 };
 
-// The parcels for a loop, shared with those who post.
+// The parcels that were posted to a loop, shared with its `RemoteLoop`s.
 class Inbox;
 
 /// A handle to a loop, for other threads. Copies refer to the same loop. Any thread may use it at any time, also

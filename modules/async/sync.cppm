@@ -64,8 +64,8 @@ inline Event::Wait Event::wait() noexcept { return Wait(*this); }
 
 // ---- Between loops
 
-// A coroutine that waits for a channel. Whoever completes it does so under the channel's lock: it stores the result,
-// takes it from the list and posts it to its loop.
+// A coroutine that waits for a channel. The thread that completes it holds the channel's lock while it stores the result,
+// takes the waiter from the list and posts it to its loop.
 class ChannelWaiter : public Hook, public Link<WaitTag>, public Parcel {
   public:
     inline ChannelWaiter() noexcept : Parcel(&opened) {}

@@ -773,7 +773,7 @@ template <template <class> class Callback, class Token, class A>
     Callback<RequestStop> callback(std::move(token), RequestStop{&relay});
     co_return co_await within(scope, std::move(awaitable));
 }
-/// Awaits `awaitable`, which is cancelled when `token` is told to stop, by any thread:
+/// Awaits `awaitable`, which is cancelled when a stop is requested through `token`, by any thread:
 ///
 ///     auto got = co_await stoppable<std::stop_callback>(token, stream.read(buffer));
 ///

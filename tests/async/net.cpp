@@ -208,7 +208,7 @@ TEST(Tcp, SeveralReadersAreServedInOrder) {
     }());
 }
 
-TEST(Tcp, ClosingEndsThoseWhoWait) {
+TEST(Tcp, ClosingEndsOperationsThatWait) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection();
         std::array<std::byte, 64> buffer{};
@@ -228,7 +228,7 @@ TEST(Tcp, ClosingEndsThoseWhoWait) {
     }());
 }
 
-TEST(Tcp, MovingOrDestroyingEndsThoseWhoWait) {
+TEST(Tcp, MovingOrDestroyingEndsOperationsThatWait) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection();
         std::optional<async::TcpStream> stream = std::move(server);

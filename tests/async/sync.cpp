@@ -78,7 +78,7 @@ TEST(AsyncEvent, EndsAllWaits) {
     }());
 }
 
-TEST(AsyncEvent, DestroyingItEndsThoseWhoWait) {
+TEST(AsyncEvent, DestroyingItEndsWaits) {
     run_alone([]() -> Task<> {
         std::optional<async::Event> event(std::in_place);
         auto wait = [](async::Event& waited) -> Task<Result<>> { co_return co_await waited.wait(); };
@@ -119,7 +119,7 @@ TEST(Channel, PassesValuesInOrder) {
     }
 }
 
-TEST(Channel, ClosingEndsThoseWhoWait) {
+TEST(Channel, ClosingEndsWaits) {
     run_alone([]() -> Task<> {
         async::Channel<int> full(1), empty(1);
         EXPECT_TRUE(ok(full.try_send(1)));

@@ -1,0 +1,133 @@
+// A steady state allocates nothing. This program replaces operator new, and so is a program of its own.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "async.hpp"
+
+namespace {
+std::atomic<std::uint64_t> allocations = 0;
+}
+
+void* operator new(std::size_t size) {
+    ++allocations;
+    if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+    std::abort();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace test;
+using mio::Result;
+
+// Address sanitizers allocate each frame.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool reuses_frames = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool reuses_frames = false;
+#else
+constexpr bool reuses_frames = true;
+#endif
+#else
+constexpr bool reuses_frames = true;
+#endif
+
+class Allocations : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (!reuses_frames) GTEST_SKIP() << "frames are not reused with the address sanitizer";
+    }
+
+    // Runs `work` until it allocates nothing, for a few rounds at most.
+    template <class F> static Task<> settles(F work) {
+        std::uint64_t made = 0;
+        for (int round = 0; round < 5; ++round) {
+            const auto before = allocations.load();
+            for (int i = 0; i < 100; ++i) co_await work();
+            made = allocations.load() - before;
+            if (made == 0) co_return;
+        }
+        EXPECT_EQ(made, 0u);
+    }
+};
+
+Task<Result<>> quick() { co_return Result<>(); }
+Task<Result<>> slow() {
+    co_await async::yield();
+    co_return Result<>();
+}
+
+TEST_F(Allocations, TasksTimeoutsAndGroupsMakeNone) {
+    run_alone([]() -> Task<> {
+        co_await settles([]() -> Task<> {
+            EXPECT_TRUE(co_await async::timeout(5s, quick()));
+            EXPECT_TRUE(co_await async::timeout(5s, slow()));
+            EXPECT_TRUE(co_await async::sleep_for(1us));
+            static_cast<void>(co_await async::when_all(quick(), slow(), async::sleep_for(1us)));
+            static_cast<void>(co_await async::when_any(slow(), async::sleep_for(5s)));
+            async::Group group(co_await async::this_context());
+            for (int i = 0; i < 10; ++i) group.spawn([]() -> Task<> { static_cast<void>(co_await slow()); });
+            EXPECT_TRUE(co_await group.join());
+            static_cast<void>(co_await async::shield(slow()));
+        });
+    }());
+}
+
+TEST_F(Allocations, StreamsMakeNone) {
+    run_alone([]() -> Task<> {
+        auto listener = must(async::TcpListener::bind(must(mio::net::SocketAddress::parse("127.0.0.1:0"))));
+        auto [first, second] = co_await async::when_all(
+            async::TcpStream::connect(must(listener.local_address())), listener.accept());
+        auto client = must(std::move(first)), server = must(std::move(second));
+        co_await settles([&]() -> Task<> {
+            std::array<std::byte, 64> buffer{};
+            auto [put, got] = co_await async::when_all(client.write_all(buffer), server.read_exact(buffer));
+            EXPECT_TRUE(put);
+            EXPECT_TRUE(got);
+            EXPECT_FALSE(co_await async::timeout(1us, server.read(buffer)));
+        });
+    }());
+}
+
+TEST_F(Allocations, ChannelsAndCallsMakeNone) {
+    std::optional<async::RemoteLoop> remote;
+    std::atomic<bool> stop = false, is_ready = false;
+    std::thread other([&] {
+        auto loop = must(async::Loop::create());
+        remote = loop.remote();
+        is_ready = true;
+        while (!stop) EXPECT_TRUE(ok(loop.turn(1ms)));
+    });
+    while (!is_ready) std::this_thread::yield();
+    async::Pool pool(1);
+    run_alone([](async::RemoteLoop there, async::Pool& threads) -> Task<> {
+        async::Channel<int> channel(1);
+        co_await settles([&]() -> Task<> {
+            auto [sent, received] = co_await async::when_all(channel.send(1), channel.receive());
+            EXPECT_TRUE(sent);
+            EXPECT_TRUE(received);
+            EXPECT_EQ(co_await there.call([] { return 3; }), 3);
+            EXPECT_EQ(co_await threads.run([] { return 4; }), 4);
+        });
+    }(*remote, pool));
+    stop = true;
+    other.join();
+}
+
+} // namespace

@@ -70,21 +70,28 @@ TEST(Pool, ServesManyLoops) {
 }
 
 TEST(Pool, ACancelledFunctionThatHasNotBegunDoesNotRun) {
-    std::atomic<bool> is_open = false;
+    std::atomic<bool> has_begun = false, is_open = false;
     std::atomic<int> ran = 0;
     async::Pool pool(1);
-    run_alone([](async::Pool& threads, std::atomic<bool>& gate, std::atomic<int>& count) -> Task<> {
+    run_alone([](async::Pool& threads, std::atomic<bool>& begun, std::atomic<bool>& gate,
+                 std::atomic<int>& count) -> Task<> {
         auto blocking = [&] {
+            begun = true;
             while (!gate) std::this_thread::yield();
             ++count;
         };
-        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, threads.run(blocking)), std::errc::timed_out));
+        auto until_it_has_begun = [](std::atomic<bool>& flag) -> Task<> {
+            while (!flag) static_cast<void>(co_await async::sleep_for(100us));
+        };
+        auto [which, results] = co_await async::when_any(threads.run(blocking), until_it_has_begun(begun));
+        EXPECT_EQ(which, 1u);
+        EXPECT_TRUE(fails_with(std::get<0>(results), std::errc::operation_canceled));
         EXPECT_TRUE(fails_with(co_await async::timeout(2ms, threads.run([&count] { count += 100; })),
                                std::errc::timed_out));
         gate = true;
         EXPECT_TRUE(ok(co_await threads.run([] {})));
         EXPECT_EQ(count, 1);
-    }(pool, is_open, ran));
+    }(pool, has_begun, is_open, ran));
 }
 
 TEST(Pool, EndsTheWaitsOfWhatItDrops) {

@@ -268,18 +268,27 @@ TEST(RemoteLoop, CallsRunOnTheOtherThread) {
     }(other.remote()));
 }
 
-TEST(RemoteLoop, ACancelledCallReturnsAtOnce) {
+TEST(RemoteLoop, ACancelledCallReturnsAtOnceAndItsTaskGoesOn) {
     LoopThread other;
-    std::atomic<bool> is_done = false;
-    run_alone([](async::RemoteLoop remote, std::atomic<bool>& done) -> Task<> {
-        auto slow = [&done]() -> Task<int> {
-            static_cast<void>(co_await async::sleep_for(20ms));
+    std::atomic<bool> has_begun = false, is_open = false, is_done = false;
+    run_alone([](async::RemoteLoop remote, std::atomic<bool>& begun, std::atomic<bool>& gate,
+                 std::atomic<bool>& done) -> Task<> {
+        auto slow = [&]() -> Task<int> {
+            begun = true;
+            while (!gate) static_cast<void>(co_await async::sleep_for(100us));
             done = true;
             co_return 1;
         };
-        EXPECT_TRUE(fails_with(co_await async::timeout(1ms, remote.call(slow)), std::errc::timed_out));
-    }(other.remote(), is_done));
-    while (!is_done) std::this_thread::yield();
+        auto until_it_has_begun = [](std::atomic<bool>& flag) -> Task<> {
+            while (!flag) static_cast<void>(co_await async::sleep_for(100us));
+        };
+        auto [which, results] = co_await async::when_any(remote.call(slow), until_it_has_begun(begun));
+        EXPECT_EQ(which, 1u);
+        EXPECT_TRUE(fails_with(std::get<0>(results), std::errc::operation_canceled));
+        gate = true;
+        // `slow` is destroyed with the call that has it; its captures outlive it.
+        while (!done) co_await async::yield();
+    }(other.remote(), has_begun, is_open, is_done));
 }
 
 TEST(RemoteLoop, ALoopThatIsGoneRefuses) {

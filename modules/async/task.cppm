@@ -541,7 +541,7 @@ export template <Waitable A> [[nodiscard]] inline auto within(Scope& scope, A aw
 
 /// Stands for the result of a task that returns nothing, in the tuples of `when_all` and `when_any`.
 export struct Nothing {
-    friend constexpr bool operator==(Nothing, Nothing) noexcept = default;
+    constexpr bool operator==(const Nothing&) const noexcept = default;
 };
 
 template <class T> using Kept = std::conditional_t<std::is_void_v<T>, Nothing, T>;

@@ -97,6 +97,8 @@ struct Resize {
 std::error_code closed() noexcept { return os_error(std::errc::bad_file_descriptor); }
 
 struct SendFileOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "send_file";
     RawHandle file;
     std::uint64_t offset;
     std::uint64_t count;
@@ -201,8 +203,8 @@ Task<Result<>> File::resize(std::uint64_t size) {
 }
 
 Task<Transferred> send_file(TcpStream& to, File& file, std::uint64_t offset, std::uint64_t count) {
-    const auto sent = co_await Operation<net::TcpStream, SendFileOp>(to, Direction::write, "send_file",
-                                                                     SendFileOp{file.raw(), offset, count});
+    const auto sent =
+        co_await Operation<net::TcpStream, SendFileOp>(to, SendFileOp{file.raw(), offset, count});
     if (sent || sent.error() != Errc::unsupported) co_return sent;
     std::size_t total = sent.count();
     Buffer buffer(16 * 1024);

@@ -28,6 +28,8 @@ namespace mio::async {
 namespace {
 
 struct ConnectOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "connect";
     Result<> operator()(Async<net::TcpStream>& io) const noexcept {
         const auto connected = io.source().finish_connect();
         if (!connected) return std::unexpected(connected.error());
@@ -54,8 +56,7 @@ Task<Result<TcpStream>> connect_with(std::optional<net::TcpSocket> socket, net::
     auto begun = socket ? std::move(*socket).connect(peer) : net::TcpStream::connect(peer);
     if (!begun) co_return std::unexpected(begun.error());
     TcpStream stream(std::move(*begun));
-    const auto connected =
-        co_await Operation<net::TcpStream, ConnectOp>(stream, Direction::write, "connect", ConnectOp());
+    const auto connected = co_await Operation<net::TcpStream, ConnectOp>(stream, ConnectOp());
     if (!connected) co_return std::unexpected(connected.error());
     co_return std::move(stream);
 }

@@ -115,8 +115,8 @@ export template <Source S> class Async {
     /// @}
 
     /// An operation of the program: calls `operation(source)`, which returns a `Result`, until it does not return
-    /// would-block or interrupted. `interest` is `readable` or `writable`: the direction in which it can block. For a
-    /// `RawSource` and its like the operation runs through `try_io`.
+    /// would-block or interrupted. `interest` is `readable` or `writable`: the direction in which it can block. The
+    /// operation runs through the source's `try_io`, if it has one.
     ///
     ///     auto got = co_await device.perform(Interest::readable, [&](auto& source) { return read_record(source); });
     template <class Op> [[nodiscard]] inline auto perform(Interest interest, Op operation);
@@ -199,20 +199,16 @@ export template <Source S> class Async {
 
 /// What awaits one operation: see `Async`. `Op` is called with the `Async` until its result is not would-block.
 ///
-/// An `Op` may have a member `stopped(error)`, which returns the result if the operation ends before `Op` has ended it.
+/// An `Op` has a member `direction`, in which it can block, and a static member `name`, for `dump`. It may have a member
+/// `stopped(error)`, which returns the result if the operation ends before `Op` has ended it.
 /// Otherwise that is `std::unexpected(error)`.
 export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
   public:
     using Output = std::invoke_result_t<Op&, Async<S>&>;
 
-    inline Operation(Async<S>& io, Direction direction, const char* operation, Op op) noexcept
-        : io_(&io), op_(std::move(op)), direction_(direction) {
-        name = operation;
-    }
+    inline Operation(Async<S>& io, Op op) noexcept : io_(&io), op_(std::move(op)) {}
     inline Operation(Operation&& other) noexcept // before it is awaited
-        : io_(other.io_), op_(std::move(other.op_)), direction_(other.direction_) {
-        name = other.name;
-    }
+        : io_(other.io_), op_(std::move(other.op_)) {}
 
     inline void bind(Frame& self) noexcept { frame = &self; }
     [[nodiscard]] inline bool await_ready() noexcept {
@@ -220,17 +216,18 @@ export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
             stop(canceled_error());
             return true;
         }
-        return io_->may_try(direction_) && try_once() && frame->loop->spend();
+        return io_->may_try(op_.direction) && try_once() && frame->loop->spend();
     }
     inline bool await_suspend(std::coroutine_handle<>) noexcept {
         if (outcome_.is_set()) { // it has used up its time slice
             frame->loop->schedule(*frame);
             return true;
         }
-        if (auto waits = io_->wait(direction_, *this); !waits) [[unlikely]] {
+        if (auto waits = io_->wait(op_.direction, *this); !waits) [[unlikely]] {
             stop(waits.error());
             return false;
         }
+        name = Op::name;
         attempt = &attempted;
         on_cancel = &cancelled;
         frame->scope->add(*this);
@@ -246,7 +243,7 @@ export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
                 return true;
             if (would_block(result.error())) {
                 outcome_.reset();
-                io_->blocked(direction_);
+                io_->blocked(op_.direction);
                 return false;
             }
             if (!interrupted(result.error())) return true;
@@ -269,7 +266,6 @@ export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
 
     Async<S>* io_;
     Op op_;
-    Direction direction_;
     Outcome<Output> outcome_;
 };
 
@@ -314,8 +310,16 @@ template <class S> class [[nodiscard]] Readiness : Waiter {
 
 // Calls an operation of the program with the source itself.
 template <class S, class Op> struct SourceOp {
+    static constexpr const char* name = "perform";
     Op op;
-    inline auto operator()(Async<S>& io) { return op(io.source()); }
+    Direction direction;
+    inline auto operator()(Async<S>& io) {
+        const Interest interest = direction == Direction::write ? Interest::writable : Interest::readable;
+        if constexpr (requires { io.source().try_io(interest, [] { return Result<>(); }); })
+            return io.source().try_io(interest, [&] { return op(io.source()); });
+        else
+            return op(io.source());
+    }
 };
 
 template <Source S> inline auto Async<S>::readable() noexcept { return Readiness<S>(*this, Direction::read); }
@@ -323,8 +327,9 @@ template <Source S> inline auto Async<S>::writable() noexcept {
     return Readiness<S>(*this, Direction::write);
 }
 template <Source S> template <class Op> inline auto Async<S>::perform(Interest interest, Op operation) {
-    return Operation<S, SourceOp<S, Op>>(*this, interest.is_writable() ? Direction::write : Direction::read,
-                                         "perform", SourceOp<S, Op>{std::move(operation)});
+    return Operation<S, SourceOp<S, Op>>(
+        *this,
+        SourceOp<S, Op>{std::move(operation), interest.is_writable() ? Direction::write : Direction::read});
 }
 
 /// How many bytes were transferred, and the error that ended it, if there was one: both may hold.
@@ -371,6 +376,8 @@ export class [[nodiscard]] Transferred {
 // Named types instead of lambdas: importers cannot move a closure that an inline member of an exported class made
 // (Clang 19).
 template <class S> struct ReadOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "read";
     std::span<std::byte> buffer;
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
         auto got = io.source().read(buffer);
@@ -380,6 +387,8 @@ template <class S> struct ReadOp {
 };
 
 template <class S> struct PeekOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "peek";
     std::span<std::byte> buffer;
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
         return io.source().peek(buffer);
@@ -387,6 +396,8 @@ template <class S> struct PeekOp {
 };
 
 template <class S> struct ReadVectoredOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "read_vectored";
     std::span<const net::IoSliceMut> buffers;
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
         return io.source().read_vectored(buffers);
@@ -394,6 +405,8 @@ template <class S> struct ReadVectoredOp {
 };
 
 template <class S> struct WriteOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "write";
     std::span<const std::byte> bytes;
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
         auto put = io.source().write(bytes);
@@ -403,6 +416,8 @@ template <class S> struct WriteOp {
 };
 
 template <class S> struct WriteVectoredOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "write_vectored";
     std::span<const net::IoSlice> buffers;
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
         return io.source().write_vectored(buffers);
@@ -410,6 +425,8 @@ template <class S> struct WriteVectoredOp {
 };
 
 template <class S> struct ReadExactOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "read_exact";
     std::span<std::byte> buffer;
     std::size_t count = 0;
     [[nodiscard]] inline Transferred operator()(Async<S>& io) noexcept {
@@ -429,6 +446,8 @@ template <class S> struct ReadExactOp {
 };
 
 template <class S> struct WriteAllOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "write_all";
     std::span<const std::byte> bytes;
     std::size_t count = 0;
     [[nodiscard]] inline Transferred operator()(Async<S>& io) noexcept {
@@ -459,7 +478,7 @@ export template <Source S> class ByteStream : public Async<S> {
     [[nodiscard]] inline auto read(std::span<std::byte> buffer) noexcept
         requires requires(S& s) { s.read(buffer); }
     {
-        return Operation<S, ReadOp<S>>(*this, Direction::read, "read", {buffer});
+        return Operation<S, ReadOp<S>>(*this, {buffer});
     }
     /// Reads until `buffer` is full. The result has the number of bytes read also if there is an error:
     /// `Errc::end_of_stream` if the stream ends before; those of `read`; `operation_canceled`. Cancelled or timed out,
@@ -467,19 +486,19 @@ export template <Source S> class ByteStream : public Async<S> {
     [[nodiscard]] inline auto read_exact(std::span<std::byte> buffer) noexcept
         requires requires(S& s) { s.read(buffer); }
     {
-        return Operation<S, ReadExactOp<S>>(*this, Direction::read, "read_exact", {buffer});
+        return Operation<S, ReadExactOp<S>>(*this, {buffer});
     }
     /// As `read`, into several buffers in order. The array of buffers must live as long as they.
     [[nodiscard]] inline auto read_vectored(std::span<const net::IoSliceMut> buffers) noexcept
         requires requires(S& s) { s.read_vectored(buffers); }
     {
-        return Operation<S, ReadVectoredOp<S>>(*this, Direction::read, "read_vectored", {buffers});
+        return Operation<S, ReadVectoredOp<S>>(*this, {buffers});
     }
     /// As `read`, but leaves the data in the receive queue.
     [[nodiscard]] inline auto peek(std::span<std::byte> buffer) noexcept
         requires requires(S& s) { s.peek(buffer); }
     {
-        return Operation<S, PeekOp<S>>(*this, Direction::read, "peek", {buffer});
+        return Operation<S, PeekOp<S>>(*this, {buffer});
     }
 
     /// Writes at least one byte of `bytes`, as many as fit, and returns their number. Errors: as the source's `write`,
@@ -487,20 +506,20 @@ export template <Source S> class ByteStream : public Async<S> {
     [[nodiscard]] inline auto write(std::span<const std::byte> bytes) noexcept
         requires requires(S& s) { s.write(bytes); }
     {
-        return Operation<S, WriteOp<S>>(*this, Direction::write, "write", {bytes});
+        return Operation<S, WriteOp<S>>(*this, {bytes});
     }
     /// Writes all of `bytes`. The result has the number of bytes written also if there is an error: those of `write`;
     /// `operation_canceled`. Cancelled or timed out, it may have written a part: the count says how much.
     [[nodiscard]] inline auto write_all(std::span<const std::byte> bytes) noexcept
         requires requires(S& s) { s.write(bytes); }
     {
-        return Operation<S, WriteAllOp<S>>(*this, Direction::write, "write_all", {bytes});
+        return Operation<S, WriteAllOp<S>>(*this, {bytes});
     }
     /// As `write`, from several buffers in order. The array of buffers must live as long as they.
     [[nodiscard]] inline auto write_vectored(std::span<const net::IoSlice> buffers) noexcept
         requires requires(S& s) { s.write_vectored(buffers); }
     {
-        return Operation<S, WriteVectoredOp<S>>(*this, Direction::write, "write_vectored", {buffers});
+        return Operation<S, WriteVectoredOp<S>>(*this, {buffers});
     }
 };
 

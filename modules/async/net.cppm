@@ -99,30 +99,40 @@ export class UnixListener : public Async<net::UnixListener> {
 };
 
 struct ReceiveFromOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "receive_from";
     std::span<std::byte> buffer;
     template <class S> [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
         return io.source().receive_from(buffer);
     }
 };
 struct PeekFromOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "peek_from";
     std::span<std::byte> buffer;
     template <class S> [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
         return io.source().peek_from(buffer);
     }
 };
 struct ReceiveOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "receive";
     std::span<std::byte> buffer;
     template <class S> [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
         return io.source().receive(buffer);
     }
 };
 struct SendOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "send";
     std::span<const std::byte> bytes;
     template <class S> [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
         return io.source().send(bytes);
     }
 };
 struct SendToOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "send_to";
     std::span<const std::byte> bytes;
     net::SocketAddress peer;
     [[nodiscard]] inline auto operator()(Async<net::UdpSocket>& io) const noexcept {
@@ -130,18 +140,24 @@ struct SendToOp {
     }
 };
 struct SendManyOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "send_many";
     std::span<const net::OutgoingDatagram> datagrams;
     [[nodiscard]] inline auto operator()(Async<net::UdpSocket>& io) const noexcept {
         return io.source().send_many(datagrams);
     }
 };
 struct ReceiveManyOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "receive_many";
     std::span<net::IncomingDatagram> datagrams;
     [[nodiscard]] inline auto operator()(Async<net::UdpSocket>& io) const noexcept {
         return io.source().receive_many(datagrams);
     }
 };
 template <class S> struct SendWithFdsOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "send_with_fds";
     std::span<const std::byte> bytes;
     std::span<const RawHandle> fds;
     [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
@@ -149,6 +165,8 @@ template <class S> struct SendWithFdsOp {
     }
 };
 template <class S> struct ReceiveWithFdsOp {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "receive_with_fds";
     std::span<std::byte> buffer;
     std::span<OwnedHandle> fds;
     [[nodiscard]] inline auto operator()(Async<S>& io) const noexcept {
@@ -164,19 +182,19 @@ export template <Source S> class DatagramSocket : public Async<S> {
 
     /// Receives one datagram; returns its size and its sender.
     [[nodiscard]] inline auto receive_from(std::span<std::byte> buffer) noexcept {
-        return Operation<S, ReceiveFromOp>(*this, Direction::read, "receive_from", {buffer});
+        return Operation<S, ReceiveFromOp>(*this, {buffer});
     }
     /// As `receive_from`, but leaves the datagram in the receive queue.
     [[nodiscard]] inline auto peek_from(std::span<std::byte> buffer) noexcept {
-        return Operation<S, PeekFromOp>(*this, Direction::read, "peek_from", {buffer});
+        return Operation<S, PeekFromOp>(*this, {buffer});
     }
     /// Receives one datagram; returns its size.
     [[nodiscard]] inline auto receive(std::span<std::byte> buffer) noexcept {
-        return Operation<S, ReceiveOp>(*this, Direction::read, "receive", {buffer});
+        return Operation<S, ReceiveOp>(*this, {buffer});
     }
     /// Sends one datagram to the peer of a connected socket.
     [[nodiscard]] inline auto send(std::span<const std::byte> bytes) noexcept {
-        return Operation<S, SendOp>(*this, Direction::write, "send", {bytes});
+        return Operation<S, SendOp>(*this, {bytes});
     }
 };
 
@@ -191,15 +209,15 @@ export class UdpSocket : public DatagramSocket<net::UdpSocket> {
     /// Sends one datagram to `peer`; returns its size.
     [[nodiscard]] inline auto send_to(std::span<const std::byte> bytes,
                                       const net::SocketAddress& peer) noexcept {
-        return Operation<net::UdpSocket, SendToOp>(*this, Direction::write, "send_to", {bytes, peer});
+        return Operation<net::UdpSocket, SendToOp>(*this, {bytes, peer});
     }
     /// Sends at least one of `datagrams`, as many as fit, and returns their number.
     [[nodiscard]] inline auto send_many(std::span<const net::OutgoingDatagram> datagrams) noexcept {
-        return Operation<net::UdpSocket, SendManyOp>(*this, Direction::write, "send_many", {datagrams});
+        return Operation<net::UdpSocket, SendManyOp>(*this, {datagrams});
     }
     /// Receives at least one datagram, as many as are there, and returns their number.
     [[nodiscard]] inline auto receive_many(std::span<net::IncomingDatagram> datagrams) noexcept {
-        return Operation<net::UdpSocket, ReceiveManyOp>(*this, Direction::read, "receive_many", {datagrams});
+        return Operation<net::UdpSocket, ReceiveManyOp>(*this, {datagrams});
     }
 };
 
@@ -222,18 +240,18 @@ export class UnixDatagram : public DatagramSocket<net::UnixDatagram> {
     /// As `UnixStream`. @{
     [[nodiscard]] inline auto send_with_fds(std::span<const std::byte> bytes,
                                             std::span<const RawHandle> fds) noexcept {
-        return Operation<net::UnixDatagram, SendWithFdsOp<net::UnixDatagram>>(*this, Direction::write,
-                                                                              "send_with_fds", {bytes, fds});
+        return Operation<net::UnixDatagram, SendWithFdsOp<net::UnixDatagram>>(*this, {bytes, fds});
     }
     [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer,
                                                std::span<OwnedHandle> fds) noexcept {
-        return Operation<net::UnixDatagram, ReceiveWithFdsOp<net::UnixDatagram>>(
-            *this, Direction::read, "receive_with_fds", {buffer, fds});
+        return Operation<net::UnixDatagram, ReceiveWithFdsOp<net::UnixDatagram>>(*this, {buffer, fds});
     }
     /// @}
 };
 
 template <> struct AcceptOp<net::TcpListener> {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "accept";
     [[nodiscard]] inline Result<TcpStream> operator()(Async<net::TcpListener>& io) const noexcept {
         auto accepted = io.source().accept();
         if (!accepted) return std::unexpected(accepted.error());
@@ -241,6 +259,8 @@ template <> struct AcceptOp<net::TcpListener> {
     }
 };
 template <> struct AcceptFromOp<net::TcpListener> {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "accept_from";
     [[nodiscard]] inline Result<std::pair<TcpStream, net::SocketAddress>>
     operator()(Async<net::TcpListener>& io) const noexcept {
         auto accepted = io.source().accept();
@@ -250,6 +270,8 @@ template <> struct AcceptFromOp<net::TcpListener> {
     }
 };
 template <> struct AcceptOp<net::UnixListener> {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "accept";
     [[nodiscard]] inline Result<UnixStream> operator()(Async<net::UnixListener>& io) const noexcept {
         auto accepted = io.source().accept();
         if (!accepted) return std::unexpected(accepted.error());
@@ -257,6 +279,8 @@ template <> struct AcceptOp<net::UnixListener> {
     }
 };
 template <> struct AcceptFromOp<net::UnixListener> {
+    static constexpr Direction direction = Direction::read;
+    static constexpr const char* name = "accept_from";
     [[nodiscard]] inline Result<std::pair<UnixStream, net::UnixAddress>>
     operator()(Async<net::UnixListener>& io) const noexcept {
         auto accepted = io.source().accept();
@@ -267,27 +291,23 @@ template <> struct AcceptFromOp<net::UnixListener> {
 };
 
 inline auto TcpListener::accept() noexcept {
-    return Operation<net::TcpListener, AcceptOp<net::TcpListener>>(*this, Direction::read, "accept", {});
+    return Operation<net::TcpListener, AcceptOp<net::TcpListener>>(*this, {});
 }
 inline auto TcpListener::accept_from() noexcept {
-    return Operation<net::TcpListener, AcceptFromOp<net::TcpListener>>(*this, Direction::read, "accept_from",
-                                                                       {});
+    return Operation<net::TcpListener, AcceptFromOp<net::TcpListener>>(*this, {});
 }
 inline auto UnixListener::accept() noexcept {
-    return Operation<net::UnixListener, AcceptOp<net::UnixListener>>(*this, Direction::read, "accept", {});
+    return Operation<net::UnixListener, AcceptOp<net::UnixListener>>(*this, {});
 }
 inline auto UnixListener::accept_from() noexcept {
-    return Operation<net::UnixListener, AcceptFromOp<net::UnixListener>>(*this, Direction::read,
-                                                                         "accept_from", {});
+    return Operation<net::UnixListener, AcceptFromOp<net::UnixListener>>(*this, {});
 }
 inline auto UnixStream::send_with_fds(std::span<const std::byte> bytes,
                                       std::span<const RawHandle> fds) noexcept {
-    return Operation<net::UnixStream, SendWithFdsOp<net::UnixStream>>(*this, Direction::write,
-                                                                      "send_with_fds", {bytes, fds});
+    return Operation<net::UnixStream, SendWithFdsOp<net::UnixStream>>(*this, {bytes, fds});
 }
 inline auto UnixStream::receive_with_fds(std::span<std::byte> buffer, std::span<OwnedHandle> fds) noexcept {
-    return Operation<net::UnixStream, ReceiveWithFdsOp<net::UnixStream>>(*this, Direction::read,
-                                                                         "receive_with_fds", {buffer, fds});
+    return Operation<net::UnixStream, ReceiveWithFdsOp<net::UnixStream>>(*this, {buffer, fds});
 }
 
 } // namespace mio::async

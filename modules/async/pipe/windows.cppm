@@ -13,6 +13,8 @@ import mio.async.io;
 namespace mio::async {
 
 struct ConnectPipeOp {
+    static constexpr Direction direction = Direction::write;
+    static constexpr const char* name = "connect";
     bool is_begun = false;
     [[nodiscard]] inline Result<> operator()(Async<net::NamedPipe>& io) noexcept {
         if (std::exchange(is_begun, true)) {
@@ -41,7 +43,7 @@ export class NamedPipe : public ByteStream<net::NamedPipe> {
     /// Server: waits for a client. Errors: the OS's own. Cancelled, the pipe still accepts a client, which the next
     /// `connect` finds.
     [[nodiscard]] inline auto connect() noexcept {
-        return Operation<net::NamedPipe, ConnectPipeOp>(*this, Direction::write, "connect", {});
+        return Operation<net::NamedPipe, ConnectPipeOp>(*this, {});
     }
     /// Server: ends the connection; see `mio::net::NamedPipe::disconnect`.
     [[nodiscard]] inline Result<> disconnect() noexcept { return source().disconnect(); }

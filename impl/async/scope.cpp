@@ -36,10 +36,18 @@ void Scope::cancel() noexcept {
     }
 }
 
-bool Scope::is_being_cancelled() const noexcept {
+// A cancelled scope cancels those inside it. The outermost cancelled one is therefore the one that `cancel` was called
+// for.
+bool Scope::is_cancelled_with(const Scope& other) const noexcept {
+    const Scope* outermost = nullptr;
     for (const Scope* scope = this; scope != nullptr; scope = scope->parent_) {
-        if (scope->is_cancelled_) return true;
-        if (scope->kind == Kind::shield) return false;
+        if (scope->is_cancelled_) outermost = scope;
+        if (scope->kind == Kind::shield) break;
+    }
+    if (outermost == nullptr) return false;
+    for (const Scope* scope = &other; scope != nullptr; scope = scope->parent_) {
+        if (scope == outermost) return true;
+        if (scope->kind == Kind::shield) break;
     }
     return false;
 }

@@ -151,7 +151,7 @@ bool Group::Join::await_suspend(std::coroutine_handle<>) noexcept {
     on_cancel = &cancelled;
     name = "join";
     if (frame->scope->is_cancelled()) {
-        if (!group_->scope_.is_being_cancelled()) {
+        if (!frame->scope->is_cancelled_with(group_->scope_)) {
             is_cancelled_ = true;
             return false;
         }
@@ -169,7 +169,7 @@ Result<> Group::Join::await_resume() const noexcept {
 
 void Group::Join::cancelled(Hook& hook) noexcept {
     auto& join = static_cast<Join&>(hook);
-    if (join.group_->scope_.is_being_cancelled()) return;
+    if (join.frame->scope->is_cancelled_with(join.group_->scope_)) return;
     static_cast<Link<WaitTag>&>(join).unlink();
     join.is_cancelled_ = true;
     join.frame->loop->schedule(*join.frame);

@@ -159,9 +159,8 @@ export class Scope : Hook {
     }
     /// Calls `hook.on_cancel` when the scope is cancelled, unless the hook is unlinked or destroyed before.
     inline void add(Hook& hook) noexcept { hooks_.push_back(hook); }
-    /// Whether this scope or one around it is cancelled. It differs from `is_cancelled` while a `cancel` has
-    /// not reached this scope yet.
-    [[nodiscard]] bool is_being_cancelled() const noexcept;
+    /// Whether the cancellation that reaches this scope is one that reaches `other` as well.
+    [[nodiscard]] bool is_cancelled_with(const Scope& other) const noexcept;
     /// Calls `f` with each hook, operations and scopes.
     template <class F> void for_each_hook(F&& f) const { hooks_.for_each(f); }
     /// The scope that a hook of the kind `scope` or `shield` is.

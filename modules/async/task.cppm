@@ -351,11 +351,24 @@ template <class R> inline void replace_error(R& result, const std::error_code& e
         result = std::unexpected(error);
 }
 
+// Leaves the scope of an awaitable after the awaitable inside has left its own.
+template <class S> class Leave {
+  public:
+    inline explicit Leave(S& state) noexcept : state_(&state) {}
+    Leave(const Leave&) = delete;
+    Leave& operator=(const Leave&) = delete;
+    inline ~Leave() { state_->leave(); }
+
+  private:
+    S* state_;
+};
+
 // The scope and the timer of a `Timeout`.
 class TimeLimit {
   public:
     inline explicit TimeLimit(Clock::time_point until) noexcept : until_(until) {}
     inline TimeLimit(TimeLimit&& other) noexcept : until_(other.until_) {} // before it is awaited
+    inline ~TimeLimit() { leave(); }                                       // if `await_suspend` threw
 
     inline void enter(Frame& frame) noexcept {
         frame_ = &frame;
@@ -364,9 +377,11 @@ class TimeLimit {
         frame.scope = &scope_;
     }
     inline void leave() noexcept {
+        if (frame_ == nullptr) return;
         frame_->scope = outer_;
         scope_.leave();
         if (timer_.is_armed()) frame_->loop->disarm(timer_);
+        frame_ = nullptr;
     }
     inline void arm() noexcept {
         timer_.fire = &fired;
@@ -408,8 +423,10 @@ template <class A> class [[nodiscard]] Timeout {
         return true;
     }
     inline auto await_resume() {
-        limit_.leave();
-        auto result = inner_.await_resume();
+        auto result = [this] {
+            const Leave<TimeLimit> leave(limit_); // after the inner one, which restores what it found
+            return inner_.await_resume();
+        }();
         if (limit_.error() && !result && result.error() == std::errc::operation_canceled)
             replace_error(result, os_error(*limit_.error()));
         return result;
@@ -437,32 +454,50 @@ export template <Waitable A> [[nodiscard]] inline auto timeout_at(time::Instant 
 
 // ---- Scopes
 
-template <class A> class [[nodiscard]] Shield {
+class ShieldedScope {
   public:
-    template <class U>
-        requires std::constructible_from<A, U>
-    inline explicit Shield(U&& inner) : inner_(std::forward<U>(inner)) {}
-    inline Shield(Shield&& other) : inner_(std::move(other.inner_)) {} // before it is awaited
+    ShieldedScope() noexcept = default;
+    inline ShieldedScope(ShieldedScope&&) noexcept {} // before it is awaited
+    inline ~ShieldedScope() { leave(); }              // if `await_suspend` threw
 
-    inline void bind(Frame& frame) {
+    inline void enter(Frame& frame) noexcept {
         frame_ = &frame;
         outer_ = frame.scope;
         scope_.enter_shielded(*outer_);
         frame.scope = &scope_;
-        inner_.bind(frame);
     }
-    [[nodiscard]] inline bool await_ready() { return inner_.await_ready(); }
-    inline bool await_suspend(std::coroutine_handle<> coroutine) { return suspend(inner_, coroutine); }
-    inline decltype(auto) await_resume() {
+    inline void leave() noexcept {
+        if (frame_ == nullptr) return;
         frame_->scope = outer_;
         scope_.leave();
-        return inner_.await_resume();
+        frame_ = nullptr;
     }
 
   private:
     Frame* frame_ = nullptr;
     Scope* outer_ = nullptr;
     Scope scope_;
+};
+
+template <class A> class [[nodiscard]] Shield {
+  public:
+    template <class U>
+        requires std::constructible_from<A, U>
+    inline explicit Shield(U&& inner) : inner_(std::forward<U>(inner)) {}
+
+    inline void bind(Frame& frame) {
+        scope_.enter(frame);
+        inner_.bind(frame);
+    }
+    [[nodiscard]] inline bool await_ready() { return inner_.await_ready(); }
+    inline bool await_suspend(std::coroutine_handle<> coroutine) { return suspend(inner_, coroutine); }
+    inline decltype(auto) await_resume() {
+        const Leave<ShieldedScope> leave(scope_);
+        return inner_.await_resume();
+    }
+
+  private:
+    ShieldedScope scope_;
     A inner_; // destroyed first
 };
 
@@ -477,6 +512,7 @@ class SharedScope {
   public:
     inline explicit SharedScope(Scope& other) noexcept : other_(&other) {}
     inline SharedScope(SharedScope&& from) noexcept : other_(from.other_) {} // before it is awaited
+    inline ~SharedScope() { leave(); }                                       // if `await_suspend` threw
 
     inline void enter(Frame& frame) noexcept {
         frame_ = &frame;
@@ -492,9 +528,11 @@ class SharedScope {
             other_->add(hook_);
     }
     inline void leave() noexcept {
+        if (frame_ == nullptr) return;
         frame_->scope = outer_;
         scope_.leave();
         hook_.unlink();
+        frame_ = nullptr;
     }
 
   private:
@@ -522,7 +560,7 @@ template <class A> class [[nodiscard]] Within {
     [[nodiscard]] inline bool await_ready() { return inner_.await_ready(); }
     inline bool await_suspend(std::coroutine_handle<> coroutine) { return suspend(inner_, coroutine); }
     inline decltype(auto) await_resume() {
-        scope_.leave();
+        const Leave<SharedScope> leave(scope_);
         return inner_.await_resume();
     }
 

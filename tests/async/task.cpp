@@ -260,6 +260,65 @@ TEST(Scopes, NestedAHundredThousandDeepAreCancelledWithoutRecursion) {
     }());
 }
 
+// Checks that the coroutine's scope afterwards is what it was before.
+template <class A> Task<> restores(A awaitable) {
+    const auto* const before = (co_await async::this_context()).scope;
+    EXPECT_TRUE(ok(co_await std::move(awaitable)));
+    const auto* const after = (co_await async::this_context()).scope;
+    EXPECT_EQ(after, before);
+}
+
+TEST(Scopes, NestedCombinatorsLeaveTheScopeAsItWas) {
+    run_alone([]() -> Task<> {
+        async::Scope scope;
+        const auto sleep = [] { return async::sleep_for(1ns); };
+        co_await restores(async::shield(async::shield(sleep())));
+        co_await restores(async::shield(async::timeout(9s, sleep())));
+        co_await restores(async::shield(async::within(scope, sleep())));
+        co_await restores(async::timeout(9s, async::shield(sleep())));
+        co_await restores(async::timeout(9s, async::timeout(9s, sleep())));
+        co_await restores(async::timeout(9s, async::within(scope, sleep())));
+        co_await restores(async::within(scope, async::shield(sleep())));
+        co_await restores(async::within(scope, async::timeout(9s, sleep())));
+        co_await restores(async::within(scope, async::within(scope, sleep())));
+    }());
+}
+
+#if defined(__cpp_exceptions)
+// An awaitable that throws in one of its steps.
+struct Throwing {
+    bool in_suspend = false;
+    void bind(async::Frame&) noexcept {}
+    bool await_ready() noexcept { return !in_suspend; }
+    bool await_suspend(std::coroutine_handle<>) { throw 1; }
+    Result<> await_resume() { throw 2; }
+};
+TEST(Scopes, AnExceptionLeavesTheScopeAsItWas) {
+    run_alone([]() -> Task<> {
+        async::Scope scope;
+        const auto* const before = (co_await async::this_context()).scope;
+        for (const bool in_suspend : {false, true}) {
+            int caught = 0;
+            try {
+                static_cast<void>(co_await async::timeout(9s, async::shield(Throwing(in_suspend))));
+            } catch (int) {
+                ++caught;
+            }
+            const auto* after = (co_await async::this_context()).scope;
+            EXPECT_EQ(after, before);
+            try {
+                static_cast<void>(co_await async::within(scope, async::timeout(9s, Throwing(in_suspend))));
+            } catch (int) {
+                ++caught;
+            }
+            after = (co_await async::this_context()).scope;
+            EXPECT_EQ(after, before);
+            EXPECT_EQ(caught, 2);
+        }
+    }());
+}
+#endif
+
 // ---- Groups
 
 TEST(Group, KeepsFunctionAndArgumentsAlive) {
@@ -293,6 +352,18 @@ TEST(Group, JoinWithALimitLeavesTheTasksAlone) {
         group.cancel();
         EXPECT_TRUE(ok(co_await group.join()));
         EXPECT_TRUE(result && fails_with(*result, std::errc::operation_canceled));
+    }());
+}
+
+TEST(Group, JoinWithALimitEndsAlsoIfTheGroupIsCancelled) {
+    run_alone([]() -> Task<> {
+        async::Group group(co_await async::this_context());
+        group.spawn([]() -> Task<> { static_cast<void>(co_await async::shield(async::sleep_for(10s))); });
+        co_await async::yield();
+        co_await async::yield();
+        group.cancel();
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, group.join()), std::errc::timed_out));
+        EXPECT_EQ(group.size(), 1u);
     }());
 }
 

@@ -122,8 +122,8 @@ TEST_F(Allocations, ChannelsAndCallsMakeNone) {
             auto [sent, received] = co_await async::when_all(channel.send(1), channel.receive());
             EXPECT_TRUE(sent);
             EXPECT_TRUE(received);
-            EXPECT_EQ(co_await there.call([] { return 3; }), 3);
-            EXPECT_EQ(co_await threads.run([] { return 4; }), 4);
+            EXPECT_EQ(must(co_await there.call([] { return 3; })), 3);
+            EXPECT_EQ(must(co_await threads.run([] { return 4; })), 4);
         });
     }(*remote, pool));
     stop = true;

@@ -209,7 +209,7 @@ mio::async::Task<> echoes() {
     auto late = co_await mio::async::timeout(1ms, stream.read(received));
     check(!late || *late == 0, "the stream ends, or the time is over");
     mio::async::Pool pool(1);
-    check(co_await pool.run([] { return 7; }) == 7, "work in the pool");
+    check(value(co_await pool.run([] { return 7; }), "Pool::run") == 7, "work in the pool");
 }
 
 void coroutines() {

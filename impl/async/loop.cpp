@@ -185,6 +185,7 @@ void Loop::finish() noexcept {
 }
 
 Result<> Loop::shut_down() {
+    if (!core_->own_) return std::unexpected(make_error_code(Errc::unsupported));
     // Tasks that a cancelled task spawns belong to a cancelled scope too.
     core_->root_.cancel();
     while (!core_->tasks_.empty())

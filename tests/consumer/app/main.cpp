@@ -193,8 +193,9 @@ mio::async::Task<std::size_t> echo_once(mio::async::TcpStream stream) {
 }
 
 mio::async::Task<> echoes() {
-    auto listener = value(mio::async::TcpListener::bind(value(mio::net::SocketAddress::parse("127.0.0.1:0"), "parse")),
-                          "TcpListener::bind");
+    auto listener =
+        value(mio::async::TcpListener::bind(value(mio::net::SocketAddress::parse("127.0.0.1:0"), "parse")),
+              "TcpListener::bind");
     auto [client, server] = co_await mio::async::when_all(
         mio::async::TcpStream::connect(value(listener.local_address(), "local_address")), listener.accept());
     const std::array<std::byte, 3> sent{std::byte{1}, std::byte{2}, std::byte{3}};
@@ -203,8 +204,8 @@ mio::async::Task<> echoes() {
     auto ask = [](mio::async::TcpStream& to, auto& out, auto& in) -> mio::async::Task<bool> {
         co_return (co_await to.write_all(out)).has_value() && (co_await to.read_exact(in)).has_value();
     };
-    auto [echoed, asked] =
-        co_await mio::async::when_all(echo_once(value(std::move(server), "accept")), ask(stream, sent, received));
+    auto [echoed, asked] = co_await mio::async::when_all(echo_once(value(std::move(server), "accept")),
+                                                         ask(stream, sent, received));
     check(echoed == 3 && asked && sent == received, "an echo between coroutines");
     auto late = co_await mio::async::timeout(1ms, stream.read(received));
     check(!late || *late == 0, "the stream ends, or the time is over");

@@ -69,6 +69,10 @@ export struct SignalInfo {
 /// child: with POSIX_SPAWN_SETSIGMASK, or with sigprocmask(2) between fork and exec. A child of fork that
 /// keeps the object receives its own signals, not the parent's.
 ///
+/// A signal that is directed at one thread (pthread_kill(3), or `std::raise` in that thread) waits for that
+/// thread: on Linux, polls of other threads do not report it, and only a `receive` in that thread takes it. Use
+/// kill(2) with getpid(2), which sends to the process. On Windows, `std::raise` sends no console control event.
+///
 /// A signal that is sent again before it is received may be received once; real-time signals of Linux are
 /// queued. If several `Signals` of a process watch for one signal, one of them receives it on Linux, and each
 /// on kqueue systems and Windows. The order of different signals is unspecified.

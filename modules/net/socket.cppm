@@ -53,12 +53,17 @@ export class IoSliceMut {
 
 static_assert(sizeof(IoSlice) == sizeof(RawBuffer) && sizeof(IoSliceMut) == sizeof(RawBuffer));
 
-/// A type that `SocketBase::option` and `set_option` transfer as it is in memory: a number, or a structure of
-/// the OS such as `timeval`. `bool` is transferred as an `int`.
+/// A type that `SocketBase::option` and `set_option` transfer as it is in memory: an integer, an enumeration, or an
+/// aggregate, such as the OS's `timeval` or a `std::array`. `bool` is transferred as an `int`.
+///
+/// Pointers, views, durations and other classes are rejected: their memory is not the value of an option. To set an
+/// option from a range of other elements than `std::byte`, use `std::as_bytes`.
 export template <class T>
-concept SocketOption = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T>
-                       && !std::convertible_to<const T&, std::span<const std::byte>>
-                       && !std::convertible_to<const T&, std::string_view>;
+concept SocketOption =
+    std::integral<T> || std::is_enum_v<T>
+    || ((std::is_class_v<T> || std::is_union_v<T>) && std::is_aggregate_v<T>
+        && std::is_trivially_copyable_v<T> && !std::convertible_to<const T&, std::span<const std::byte>>
+        && !std::convertible_to<const T&, std::string_view>);
 
 /// The base class of every socket type: a source that owns its handle.
 ///
@@ -115,7 +120,8 @@ export class SocketBase : public IoSource {
     [[nodiscard]] Result<std::size_t> option(int level, int name, std::span<std::byte> value) const noexcept;
 
     /// Sets the option `name` of protocol `level`. Errors: the OS's own, usually `no_protocol_option` if it
-    /// does not have the option, and `invalid_argument` for a `T` of the wrong size.
+    /// does not have the option, and `invalid_argument` if `T` is shorter than the option. Linux accepts a longer
+    /// `T` and uses its beginning.
     /// @see setsockopt(2)
     template <SocketOption T>
     [[nodiscard]] Result<> set_option(int level, int name, const T& value) const noexcept {
@@ -215,6 +221,12 @@ export class IpSocketBase : public SocketBase {
     inline explicit IpSocketBase(RawHandle handle) noexcept : SocketBase(handle) {}
 };
 
+/// A type that `RawAddress` copies: a structure of the OS, such as `sockaddr_in`. Pointers, ranges and the address
+/// classes of this library are rejected.
+export template <class T>
+concept NativeAddress = (std::is_class_v<T> || std::is_union_v<T>) && std::is_aggregate_v<T>
+                        && std::is_trivially_copyable_v<T> && !requires(const T& range) { range.begin(); };
+
 /// A socket address of any family, in the OS's form: a `sockaddr_in`, `sockaddr_un`, `sockaddr_vm`, ….
 export class RawAddress {
   public:
@@ -225,10 +237,9 @@ export class RawAddress {
     constexpr RawAddress() noexcept = default;
     /// An IP address.
     RawAddress(const SocketAddress& address) noexcept;
-    /// Copies a structure of the OS, such as `sockaddr_vm`.
-    template <class Native>
-        requires std::is_trivially_copyable_v<Native> && (sizeof(Native) <= max_size)
-                 && (!std::convertible_to<const Native&, std::span<const std::byte>>)
+    /// Copies a structure of the OS, such as `sockaddr_vm`. For a pointer to one, use `from_bytes`.
+    template <NativeAddress Native>
+        requires(sizeof(Native) <= max_size)
     [[nodiscard]] static RawAddress of(const Native& native) noexcept {
         RawAddress address;
         address.size_ = sizeof native;
@@ -245,9 +256,7 @@ export class RawAddress {
     }
     std::span<const std::byte> bytes() const&& = delete;
     /// A copy as the OS's structure. Bytes that the address does not have are zero.
-    template <class Native>
-        requires std::is_trivially_copyable_v<Native>
-    [[nodiscard]] Native as() const noexcept {
+    template <NativeAddress Native> [[nodiscard]] Native as() const noexcept {
         Native native{};
         std::copy_n(bytes_.begin(), std::min<std::size_t>(size_, sizeof native),
                     reinterpret_cast<std::byte*>(&native));

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
@@ -29,12 +31,30 @@ static_assert(std::is_base_of_v<IpSocketBase, mio::net::UdpSocket>
               && std::is_base_of_v<SocketBase, mio::net::UnixDatagram>);
 static_assert(sizeof(TcpStream) == sizeof(SocketBase) && sizeof(mio::net::UdpSocket) == sizeof(SocketBase));
 
-// What an option's value may be.
-static_assert(SocketOption<int> && SocketOption<bool> && SocketOption<std::uint8_t>
-              && SocketOption<::linger>);
+// What an option's value may be: what is the value in memory too.
+enum class Number : int {};
+static_assert(SocketOption<int> && SocketOption<bool> && SocketOption<std::uint8_t> && SocketOption<Number>
+              && SocketOption<::linger> && SocketOption<::in6_addr> && SocketOption<::sockaddr_storage>
+              && SocketOption<std::array<std::uint8_t, 16>>);
 static_assert(!SocketOption<int*> && !SocketOption<const char*> && !SocketOption<char[4]>
-              && !SocketOption<std::string_view> && !SocketOption<std::span<std::byte>>
-              && !SocketOption<std::vector<int>>);
+              && !SocketOption<std::nullptr_t> && !SocketOption<int (*)()> && !SocketOption<int ::linger::*>
+              && !SocketOption<float>);
+static_assert(!SocketOption<std::string_view> && !SocketOption<std::u16string_view>
+              && !SocketOption<std::span<std::byte>> && !SocketOption<std::span<const std::uint8_t>>
+              && !SocketOption<std::span<int, 4>> && !SocketOption<std::vector<int>>);
+static_assert(!SocketOption<std::optional<int>> && !SocketOption<std::chrono::milliseconds>
+              && !SocketOption<std::reference_wrapper<int>> && !SocketOption<mio::Result<int>>
+              && !SocketOption<mio::net::IpAddress> && !SocketOption<mio::net::SocketAddress>);
+
+template <class T>
+concept Settable = requires(const SocketBase& socket, const T& value) { socket.set_option(0, 0, value); };
+static_assert(Settable<int> && Settable<bool> && Settable<::linger> && Settable<std::string_view>
+              && Settable<std::string> && Settable<char[4]> && Settable<std::span<const std::byte>>
+              && Settable<std::span<std::byte, 4>> && Settable<std::vector<std::byte>>
+              && Settable<std::array<std::byte, 4>>);
+static_assert(!Settable<std::span<const std::uint8_t>> && !Settable<std::vector<int>>
+              && !Settable<std::optional<int>> && !Settable<std::chrono::seconds> && !Settable<std::nullptr_t>
+              && !Settable<int*> && !Settable<mio::net::IpAddress>);
 
 // Numbers that some headers of Windows lack.
 #ifdef _WIN32

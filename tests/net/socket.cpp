@@ -26,6 +26,22 @@ static_assert(std::is_nothrow_move_constructible_v<Socket> && std::is_nothrow_mo
 static_assert(!std::is_copy_constructible_v<Socket> && !std::constructible_from<Socket, mio::RawHandle>);
 static_assert(std::regular<RawAddress> && std::convertible_to<SocketAddress, RawAddress>);
 
+// An address can be a structure of the system's, but neither a pointer to one, nor a view, nor another class.
+template <class T>
+concept AddressStructure = requires(const T& native) { RawAddress::of(native); };
+static_assert(AddressStructure<::sockaddr_in> && AddressStructure<::sockaddr_in6>
+              && AddressStructure<::sockaddr_storage>);
+static_assert(!AddressStructure<::sockaddr*> && !AddressStructure<const ::sockaddr_in*>
+              && !AddressStructure<std::nullptr_t> && !AddressStructure<int>
+              && !AddressStructure<SocketAddress> && !AddressStructure<IpAddress>
+              && !AddressStructure<mio::net::UnixAddress> && !AddressStructure<RawAddress>
+              && !AddressStructure<std::span<const std::uint8_t>>
+              && !AddressStructure<std::array<std::uint8_t, 16>> && !AddressStructure<char[16]>);
+template <class T>
+concept ReadableAs = requires(const RawAddress& address) { address.as<T>(); };
+static_assert(ReadableAs<::sockaddr_in> && !ReadableAs<const ::sockaddr*> && !ReadableAs<SocketAddress>
+              && !ReadableAs<mio::net::UnixAddress>);
+
 int family_of(const SocketAddress& address) { return address.ip().is_v4() ? AF_INET : AF_INET6; }
 
 SocketAddress ip_address_of(const Socket& socket) {

@@ -117,7 +117,7 @@ export class PollCounters {
     [[nodiscard]] inline std::uint64_t polls() const noexcept { return read(polls_); }
     /// Number of events that they reported.
     [[nodiscard]] inline std::uint64_t events() const noexcept { return read(events_); }
-    /// Number of wake-ups that were signalled to the poll.
+    /// Number of wake-ups that were signalled to the poll, also those after its destruction.
     [[nodiscard]] inline std::uint64_t wakes_sent() const noexcept { return read(wakes_sent_); }
     /// Number of wake-ups that found an earlier one signalled and not yet reported. They made no system call.
     [[nodiscard]] inline std::uint64_t wakes_coalesced() const noexcept { return read(wakes_coalesced_); }

@@ -147,8 +147,8 @@ export class Child {
     /// Watches the process with ID `process`. It may have ended already, if it is a child whose status was
     /// not fetched. On Windows, the ID of a process that ended is valid while a handle of it is open.
     ///
-    /// Errors: `no_such_process` if there is none; on Linux `function_not_supported` before Linux 5.3; the
-    /// OS's own.
+    /// Errors: `no_such_process` if there is none; on Linux `function_not_supported` before Linux 5.3, and another
+    /// error for the ID of a thread; the OS's own.
     [[nodiscard]] static Result<Child> watch(std::int64_t process);
     /// Takes ownership of a handle: a pidfd on Linux; on Windows a process handle, with the right SYNCHRONIZE
     /// and those that the calls below need. On failure the caller keeps it. Errors: `Errc::unsupported` on

@@ -246,7 +246,7 @@ export class UnixSocket : public SocketBase {
     [[nodiscard]] Result<UnixListener> listen(int backlog) &&;
     /// Turns the socket into a connected stream; see `UnixStream::connect`. A registered socket stays
     /// registered; on epoll no writable event follows, since the connection is established before the call
-    /// returns: write, or call `Registry::modify`. After an error the socket is in the state in which the OS
+    /// returns: write, or call `Registry::renew`. After an error the socket is in the state in which the OS
     /// left it; after would-block, retry later.
     [[nodiscard]] Result<UnixStream> connect(const UnixAddress& peer) &&;
     [[nodiscard]] Result<UnixStream> connect(std::string_view path) &&;

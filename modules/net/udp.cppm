@@ -64,7 +64,7 @@ export struct OutgoingDatagram {
     /// The source address: one of this machine's, such as the `local_ip` of the datagram to reply to. By
     /// default the socket's address or, if that is unspecified, the address that routing chooses. On a
     /// dual-stack socket an IPv4 address may be given as such or in its IPv4-mapped form. Errors: the OS's
-    /// own for other addresses (`invalid_argument` on Linux).
+    /// own for other addresses (on Linux `invalid_argument`, or `network_unreachable` if IPv4 has no route).
     /// @see ip(7), IP_PKTINFO; ipv6(7), IPV6_PKTINFO; FreeBSD's ip(4), IP_SENDSRCADDR
     std::optional<IpAddress> source{};
     /// The index of the network interface to send from; 0: chosen by routing.

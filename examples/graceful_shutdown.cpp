@@ -28,6 +28,7 @@ import mio;
 
 namespace net = mio::net;
 using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -52,6 +53,10 @@ class Client {
     /// ends its own direction, and reads until the client closes too.
     bool drain() {
         if (is_ending_ || !request_.empty() || !unsent_.empty()) return true;
+        // A request that has arrived is under way too: the next poll reports it.
+        std::byte next;
+        const auto arrived = stream.peek(std::span(&next, 1));
+        if (arrived || !mio::would_block(arrived.error())) return true;
         is_ending_ = true;
         return stream.shutdown(net::Shutdown::write).has_value();
     }
@@ -105,13 +110,16 @@ class Server {
 
     /// Returns the number of clients that were cut off.
     mio::Result<std::size_t> run() {
-        if (const auto added = poll_.registry().add(*listener_, new_clients, mio::Interest::readable, level);
-            !added)
-            return std::unexpected(added.error());
+        if (const auto added = listen(); !added) return std::unexpected(added.error());
         mio::Events events(256);
         while (!deadline_ || (!clients_.empty() && Clock::now() < *deadline_)) {
-            const auto polled = deadline_ ? poll_.poll_until(events, *deadline_) : poll_.poll(events);
+            const auto polled = deadline_
+                                    ? poll_.poll_until(events, *deadline_)
+                                    : poll_.poll(events, is_paused_ ? std::optional(100ms) : std::nullopt);
             if (!polled && !mio::interrupted(polled.error())) return std::unexpected(polled.error());
+            if (std::exchange(is_paused_, false)) {
+                if (const auto added = listen(); !added) return std::unexpected(added.error());
+            }
             bool is_stopped = false;
             for (const auto& event : events) {
                 if (event.token() == new_clients) {
@@ -130,9 +138,20 @@ class Server {
     }
 
   private:
+    mio::Result<> listen() {
+        return poll_.registry().add(*listener_, new_clients, mio::Interest::readable, level);
+    }
+
+    /// Returns false if there is no further client, or none can be accepted now.
     bool accept() {
         auto accepted = listener_->accept();
-        if (!accepted) return mio::interrupted(accepted.error());
+        if (!accepted) {
+            if (mio::interrupted(accepted.error())) return true;
+            // Out of descriptors: pause, since the listener would be reported at every poll.
+            if (!mio::would_block(accepted.error()) && !deadline_)
+                is_paused_ = poll_.registry().remove(*listener_).has_value();
+            return false;
+        }
         const mio::Token token{next_++}; // not reused
         auto& client = clients_.try_emplace(token.value, std::move(accepted->first)).first->second;
         if (!poll_.registry().add(client.stream, token, client.interest(), level))
@@ -154,6 +173,7 @@ class Server {
 
     void drain() {
         deadline_ = Clock::now() + patience_;
+        is_paused_ = false;
         // Clients in the system's queue are connected already. Closing the listener would reset them.
         while (accept()) {
         }
@@ -165,6 +185,7 @@ class Server {
 
     mio::Poll& poll_;
     std::optional<net::TcpListener> listener_;
+    bool is_paused_ = false; // not watched, because no descriptor was left
     std::chrono::seconds patience_;
     std::optional<Clock::time_point> deadline_; // once it drains
     std::map<std::size_t, Client> clients_;

@@ -10,8 +10,8 @@ from support import Program, eventually, receive_all, receive_exactly
 
 
 class Server(Program):
-    def __init__(self, seconds=None):
-        super().__init__("127.0.0.1:0", *([] if seconds is None else [str(seconds)]))
+    def __init__(self, seconds=None, **options):
+        super().__init__("127.0.0.1:0", *([] if seconds is None else [str(seconds)]), **options)
         self.port = int(self.next_line().rsplit(":", 1)[1])
 
     def connect(self):
@@ -85,6 +85,47 @@ class GracefulShutdown(unittest.TestCase):
             rest.join()
             self.assertEqual(received, data.upper() * (sent // len(data) + 1))
             client.close()
+            self.assertEqual(server.wait(), (0, ""))
+
+    def test_requests_that_arrived_before_the_signal_get_their_replies(self):
+        request = b"x" * 5000 + b"\n"
+        with Server() as server, server.connect() as accepted:
+            accepted.sendall(b"one\n")
+            self.assertEqual(receive_exactly(accepted, 4), b"ONE\n")
+            with server.suspended():
+                clients = [server.connect() for _ in range(5)] + [accepted]
+                for client in clients:
+                    client.sendall(request * 10)  # more than the server reads at once
+                server.signal()
+            for client in clients:
+                self.assertEqual(receive_all(client), request.upper() * 10)
+                client.close()
+            self.assertEqual(server.wait(), (0, ""))
+
+    def test_out_of_descriptors(self):
+        with Server(max_files=20) as server:
+            clients = [server.connect() for _ in range(30)]  # the kernel's queue takes those that are not accepted
+            eventually(lambda: server.descriptors() == 20, "no descriptor is left")
+            spent = server.cpu_seconds()
+            time.sleep(0.5)
+            self.assertLessEqual(server.cpu_seconds() - spent, 0.05)
+            for client in clients:
+                client.sendall(b"hello\n")
+            for client in clients:
+                self.assertEqual(receive_exactly(client, 6), b"HELLO\n")
+                client.close()
+            with server.connect() as client:
+                client.sendall(b"still there?\n")
+                self.assertEqual(receive_exactly(client, 13), b"STILL THERE?\n")
+
+    def test_signal_out_of_descriptors_drains_the_accepted_clients(self):
+        with Server(max_files=20) as server:
+            clients = [server.connect() for _ in range(30)]
+            eventually(lambda: server.descriptors() == 20, "no descriptor is left")
+            server.signal()
+            self.assertRegex(server.next_line(), "draining 1[0-9] connections")
+            for client in clients:
+                client.close()
             self.assertEqual(server.wait(), (0, ""))
 
     def test_clients_in_the_queue_are_not_reset(self):

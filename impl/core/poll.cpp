@@ -266,12 +266,12 @@ Result<> Registration::add(const Registry& registry, RawHandle handle, Token tok
     return {};
 }
 
-// A retired selector, one without its `Poll`, counts as not registered; cloned registries can still use it.
+// A source of a retired selector, one without its `Poll`, counts as not registered, also for a clone of its registry.
 Result<> Registration::check_belongs_to(const Registry& registry) const noexcept {
     if (state_ == 0) return fail(Errc::not_registered);
     const auto& selector = sys::native::selector_of(state_);
-    if (&selector == &*registry.selector_) return {};
-    return fail(selector.is_retired() ? Errc::not_registered : Errc::other_registry);
+    if (selector.is_retired()) return fail(Errc::not_registered);
+    return &selector == &*registry.selector_ ? Result<>() : fail(Errc::other_registry);
 }
 
 Result<> Registration::modify(const Registry& registry, RawHandle handle, Token token, Interest interest,

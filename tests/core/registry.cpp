@@ -467,6 +467,26 @@ TEST(RegistryLifetime, RemainingRegistryOrWakerDoesNotKeepSourcesRegistered) {
     other.expect({{id3, Interest::readable}});
 }
 
+TEST(RegistryLifetime, CloneFindsNoSourceRegisteredAfterThePollIsDestroyed) {
+    Pair before, after;
+    auto listener = must(mio::net::TcpListener::bind(local_v4()));
+    auto poll = std::optional(must(mio::Poll::create()));
+    const auto clone = must(poll->registry().try_clone());
+    ASSERT_TRUE(ok(clone.add(before.source, id1, Interest::readable)));
+    ASSERT_TRUE(ok(clone.add(listener, id2, Interest::readable)));
+    poll.reset();
+    ASSERT_TRUE(ok(clone.add(after.source, id3, Interest::readable)));
+    const auto expect_not_registered = [&](auto& source) {
+        EXPECT_TRUE(fails_with(clone.modify(source, id1, Interest::readable), Errc::not_registered));
+        EXPECT_TRUE(fails_with(clone.renew(source), Errc::not_registered));
+        EXPECT_TRUE(fails_with(clone.remove(source), Errc::not_registered));
+        for (int i = 0; i < 2; ++i) EXPECT_TRUE(ok(clone.add(source, id2, Interest::readable)));
+    };
+    expect_not_registered(before.source);
+    expect_not_registered(listener);
+    expect_not_registered(after.source);
+}
+
 TEST(RegistryLifetime, PollAssignmentEndsOldRegistrationsAndKeepsNewOnes) {
     Pair of_old;
     Pair of_new;

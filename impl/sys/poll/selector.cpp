@@ -352,9 +352,10 @@ bool Table::may_watch(const Source& source) noexcept {
 
 // With the mutex held.
 Result<> Table::watch(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
-    if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
+    // A handle that is closed has the same error before and after a wait that found it closed.
     struct ::stat file{};
     if (::fstat(source.handle, &file) == -1) return std::unexpected(os::last_error());
+    if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
     if (!source.is_of(file)) { // the handle was closed, and its number reused
         detach(source);
         return std::unexpected(make_error_code(Errc::not_registered));

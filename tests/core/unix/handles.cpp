@@ -56,19 +56,18 @@ TEST(ClosedHandle, IsNotReportedAndCanBeRemovedOnce) {
     }
 }
 
-TEST(ClosedHandle, CannotBeModifiedOrRenewed) {
+TEST(ClosedHandle, CannotBeModifiedOrRenewedAndCanStillBeRemovedOnce) {
+    const auto closed = std::errc::bad_file_descriptor;
     for (const auto trigger : triggers) {
-        Loop loop;
-        const int number = closed_handle(loop, trigger, false);
-        const auto is_refused = [](const mio::Result<>& result) {
-            return !result
-                   && (result.error() == std::errc::bad_file_descriptor
-                       || result.error() == Errc::not_registered);
-        };
-        EXPECT_TRUE(is_refused(loop.registry().renew(number)));
-        EXPECT_TRUE(is_refused(loop.registry().modify(number, id2, Interest::readable)));
-        EXPECT_TRUE(
-            fails_with(loop.registry().add(number, id2, Interest::readable), std::errc::bad_file_descriptor));
+        for (const bool polls_between : {false, true}) {
+            Loop loop;
+            const int number = closed_handle(loop, trigger, polls_between);
+            EXPECT_TRUE(fails_with(loop.registry().renew(number), closed));
+            EXPECT_TRUE(fails_with(loop.registry().modify(number, id2, Interest::readable), closed));
+            EXPECT_TRUE(fails_with(loop.registry().add(number, id2, Interest::readable), closed));
+            EXPECT_TRUE(ok(loop.registry().remove(number)));
+            EXPECT_TRUE(fails_with(loop.registry().remove(number), Errc::not_registered));
+        }
     }
 }
 

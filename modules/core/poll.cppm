@@ -246,7 +246,7 @@ export class Registry {
     [[nodiscard]] Result<> exhausted(RawHandle handle, Interest direction) const noexcept;
 
     /// Another registry for the same `Poll`, for use by another thread. It stays valid after the `Poll` is
-    /// destroyed, but sources added through it are never reported.
+    /// destroyed. Sources can then be added through it, but they count as not registered and are never reported.
     [[nodiscard]] Result<Registry> try_clone() const;
 
     /// The selector's descriptor, for code that registers files with the kernel directly; `invalid_handle` if

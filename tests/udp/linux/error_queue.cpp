@@ -1,4 +1,6 @@
 // The error queue: ICMP errors with their details, and completions of zero-copy sends.
+#include <time.h>
+
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -271,7 +271,8 @@ Result<> Registration::check_belongs_to(const Registry& registry) const noexcept
     if (state_ == 0) return fail(Errc::not_registered);
     const auto& selector = sys::native::selector_of(state_);
     if (selector.is_retired()) return fail(Errc::not_registered);
-    return &selector == &*registry.selector_ ? Result<>() : fail(Errc::other_registry);
+    if (&selector != &*registry.selector_) return fail(Errc::other_registry);
+    return {};
 }
 
 Result<> Registration::modify(const Registry& registry, RawHandle handle, Token token, Interest interest,

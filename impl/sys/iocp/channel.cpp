@@ -69,8 +69,9 @@ Result<> Channel::add(Selector& selector, RawHandle handle, Token token, Interes
 
 Result<> Channel::check_belongs_to(const Selector& selector) const noexcept {
     if (!is_registered_) return fail(Errc::not_registered);
-    if (selector_ == &selector) return {};
-    return fail(selector_->is_retired() ? Errc::not_registered : Errc::other_registry);
+    if (selector_->is_retired()) return fail(Errc::not_registered);
+    if (selector_ != &selector) return fail(Errc::other_registry);
+    return {};
 }
 
 Result<> Channel::modify(Selector& selector, Token token, Interest interest, Trigger trigger) noexcept {

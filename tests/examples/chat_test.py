@@ -445,4 +445,5 @@ class OtherPrograms(unittest.TestCase):
                 self.assertEqual(client.wait(support.PATIENCE), 0)
 
 
-support.main()
+if __name__ == "__main__":
+    support.main()

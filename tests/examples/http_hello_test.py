@@ -339,4 +339,5 @@ class Curl(unittest.TestCase):
             self.assertTrue(out.endswith(b" 501"), out)
 
 
-support.main()
+if __name__ == "__main__":
+    support.main()

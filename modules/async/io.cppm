@@ -216,7 +216,8 @@ export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
             stop(canceled_error());
             return true;
         }
-        return io_->may_try(op_.direction) && try_once() && frame->loop->spend();
+        return (io_->may_try(op_.direction) || has_nothing_to_transfer()) && try_once()
+               && frame->loop->spend();
     }
     inline bool await_suspend(std::coroutine_handle<>) noexcept {
         if (outcome_.is_set()) { // it has used up its time slice
@@ -236,6 +237,15 @@ export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
     [[nodiscard]] inline Output await_resume() noexcept { return outcome_.take(); }
 
   private:
+    // An empty buffer never blocks.
+    [[nodiscard]] inline bool has_nothing_to_transfer() const noexcept {
+        if constexpr (requires { op_.buffer.empty(); })
+            return op_.buffer.empty();
+        else if constexpr (requires { op_.bytes.empty(); })
+            return op_.bytes.empty();
+        else
+            return false;
+    }
     inline bool try_once() noexcept {
         while (true) {
             const Output& result = outcome_.set_from([this]() -> Output { return op_(*io_); });

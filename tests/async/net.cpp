@@ -103,6 +103,18 @@ TEST(Tcp, ATimedOutReadLeavesTheStreamAsItWas) {
     }());
 }
 
+TEST(Tcp, AnEmptyBufferNeverWaits) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::array<std::byte, 64> buffer{};
+        // Now a read is known to block.
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, client.read(buffer)), std::errc::timed_out));
+        EXPECT_EQ((co_await async::timeout(5s, client.read_exact({}))).count(), 0u);
+        EXPECT_EQ(must(co_await async::timeout(5s, client.read({}))), 0u);
+        EXPECT_TRUE(ok(co_await async::timeout(5s, client.write_all({}))));
+    }());
+}
+
 TEST(Tcp, CountsWhatWasTransferredBeforeATimeout) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection();

@@ -47,7 +47,7 @@ std::vector<int> all_of(Signals& signals) {
             std::ranges::sort(numbers);
             return numbers;
         }
-        if (info->sender) EXPECT_EQ(*info->sender, ::getpid());
+        EXPECT_EQ(info->sender.value_or(::getpid()), ::getpid());
         numbers.push_back(info->signal.number());
     }
 }
@@ -96,7 +96,7 @@ TEST(Signals, ReportSignalsThatAreIgnoredByDefault) {
     loop.expect({{id, Interest::readable}});
     const auto info = must(signals.receive());
     EXPECT_EQ(info.signal, Signal::child);
-    if (info.sender) EXPECT_EQ(*info.sender, child);
+    EXPECT_EQ(info.sender.value_or(child), child);
     EXPECT_EQ(::waitpid(child, nullptr, 0), child);
 }
 

@@ -111,7 +111,7 @@ TEST(Tcp, AnEmptyBufferNeverWaits) {
         EXPECT_TRUE(fails_with(co_await async::timeout(2ms, client.read(buffer)), std::errc::timed_out));
         EXPECT_EQ((co_await async::timeout(5s, client.read_exact({}))).count(), 0u);
         EXPECT_EQ(must(co_await async::timeout(5s, client.read({}))), 0u);
-        EXPECT_TRUE(ok(co_await async::timeout(5s, client.write_all({}))));
+        EXPECT_TRUE((co_await async::timeout(5s, client.write_all({}))).has_value());
     }());
 }
 

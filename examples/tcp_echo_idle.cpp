@@ -111,14 +111,16 @@ class Server {
                 continue;
             }
             const auto error = accepted.error();
-            if (mio::would_block(error)) return;
+            if (mio::would_block(error)) break;
             if (mio::interrupted(error) || error == std::errc::connection_aborted) continue;
             // Out of descriptors. The listener would be reported at every poll: do not watch it until a
             // connection is closed.
-            std::cerr << "tcp_echo_idle: cannot accept for now: " << error.message() << '\n';
+            if (!reported_) std::cerr << "tcp_echo_idle: cannot accept for now: " << error.message() << '\n';
+            reported_ = true;
             paused_ = poll_.registry().remove(listener_).has_value();
             return;
         }
+        reported_ = false;
     }
 
     void open(net::TcpStream stream) {
@@ -142,7 +144,8 @@ class Server {
     std::deque<std::optional<Connection>> connections_; // grows without a copy
     std::vector<std::size_t> free_;                     // unused places of connections_
     std::array<std::byte, 64 * 1024> buffer_{};
-    bool paused_ = false; // the listener is not watched
+    bool paused_ = false;   // the listener is not watched
+    bool reported_ = false; // that clients wait
 };
 
 int fail(std::string_view what, const std::error_code& error) {

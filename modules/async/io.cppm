@@ -390,6 +390,8 @@ template <class S> struct ReadOp {
     static constexpr const char* name = "read";
     std::span<std::byte> buffer;
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
+        if (buffer.empty()) [[unlikely]]
+            return 0;
         auto got = io.source().read(buffer);
         if (got && *got < buffer.size() && *got != 0) io.drained();
         return got;
@@ -401,6 +403,8 @@ template <class S> struct PeekOp {
     static constexpr const char* name = "peek";
     std::span<std::byte> buffer;
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
+        if (buffer.empty()) [[unlikely]]
+            return 0;
         return io.source().peek(buffer);
     }
 };

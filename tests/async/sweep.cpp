@@ -204,10 +204,8 @@ class Transfer {
         for (std::size_t lost = 0; lost <= largest; ++lost) {
             std::size_t i = 0;
             while (i < rest.size() && rest[i] == pattern(before + lost + i)) ++i;
-            if (i == rest.size()) {
-                EXPECT_GE(before + lost + i, sent_);
-                co_return;
-            }
+            // A rest that is empty or short matches in several places.
+            if (i == rest.size() && before + lost + i >= sent_) co_return;
         }
         ADD_FAILURE() << "the rest is not what was sent";
     }

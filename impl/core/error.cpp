@@ -37,7 +37,7 @@ class ErrorCategory final : public std::error_category {
         case Errc::path_too_long: return std::errc::filename_too_long;
         case Errc::interior_nul: return std::errc::invalid_argument;
         case Errc::unsupported: return std::errc::operation_not_supported;
-        case Errc::end_of_stream: return std::errc::no_message_available;
+        case Errc::end_of_stream: return std::errc::no_message;
         }
         return {value, *this};
     }

@@ -25,7 +25,7 @@ export enum class Errc {
     interior_nul,           ///< the path or name contains a NUL (`invalid_argument`)
     unsupported,            ///< not supported by this backend or system (`operation_not_supported`)
     end_of_stream,          ///< the stream or channel ended before the operation was complete
-                            ///< (`no_message_available`)
+                            ///< (`no_message`)
 };
 
 /// The category of `Errc`, named "mio".

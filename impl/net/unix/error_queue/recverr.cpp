@@ -125,7 +125,7 @@ Result<DatagramError> UdpSocket::receive_error(std::span<std::byte> buffer) cons
         // A backend that emulates edges reports the next entry once it knows that there was none. Would-block would
         // not do: it concerns the datagrams to receive, not the errors.
         static_cast<void>(try_io(Interest::readable, []() -> Result<> {
-            return std::unexpected(os_error(std::errc::no_message_available));
+            return std::unexpected(os_error(std::errc::no_message));
         }));
     }
     return taken;

@@ -111,7 +111,7 @@ std::string_view type_of(std::string_view path) {
     return "application/octet-stream";
 }
 
-/// Sends the file in pieces, each of which has a limit of its own. False: the client is gone or too slow, or the file
+/// Sends the file in pieces, each within its own limit. False: the client is gone or too slow, or the file
 /// has become shorter, which only closing the connection can express.
 Task<bool> send(Connection& client, async::File& file, std::uint64_t size) {
     if (!co_await client.flush()) co_return false;

@@ -49,7 +49,7 @@ class Client {
     /// Ends the connection as soon as no request is under way. Returns false if it is to be closed.
     ///
     /// The connection is not closed at once: if the client is sending, its data would meet a closed socket, and the
-    /// system would answer with a reset, which destroys replies that the client has not read yet. Instead, the server
+    /// system would send a reset, which destroys replies that the client has not read yet. Instead, the server
     /// ends its own direction, and reads until the client closes too.
     bool drain() {
         if (is_ending_ || !request_.empty() || !unsent_.empty()) return true;

@@ -27,7 +27,7 @@ static_assert([] {
     return mio::sys::native::name != "epoll" && mio::sys::native::name != "poll";
 }());
 
-/// Two connected sockets, one of which is watched.
+/// Two connected sockets. One is watched.
 struct Pair {
     std::pair<plain::Socket, plain::Socket> sockets = plain::socket_pair();
     plain::Socket& here = sockets.first;

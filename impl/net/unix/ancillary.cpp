@@ -204,7 +204,7 @@ void read_v4(int type, std::span<const std::byte> payload, IncomingDatagram& dat
 #endif
 #if defined(IP_RECVIF)
     if (type == IP_RECVIF) {
-        // A sockaddr_dl, of which the kernel may write less than the whole.
+        // A sockaddr_dl. The kernel may write only a part of it.
         constexpr std::size_t begin = offsetof(::sockaddr_dl, sdl_index);
         if (payload.size() > begin) {
             if (const auto index = payload_as<decltype(::sockaddr_dl::sdl_index)>(payload.subspan(begin)))

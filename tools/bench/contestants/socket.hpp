@@ -1,4 +1,4 @@
-// A descriptor with plain system calls: for the bare loops, and for the libraries of which only the loop is compared.
+// A descriptor with plain system calls: for the bare loops, and for libraries whose loop alone is compared.
 
 #pragma once
 

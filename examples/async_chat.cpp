@@ -199,8 +199,8 @@ Task<mio::Result<>> run(std::string_view path) {
 
     Room room;
     async::Group clients(co_await async::this_context());
-    co_await async::when_any(accept_all(*listener, clients, room),
-                             stop.perform(mio::Interest::readable, receive));
+    co_await async::when_any(stop.perform(mio::Interest::readable, receive),
+                             accept_all(*listener, clients, room));
     clients.cancel();
     co_return co_await clients.join();
 }

@@ -76,7 +76,7 @@ struct Core {
     Task<> share(net::TcpListener own, Shared& shared) {
         async::TcpListener listener(std::move(own));
         async::Group clients(co_await async::this_context());
-        co_await async::when_any(accept_all(listener, clients), shared.stop.receive());
+        co_await async::when_any(shared.stop.receive(), accept_all(listener, clients));
     } // destroys the clients that are left
 
     /// With streams from the channel.
@@ -142,7 +142,7 @@ Task<mio::Result<>> run(net::SocketAddress address, bool is_shared) {
         static_cast<void>(co_await stop.perform(mio::Interest::readable, receive));
     } else {
         async::TcpListener listener(std::move(listeners[0]));
-        co_await async::when_any(hand_over(listener, shared), stop.perform(mio::Interest::readable, receive));
+        co_await async::when_any(stop.perform(mio::Interest::readable, receive), hand_over(listener, shared));
     }
     shared.streams.close();
     shared.stop.close();

@@ -46,7 +46,7 @@ async::Task<mio::Result<>> serve(const char* name) {
     std::cout << "listening on " << listener->local_address()->to_string() << std::endl;
 
     async::Group clients(co_await async::this_context());
-    co_await async::when_any(accept_all(*listener, clients), stop.perform(mio::Interest::readable, receive));
+    co_await async::when_any(stop.perform(mio::Interest::readable, receive), accept_all(*listener, clients));
     clients.cancel();
     static_cast<void>(co_await async::timeout(1s, clients.join()));
     co_return {}; // destroys the clients that are left

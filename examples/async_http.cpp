@@ -81,8 +81,8 @@ Task<mio::Result<>> run(net::SocketAddress address, Server server) {
     std::cout << "listening on " << local->to_string() << std::endl;
 
     async::Group clients(co_await async::this_context());
-    co_await async::when_any(accept_all(*listener, clients, server),
-                             stop.perform(mio::Interest::readable, receive));
+    co_await async::when_any(stop.perform(mio::Interest::readable, receive),
+                             accept_all(*listener, clients, server));
     clients.cancel();
     static_cast<void>(co_await async::timeout(1s, clients.join()));
     co_return {};

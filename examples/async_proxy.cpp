@@ -123,8 +123,8 @@ Task<mio::Result<>> run(net::SocketAddress address, net::SocketAddress target) {
     std::cout << "listening on " << local->to_string() << std::endl;
 
     async::Group clients(co_await async::this_context());
-    co_await async::when_any(accept_all(*listener, clients, target),
-                             stop.perform(mio::Interest::readable, receive));
+    co_await async::when_any(stop.perform(mio::Interest::readable, receive),
+                             accept_all(*listener, clients, target));
     clients.cancel();
     co_return co_await clients.join();
 }

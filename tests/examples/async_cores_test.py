@@ -51,7 +51,7 @@ class Cores(unittest.TestCase):
         tasks = f"/proc/{server.pid}/task"
         states = [pathlib.Path(tasks, task, "stat").read_text().rsplit(")", 1)[1].split()[0] for task in os.listdir(tasks)]
         folder = f"/proc/{server.pid}/fd"
-        loops = [os.readlink(f"{folder}/{name}") for name in os.listdir(folder)].count("anon_inode:[eventpoll]")
+        loops = [os.readlink(f"{folder}/{name}") for name in os.listdir(folder)].count("anon_inode:[eventfd]")
         return len(states) == os.cpu_count() + 1 == loops and set(states) == {"S"}
 
     def test_streams_are_handed_to_the_cores_in_turn(self):

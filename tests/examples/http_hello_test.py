@@ -70,7 +70,7 @@ class Raw(unittest.TestCase):
             self.assertEqual([status for status, _, _ in answers(receive_all(client))], [200] * (count + 1))
 
     def test_client_that_pipelines_and_never_reads_is_throttled(self):
-        with Server() as server, server.connect() as client:
+        with Server(measured=True) as server, server.connect() as client:
             before = server.resident_bytes()
             requests = GET * 2000
             sent = 0

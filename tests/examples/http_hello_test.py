@@ -78,7 +78,7 @@ class Raw(unittest.TestCase):
             with self.assertRaises(TimeoutError):
                 while sent < 64 << 20:
                     sent += client.send(requests[sent % len(GET) :])
-            self.assertLess(server.resident_bytes() - before, 8 << 20)
+            self.assertLess(server.resident_bytes() - before, support.memory(8 << 20))
 
             # When it finally reads, it receives every response.
             client.settimeout(support.PATIENCE)

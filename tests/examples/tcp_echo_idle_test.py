@@ -1,4 +1,3 @@
-import os
 import unittest
 
 import support
@@ -23,9 +22,7 @@ class TcpEchoIdle(unittest.TestCase):
             before = server.resident_bytes()
             for _ in range(count - 100):
                 connect()
-            # ASan surrounds and pads each allocation.
-            limit = 4000 if "ASAN_OPTIONS" in os.environ else 1000
-            self.assertLess((server.resident_bytes() - before) / (count - 100), limit)
+            self.assertLess((server.resident_bytes() - before) / (count - 100), support.memory(1000))
             self.assertEqual(server.stop(), (0, ""))
 
 

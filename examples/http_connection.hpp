@@ -50,7 +50,9 @@ class Connection {
     /// Ends the connection. Closing it with unread data would reset it, and the client could lose the last response.
     /// Therefore this shuts down writing, and reads until the client closes its side.
     mio::async::Task<> finish() {
-        if (!co_await flush() || !stream.shutdown(mio::net::Shutdown::write)) co_return;
+        if (!co_await flush()) co_return;
+        // A statement of its own: in one condition with the `co_await`, GCC 16 shuts down first.
+        if (!stream.shutdown(mio::net::Shutdown::write)) co_return;
         const auto deadline = mio::time::after(limit_);
         for (std::size_t excess = 0; excess < 1024 * 1024; excess += input.text().size()) {
             input.clear();

@@ -21,14 +21,14 @@ namespace {
 
 constexpr Token id{7}, id2{8};
 
-/// `cmd /c TEXT`, or another command.
+/// A command that runs without a console: the host of a console may outlive it and hold this program's output open.
 class Process {
   public:
-    explicit Process(std::wstring command, ::DWORD flags = 0) {
+    explicit Process(std::wstring command) {
         ::STARTUPINFOW startup{};
         startup.cb = sizeof startup;
-        EXPECT_NE(::CreateProcessW(nullptr, command.data(), nullptr, nullptr, FALSE, flags, nullptr, nullptr,
-                                   &startup, &information_),
+        EXPECT_NE(::CreateProcessW(nullptr, command.data(), nullptr, nullptr, FALSE, DETACHED_PROCESS,
+                                   nullptr, nullptr, &startup, &information_),
                   0);
         ::CloseHandle(information_.hThread);
     }
@@ -49,9 +49,7 @@ class Process {
 
 Process that_exits(int code) { return Process(L"cmd.exe /c exit " + std::to_wstring(code)); }
 /// Runs until it is ended.
-Process that_waits(::DWORD flags = 0) {
-    return Process(L"ping.exe -n 1000 127.0.0.1", flags | CREATE_NO_WINDOW);
-}
+Process that_waits() { return Process(L"ping.exe -n 1000 127.0.0.1"); }
 
 /// Causes a console control event in this process, as the console does: it starts a thread with this routine.
 /// GenerateConsoleCtrlEvent needs a console, which Wine does not have without a terminal.

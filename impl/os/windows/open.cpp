@@ -39,8 +39,8 @@ Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
         const int code = handle.error().value();
         const bool is_missing = code == WSAEAFNOSUPPORT || code == WSAESOCKTNOSUPPORT
                                 || code == WSAEPROTONOSUPPORT || code == WSAEPROTOTYPE;
-        return family == AF_UNIX && is_missing ? std::unexpected(Errc::unsupported)
-                                               : std::unexpected(handle.error());
+        if (family == AF_UNIX && is_missing) return std::unexpected(Errc::unsupported);
+        return std::unexpected(handle.error());
     }
     if (auto set = set_nonblocking(handle->get()); !set) return std::unexpected(set.error());
     // As on other systems, a refusal by one of many peers does not make `receive_from` fail.

@@ -9,6 +9,7 @@
 #
 #       abstract_names     impl/net/abstract_names/       whether Unix sockets have abstract names
 #       alarm              impl/time/alarm/               a source that becomes readable at a given time
+#       error_queue        impl/net/error_queue/          whether errors and zero-copy completions of datagrams are queued
 #       open               impl/os/unix/open/             sets non-blocking and close-on-exec mode of descriptors
 #       wakeup             impl/os/unix/wakeup/           ends another thread's wait
 #       process            impl/os/unix/process/          descriptors for signals and the end of processes
@@ -17,20 +18,18 @@
 #       send_file          impl/net/unix/send_file/       the variant of sendfile(2)
 #       splice             impl/net/unix/splice/          whether splice(2) exists
 #       udp_many           impl/net/unix/udp_many/        whether one call transfers several datagrams
-#       offload            impl/net/unix/offload/         whether the kernel segments and coalesces datagrams
-#       error_queue        impl/net/unix/error_queue/     whether errors and zero-copy completions of datagrams are queued
 #       control_room       impl/net/unix/control_room/    whether the kernel closes received descriptors that do not fit
 #       poll_wait          impl/sys/poll/wait/            the resolution of poll's timeout
 #       kqueue_waker       impl/sys/kqueue/waker/         whether EVFILT_USER exists
 
-set(columns   backends    abstract_names alarm   open     wakeup  process     sigpipe      quiet_write   send_file splice udp_many offload     error_queue control_room  poll_wait kqueue_waker)
-set(linux     epoll,poll  leading_nul    timerfd atomic   eventfd descriptors sigtimedwait nosignal_flag linux     splice mmsg     udp_segment recverr     kernel_closes ppoll     user) # kqueue_waker: for the test double
-set(freebsd   kqueue,poll none           kqueue  atomic   pipe    kqueue      sigtimedwait swallow       freebsd   none   mmsg     none        none        for_all       ppoll     user)
-set(dragonfly kqueue,poll none           kqueue  atomic   pipe    kqueue      sigtimedwait swallow       freebsd   none   loop     none        none        for_all       ppoll     pipe)
-set(netbsd    kqueue,poll none           kqueue  atomic   pipe    kqueue      sigtimedwait no_sigpipe    none      none   mmsg     none        none        for_all       ppoll     pipe)
-set(openbsd   kqueue,poll none           kqueue  atomic   pipe    kqueue      sigwait      swallow       none      none   mmsg     none        none        for_all       ppoll     pipe)
-set(apple     kqueue,poll none           kqueue  two_step pipe    kqueue      sigwait      no_sigpipe    apple     none   loop     none        none        for_all       poll      user)
-set(windows   iocp        none           none)
+set(columns   backends    abstract_names alarm   error_queue open     wakeup  process     sigpipe      quiet_write   send_file splice udp_many control_room  poll_wait kqueue_waker)
+set(linux     epoll,poll  leading_nul    timerfd recverr     atomic   eventfd descriptors sigtimedwait nosignal_flag linux     splice mmsg     kernel_closes ppoll     user) # kqueue_waker: for the test double
+set(freebsd   kqueue,poll none           kqueue  none        atomic   pipe    kqueue      sigtimedwait swallow       freebsd   none   mmsg     for_all       ppoll     user)
+set(dragonfly kqueue,poll none           kqueue  none        atomic   pipe    kqueue      sigtimedwait swallow       freebsd   none   loop     for_all       ppoll     pipe)
+set(netbsd    kqueue,poll none           kqueue  none        atomic   pipe    kqueue      sigtimedwait no_sigpipe    none      none   mmsg     for_all       ppoll     pipe)
+set(openbsd   kqueue,poll none           kqueue  none        atomic   pipe    kqueue      sigwait      swallow       none      none   mmsg     for_all       ppoll     pipe)
+set(apple     kqueue,poll none           kqueue  none        two_step pipe    kqueue      sigwait      no_sigpipe    apple     none   loop     for_all       poll      user)
+set(windows   iocp        none           none    none)
 
 set(MIO_FAMILY unix)
 if(CMAKE_SYSTEM_NAME MATCHES "^(Linux|Android)$")

@@ -4,12 +4,11 @@
 // The first SIGINT or SIGTERM begins to drain: the listener is closed, so that the system refuses new clients;
 // clients without a request under way are ended; the others get their replies first. The server exits when the last
 // client has left, after SECONDS (10 by default), or at a second signal. Its exit status is 1 if it has cut off clients.
+// On Windows, Ctrl-C begins to drain.
 
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -105,8 +104,8 @@ class Client {
 
 class Server {
   public:
-    Server(mio::Poll& poll, net::TcpListener listener, std::chrono::seconds patience)
-        : poll_(poll), listener_(std::move(listener)), patience_(patience) {}
+    Server(mio::Poll& poll, net::TcpListener listener, mio::Signals& signals, std::chrono::seconds patience)
+        : poll_(poll), listener_(std::move(listener)), signals_(signals), patience_(patience) {}
 
     /// Returns the number of clients that were cut off.
     mio::Result<std::size_t> run() {
@@ -125,7 +124,7 @@ class Server {
                 if (event.token() == new_clients) {
                     accept();
                 } else if (event.token() == stop) {
-                    is_stopped = true;
+                    while (signals_.receive()) is_stopped = true;
                 } else {
                     serve(event.token());
                 }
@@ -185,20 +184,13 @@ class Server {
 
     mio::Poll& poll_;
     std::optional<net::TcpListener> listener_;
+    mio::Signals& signals_;
     bool is_paused_ = false; // not watched, because no descriptor was left
     std::chrono::seconds patience_;
     std::optional<Clock::time_point> deadline_; // once it drains
     std::map<std::size_t, Client> clients_;
     std::size_t next_ = 0;
 };
-
-const mio::Waker* stop_waker = nullptr;
-
-extern "C" void on_signal(int) {
-    const int before = errno; // used by the interrupted code
-    [[maybe_unused]] const auto woken = stop_waker->wake();
-    errno = before;
-}
 
 int fail(std::string_view what, const std::error_code& error) {
     std::cerr << "graceful_shutdown: " << what << ": " << error.message() << '\n';
@@ -222,20 +214,16 @@ int main(int argc, char** argv) {
     if (!poll) return fail("cannot make a poll", poll.error());
     auto listener = net::TcpListener::bind(*address);
     if (!listener) return fail(name, listener.error());
-    const auto waker = mio::Waker::create(poll->registry(), stop);
-    if (!waker) return fail("cannot make a waker", waker.error());
-    stop_waker = &*waker;
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    auto signals = mio::Signals::create({mio::Signal::interrupt, mio::Signal::terminate});
+    if (!signals) return fail("cannot watch for signals", signals.error());
+    if (const auto added = poll->registry().add(*signals, stop, mio::Interest::readable); !added)
+        return fail("cannot watch for signals", added.error());
 
     const auto local = listener->local_address();
     if (!local) return fail(name, local.error());
     std::cout << "listening on " << *local << std::endl; // flushed: another program may wait for it
 
-    const auto cut_off = Server(*poll, std::move(*listener), std::chrono::seconds(seconds)).run();
-
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
+    const auto cut_off = Server(*poll, std::move(*listener), *signals, std::chrono::seconds(seconds)).run();
     if (!cut_off) return fail("cannot poll", cut_off.error());
     if (*cut_off == 0) return EXIT_SUCCESS;
     std::cerr << "graceful_shutdown: " << *cut_off << " connections were cut off\n";

@@ -2,6 +2,8 @@
 //
 //     run_command 2 sleep 10
 //
+// The exit status is that of the command; as in a shell, 128 plus the signal's number if a signal ended it.
+//
 // Shows a loop that waits for a child process and for signals. After the time limit, or when this program is asked to
 // end (Ctrl-C, SIGTERM), it asks the command to end, and ends it by force a second later.
 
@@ -79,9 +81,14 @@ int fail(std::string_view what, const std::error_code& error) {
     return EXIT_FAILURE;
 }
 
-void print(const mio::ExitStatus& status) {
-    if (status.code) std::cout << "it ended with code " << *status.code << std::endl;
-    if (status.signal) std::cout << "it was ended by: " << to_string(*status.signal) << std::endl;
+/// Prints how the command ended, and returns the exit status that a shell would report.
+int report(const mio::ExitStatus& status) {
+    if (status.signal) {
+        std::cout << "it was ended by: " << to_string(*status.signal) << std::endl;
+        return 128 + status.signal->number();
+    }
+    std::cout << "it ended with code " << status.code.value_or(0) << std::endl;
+    return static_cast<int>(status.code.value_or(0));
 }
 
 } // namespace
@@ -131,8 +138,7 @@ int main(int argc, char** argv) {
                 const auto status = child->try_wait();
                 if (!status) return fail("cannot wait", status.error());
                 if (!*status) continue;
-                print(**status);
-                return EXIT_SUCCESS;
+                return report(**status);
             }
         }
     }

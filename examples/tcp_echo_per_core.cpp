@@ -8,9 +8,7 @@
 
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -182,14 +180,6 @@ mio::Result<> accept_all(mio::Poll& poll, net::TcpListener& listener,
     }
 }
 
-const mio::Waker* stop_waker = nullptr;
-
-extern "C" void on_signal(int) {
-    const int before = errno; // used by the interrupted code
-    [[maybe_unused]] const auto woken = stop_waker->wake();
-    errno = before;
-}
-
 int fail(std::string_view what, const std::error_code& error) {
     std::cerr << "tcp_echo_per_core: " << what << ": " << error.message() << '\n';
     return EXIT_FAILURE;
@@ -212,11 +202,11 @@ int main(int argc, char** argv) {
     if (!listener) return fail(name, listener.error());
     if (const auto added = poll->registry().add(*listener, new_clients, mio::Interest::readable); !added)
         return fail("cannot watch the listener", added.error());
-    const auto waker = mio::Waker::create(poll->registry(), stop);
-    if (!waker) return fail("cannot make a waker", waker.error());
-    stop_waker = &*waker;
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    // Before the threads start, which inherit that the signals are blocked.
+    auto signals = mio::Signals::create({mio::Signal::interrupt, mio::Signal::terminate});
+    if (!signals) return fail("cannot watch for signals", signals.error());
+    if (const auto added = poll->registry().add(*signals, stop, mio::Interest::readable); !added)
+        return fail("cannot watch for signals", added.error());
 
     std::vector<std::unique_ptr<Loop>> loops;
     std::error_code error;
@@ -235,7 +225,5 @@ int main(int argc, char** argv) {
 
     for (std::size_t i = 0; i < loops.size(); ++i)
         std::cout << "loop " << i << " has served " << loops[i]->stop() << " clients\n";
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
     return error ? fail("cannot go on", error) : EXIT_SUCCESS;
 }

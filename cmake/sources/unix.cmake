@@ -13,7 +13,6 @@ target_sources(metal-io-mio
         impl/net/unix/peer_credentials.cpp
         impl/net/unix/pipe.cpp
         # Variants of mechanisms; see cmake/Backend.cmake.
-        impl/net/unix/error_queue/${MIO_ERROR_QUEUE}.cpp
         impl/net/unix/quiet_write/${MIO_QUIET_WRITE}.cpp
         impl/net/unix/send_file/${MIO_SEND_FILE}.cpp
         impl/net/unix/udp_many/${MIO_UDP_MANY}.cpp
@@ -22,5 +21,4 @@ target_sources(metal-io-mio
         impl/os/unix/sigpipe/${MIO_SIGPIPE}.cpp
         impl/os/unix/wakeup/${MIO_WAKEUP}.cpp
         impl/net/unix/control_room/${MIO_CONTROL_ROOM}.cpp
-        impl/net/unix/offload/${MIO_OFFLOAD}.cpp
         impl/net/unix/splice/${MIO_SPLICE}.cpp)

@@ -5,7 +5,6 @@ target_sources(metal-io-mio
         impl/os/windows/winsock.cppm
     PRIVATE
         impl/net/windows/ancillary.cpp
-        impl/net/windows/error_queue.cpp
         impl/net/windows/named_pipe.cpp
         impl/net/windows/peer_credentials.cpp
         impl/net/windows/udp_many.cpp

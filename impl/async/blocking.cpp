@@ -17,6 +17,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "../core/attempt.hpp"
+
 module mio.async.blocking;
 
 import mio.core;
@@ -68,18 +70,7 @@ struct Pool::State {
 
     // False: the system refuses.
     bool start_thread() noexcept {
-#if defined(__cpp_exceptions)
-        try {
-            threads.emplace_back(&State::work, this);
-        } catch (const std::system_error&) {
-            return false;
-        } catch (const std::bad_alloc&) {
-            return false;
-        }
-#else
-        threads.emplace_back(&State::work, this);
-#endif
-        return true;
+        return attempt([this] { threads.emplace_back(&State::work, this); });
     }
 };
 

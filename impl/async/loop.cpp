@@ -14,6 +14,8 @@ module;
 #include <system_error>
 #include <utility>
 
+#include "../core/attempt.hpp"
+
 module mio.async.loop;
 
 import mio.core;
@@ -36,16 +38,11 @@ Token token_of(const void* address, std::size_t bit) noexcept {
 // The loop whose turn this thread makes.
 constinit thread_local LoopCore* running = nullptr;
 
+// Empty if memory is exhausted.
 std::optional<mio::Events> make_events(std::size_t capacity) noexcept {
-#if defined(__cpp_exceptions)
-    try {
-        return mio::Events(capacity);
-    } catch (const std::bad_alloc&) {
-        return std::nullopt;
-    }
-#else
-    return mio::Events(capacity);
-#endif
+    std::optional<mio::Events> events;
+    static_cast<void>(attempt([&] { events.emplace(capacity); }));
+    return events;
 }
 
 class Running {

@@ -35,10 +35,7 @@ Result<RawAddress> RawAddress::from_bytes(std::span<const std::byte> bytes) noex
 
 int RawAddress::family() const noexcept { return as<::sockaddr>().sa_family; }
 
-Result<SocketAddress> RawAddress::to_ip() const noexcept {
-    if (is_empty()) return std::unexpected(make_error_code(Errc::invalid_address));
-    return from_os(to_os(*this));
-}
+Result<SocketAddress> RawAddress::to_ip() const noexcept { return from_os(to_os(*this)); }
 
 Result<Socket> Socket::open(int domain, int type, int protocol) {
     auto handle = os::open_socket(domain, type, protocol);

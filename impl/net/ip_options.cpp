@@ -18,10 +18,6 @@ import mio.net.sockaddr;
 namespace mio::net {
 namespace {
 
-std::unexpected<std::error_code> invalid() noexcept {
-    return std::unexpected(os_error(std::errc::invalid_argument));
-}
-
 constexpr std::uint32_t ecn_bits = 0x3;
 constexpr int dscp_shift = 2;
 
@@ -33,7 +29,7 @@ Result<std::uint32_t> IpSocketBase::ttl() const noexcept { return get_hops(raw()
 Result<> IpSocketBase::set_tos(std::uint32_t tos) const noexcept {
     const auto v6 = is_v6(raw());
     if (!v6) return std::unexpected(v6.error());
-    if (tos > 255) return invalid();
+    if (tos > 255) return invalid_argument();
     if (!*v6) return set_count(raw(), tos_v4_option, tos);
     if (auto set = set_count(raw(), tos_v6_option, tos); !set) return set;
     // For packets to IPv4 peers of an IPv6 socket. Not all systems allow the option there.
@@ -51,7 +47,7 @@ Result<std::uint32_t> IpSocketBase::tos() const noexcept {
 Result<> IpSocketBase::set_dscp(std::uint32_t dscp) const noexcept {
     const auto before = tos();
     if (!before) return std::unexpected(before.error());
-    if (dscp > 63) return invalid();
+    if (dscp > 63) return invalid_argument();
     return set_tos(dscp << dscp_shift | (*before & ecn_bits));
 }
 Result<std::uint32_t> IpSocketBase::dscp() const noexcept {

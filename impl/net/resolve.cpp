@@ -1,5 +1,6 @@
 module;
 
+#include "../core/attempt.hpp"
 #include "sockets.hpp"
 
 #include <algorithm>
@@ -10,7 +11,6 @@ module;
 #include <cstring>
 #include <expected>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -150,15 +150,8 @@ Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_vi
     const std::unique_ptr<::addrinfo, decltype([](::addrinfo* info) { ::freeaddrinfo(info); })> owner(list);
 
     std::vector<SocketAddress> addresses;
-#if defined(__cpp_exceptions)
-    try {
-        append_addresses(addresses, list, *scope);
-    } catch (const std::bad_alloc&) {
+    if (!attempt([&] { append_addresses(addresses, list, *scope); }))
         return std::unexpected(os_error(std::errc::not_enough_memory));
-    }
-#else // operator new ends the program instead of throwing
-    append_addresses(addresses, list, *scope);
-#endif
     return addresses;
 }
 

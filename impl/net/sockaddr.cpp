@@ -204,25 +204,19 @@ Result<std::uint32_t> get_count(RawHandle handle, int level, int name) noexcept 
     return static_cast<std::uint32_t>(*value);
 }
 
-namespace {
-
-std::unexpected<std::error_code> unsupported() noexcept {
-    return std::unexpected(make_error_code(Errc::unsupported));
-}
-
-} // namespace
-
 Result<> set_flag(RawHandle handle, const OptionName& option, bool on) noexcept {
-    return option.name ? set_flag(handle, option.level, *option.name, on) : unsupported();
+    return option.name ? set_flag(handle, option.level, *option.name, on)
+                       : std::unexpected(Errc::unsupported);
 }
 Result<bool> get_flag(RawHandle handle, const OptionName& option) noexcept {
-    return option.name ? get_flag(handle, option.level, *option.name) : unsupported();
+    return option.name ? get_flag(handle, option.level, *option.name) : std::unexpected(Errc::unsupported);
 }
 Result<> set_count(RawHandle handle, const OptionName& option, std::uint64_t count) noexcept {
-    return option.name ? set_count(handle, option.level, *option.name, count) : unsupported();
+    return option.name ? set_count(handle, option.level, *option.name, count)
+                       : std::unexpected(Errc::unsupported);
 }
 Result<std::uint32_t> get_count(RawHandle handle, const OptionName& option) noexcept {
-    return option.name ? get_count(handle, option.level, *option.name) : unsupported();
+    return option.name ? get_count(handle, option.level, *option.name) : std::unexpected(Errc::unsupported);
 }
 
 Result<bool> is_v6(RawHandle handle) noexcept {

@@ -24,6 +24,11 @@ import mio.os;
 
 namespace mio::net {
 
+/// The error of an argument that the OS would reject, or should.
+export inline std::unexpected<std::error_code> invalid_argument() noexcept {
+    return std::unexpected(os_error(std::errc::invalid_argument));
+}
+
 /// An address in the OS's form. Only the first `length` bytes are valid; clearing all of them would cost more than
 /// the rest of a receive call.
 export struct OsAddress {
@@ -111,6 +116,18 @@ export Result<> set_buffer_size(RawHandle handle, int name, std::uint64_t bytes)
 /// from 1 to 255; the OS's own.
 export Result<> set_hops(RawHandle, std::uint32_t hops) noexcept;
 export Result<std::uint32_t> get_hops(RawHandle) noexcept;
+
+/// Passes datagrams to `one` until it fails, and returns their number. Returns the error only if the first one fails.
+export template <class Datagram, class One>
+Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcept {
+    std::size_t done = 0;
+    for (auto& datagram : datagrams) {
+        const auto size = one(datagram);
+        if (!size) return done == 0 ? size : Result<std::size_t>(done);
+        ++done;
+    }
+    return done;
+}
 
 /// Total number of bytes to write. Saturates.
 export std::size_t size_of(std::span<const IoSlice>) noexcept;

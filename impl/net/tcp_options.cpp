@@ -25,17 +25,13 @@ using std::chrono::ceil;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-std::unexpected<std::error_code> invalid() noexcept {
-    return std::unexpected(os_error(std::errc::invalid_argument));
-}
-
 // The limits of Linux, which are the lowest: other systems accept at least as much.
 constexpr seconds longest_keepalive{32'767};
 constexpr std::uint32_t most_probes = 127;
 constexpr milliseconds longest_user_timeout{0x7fff'ffff};
 
 Result<> set_seconds(RawHandle handle, const OptionName& option, milliseconds duration) noexcept {
-    if (duration <= milliseconds::zero()) return invalid();
+    if (duration <= milliseconds::zero()) return invalid_argument();
     const auto rounded = std::min(ceil<seconds>(duration), longest_keepalive);
     return set_count(handle, option, static_cast<std::uint64_t>(rounded.count()));
 }
@@ -89,7 +85,7 @@ Result<seconds> TcpSocketBase::keepalive_interval() const noexcept {
     return get_seconds(raw(), keepalive_interval_option);
 }
 Result<> TcpSocketBase::set_keepalive_count(std::uint32_t probes) const noexcept {
-    if (probes == 0) return invalid();
+    if (probes == 0) return invalid_argument();
     return set_count(raw(), keepalive_count_option, std::min(probes, most_probes));
 }
 Result<std::uint32_t> TcpSocketBase::keepalive_count() const noexcept {
@@ -99,7 +95,7 @@ Result<std::uint32_t> TcpSocketBase::keepalive_count() const noexcept {
 Result<> TcpSocketBase::set_user_timeout(std::optional<Saturating<milliseconds>> limit) const noexcept {
     constexpr std::uint64_t usual = 0; // the OS's default
     if (!limit) return set_count(raw(), user_timeout_option, usual);
-    if (*limit <= milliseconds::zero()) return invalid();
+    if (*limit <= milliseconds::zero()) return invalid_argument();
     const auto rounded = ceil<UserTimeoutUnit>(std::min<milliseconds>(*limit, longest_user_timeout));
     return set_count(raw(), user_timeout_option, static_cast<std::uint64_t>(rounded.count()));
 }

@@ -17,7 +17,7 @@ import mio.core.handle;
 import mio.core.types;
 import mio.net.address;
 import mio.net.ancillary;
-import mio.net.offload;
+import mio.net.options;
 import mio.net.sockaddr;
 import mio.net.socket;
 import mio.net.sockio;
@@ -183,13 +183,17 @@ Result<> UdpSocket::set_reuse_port(bool on) const noexcept { return net::set_reu
 Result<bool> UdpSocket::reuse_port() const noexcept { return net::reuse_port(raw()); }
 
 Result<> UdpSocket::set_segment_size(std::uint16_t bytes) const noexcept {
-    return net::set_segment_size(raw(), bytes);
+    return set_count(raw(), segment_size_option, bytes);
 }
-Result<std::uint16_t> UdpSocket::segment_size() const noexcept { return net::segment_size(raw()); }
+Result<std::uint16_t> UdpSocket::segment_size() const noexcept {
+    const auto bytes = get_count(raw(), segment_size_option);
+    if (!bytes) return std::unexpected(bytes.error());
+    return static_cast<std::uint16_t>(*bytes);
+}
 Result<> UdpSocket::set_receive_offload(bool on) const noexcept {
-    return net::set_receive_offload(raw(), on);
+    return set_flag(raw(), receive_offload_option, on);
 }
-Result<bool> UdpSocket::receive_offload() const noexcept { return net::receive_offload(raw()); }
+Result<bool> UdpSocket::receive_offload() const noexcept { return get_flag(raw(), receive_offload_option); }
 
 Result<> UdpSocket::set_receive_info(DatagramInfo info) const noexcept {
     return net::set_receive_info(raw(), info);

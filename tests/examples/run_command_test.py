@@ -26,27 +26,30 @@ class RunCommand(unittest.TestCase):
         )
         return run.returncode, run.stdout, run.stderr
 
-    def test_exit_code(self):
+    def test_exits_with_the_code_of_the_command(self):
         for code in 0, 3, 255:
             self.assertEqual(
-                self.run_it("20", "sh", "-c", f"exit {code}"), (0, f"it ended with code {code}\n", "")
+                self.run_it("20", "sh", "-c", f"exit {code}"), (code, f"it ended with code {code}\n", "")
             )
 
     def test_the_command_writes_to_the_same_output(self):
         self.assertEqual(self.run_it("20", "echo", "hello"), (0, "hello\nit ended with code 0\n", ""))
 
-    def test_signal(self):
-        self.assertEqual(self.run_it("20", "sh", "-c", "kill -USR1 $$"), (0, "it was ended by: user1\n", ""))
+    def test_exits_as_a_shell_does_after_a_signal(self):
+        command = "sh", "-c", "kill -USR1 $$"
+        in_shell = subprocess.run(["sh", "-c", '"$@"; exit $?', "sh", *command], stderr=subprocess.DEVNULL)
+        self.assertEqual(in_shell.returncode, 128 + signal.SIGUSR1)
+        self.assertEqual(self.run_it("20", *command), (in_shell.returncode, "it was ended by: user1\n", ""))
 
     def test_time_limit(self):
         start = time.monotonic()
-        self.assertEqual(self.run_it("1", "sleep", "100"), (0, "it was ended by: terminate\n", ""))
+        self.assertEqual(self.run_it("1", "sleep", "100"), (128 + signal.SIGTERM, "it was ended by: terminate\n", ""))
         self.assertGreaterEqual(time.monotonic() - start, 1)
 
     def test_a_command_that_ignores_the_request_is_killed(self):
         start = time.monotonic()
         code, out, _ = self.run_it("1", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
-        self.assertEqual((code, out), (0, "it was ended by: kill\n"))
+        self.assertEqual((code, out), (128 + signal.SIGKILL, "it was ended by: kill\n"))
         self.assertGreaterEqual(time.monotonic() - start, 2)
 
     def test_signals_are_passed_on_and_not_blocked_in_the_command(self):
@@ -58,7 +61,7 @@ class RunCommand(unittest.TestCase):
                 eventually(lambda: os.readlink(f"/proc/{child}/exe") != os.readlink(f"/proc/{program.pid}/exe"), "exec")
                 self.assertFalse(is_blocked(child, signal.SIGINT) or is_blocked(child, signal.SIGTERM))
                 self.assertTrue(is_blocked(program.pid, signal.SIGINT))
-                self.assertEqual(program.stop(number), (0, ""))
+                self.assertEqual(program.stop(number), (128 + signal.SIGTERM, ""))
                 self.assertEqual(program.next_line(), "it was ended by: terminate")
 
     def test_errors(self):

@@ -287,6 +287,7 @@ TEST(TcpOptions, WithoutAHandleFail) {
     EXPECT_FALSE(nothing.set_fastopen(1));
     EXPECT_FALSE(nothing.set_transparent(true));
     EXPECT_FALSE(nothing.bind_device(""));
+    EXPECT_FALSE(nothing.device());
 }
 
 /// Whether the system, not a test, lacks an option.

@@ -156,7 +156,9 @@ TEST(AnySocket, ConnectsAcceptsReadsAndWrites) {
         EXPECT_EQ(client.write(bytes_of("hello")), 5u);
         loop.expect({{Token{3}, Interest::readable}});
         EXPECT_EQ(server.peek(buffer), 5u);
-        EXPECT_EQ(read_text(server), "hello");
+        const auto [size, sender] = must(server.receive_from(buffer));
+        EXPECT_EQ(text_of(std::span(buffer).first(size)), "hello");
+        EXPECT_TRUE(sender.is_empty()) << "that of a connection is its peer_address";
 
         const std::array slices{IoSlice(bytes_of("two ")), IoSlice(bytes_of("parts"))};
         EXPECT_EQ(server.write_vectored(slices), 9u);
@@ -171,6 +173,8 @@ TEST(AnySocket, ConnectsAcceptsReadsAndWrites) {
         ASSERT_TRUE(ok(client.shutdown(Shutdown::write)));
         loop.expect({{Token{3}, Interest::readable}});
         EXPECT_EQ(server.read(buffer), 0u);
+        EXPECT_EQ(server.write(bytes_of("bye")), 3u);
+        EXPECT_EQ(read_text(client), "bye") << "one direction was shut down";
         EXPECT_FALSE(must(server.take_error()));
     }
 }

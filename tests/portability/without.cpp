@@ -41,14 +41,6 @@ TEST(Without, PathEndsAtItsNulOrAtTheEndOfSunPath) {
     EXPECT_TRUE(from_kernel("\0/tmp/x"sv).is_unnamed());
 }
 
-TEST(Without, UdpOffloadIsUnsupported) {
-    const auto socket = must(UdpSocket::v4());
-    EXPECT_TRUE(fails_with(socket.set_segment_size(1000), Errc::unsupported));
-    EXPECT_TRUE(fails_with(socket.segment_size(), Errc::unsupported));
-    EXPECT_TRUE(fails_with(socket.set_receive_offload(true), Errc::unsupported));
-    EXPECT_TRUE(fails_with(socket.receive_offload(), Errc::unsupported));
-}
-
 TEST(Without, ErrorQueueAndZeroCopyAreUnsupported) {
     const auto socket = must(UdpSocket::v4());
     EXPECT_TRUE(fails_with(socket.set_receive_errors(true), Errc::unsupported));

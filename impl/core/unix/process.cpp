@@ -112,12 +112,6 @@ bool Blocked::is_of_this_thread() const noexcept { return holder.blocked == this
 
 bool has(const ::sigset_t& set, int number) noexcept { return sigismember(&set, number) == 1; }
 
-bool is_pending(int number) noexcept {
-    ::sigset_t pending;
-    sigemptyset(&pending);
-    return ::sigpending(&pending) == 0 && has(pending, number);
-}
-
 void Blocked::add(const ::sigset_t& set, const ::sigset_t& before) noexcept {
     const std::scoped_lock lock(mutex_);
     for (int number = 1; number <= last; ++number) {
@@ -143,7 +137,7 @@ void Blocked::remove(const ::sigset_t& set) noexcept {
     }
     // Those that were sent but not received must not act now: a program that ends because of one would be killed by it.
     for (int number = 1; number <= last; ++number) {
-        while (has(to_unblock, number) && is_pending(number) && os::take_back(number)) {
+        while (has(to_unblock, number) && os::is_pending(number).value_or(false) && os::take_back(number)) {
         }
     }
     ::pthread_sigmask(SIG_UNBLOCK, &to_unblock, nullptr);

@@ -32,7 +32,6 @@ import mio.core.error;
 import mio.core.handle;
 import mio.net.address;
 import mio.net.sockaddr;
-import mio.net.sockio;
 import mio.net.udp;
 
 namespace mio::net {
@@ -97,13 +96,6 @@ constexpr bool sends_tos_v4 = true;
 using TosV4 = int;
 constexpr bool sends_tos_v4 = false;
 #endif
-
-std::unexpected<std::error_code> unsupported() noexcept {
-    return std::unexpected(make_error_code(Errc::unsupported));
-}
-std::unexpected<std::error_code> invalid() noexcept {
-    return std::unexpected(os_error(std::errc::invalid_argument));
-}
 
 bool has(DatagramInfo set, DatagramInfo one) noexcept { return (set & one) != DatagramInfo::none; }
 
@@ -284,7 +276,7 @@ Result<> write_source_v4(const OutgoingDatagram& datagram, Appender& appender,
     std::optional<::in_addr> source;
     if (datagram.source) {
         source = to_v4(*datagram.source);
-        if (!source) return invalid();
+        if (!source) return invalid_argument();
     }
 #if defined(IP_PKTINFO)
     ::in_pktinfo info{};
@@ -293,13 +285,13 @@ Result<> write_source_v4(const OutgoingDatagram& datagram, Appender& appender,
     appender.add(IPPROTO_IP, IP_PKTINFO, info);
     return {};
 #elif defined(IP_SENDSRCADDR)
-    if (datagram.interface_index != 0) return unsupported();
+    if (datagram.interface_index != 0) return std::unexpected(Errc::unsupported);
     // FreeBSD refuses the message on a socket that is bound to one address.
     if (const auto local = local_address_of(handle); local && local->ip() == *datagram.source) return {};
     appender.add(IPPROTO_IP, IP_SENDSRCADDR, *source);
     return {};
 #else
-    return unsupported();
+    return std::unexpected(Errc::unsupported);
 #endif
 }
 
@@ -308,11 +300,11 @@ Result<> write_v4(const OutgoingDatagram& datagram, Appender& appender, RawHandl
         if (auto written = write_source_v4(datagram, appender, handle); !written) return written;
     }
     if (datagram.ttl) {
-        if (!sends_ttl_v4) return unsupported();
+        if (!sends_ttl_v4) return std::unexpected(Errc::unsupported);
         appender.add(IPPROTO_IP, IP_TTL, static_cast<int>(*datagram.ttl));
     }
     if (datagram.tos) {
-        if (!sends_tos_v4) return unsupported();
+        if (!sends_tos_v4) return std::unexpected(Errc::unsupported);
         appender.add(IPPROTO_IP, IP_TOS, static_cast<TosV4>(datagram.tos->value));
     }
     return {};
@@ -327,12 +319,6 @@ void write_v6(const OutgoingDatagram& datagram, Appender& appender) noexcept {
     }
     if (datagram.ttl) appender.add(IPPROTO_IPV6, IPV6_HOPLIMIT, static_cast<int>(*datagram.ttl));
     if (datagram.tos) appender.add(IPPROTO_IPV6, IPV6_TCLASS, static_cast<int>(datagram.tos->value));
-}
-
-Result<bool> is_v6_socket(RawHandle handle) noexcept {
-    const auto address = local_name_of(handle);
-    if (!address) return std::unexpected(address.error());
-    return address->storage.ss_family == AF_INET6;
 }
 
 template <std::size_t count>
@@ -386,7 +372,7 @@ bool ControlWriter::sends_v4(const OutgoingDatagram& datagram) noexcept {
 }
 
 Result<> ControlWriter::write(const OutgoingDatagram& datagram, ::msghdr& message, Control& room) noexcept {
-    if (datagram.ttl == std::uint8_t{0}) return invalid(); // Linux sends it for IPv6
+    if (datagram.ttl == std::uint8_t{0}) return invalid_argument(); // Linux sends it for IPv6
     Appender appender(message, room);
     if (datagram.source || datagram.interface_index != 0 || datagram.ttl || datagram.tos) {
         if (!sends_v4(datagram))
@@ -398,26 +384,26 @@ Result<> ControlWriter::write(const OutgoingDatagram& datagram, ::msghdr& messag
 #if defined(UDP_SEGMENT)
         appender.add(IPPROTO_UDP, UDP_SEGMENT, datagram.segment_size);
 #else
-        return unsupported();
+        return std::unexpected(Errc::unsupported);
 #endif
     }
     return {};
 }
 
 Result<DatagramInfo> supported_info(RawHandle handle) noexcept {
-    const auto is_v6 = is_v6_socket(handle);
-    if (!is_v6) return std::unexpected(is_v6.error());
-    return all_of(options_of_all, *is_v6 ? all_of(options_v6) : all_of(options_v4));
+    const auto v6 = is_v6(handle);
+    if (!v6) return std::unexpected(v6.error());
+    return all_of(options_of_all, *v6 ? all_of(options_v6) : all_of(options_v4));
 }
 
 Result<> set_receive_info(RawHandle handle, DatagramInfo info) noexcept {
-    const auto is_v6 = is_v6_socket(handle);
-    if (!is_v6) return std::unexpected(is_v6.error());
-    const auto own = *is_v6 ? std::span<const Option>(options_v6) : std::span<const Option>(options_v4);
-    const auto supported = all_of(options_of_all, *is_v6 ? all_of(options_v6) : all_of(options_v4));
-    if ((info & supported) != info) return unsupported();
+    const auto v6 = is_v6(handle);
+    if (!v6) return std::unexpected(v6.error());
+    const auto own = *v6 ? std::span<const Option>(options_v6) : std::span<const Option>(options_v4);
+    const auto supported = all_of(options_of_all, *v6 ? all_of(options_v6) : all_of(options_v4));
+    if ((info & supported) != info) return std::unexpected(Errc::unsupported);
     if (auto set = set_options(handle, own, info); !set) return set;
-    if (*is_v6) {
+    if (*v6) {
         // For IPv4 datagrams of a dual-stack socket. Not all systems allow these options there. The address needs
         // none: IPV6_RECVPKTINFO reports it in its mapped form.
         for (const auto& option : options_v4) {
@@ -434,10 +420,10 @@ Result<> set_receive_info(RawHandle handle, DatagramInfo info) noexcept {
 }
 
 Result<DatagramInfo> receive_info(RawHandle handle) noexcept {
-    const auto is_v6 = is_v6_socket(handle);
-    if (!is_v6) return std::unexpected(is_v6.error());
+    const auto v6 = is_v6(handle);
+    if (!v6) return std::unexpected(v6.error());
     auto info = DatagramInfo::none;
-    const auto own = *is_v6 ? std::span<const Option>(options_v6) : std::span<const Option>(options_v4);
+    const auto own = *v6 ? std::span<const Option>(options_v6) : std::span<const Option>(options_v4);
     if (auto got = get_options(handle, own, info); !got) return std::unexpected(got.error());
     if (auto got = get_options(handle, options_of_all, info); !got) return std::unexpected(got.error());
     return info;

@@ -9,6 +9,7 @@ module;
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -114,6 +115,18 @@ export inline constexpr OptionName incoming_cpu_option{SOL_SOCKET, SO_INCOMING_C
 export inline constexpr OptionName incoming_cpu_option = absent;
 #endif
 
+/// Segmentation and receive offload of UDP (GSO, GRO).
+#if defined(UDP_SEGMENT)
+export inline constexpr OptionName segment_size_option{IPPROTO_UDP, UDP_SEGMENT};
+#else
+export inline constexpr OptionName segment_size_option = absent;
+#endif
+#if defined(UDP_GRO)
+export inline constexpr OptionName receive_offload_option{IPPROTO_UDP, UDP_GRO};
+#else
+export inline constexpr OptionName receive_offload_option = absent;
+#endif
+
 /// The name of a network interface, with a NUL.
 export using DeviceName = std::array<char, IF_NAMESIZE>;
 
@@ -166,10 +179,10 @@ export inline Result<> get_device(RawHandle handle, DeviceName& name) noexcept {
 #else
 
 export inline Result<> set_device(RawHandle, std::string_view) noexcept {
-    return std::unexpected(make_error_code(Errc::unsupported));
+    return std::unexpected(Errc::unsupported);
 }
 export inline Result<> get_device(RawHandle, DeviceName&) noexcept {
-    return std::unexpected(make_error_code(Errc::unsupported));
+    return std::unexpected(Errc::unsupported);
 }
 
 #endif

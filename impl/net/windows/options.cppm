@@ -45,6 +45,8 @@ export inline constexpr OptionName tos_v6_option = absent;
 export inline constexpr OptionName transparent_v4_option = absent;
 export inline constexpr OptionName transparent_v6_option = absent;
 export inline constexpr OptionName incoming_cpu_option = absent;
+export inline constexpr OptionName segment_size_option = absent;
+export inline constexpr OptionName receive_offload_option = absent;
 
 /// The name of a network interface. IP_UNICAST_IF restricts sending only, so it is not used.
 export using DeviceName = std::array<char, 1>;

@@ -24,8 +24,8 @@ namespace {
 Result<std::size_t> send_one(RawHandle handle, const OutgoingDatagram& datagram) noexcept {
     // WSASendMsg sends some of them on current versions of Windows, but Wine drops them silently.
     if (has_properties(datagram)) {
-        if (datagram.ttl == std::uint8_t{0}) return std::unexpected(os_error(std::errc::invalid_argument));
-        return std::unexpected(make_error_code(Errc::unsupported));
+        if (datagram.ttl == std::uint8_t{0}) return invalid_argument();
+        return std::unexpected(Errc::unsupported);
     }
     if (datagram.peer == SocketAddress()) return net::send(handle, datagram.bytes);
     return net::send_to(handle, datagram.bytes, to_os(datagram.peer));
@@ -35,18 +35,6 @@ Result<std::size_t> receive_into(RawHandle handle, IncomingDatagram& datagram) n
     if (auto received = receive_with_properties(handle, datagram); !received)
         return std::unexpected(received.error());
     return datagram.size;
-}
-
-// Processes datagrams until one fails. Reports the error only if it is the first datagram that fails.
-template <class Datagram, class One>
-Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcept {
-    std::size_t done = 0;
-    for (auto& datagram : datagrams) {
-        const auto size = one(datagram);
-        if (!size) return done == 0 ? size : Result<std::size_t>(done);
-        ++done;
-    }
-    return done;
 }
 
 } // namespace

@@ -16,6 +16,15 @@ import mio.os;
 
 namespace mio::os {
 
+/// Whether the signal is pending for this thread or the process. @see sigpending(2)
+export inline Result<bool> is_pending(int number) noexcept {
+    // Without `::` on the sigset functions: on Apple they are macros.
+    ::sigset_t pending;
+    sigemptyset(&pending);
+    if (auto queried = check(::sigpending(&pending)); !queried) return std::unexpected(queried.error());
+    return sigismember(&pending, number) == 1;
+}
+
 /// Consumes the pending signal `number`, if any; it is blocked. Returns false if the system refuses. @see
 /// sigtimedwait(2), sigwait(2)
 export bool take_back(int number) noexcept;
@@ -43,12 +52,10 @@ export class SigpipeSwallower {
     /// Blocks the signal from now on. Errors: the OS's own; then the call that may raise the signal must not be
     /// made.
     [[nodiscard]] Result<> hold() noexcept {
-        // Without `::` on the sigset functions: on Apple they are macros.
-        ::sigset_t pending;
-        sigemptyset(&pending);
-        if (::sigpending(&pending) == -1) return std::unexpected(last_error());
-        // A SIGPIPE is already pending, so it is blocked, and consuming ours could consume that one.
-        if (sigismember(&pending, SIGPIPE) == 1) return {};
+        const auto is_blocked = is_pending(SIGPIPE);
+        if (!is_blocked) return std::unexpected(is_blocked.error());
+        // Consuming ours could consume the pending one.
+        if (*is_blocked) return {};
         if (auto can = can_take_back(); !can) return can;
         sigemptyset(&sigpipe_);
         sigaddset(&sigpipe_, SIGPIPE);

@@ -19,10 +19,6 @@ import mio.os.winsock;
 namespace mio::os {
 namespace {
 
-std::unexpected<std::error_code> unsupported() noexcept {
-    return std::unexpected(make_error_code(Errc::unsupported));
-}
-
 Result<> set_nonblocking(RawHandle handle) noexcept {
     ::u_long on = 1;
     return check(::ioctlsocket(handle, static_cast<long>(FIONBIO), &on));
@@ -43,7 +39,8 @@ Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
         const int code = handle.error().value();
         const bool is_missing = code == WSAEAFNOSUPPORT || code == WSAESOCKTNOSUPPORT
                                 || code == WSAEPROTONOSUPPORT || code == WSAEPROTOTYPE;
-        return family == AF_UNIX && is_missing ? unsupported() : std::unexpected(handle.error());
+        if (family == AF_UNIX && is_missing) return std::unexpected(Errc::unsupported);
+        return std::unexpected(handle.error());
     }
     if (auto set = set_nonblocking(handle->get()); !set) return std::unexpected(set.error());
     // As on other systems, a refusal by one of many peers does not make `receive_from` fail.
@@ -51,7 +48,9 @@ Result<OwnedHandle> open_socket(int family, int type, int protocol) noexcept {
     return handle;
 }
 
-Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int, int, int) noexcept { return unsupported(); }
+Result<std::pair<OwnedHandle, OwnedHandle>> open_socket_pair(int, int, int) noexcept {
+    return std::unexpected(Errc::unsupported);
+}
 
 Result<OwnedHandle> accept_socket(RawHandle listener, ::sockaddr* peer, ::socklen_t* length) noexcept {
     auto handle = check_handle(::accept(listener, peer, length));

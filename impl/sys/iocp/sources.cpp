@@ -24,10 +24,6 @@ namespace mio::sys::iocp {
 
 namespace {
 
-std::unexpected<std::error_code> unsupported() noexcept {
-    return std::unexpected(make_error_code(Errc::unsupported));
-}
-
 bool is_watchable(Interest interest) noexcept {
     return !interest.is_priority() && !interest.is_aio() && !interest.is_lio();
 }
@@ -62,7 +58,7 @@ std::uint32_t Source::events_of(Interest interest) noexcept {
 
 Result<Source*> Port::add(Selector& selector, RawHandle handle, Token token, Interest interest,
                           Trigger trigger) noexcept {
-    if (!is_watchable(interest)) return unsupported();
+    if (!is_watchable(interest)) return std::unexpected(Errc::unsupported);
     const auto socket = afd::base_of(handle);
     if (!socket) return std::unexpected(socket.error());
 
@@ -85,7 +81,7 @@ Result<Source*> Port::add(Selector& selector, RawHandle handle, Token token, Int
 }
 
 Result<> Port::modify(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
-    if (!is_watchable(interest)) return unsupported();
+    if (!is_watchable(interest)) return std::unexpected(Errc::unsupported);
     const std::scoped_lock lock(mutex_);
     return watch(source, token, interest, trigger);
 }

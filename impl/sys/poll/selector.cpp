@@ -101,10 +101,6 @@ std::unexpected<std::error_code> fail(int code) noexcept {
     return std::unexpected(std::error_code(code, os_category()));
 }
 
-std::unexpected<std::error_code> unsupported() noexcept {
-    return std::unexpected(make_error_code(Errc::unsupported));
-}
-
 // Whether device and inode identify the file. All anonymous Linux files (eventfd, timerfd, signalfd, epoll, inotify)
 // share one inode; some systems have none for sockets. @see anon_inode_getfd, eventfd(2)
 bool has_own_inode(const struct ::stat& file) noexcept {
@@ -292,7 +288,7 @@ Result<> Table::interrupt() noexcept {
 
 Result<Source*> Table::add(Selector& selector, RawHandle handle, Token token, Interest interest,
                            Trigger trigger) noexcept {
-    if (!is_watchable(interest)) return unsupported();
+    if (!is_watchable(interest)) return std::unexpected(Errc::unsupported);
     struct ::stat file{};
     if (::fstat(handle, &file) == -1) return std::unexpected(os::last_error());
     const auto pollable = check_pollable(handle, file);
@@ -334,7 +330,7 @@ bool Table::make_room_for(RawHandle handle) noexcept {
 }
 
 Result<> Table::modify(Source& source, Token token, Interest interest, Trigger trigger) noexcept {
-    if (!is_watchable(interest)) return unsupported();
+    if (!is_watchable(interest)) return std::unexpected(Errc::unsupported);
     const std::scoped_lock lock(mutex_);
     return watch(source, token, interest, trigger);
 }

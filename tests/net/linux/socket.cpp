@@ -4,10 +4,13 @@
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -40,6 +43,17 @@ bool is_missing(const mio::Result<Socket>& socket) {
 }
 
 } // namespace
+
+TEST(AnyLinuxSocket, ListensWithTheGivenBacklog) {
+    for (const int backlog : {INT_MIN, -1, 0, 1, 7, 100}) {
+        const auto socket = must(Socket::open(AF_INET, SOCK_STREAM));
+        ASSERT_TRUE(ok(socket.bind(local_v4())));
+        ASSERT_TRUE(ok(socket.listen(backlog)));
+        // Linux reports a listener's backlog here. It takes a negative one for the highest.
+        const auto info = must(socket.option<::tcp_info>(IPPROTO_TCP, TCP_INFO));
+        EXPECT_EQ(info.tcpi_sacked, static_cast<unsigned>(std::max(backlog, 0)));
+    }
+}
 
 TEST(NetlinkSocket, ListsTheNetworkInterfaces) {
     auto opened = Socket::open(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);

@@ -2,7 +2,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <climits>
 #include <utility>
 
 #include "posix.hpp"
@@ -23,15 +25,15 @@ TEST(TcpSocket, HasTheProtocolAndFamilyOfItsConstructor) {
 }
 
 TEST(TcpSocket, ListensWithTheGivenBacklog) {
-    for (const int backlog : {0, 1, 7, 100}) {
+    for (const int backlog : {INT_MIN, -1, 0, 1, 7, 100}) {
         auto socket = must(TcpSocket::v4());
         ASSERT_TRUE(ok(socket.bind(local_v4())));
         const auto listener = must(std::move(socket).listen(backlog));
         ::tcp_info info{};
         ::socklen_t length = sizeof info;
         ASSERT_EQ(::getsockopt(listener.raw(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
-        // Linux reports a listener's backlog here
-        EXPECT_EQ(info.tcpi_sacked, static_cast<unsigned>(backlog));
+        // Linux reports a listener's backlog here. It takes a negative one for the highest.
+        EXPECT_EQ(info.tcpi_sacked, static_cast<unsigned>(std::max(backlog, 0)));
     }
 }
 

@@ -71,6 +71,7 @@ TEST(AnyUnixSocket, PairFailsWithTheSystemsErrorAndLeaksNothing) {
     const DescriptorGuard guard;
     EXPECT_FALSE(Socket::pair(AF_INET, SOCK_STREAM));
     EXPECT_FALSE(Socket::pair(-1, SOCK_STREAM));
+    EXPECT_FALSE(Socket::pair(AF_UNIX, SOCK_STREAM, 4711)) << "no such protocol";
     EXPECT_TRUE(holds_in_child([] {
         const auto failed = without_descriptors([] { return Socket::pair(AF_UNIX, SOCK_STREAM); });
         EXPECT_TRUE(fails_with(failed, std::errc::too_many_files_open));

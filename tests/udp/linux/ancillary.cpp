@@ -1,14 +1,16 @@
 // Properties that only Linux reports, and control messages that are truncated or malformed.
+#include <arpa/inet.h>
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,7 +19,7 @@
 #include <span>
 #include <string>
 #include <system_error>
-#include <vector>
+#include <utility>
 
 #include "../udp.hpp"
 
@@ -188,34 +190,108 @@ TEST_P(UdpControl, MalformedMessagesAreNotReadOver) {
     }
 }
 
-TEST_P(UdpControl, ShortPayloadsCountAsMissing) {
-    const auto receiver = bound();
-    const auto sender = bound();
-    rewrite = [](::msghdr& message) {
-        auto* const bytes = static_cast<unsigned char*>(message.msg_control);
-        std::size_t length = 0;
-        const auto add = [&](int level, int type, std::size_t size) {
-            ::cmsghdr header{};
-            header.cmsg_level = level;
-            header.cmsg_type = type;
-            header.cmsg_len = CMSG_LEN(size);
-            std::memcpy(bytes + length, &header, sizeof header);
-            std::memset(bytes + length + CMSG_LEN(0), 0x01, size);
-            length += CMSG_SPACE(size);
+namespace {
+
+/// Control messages to be received instead of the kernel's.
+class Forged {
+  public:
+    template <class T> Forged& add(int level, int type, const T& payload) {
+        return add_bytes(level, type, std::as_bytes(std::span(&payload, 1)));
+    }
+    Forged& add_bytes(int level, int type, std::span<const std::byte> payload) {
+        ::cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(payload.size());
+        std::memcpy(bytes_.data() + length_, &header, sizeof header);
+        std::ranges::copy(payload, bytes_.begin() + static_cast<std::ptrdiff_t>(length_ + CMSG_LEN(0)));
+        length_ += CMSG_SPACE(payload.size());
+        return *this;
+    }
+
+    /// Receives a datagram with these.
+    ReceiveBuffers receive(const SocketAddress& at) {
+        const auto receiver = must(UdpSocket::bind(at));
+        const auto sender = must(UdpSocket::bind(at));
+        current = this;
+        rewrite = [](::msghdr& message) {
+            std::memcpy(message.msg_control, current->bytes_.data(), current->length_);
+            message.msg_controllen = current->length_;
         };
-        add(SOL_SOCKET, SCM_TIMESTAMPNS, 15);
-        add(IPPROTO_IP, IP_PKTINFO, 11);
-        add(IPPROTO_IPV6, IPV6_PKTINFO, 19);
-        add(IPPROTO_IP, IP_TOS, 0);
-        add(SOL_SOCKET, SO_RXQ_OVFL, 3);
-        add(IPPROTO_UDP, UDP_GRO, 3);
-        add(IPPROTO_IP, IP_TTL, 4);
-        message.msg_controllen = length;
+        send_text(sender, data1, address_of(receiver));
+        await(receiver, POLLIN);
+        ReceiveBuffers buffers(1);
+        EXPECT_EQ(receiver.receive_many(buffers.all()), 1u);
+        return buffers;
+    }
+
+  private:
+    static inline const Forged* current = nullptr;
+
+    std::array<std::byte, 256> bytes_{};
+    std::size_t length_ = 0;
+};
+
+} // namespace
+
+// Other systems report microseconds.
+TEST_P(UdpControl, TimesAreReadInEitherResolution) {
+    const auto seconds = 1'700'000'000s;
+    const ::timespec precise{.tv_sec = seconds.count(), .tv_nsec = 123'456'789};
+    EXPECT_EQ(Forged().add(SOL_SOCKET, SCM_TIMESTAMPNS, precise).receive(GetParam())[0].received_at,
+              IncomingDatagram::Time(seconds + 123'456'789ns));
+    const ::timeval coarse{.tv_sec = seconds.count(), .tv_usec = 123'456};
+    EXPECT_EQ(Forged().add(SOL_SOCKET, SCM_TIMESTAMP, coarse).receive(GetParam())[0].received_at,
+              IncomingDatagram::Time(seconds + 123'456us));
+}
+
+TEST_P(UdpControl, TimesThatAreInvalidOrTooLateCountAsMissing) {
+    // Nanoseconds count to the year 2262.
+    constexpr auto last =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds::max()).count() - 1;
+    const ::timespec latest{.tv_sec = last, .tv_nsec = 999'999'999};
+    EXPECT_TRUE(Forged().add(SOL_SOCKET, SCM_TIMESTAMPNS, latest).receive(GetParam())[0].received_at);
+    for (const ::timespec& time : {::timespec{-1, 0}, ::timespec{0, -1}, ::timespec{0, 1'000'000'000},
+                                   ::timespec{last + 1, 0}, ::timespec{INT64_MAX, 0}}) {
+        EXPECT_EQ(Forged().add(SOL_SOCKET, SCM_TIMESTAMPNS, time).receive(GetParam())[0].received_at,
+                  std::nullopt)
+            << time.tv_sec << '.' << time.tv_nsec;
+    }
+    // The last one is 0 modulo 2^64, in nanoseconds.
+    for (const ::timeval& time : {::timeval{-1, 0}, ::timeval{0, -1}, ::timeval{0, 1'000'000},
+                                  ::timeval{INT64_MAX, 0}, ::timeval{0, std::int64_t{1} << 61}}) {
+        EXPECT_EQ(Forged().add(SOL_SOCKET, SCM_TIMESTAMP, time).receive(GetParam())[0].received_at,
+                  std::nullopt)
+            << time.tv_sec << '.' << time.tv_usec;
+    }
+}
+
+// Linux reports the address by IPV6_PKTINFO to an IPv6 socket, other systems by a message of IPv4.
+TEST_P(UdpControl, V4AddressHasItsMappedFormOnAnIpv6Socket) {
+    ::in_pktinfo info{};
+    info.ipi_addr.s_addr = htonl(0x7f00'0002);
+    info.ipi_ifindex = 7;
+    const auto datagram = Forged().add(IPPROTO_IP, IP_PKTINFO, info).receive(GetParam());
+    EXPECT_EQ(datagram[0].local_ip, must(IpAddress::parse(is_v4() ? "127.0.0.2" : "::ffff:127.0.0.2")));
+    EXPECT_EQ(datagram[0].interface_index, 7u);
+}
+
+TEST_P(UdpControl, ShortPayloadsCountAsMissing) {
+    std::array<std::byte, 20> payload;
+    payload.fill(std::byte{1});
+    Forged forged;
+    const auto add = [&](int level, int type, std::size_t size) {
+        forged.add_bytes(level, type, std::span(payload).first(size));
     };
-    send_text(sender, data1, address_of(receiver));
-    await(receiver, POLLIN);
-    ReceiveBuffers buffers(1);
-    ASSERT_EQ(receiver.receive_many(buffers.all()), 1u);
+    add(SOL_SOCKET, SCM_TIMESTAMPNS, 15);
+    add(SOL_SOCKET, SCM_TIMESTAMP, 15);
+    add(IPPROTO_IP, IP_PKTINFO, 11);
+    add(IPPROTO_IPV6, IPV6_PKTINFO, 19);
+    add(IPPROTO_IP, IP_TOS, 0);
+    add(SOL_SOCKET, SO_RXQ_OVFL, 3);
+    add(IPPROTO_UDP, UDP_GRO, 3);
+    add(IPPROTO_IP, IP_TTL, 4);
+    const auto buffers = forged.receive(GetParam());
     EXPECT_EQ(buffers[0].received_at, std::nullopt);
     EXPECT_EQ(buffers[0].local_ip, std::nullopt);
     EXPECT_EQ(buffers[0].interface_index, std::nullopt);

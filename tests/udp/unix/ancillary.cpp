@@ -202,6 +202,19 @@ TEST_P(UdpProperties, LocalIpIsTheAddressItWasSentTo) {
     }
 }
 
+TEST(UdpMulticastProperties, LocalIpIsTheGroup) {
+    const auto group = IpAddress::v4(239, 1, 2, 8); // no other test joins it
+    const auto receiver = must(UdpSocket::bind({IpAddress::any_v4(), 0}));
+    ASSERT_TRUE(ok(receiver.set_receive_info(DatagramInfo::local_ip)));
+    ASSERT_TRUE(ok(receiver.join_multicast_v4(group, IpAddress::loopback_v4())));
+    const auto sender = must(UdpSocket::v4());
+    ASSERT_TRUE(ok(sender.set_multicast_interface_v4(IpAddress::loopback_v4())));
+    send_text(sender, data1, {group, address_of(receiver).port()});
+    const Next next(receiver);
+    EXPECT_EQ(next->local_ip, group);
+    EXPECT_EQ(next->interface_index, loopback_index());
+}
+
 TEST_P(UdpProperties, SourceIsTheRequestedAddress) {
     const auto receiver = bound();
     const auto sender = must(UdpSocket::bind({any(), 0}));
@@ -251,7 +264,8 @@ TEST_P(UdpProperties, InvalidSourceFails) {
     const auto sender = must(UdpSocket::bind({any(), 0}));
     // A documentation address, which no machine has, and one of the other version.
     const auto elsewhere = must(IpAddress::parse(is_v4() ? "203.0.113.1" : "2001:db8::1"));
-    const auto other = is_v4() ? IpAddress::loopback_v6() : IpAddress::v4(127, 0, 0, 9);
+    // The last four bytes of the IPv6 address are those of 127.0.0.1.
+    const auto other = is_v4() ? must(IpAddress::parse("2001:db8::7f00:1")) : IpAddress::v4(127, 0, 0, 9);
     for (const auto& source : {elsewhere, other}) {
         EXPECT_FALSE(
             send_one(sender, {.bytes = bytes_of(data1), .peer = address_of(receiver), .source = source}));

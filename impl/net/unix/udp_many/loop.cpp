@@ -71,18 +71,6 @@ Result<std::size_t> receive_one(RawHandle handle, IncomingDatagram& datagram) no
     return size;
 }
 
-// Sends one after the other until one fails. Datagrams sent before an error count.
-template <class Datagram, class One>
-Result<std::size_t> one_by_one(std::span<Datagram> datagrams, One&& one) noexcept {
-    std::size_t done = 0;
-    for (auto& datagram : datagrams) {
-        const auto size = one(datagram);
-        if (!size) return done == 0 ? size : Result<std::size_t>(done);
-        ++done;
-    }
-    return done;
-}
-
 } // namespace
 
 Result<std::size_t> UdpSocket::send_many(std::span<const OutgoingDatagram> datagrams) const noexcept {

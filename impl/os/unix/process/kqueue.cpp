@@ -53,13 +53,6 @@ Result<> add(RawHandle kqueue, std::uintptr_t ident, Filter filter, unsigned not
     return check(::kevent(kqueue, &change, 1, nullptr, 0, nullptr));
 }
 
-bool is_pending(int number) noexcept {
-    // Without `::` on the sigset functions: on Apple they are macros.
-    ::sigset_t pending;
-    sigemptyset(&pending);
-    return ::sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
-}
-
 // A descriptor that is always readable.
 Result<OwnedHandle> open_ready() noexcept {
     auto ends = open_pipe();
@@ -96,7 +89,7 @@ Result<OwnedHandle> open_signals(const ::sigset_t& set) noexcept {
         if (auto added = add(kqueue->get(), static_cast<std::uintptr_t>(number), EVFILT_SIGNAL, 0); !added)
             return std::unexpected(added.error());
         // One that was pending before is not recorded: send it again.
-        if (is_pending(number)) {
+        if (is_pending(number).value_or(false)) {
             static_cast<void>(take_back(number));
             if (auto sent = check(::kill(::getpid(), number)); !sent) return std::unexpected(sent.error());
         }

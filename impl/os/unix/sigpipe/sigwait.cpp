@@ -11,15 +11,14 @@ import mio.core.error;
 namespace mio::os {
 
 bool take_back(int number) noexcept {
-    ::sigset_t pending;
-    ::sigset_t set;
-    sigemptyset(&pending);
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    if (::sigpending(&pending) == -1) return false;
     // Check first, since sigwait would block. Another thread could consume a signal sent to the whole process in between,
     // but not one that is directed at this thread.
-    if (sigismember(&pending, number) != 1) return true;
+    const auto pending = is_pending(number);
+    if (!pending) return false;
+    if (!*pending) return true;
+    ::sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
     int taken = 0;
     return ::sigwait(&set, &taken) == 0;
 }

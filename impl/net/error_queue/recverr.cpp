@@ -26,7 +26,6 @@ import mio.core.types;
 import mio.net.address;
 import mio.net.ancillary;
 import mio.net.sockaddr;
-import mio.net.sockio;
 import mio.os;
 
 namespace mio::net {
@@ -95,18 +94,12 @@ Result<DatagramError> take_entry(RawHandle handle, std::span<std::byte> buffer) 
     return result;
 }
 
-Result<bool> is_v6_socket(RawHandle handle) noexcept {
-    const auto address = local_name_of(handle);
-    if (!address) return std::unexpected(address.error());
-    return address->storage.ss_family == AF_INET6;
-}
-
 } // namespace
 
 Result<> UdpSocket::set_receive_errors(bool on) const noexcept {
-    const auto is_v6 = is_v6_socket(raw());
-    if (!is_v6) return std::unexpected(is_v6.error());
-    if (*is_v6) {
+    const auto v6 = is_v6(raw());
+    if (!v6) return std::unexpected(v6.error());
+    if (*v6) {
         if (auto set = set_flag(raw(), IPPROTO_IPV6, IPV6_RECVERR, on); !set) return set;
     }
     // An IPv6 socket needs it for IPv4 peers.
@@ -114,9 +107,9 @@ Result<> UdpSocket::set_receive_errors(bool on) const noexcept {
 }
 
 Result<bool> UdpSocket::receive_errors() const noexcept {
-    const auto is_v6 = is_v6_socket(raw());
-    if (!is_v6) return std::unexpected(is_v6.error());
-    return *is_v6 ? get_flag(raw(), IPPROTO_IPV6, IPV6_RECVERR) : get_flag(raw(), IPPROTO_IP, IP_RECVERR);
+    const auto v6 = is_v6(raw());
+    if (!v6) return std::unexpected(v6.error());
+    return *v6 ? get_flag(raw(), IPPROTO_IPV6, IPV6_RECVERR) : get_flag(raw(), IPPROTO_IP, IP_RECVERR);
 }
 
 Result<DatagramError> UdpSocket::receive_error(std::span<std::byte> buffer) const noexcept {

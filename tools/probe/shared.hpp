@@ -40,7 +40,7 @@ template <class T> T must(mio::Result<T> result, std::string_view call) {
     if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-/// The library's version, "0.1.0".
+/// The library's version, "0.2.0".
 std::string_view version();
 
 /// "Clang 19.1.7"

@@ -83,7 +83,8 @@ for page, modules in entries.items():
                     member.anchor += "-2"
                 anchors.add(member.anchor)
                 for name in names:
-                    places.setdefault(f"{name}::{member.name}", f"reference-{page}.html#{member.anchor}")
+                    for part in (member.name, *member.also):
+                        places.setdefault(f"{name}::{part}", f"reference-{page}.html#{member.anchor}")
 
 
 def mention(code):
@@ -227,7 +228,8 @@ def write_reference():
                 for member in entry.members:
                     text = described(member.comment)
                     parts.append(f'<div class="member" id="{member.anchor}">' + code_block([text if text.endswith(("}", ";")) else text + ";" for text in member.code]) + text + "</div>")
-                    search.append({"t": f"{name}::{member.name}", "p": title, "u": f"{url}#{member.anchor}", "x": text_of(text)[:1000], "k": 1})
+                    for part in dict.fromkeys((member.name, *member.also)):
+                        search.append({"t": f"{name}::{part}", "p": title, "u": f"{url}#{member.anchor}", "x": text_of(text)[:1000], "k": 1})
                 parts.append("</section>")
         write(url, title, "\n".join(parts), headings)
 

@@ -17,6 +17,7 @@ class Entry:
     comment: str = ""
     members: list = field(default_factory=list)
     module: str = ""
+    also: list = field(default_factory=list)  # names of further declarations
 
 
 # Skips whitespace, preprocessor lines and `//` comments from `at`, and collects `///` comments.
@@ -179,6 +180,7 @@ def members(text, access, of):
         kind, name = name_of(declared)
         if not comment and group is not None and (not blank or inside_group):
             group.code.append(shown(declared))
+            group.also.append(name)
             continue
         if not comment and name == of and "(" in declared and ("&&" in declared or f"const {of}&" in declared):
             continue  # copying and moving
@@ -190,7 +192,7 @@ def members(text, access, of):
         if re.match(r"#|\}", declared):
             continue
         out.append(entry)
-        group = entry if comment or inside_group else None
+        group = entry
         inside_group = inside_group or "@{" in comment
 
 

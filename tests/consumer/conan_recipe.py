@@ -3,6 +3,7 @@ sources to SOURCES. With PREFIX, where those were installed, checks what the rec
 
 import glob
 import importlib.util
+import json
 import os
 import pathlib
 import shutil
@@ -82,6 +83,8 @@ recipe.set_version()
 recipe.export_sources()
 listed = pathlib.Path(sources, "CMakeLists.txt").read_text()
 assert f"VERSION {recipe.version} " in listed, recipe.version
+port = json.loads((recipes.parent / "vcpkg/ports/metal-io/vcpkg.json").read_text())
+assert port["version"] == recipe.version, "packaging/vcpkg has another version"
 
 recipe.options = types.SimpleNamespace(fPIC=True, backend="auto")
 for compiler, version, accepted in [

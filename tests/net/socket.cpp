@@ -11,6 +11,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "tcp.hpp"
 
@@ -226,6 +227,65 @@ TEST(AnySocket, SendsAndReceivesDatagrams) {
         EXPECT_EQ(must(two.peer_address()), must(one.local_address()));
         EXPECT_EQ(two.write(bytes_of("again")), 5u);
         EXPECT_EQ(read_text(one), "again");
+    }
+}
+
+// Backends that emulate edges watch a source again only after an operation that reports would-block or transfers less.
+
+TEST(AnySocket, EachReadThatWouldBlockIsFollowedByAnEvent) {
+    Loop loop;
+    auto socket = must(Socket::open(AF_INET, SOCK_DGRAM));
+    ASSERT_TRUE(ok(socket.bind(local_v4())));
+    ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, Interest::readable)));
+    const auto self = must(socket.local_address());
+    std::array<std::byte, 8> buffer;
+    const std::array targets{IoSliceMut(buffer)};
+    const auto expect_event = [&] {
+        ASSERT_EQ(socket.send_to(bytes_of("x"), self), 1u);
+        loop.expect({{Token{1}, Interest::readable}});
+        ASSERT_EQ(plain::receive(socket.raw(), buffer.data(), buffer.size()), 1u);
+    };
+    expect_event();
+    EXPECT_TRUE(blocks(socket.read(buffer)));
+    expect_event();
+    EXPECT_TRUE(blocks(socket.read_vectored(targets)));
+    expect_event();
+    EXPECT_TRUE(blocks(socket.peek(buffer)));
+    expect_event();
+    EXPECT_TRUE(blocks(socket.receive_from(buffer)));
+    expect_event();
+    EXPECT_TRUE(blocks(socket.peek_from(buffer)));
+    expect_event();
+}
+
+TEST(AnySocket, AcceptThatWouldBlockIsFollowedByAnEvent) {
+    Loop loop;
+    auto listener = listener_at(local_v4());
+    ASSERT_TRUE(ok(loop.registry().add(listener, Token{1}, Interest::readable)));
+    for (int i = 0; i < 3; ++i) {
+        const auto client = plain::connect(ip_address_of(listener));
+        loop.expect({{Token{1}, Interest::readable}});
+        EXPECT_TRUE(ok(listener.accept()));
+        EXPECT_TRUE(blocks(listener.accept()));
+    }
+}
+
+TEST(AnySocket, ShortWriteIsFollowedByAnEvent) {
+    for (const bool is_vectored : {false, true}) {
+        Loop loop;
+        auto pair = tcp_pair();
+        auto client = Socket::from_raw(pair.client.release());
+        ASSERT_TRUE(ok(loop.registry().add(client, Token{1}, Interest::writable)));
+        loop.expect({{Token{1}, Interest::writable}});
+        const std::vector<std::byte> much(64 * 1024 * 1024);
+        const std::array slices{IoSlice(much)};
+        const auto written = must(is_vectored ? client.write_vectored(slices) : client.write(much));
+        if (written == much.size()) GTEST_SKIP() << "the system buffered everything";
+        for (std::size_t received = 0; received < written;) {
+            received += drain(pair.server).size();
+            if (received < written) plain::await(pair.server.raw(), POLLIN);
+        }
+        loop.expect({{Token{1}, Interest::writable}});
     }
 }
 

@@ -55,6 +55,13 @@ TEST_F(Contract, RenewArmsAOneshotAgain) {
         ASSERT_TRUE(ok(selector.renew(state)));
     }
     EXPECT_EQ(select(), std::multiset{id1});
+    // The event ended both directions.
+    c.speak();
+    plain::await_readable(c.here);
+    expect_nothing();
+    ASSERT_TRUE(ok(selector.renew(state)));
+    EXPECT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(events[0].is_readable() && events[0].is_writable());
     expect_nothing();
 }
 

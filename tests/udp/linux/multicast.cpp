@@ -106,6 +106,26 @@ TEST(UdpMulticastV6, MembersReceiveUntilTheyLeave) {
     });
 }
 
+TEST(UdpMulticastV6, AddressWithoutAScopeUsesTheInterfaceOfTheOption) {
+    in_own_network([](const Network& network) {
+        const auto bound = UdpSocket::bind({IpAddress::any_v6(), 0});
+        if (!bound) return; // no IPv6
+        const auto ether = network.ether_index();
+        ASSERT_TRUE(ok(bound->join_multicast_v6(v6("ff02::1234"), ether)));
+        const auto sender = must(UdpSocket::v6());
+        const SocketAddress group_address(v6("ff02::1234"), address_of(*bound).port());
+        const InOrder order;
+        ASSERT_TRUE(ok(sender.set_multicast_interface_v6(::if_nametoindex("lo"))));
+        static_cast<void>(sender.send_to(bytes_of("elsewhere"), group_address)); // lo may have no route
+        order.settle();
+        std::array<std::byte, 20> buffer;
+        EXPECT_TRUE(blocks(bound->receive(buffer)));
+        ASSERT_TRUE(ok(sender.set_multicast_interface_v6(ether)));
+        send_text(sender, data1, group_address);
+        EXPECT_EQ(next_text(*bound), data1);
+    });
+}
+
 TEST(UdpMulticastV4, OptionsControlTtlAndLoopback) {
     in_own_network([](const Network&) {
         const auto ether = IpAddress::v4(10, 9, 0, 1);

@@ -90,3 +90,11 @@ TEST(UdpPropertiesOnWindows, ErrorQueueAndZeroCopyAreUnsupported) {
     EXPECT_TRUE(fails_with(socket.zero_copy(), Errc::unsupported));
     EXPECT_TRUE(fails_with(socket.send_many_zero_copy({}), Errc::unsupported));
 }
+
+TEST(UdpPropertiesOnWindows, OffloadIsUnsupported) {
+    const auto socket = must(UdpSocket::v4());
+    EXPECT_TRUE(fails_with(socket.set_segment_size(1'000), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.segment_size(), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.set_receive_offload(true), Errc::unsupported));
+    EXPECT_TRUE(fails_with(socket.receive_offload(), Errc::unsupported));
+}

@@ -197,12 +197,20 @@ class World {
             if (ends_[at].is_free()) return at;
         return std::nullopt;
     }
+    /// One of the ends that are wanted. The choice depends little on which others there are, so that it stays the same
+    /// when other steps are left out.
     template <class F> std::optional<std::size_t> pick(std::uint32_t where, F&& wanted) const {
-        candidates_.clear();
-        for (std::size_t at = 0; at < ends_.size(); ++at)
-            if (wanted(ends_[at])) candidates_.push_back(at);
-        if (candidates_.empty()) return std::nullopt;
-        return candidates_[where % candidates_.size()];
+        std::optional<std::size_t> chosen;
+        std::uint32_t least = 0;
+        for (std::size_t at = 0; at < ends_.size(); ++at) {
+            if (!wanted(ends_[at])) continue;
+            auto rank = (where ^ static_cast<std::uint32_t>(at) * 0x9e3779b9u) * 0x85ebca6bu;
+            rank = (rank ^ rank >> 15) * 0xc2b2ae35u;
+            if (chosen && rank >= least) continue;
+            chosen = at;
+            least = rank;
+        }
+        return chosen;
     }
     std::optional<std::size_t> open(Kind kind, int fd, int connection) {
         const auto at = free_end();
@@ -347,10 +355,14 @@ class World {
         constexpr Trigger choices[] = {Trigger::edge, Trigger::edge, Trigger::level, Trigger::oneshot};
         return choices[how / 48 % 4];
     }
+    static unsigned directions_of(Interest interest) {
+        return (interest.is_readable() ? readable : 0u) | (interest.is_writable() ? writable : 0u)
+               | (interest.is_priority() ? priority : 0u);
+    }
     void watch_anew(std::size_t at, std::size_t player) {
         auto& watch = ends_[at].watches[player];
         watch = Watch{};
-        watch.owed = readable | writable | priority | error;
+        watch.owed = directions_of(ends_[at].interest) | error;
     }
     // Whether the player may refuse to register it.
     bool may_refuse(std::size_t player, const End& end) const {
@@ -469,7 +481,7 @@ class World {
                 players_[p]->blocked(at, end.fd, interest);
             // Some operations would block although the level holds, such as reading from a datagram socket that was shut
             // down.
-            if (!holds) end.watches[p].owed |= direction;
+            if (!holds) end.watches[p].owed |= direction & directions_of(end.interest);
             end.watches[p].has_failed = true;
         }
     }
@@ -618,7 +630,7 @@ class World {
             players_[p]->failed(*at, end.fd);
             end.watches[p].has_failed = true;
             players_[p]->blocked(*at, end.fd, read_write);
-            if (has_begun) end.watches[p].owed |= writable;
+            if (has_begun) end.watches[p].owed |= writable & directions_of(end.interest);
         }
     }
     void take_error(std::size_t at) {
@@ -871,7 +883,7 @@ class World {
             } else {
                 watch.repeats = 0;
             }
-            if (!is_owed) count_optional(p, end, bits);
+            if (!is_owed) count_optional(p, end, bits & (directions_of(end.interest) | error));
             watch.owed &= ~bits;
             break;
         }
@@ -1007,7 +1019,6 @@ class World {
     std::vector<std::array<WakerState, max_wakers>> wakers_;
     std::vector<char> buffer_;
     std::vector<int> accepted_;
-    mutable std::vector<std::size_t> candidates_;
     bool has_priority_ = true; // in all backends
     std::size_t last_token_ = 0;
     int last_connection_ = 0;

@@ -43,12 +43,13 @@ void check(const IpAddress& address) {
     require(text.size() < INET6_ADDRSTRLEN, "an address has at most 45 characters", text);
     require(address.mapped().unmapped() == address.unmapped(), "unmapping reverses mapping", text);
     require(address.mapped().is_v6() && !address.unmapped().is_v4_mapped(), "mapping and unmapping", text);
-    require(std::hash<IpAddress>{}(address) == std::hash<IpAddress>{}(*parsed), "equal addresses, equal hashes", text);
+    require(std::hash<IpAddress>{}(address) == std::hash<IpAddress>{}(*parsed),
+            "equal addresses, equal hashes", text);
     // At most one of the disjoint classes.
-    const int classes = address.is_loopback() + address.is_multicast() + address.is_unspecified() + address.is_private()
-                        + address.is_unique_local() + address.is_link_local() + address.is_shared()
-                        + address.is_documentation() + address.is_benchmarking() + address.is_broadcast()
-                        + address.is_reserved();
+    const int classes = address.is_loopback() + address.is_multicast() + address.is_unspecified()
+                        + address.is_private() + address.is_unique_local() + address.is_link_local()
+                        + address.is_shared() + address.is_documentation() + address.is_benchmarking()
+                        + address.is_broadcast() + address.is_reserved();
     require(classes <= 1, "an address belongs to one class at most", text);
     require(classes == 0 || !address.is_global(), "an address of a special class is not global", text);
 }
@@ -59,7 +60,8 @@ void check(const IpPrefix& prefix) {
     require(parsed && *parsed == prefix, "a prefix parses as it is printed", text);
     const auto canonical = prefix.canonical();
     require(canonical.canonical() == canonical, "a canonical prefix stays as it is", text);
-    require(canonical.contains(prefix.address()) && prefix.contains(canonical.address()), "one network", text);
+    require(canonical.contains(prefix.address()) && prefix.contains(canonical.address()), "one network",
+            text);
     require(prefix.contains(canonical) && canonical.contains(prefix) && prefix.overlaps(canonical),
             "a prefix and its canonical form are one network", text);
 }
@@ -72,8 +74,8 @@ void check(const SocketAddress& address) {
     require(parsed->scope_id() == (address.ip().is_v6() ? address.scope_id() : 0), "the same scope", text);
     const mio::net::RawAddress raw(address);
     const auto back = raw.to_ip();
-    require(back && back->ip() == address.ip() && back->port() == address.port(), "the same as the system's structure",
-            text);
+    require(back && back->ip() == address.ip() && back->port() == address.port(),
+            "the same as the system's structure", text);
     if (address.ip().is_v6()) require(*back == address, "the system's structure keeps flow and scope", text);
 }
 
@@ -95,7 +97,8 @@ void fuzz::run(std::span<const std::uint8_t> input) {
     }
     if (const auto endpoint = SocketAddress::parse(text)) {
         check(*endpoint);
-        require(std::ranges::none_of(text, [](char c) { return c == ' ' || c == '\0'; }), "no white space", text);
+        require(std::ranges::none_of(text, [](char c) { return c == ' ' || c == '\0'; }), "no white space",
+                text);
     }
     // The bytes themselves.
     std::array<std::uint8_t, 16> bytes{};

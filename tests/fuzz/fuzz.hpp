@@ -17,7 +17,8 @@ void run(std::span<const std::uint8_t> input);
 /// Ends the program unless the property holds.
 inline void require(bool holds, const char* property, std::string_view detail = {}) {
     if (holds) return;
-    std::fprintf(stderr, "does not hold: %s: %.*s\n", property, static_cast<int>(detail.size()), detail.data());
+    std::fprintf(stderr, "does not hold: %s: %.*s\n", property, static_cast<int>(detail.size()),
+                 detail.data());
     std::abort();
 }
 

@@ -24,7 +24,8 @@ void fuzz::run(std::span<const std::uint8_t> input) {
                 using Kind = std::remove_cvref_t<decltype(kind)>;
                 if constexpr (std::is_same_v<Kind, probe::TcpTarget>) {
                     require(kind.port != 0 && !kind.host.empty(), "a host and a port", text);
-                } else if constexpr (std::is_same_v<Kind, probe::ListenTarget> || std::is_same_v<Kind, probe::UdpTarget>) {
+                } else if constexpr (std::is_same_v<Kind, probe::ListenTarget>
+                                     || std::is_same_v<Kind, probe::UdpTarget>) {
                     const auto again = mio::net::SocketAddress::parse(kind.address.to_string());
                     require(again && *again == kind.address, "an address", text);
                 } else if constexpr (std::is_same_v<Kind, probe::FifoTarget>) {
@@ -40,7 +41,8 @@ void fuzz::run(std::span<const std::uint8_t> input) {
         require(!target.error().empty(), "a refused target has a reason", text);
     }
     if (const auto time = probe::parse_duration(text)) {
-        require(time->count() >= 1 && *time <= std::chrono::years(1), "a duration of a millisecond to a year", text);
+        require(time->count() >= 1 && *time <= std::chrono::years(1), "a duration of a millisecond to a year",
+                text);
         // In milliseconds it means the same.
         const auto again = probe::parse_duration(std::to_string(time->count()) + "ms");
         require(again && *again == *time, "a duration parses as it is printed", text);
@@ -51,7 +53,8 @@ void fuzz::run(std::span<const std::uint8_t> input) {
         require(again && *again == *count, "a count parses as it is printed", text);
     }
     if (const auto interest = probe::parse_interest(text))
-        require(!text.empty() && (interest->is_readable() || interest->is_writable() || interest->is_priority()),
+        require(!text.empty()
+                    && (interest->is_readable() || interest->is_writable() || interest->is_priority()),
                 "an interest in something", text);
     static_cast<void>(probe::parse_trigger(text));
 
@@ -62,6 +65,6 @@ void fuzz::run(std::span<const std::uint8_t> input) {
         const auto next = at + 1 < visible.size() ? static_cast<unsigned char>(visible[at + 1]) : 0u;
         require(byte != 0xc2 || next >= 0xa0, "no C1 control characters", text);
     }
-    require(probe::visible(visible) == visible || text.contains('\\') || visible != text, "visible text stays as it is",
-            text);
+    require(probe::visible(visible) == visible || text.contains('\\') || visible != text,
+            "visible text stays as it is", text);
 }

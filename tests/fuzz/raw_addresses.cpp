@@ -36,7 +36,8 @@ void check(const UnixAddress& address) {
         require(path->size() <= sizeof(::sockaddr_un::sun_path), "a path fits", text);
         const auto again = UnixAddress::from_path(*path);
         // A path without room for a NUL can only come from the kernel.
-        require(again.has_value() == (path->size() < sizeof(::sockaddr_un::sun_path)), "a path is accepted", text);
+        require(again.has_value() == (path->size() < sizeof(::sockaddr_un::sun_path)), "a path is accepted",
+                text);
         require(!again || *again == address, "the same path, the same address", text);
     }
     if (const auto name = address.abstract_name()) {
@@ -61,7 +62,8 @@ void fuzz::run(std::span<const std::uint8_t> input) {
         ::sockaddr_storage storage{};
         std::memcpy(&storage, bytes.data(), std::min(bytes.size(), sizeof storage));
         require(raw->family() == storage.ss_family, "the family");
-        require(std::memcmp(&storage, bytes.data(), std::min(bytes.size(), sizeof storage)) == 0, "as the structure");
+        require(std::memcmp(&storage, bytes.data(), std::min(bytes.size(), sizeof storage)) == 0,
+                "as the structure");
 
         const auto ip = raw->to_ip();
         const bool is_ip = (storage.ss_family == AF_INET && bytes.size() >= sizeof(::sockaddr_in))
@@ -80,14 +82,16 @@ void fuzz::run(std::span<const std::uint8_t> input) {
 
     const auto text = text_of(input);
     const auto path = UnixAddress::from_path(text);
-    const bool is_path = !text.empty() && !text.contains('\0') && text.size() < sizeof(::sockaddr_un::sun_path);
+    const bool is_path =
+        !text.empty() && !text.contains('\0') && text.size() < sizeof(::sockaddr_un::sun_path);
     require(path.has_value() == is_path, "which paths are accepted", text);
     if (path) {
         require(path->path().value_or("") == text, "a path is kept", text);
         check(*path);
     }
     const auto name = UnixAddress::from_abstract(text);
-    require(name.has_value() == (text.size() < sizeof(::sockaddr_un::sun_path)), "which names are accepted", text);
+    require(name.has_value() == (text.size() < sizeof(::sockaddr_un::sun_path)), "which names are accepted",
+            text);
     if (name) {
         require(name->abstract_name().value_or("?") == text, "a name is kept", text);
         check(*name);

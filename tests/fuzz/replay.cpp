@@ -58,10 +58,12 @@ Input changed(Input input, const std::vector<Input>& all, std::mt19937_64& rando
             break;
         case 2: input.insert(input.begin() + at, static_cast<std::uint8_t>(random())); break;
         case 3:
-            input.erase(input.begin() + at, input.begin() + at + static_cast<std::ptrdiff_t>(below(left + 1)));
+            input.erase(input.begin() + at,
+                        input.begin() + at + static_cast<std::ptrdiff_t>(below(left + 1)));
             break;
         case 4: { // a part of itself again
-            const Input copy(input.begin() + at, input.begin() + at + static_cast<std::ptrdiff_t>(below(left + 1)));
+            const Input copy(input.begin() + at,
+                             input.begin() + at + static_cast<std::ptrdiff_t>(below(left + 1)));
             input.insert(input.begin() + at, copy.begin(), copy.end());
             break;
         }
@@ -111,7 +113,7 @@ int main(int argc, char** argv) {
         for (std::uint64_t round = 0; round < rounds; ++round) play(changed(input, all, random));
 
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-    std::printf("reliability: part=fuzz target=%s corpus=%zu inputs=%zu findings=0 seconds=%.1f\n", name.c_str(),
-                all.size(), count, time.count());
+    std::printf("reliability: part=fuzz target=%s corpus=%zu inputs=%zu findings=0 seconds=%.1f\n",
+                name.c_str(), all.size(), count, time.count());
     return 0;
 }

@@ -61,9 +61,8 @@ class Model {
 
   private:
     [[nodiscard]] std::vector<Entry>::const_iterator first() const {
-        return std::ranges::min_element(entries_, {}, [](const Entry& entry) {
-            return std::pair(entry.deadline, entry.order);
-        });
+        return std::ranges::min_element(
+            entries_, {}, [](const Entry& entry) { return std::pair(entry.deadline, entry.order); });
     }
     std::vector<Entry> entries_;
     std::uint64_t last_ = 0;
@@ -133,7 +132,8 @@ void check_queue(fuzz::Bytes bytes) {
         }
         for (std::size_t i = 0; i < 2; ++i) {
             require(queues[i]->next() == models[i].next(), "the next deadline is exact");
-            require(queues[i]->size() == models[i].size() && queues[i]->empty() == (models[i].size() == 0), "the size");
+            require(queues[i]->size() == models[i].size() && queues[i]->empty() == (models[i].size() == 0),
+                    "the size");
             require(queues[i]->capacity() >= queues[i]->size(), "the capacity");
         }
         require(timers[name]->is_armed() == (models[0].contains(name) || models[1].contains(name)),
@@ -149,7 +149,8 @@ void check_timers(fuzz::Bytes bytes) {
         const auto action = bytes.byte();
         // Mostly recent ones.
         const auto back = bytes.byte();
-        const std::size_t name = ids.empty() ? 0 : ids.size() - 1 - std::min<std::size_t>(back % 64, ids.size() - 1);
+        const std::size_t name =
+            ids.empty() ? 0 : ids.size() - 1 - std::min<std::size_t>(back % 64, ids.size() - 1);
         const auto id = ids.empty() ? mio::time::TimerId() : ids[name];
         switch (action % 8) {
         case 0:

@@ -15,6 +15,11 @@ using namespace test;
 namespace {
 
 constexpr std::size_t steps_per_episode = 500;
+#if defined(NDEBUG)
+constexpr std::uint64_t steps_in_all = 100'000;
+#else // unoptimised, or with sanitizers
+constexpr std::uint64_t steps_in_all = 20'000;
+#endif
 
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
     const char* const text = std::getenv(variable);
@@ -47,7 +52,7 @@ std::string explain(std::uint64_t seed, const std::vector<Step>& steps, const Fa
 
 // MIO_WALK_SEED is the seed of the first episode, and MIO_WALK_STEPS the number of steps in all.
 TEST(Differential, EveryBackendReportsWhatTheLevelsAndEdgesAskFor) {
-    const auto steps = number_from("MIO_WALK_STEPS", 100'000);
+    const auto steps = number_from("MIO_WALK_STEPS", steps_in_all);
     const auto first_seed = number_from("MIO_WALK_SEED", 1);
     const auto begin = std::chrono::steady_clock::now();
     Report report;

@@ -63,6 +63,7 @@ constexpr bool is_asynchronous(Kind kind) {
 }
 // Linux files without an inode of their own: the poll backend cannot distinguish two of them with one number.
 constexpr bool shares_its_inode(Kind kind) { return kind == Kind::eventfd || kind == Kind::timerfd; }
+constexpr bool is_pipe(Kind kind) { return kind == Kind::pipe_reader || kind == Kind::pipe_writer; }
 
 constexpr unsigned readable = 1, writable = 2, priority = 4, error = 8;
 constexpr short read_levels = POLLIN | POLLRDHUP, all_levels = POLLIN | POLLOUT | POLLPRI | POLLRDHUP;
@@ -382,16 +383,12 @@ class World {
             const auto added = players_[p]->add(at, end.fd, end.token, end.interest, end.trigger);
             if (!added && !may_refuse(p, end))
                 fail(p, "add fails: " + added.error().message() + ", " + text_of(at));
-            if (!added) refuse(at, p);
+            if (!added) return refuse(at, p);
         }
     }
     // A registration that one player refused is removed from all.
     void refuse(std::size_t at, std::size_t player) {
         for (std::size_t p = 0; p < player; ++p) players_[p]->forget(at, ends_[at].fd);
-        for (std::size_t p = player + 1; p < players_.size(); ++p) {
-            if (players_[p]->add(at, ends_[at].fd, ends_[at].token, ends_[at].interest, ends_[at].trigger))
-                players_[p]->forget(at, ends_[at].fd);
-        }
         ends_[at].is_registered = false;
     }
     void modify(std::size_t at, const Step& step, bool renews) {
@@ -426,8 +423,7 @@ class World {
         auto& end = ends_[at];
         log("modify %s", text_of(at).c_str());
         for (std::size_t p = 0; p < players_.size(); ++p) {
-            if (players_[p]->differences().refuses_a_broken_pipe || shares_its_inode(end.kind))
-                continue; // kqueue
+            if (is_kqueue(p) || shares_its_inode(end.kind) || is_pipe(end.kind)) continue; // documented
             const auto done =
                 players_[p]->modify(at, end.fd, end.token, interest_of(step.how), Trigger::edge);
             if (done) fail(p, "modify succeeds after the descriptor was closed: " + text_of(at));
@@ -462,6 +458,8 @@ class World {
             if (!players_[p]->differences().refuses_a_second_source || shares_its_inode(end.kind)) continue;
             log("add %s a second time", text_of(at).c_str());
             const auto added = players_[p]->add_second(at, end.fd, Token{++last_token_});
+            if (!added && may_refuse(p, end) && added.error() == std::errc::broken_pipe) continue;
+            if (is_kqueue(p)) end.watches[p].may_report = true; // the refusal may report a condition again
             if (added
                 || (added.error() != mio::Errc::already_registered
                     && added.error() != std::errc::file_exists))
@@ -695,7 +693,7 @@ class World {
         const auto registered = [](const End& end) { return end.is_registered; };
         const auto is_socket = [](const End& end) {
             return end.is_open && end.kind != Kind::eventfd && end.kind != Kind::timerfd
-                   && end.kind != Kind::pipe_reader && end.kind != Kind::pipe_writer;
+                   && !is_pipe(end.kind);
         };
         const auto with = [&](auto&& wanted, auto&& then) {
             if (const auto at = pick(step.where, wanted)) then(*at);
@@ -794,10 +792,15 @@ class World {
     // Directions that the kqueue double does not report although poll(2) does: see its README.
     unsigned hidden_from(std::size_t player, const End& end, short levels) const {
         if (!is_kqueue(player)) return 0;
-        if (end.kind == Kind::tcp && !end.was_connected) return readable | writable | error;
+        // Not connected, also after an attempt that failed.
+        if (end.kind == Kind::tcp && (!end.was_connected || levels == (POLLOUT | POLLHUP)))
+            return readable | writable | error;
         if (end.kind == Kind::pipe_reader) return writable | error;
-        if (end.kind == Kind::pipe_writer) return readable | error;
-        if (end.kind == Kind::tcp_listener) return writable | error;
+        // A pipe that lost its reader is reported once, also as a level.
+        if (end.kind == Kind::pipe_writer)
+            return readable | error | ((levels & POLLERR) != 0 ? writable : 0u);
+        if (end.kind == Kind::tcp_listener)
+            return writable | error | ((levels & POLLHUP) != 0 ? readable : 0u); // it was shut down
         unsigned hidden = error;
         if ((levels & (POLLERR | POLLHUP)) != 0 && (levels & POLLIN) == 0) hidden |= readable;
         return hidden;
@@ -1048,9 +1051,12 @@ std::vector<std::string> unexplained(const Report& report) {
         const auto explains = [&](std::size_t reporting, std::size_t silent) {
             // An emulated edge has only the directions that are watched again: those in which an operation would have
             // blocked. After a failed operation, it reports a hang-up or an error that lasts once more.
-            if (differences[silent].emulates_edges != differences[reporting].emulates_edges)
-                return key.after_failure || differences[silent].emulates_edges;
-            return false;
+            if (differences[silent].emulates_edges != differences[reporting].emulates_edges
+                && (key.after_failure || differences[silent].emulates_edges))
+                return true;
+            // A kqueue reports each direction by itself, and nothing beside it.
+            return differences[silent].has_one_event_for_both_directions
+                   != differences[reporting].has_one_event_for_both_directions;
         };
         for (std::size_t a = 0; a < counts.size(); ++a) {
             for (std::size_t b = 0; b < counts.size(); ++b) {

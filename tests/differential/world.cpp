@@ -76,6 +76,7 @@ struct Watch {
     bool may_report = true;   // something happened since the last report
     bool is_disarmed = false; // a one-shot that was reported
     bool has_failed = false;  // an operation failed, or would have blocked, since the last report
+    bool was_refused = false; // a second registration
     int repeats = 0;          // reports in a row without a cause
     int events = 0;           // in the last select
 };
@@ -459,7 +460,8 @@ class World {
             log("add %s a second time", text_of(at).c_str());
             const auto added = players_[p]->add_second(at, end.fd, Token{++last_token_});
             if (!added && may_refuse(p, end) && added.error() == std::errc::broken_pipe) continue;
-            if (is_kqueue(p)) end.watches[p].may_report = true; // the refusal may report a condition again
+            // The refusal may report a condition again: documented.
+            if (is_kqueue(p)) end.watches[p].may_report = end.watches[p].was_refused = true;
             if (added
                 || (added.error() != mio::Errc::already_registered
                     && added.error() != std::errc::file_exists))
@@ -886,7 +888,8 @@ class World {
             } else {
                 watch.repeats = 0;
             }
-            if (!is_owed) count_optional(p, end, bits & (directions_of(end.interest) | error));
+            if (!is_owed && !watch.was_refused)
+                count_optional(p, end, bits & (directions_of(end.interest) | error));
             watch.owed &= ~bits;
             break;
         }

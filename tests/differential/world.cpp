@@ -159,6 +159,13 @@ class World {
     void play(const Step& step) {
         ++report_.steps;
         act(step);
+        // Several steps may pass before the next poll.
+        const auto choice = step.amount >> 8;
+        if (choice % 4 == 0) return log("\n");
+        if (choice % 16 == 1) {
+            small_room_ = choice / 16 % 3 + 1;
+            log("; a capacity of %u first", small_room_);
+        }
         check();
     }
 
@@ -730,12 +737,7 @@ class World {
             return with([](const End& end) { return end.is_open && end.kind == Kind::timerfd; },
                         [&](std::size_t at) { set_timer(at, step); });
         if (action < 98) return wake(step);
-        if (action < 99) {
-            if (step.how % 8 == 0) wait_idle();
-            return;
-        }
-        small_room_ = step.how % 3 + 1;
-        log("select with a capacity of %u first", small_room_);
+        if (step.how % 16 == 0) wait_idle();
     }
 
     // ---- The oracle
@@ -871,6 +873,10 @@ class World {
             if (const auto possible = first | last;
                 is_steady && (event.readiness() | possible) != possible && !may_mix(event, before, after))
                 fail(p, "a predicate is reported that does not hold: " + details());
+            // A direction that is owed is watched for all that concerns it.
+            if ((bits & watch.owed & readable) != 0 && is_steady
+                && (first & Readiness::read_closed) != (event.readiness() & Readiness::read_closed))
+                fail(p, "read_closed differs from the levels: " + details());
             if ((end.trigger != Trigger::edge || watch.is_fresh) && is_steady && event.readiness() != first)
                 fail(p, "the predicates differ from the levels: " + details());
         }

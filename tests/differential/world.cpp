@@ -541,7 +541,13 @@ class World {
         constexpr std::size_t sizes[] = {1, 16, 300, 4096, 30000};
         auto size = sizes[step.how % 5];
         if (until_blocked && end.kind != Kind::eventfd) size = std::max<std::size_t>(size, 4096);
-        if (end.kind == Kind::udp && until_blocked) return; // its writer never blocks
+        if (end.kind == Kind::udp
+            && until_blocked) { // its writer never blocks; errors alternate with new ones
+            for (auto count = 2 + step.how % 2; count > 0; --count)
+                note(at, ::write(end.fd, buffer_.data(), 1), writable);
+            log("write %s two or three times", text_of(at).c_str());
+            return touch(at, "write");
+        }
         ::ssize_t last = 0, total = 0;
         do {
             if (end.kind == Kind::eventfd) {

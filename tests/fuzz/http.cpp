@@ -71,10 +71,11 @@ void fuzz::run(std::span<const std::uint8_t> input) {
     const auto whole = serve(text, [&] { return text.size(); });
     check_responses(whole.output);
     const auto same = [&](const Outcome& other, const char* how) { require(other == whole, how, text); };
-    same(serve(text, [] { return std::size_t{1}; }), "the responses are the same byte by byte");
+    if (text.size() <= 1500) // each byte searches the head for its end
+        same(serve(text, [] { return std::size_t{1}; }), "the responses are the same byte by byte");
     same(serve(text, [] { return std::size_t{7}; }), "the responses are the same in pieces of 7 bytes");
     // In two pieces, divided at every place; at some places of a long input.
-    const auto step = text.size() / 256 + 1;
+    const auto step = text.size() / 64 + 1;
     for (std::size_t at = 1; at < text.size(); at += step) {
         bool is_first = true;
         same(serve(text, [&] { return std::exchange(is_first, false) ? at : text.size(); }),

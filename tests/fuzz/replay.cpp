@@ -1,4 +1,4 @@
-// replay NAME CORPUS [ROUNDS]: plays the files of a corpus, each of their prefixes, and random changes of each, without
+// replay NAME CORPUS [ROUNDS]: plays the files of a corpus, prefixes of them, and random changes of each, without
 // libFuzzer. The changes are the same in every run. Ends with a crash at the first input that breaks a property; the
 // input is then in the file NAME.crash.
 #include <algorithm>
@@ -20,6 +20,14 @@
 namespace {
 
 using Input = std::vector<std::uint8_t>;
+
+#if defined(NDEBUG)
+constexpr std::uint64_t usual_rounds = 500;
+constexpr std::size_t most_prefixes = 500; // of an input
+#else                                      // unoptimised, or with sanitizers
+constexpr std::uint64_t usual_rounds = 40;
+constexpr std::size_t most_prefixes = 60;
+#endif
 
 std::string name;
 Input current;
@@ -86,7 +94,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     name = argv[1];
-    const auto rounds = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 500;
+    const auto rounds = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : usual_rounds;
     std::signal(SIGABRT, save);
     std::signal(SIGSEGV, save);
     const auto begin = std::chrono::steady_clock::now();
@@ -104,7 +112,7 @@ int main(int argc, char** argv) {
         return 1;
     }
     for (const auto& input : all) {
-        for (std::size_t size = 0; size <= std::min<std::size_t>(input.size(), 2000); ++size)
+        for (std::size_t size = 0; size <= input.size(); size += input.size() / most_prefixes + 1)
             play(Input(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(size)));
         play(input);
     }

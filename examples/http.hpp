@@ -250,4 +250,37 @@ inline void respond(Output& output, const Request& request, std::string_view dat
     output.append("\n");
 }
 
+/// The protocol state of a connection. Consumes input and produces output, as far as there is room.
+class Session {
+  public:
+    Input input;
+    Output output;
+
+    /// No further request is answered.
+    [[nodiscard]] bool is_finished() const { return finished_; }
+
+    void process(std::string_view date) {
+        while (!finished_ && output.free_space().size() >= max_response) {
+            if (!request_) {
+                request_ = take_head(input);
+                if (!request_) return; // incomplete
+                if (waits_for_continue(*request_)) output.append(continue_line);
+            }
+            const auto skipped = std::min<std::uint64_t>(request_->body_size, input.text().size());
+            input.consume(static_cast<std::size_t>(skipped));
+            request_->body_size -= skipped;
+            if (request_->body_size > 0) return;
+
+            const bool is_ok = request_->status.starts_with("200");
+            respond(output, *request_, date, is_ok ? "Hello, world!" : request_->status);
+            finished_ = !request_->keep_alive;
+            request_.reset();
+        }
+    }
+
+  private:
+    std::optional<Request> request_; // the head has been read, the body has not
+    bool finished_ = false;
+};
+
 } // namespace http

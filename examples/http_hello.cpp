@@ -35,39 +35,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// The protocol state of a connection. Consumes input and produces output, as far as there is room.
-class Session {
-  public:
-    http::Input input;
-    http::Output output;
-
-    /// No further request is answered.
-    [[nodiscard]] bool is_finished() const { return finished_; }
-
-    void process(std::string_view date) {
-        while (!finished_ && output.free_space().size() >= http::max_response) {
-            if (!request_) {
-                request_ = http::take_head(input);
-                if (!request_) return; // incomplete
-                if (http::waits_for_continue(*request_)) output.append(http::continue_line);
-            }
-            const auto skipped = std::min<std::uint64_t>(request_->body_size, input.text().size());
-            input.consume(static_cast<std::size_t>(skipped));
-            request_->body_size -= skipped;
-            if (request_->body_size > 0) return;
-
-            const bool is_ok = request_->status.starts_with("200");
-            http::respond(output, *request_, date, is_ok ? "Hello, world!" : request_->status);
-            finished_ = !request_->keep_alive;
-            request_.reset();
-        }
-    }
-
-  private:
-    std::optional<http::Request> request_; // the head has been read, the body has not
-    bool finished_ = false;
-};
-
 constexpr auto read_write = mio::Interest::readable | mio::Interest::writable;
 
 /// A client: its stream and its protocol state.
@@ -124,7 +91,7 @@ class Connection {
     static constexpr int max_rounds = 32;
     static constexpr std::size_t max_excess = 1024 * 1024;
 
-    Session session_;
+    http::Session session_;
     bool shut_down_ = false;
     std::size_t excess_ = 0;
 };

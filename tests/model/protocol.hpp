@@ -185,10 +185,30 @@ struct Storm {
     }
 };
 
+/// What the program has explored, in one line at its end.
+class Summary : public testing::Environment {
+  public:
+    std::size_t models = 0, states = 0, faults = 0, found = 0, wrong = 0;
+
+    void TearDown() override {
+        std::printf(
+            "reliability: part=model program=%s models=%zu states=%zu faults=%zu found=%zu findings=%zu\n",
+            testing::UnitTest::GetInstance()->GetTestSuite(0)->name(), models, states, faults, found, wrong);
+    }
+};
+inline Summary& summary() {
+    static auto* const registered = new Summary; // owned by GoogleTest
+    return *registered;
+}
+inline testing::Environment* const summary_at_end = testing::AddGlobalTestEnvironment(&summary());
+
 /// Every execution of the model keeps its promises.
 inline void expect_correct(const Model& model) {
     const auto result = explore(model);
     EXPECT_EQ(result.counterexample, "");
+    ++summary().models;
+    summary().states += result.states;
+    summary().wrong += !result.counterexample.empty();
     std::printf("%zu states\n", result.states);
 }
 
@@ -196,6 +216,8 @@ inline void expect_correct(const Model& model) {
 inline void expect_found(const Model& model) {
     const auto result = explore(model);
     EXPECT_NE(result.counterexample, "") << "no counterexample in " << result.states << " states";
+    ++summary().faults;
+    summary().found += !result.counterexample.empty();
     if (std::getenv("MODEL_PRINT") != nullptr) std::printf("%s", result.counterexample.c_str());
 }
 

@@ -201,7 +201,7 @@ std::size_t Table::begin_wait() noexcept {
 }
 
 // A hang-up or an error is reported once, and again only after it was cleared, so it is checked before each wait.
-// While no other condition holds, the source is left out of the wait.
+// While no other condition that is watched holds, the source is left out of the wait, which it would end at once.
 void Table::recheck_reported() noexcept {
     std::size_t count = 0;
     for_each_source(ring_, [&](Source& source) {
@@ -209,7 +209,7 @@ void Table::recheck_reported() noexcept {
         source.is_repeat = false;
         if (source.reported == 0) return;
         source.record = count;
-        records_[count++] = {.fd = source.handle, .events = 0, .revents = 0};
+        records_[count++] = {.fd = source.handle, .events = source.armed, .revents = 0};
     });
     if (count == 0) return;
     ::poll(records_.get(), static_cast<::nfds_t>(count), 0);

@@ -3,12 +3,15 @@
 #include <linux/rtnetlink.h>
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cstddef>
 #include <set>
 #include <span>
+#include <system_error>
+#include <thread>
 
 #include "contract.hpp"
 
@@ -85,4 +88,36 @@ TEST_F(ContractLinuxFamilies, WatchesVsock) {
     EXPECT_EQ(select(), std::multiset{id1});
     EXPECT_TRUE(ok(socket->accept()));
     expect_nothing();
+}
+
+// The error queue is not empty, which is an error that lasts. The datagram arrives between two waits.
+TEST_F(ContractLinuxFamilies, ReportsADatagramBesideAnErrorThatLasts) {
+    const auto here = must(Socket::open(AF_INET, SOCK_DGRAM)),
+               there = must(Socket::open(AF_INET, SOCK_DGRAM));
+    const RawAddress any(SocketAddress(mio::net::IpAddress::loopback_v4(), 0));
+    ASSERT_TRUE(ok(here.bind(any)));
+    const int on = 1;
+    ASSERT_TRUE(ok(here.set_option(IPPROTO_IP, IP_RECVERR, bytes_of_object(on))));
+    const auto state = add(here.raw(), id1, Interest::readable);
+    // To a port at which nothing listens.
+    const RawAddress nowhere = [&] {
+        const auto closed = must(Socket::open(AF_INET, SOCK_DGRAM));
+        EXPECT_TRUE(ok(closed.bind(any)));
+        return must(closed.local_address());
+    }();
+    EXPECT_EQ(here.send_to(bytes_of("x"), nowhere), 1u);
+    EXPECT_EQ(select(), std::multiset{id1});
+    std::array<std::byte, 16> buffer;
+    EXPECT_TRUE(fails_with(here.read(buffer), std::errc::connection_refused));
+    Backend::error_taken(state);
+    select(20ms);
+    EXPECT_TRUE(blocks(here.read(buffer)));
+    EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable)));
+    select(20ms);
+    EXPECT_EQ(there.send_to(bytes_of("hello"), must(here.local_address())), 5u);
+    ::pollfd arrived{.fd = here.raw(), .events = POLLIN, .revents = 0};
+    while (::poll(&arrived, 1, 5000) == 1 && (arrived.revents & POLLIN) == 0) std::this_thread::yield();
+    EXPECT_EQ(select(), std::multiset{id1});
+    EXPECT_TRUE(events.size() == 1 && events[0].is_readable());
+    EXPECT_EQ(must(here.read(buffer)), 5u);
 }

@@ -404,14 +404,33 @@ TEST(Group, EndsItsTasksWhereTheyStandWhenItIsDestroyed) {
     }());
 }
 
+TEST(Group, DestroyingItEndsJoins) {
+    run_alone([]() -> Task<> {
+        std::optional<async::Group> group(std::in_place, co_await async::this_context());
+        group->spawn([]() -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); });
+        auto join = [](async::Group& joined) -> Task<Result<>> { co_return co_await joined.join(); };
+        auto destroy = [](std::optional<async::Group>& target) -> Task<> {
+            co_await async::yield();
+            target.reset();
+        };
+        auto [first, second, none] = co_await async::when_all(
+            async::timeout(10s, join(*group)), async::timeout(10s, group->join()), destroy(group));
+        EXPECT_TRUE(fails_with(first, std::errc::operation_canceled));
+        EXPECT_TRUE(fails_with(second, std::errc::operation_canceled));
+    }());
+}
+
 TEST(Group, OutlivesItsLoop) {
     int ended = 0;
     std::optional<async::Loop> loop = must(async::Loop::create());
     async::Group group(*loop);
     group.spawn([](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); }, Guard(ended));
     ASSERT_TRUE(ok(loop->turn(0ns)));
+    EXPECT_EQ(group.size(), 1u);
     loop.reset();
     EXPECT_EQ(ended, 1);
+    EXPECT_EQ(group.size(), 0u);
+    EXPECT_TRUE(group.empty());
     group.spawn([](Guard) -> Task<> { co_return; }, Guard(ended));
     EXPECT_EQ(ended, 2);
 }

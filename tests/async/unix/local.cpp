@@ -104,6 +104,19 @@ TEST(AsyncUnix, ConnectingWaitsForAFullQueue) {
     std::filesystem::remove(path);
 }
 
+TEST(AsyncUnix, ConnectingInACancelledScopeIsNotTried) {
+    const auto path = fresh_path("cancelled");
+    run_alone([](std::string where) -> Task<> {
+        auto listener = must(async::UnixListener::bind(where));
+        async::Scope scope;
+        scope.cancel();
+        EXPECT_TRUE(fails_with(co_await async::within(scope, async::UnixStream::connect(where)),
+                               std::errc::operation_canceled));
+        EXPECT_TRUE(blocks(listener.source().accept()));
+    }(path));
+    std::filesystem::remove(path);
+}
+
 TEST(AsyncUnix, DatagramsWaitForTheReceiver) {
     const auto path = fresh_path("datagram");
     run_alone([](std::string where) -> Task<> {

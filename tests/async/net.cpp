@@ -111,7 +111,17 @@ TEST(Tcp, AnEmptyBufferNeverWaits) {
         EXPECT_TRUE(fails_with(co_await async::timeout(2ms, client.read(buffer)), std::errc::timed_out));
         EXPECT_EQ((co_await async::timeout(5s, client.read_exact({}))).count(), 0u);
         EXPECT_EQ(must(co_await async::timeout(5s, client.read({}))), 0u);
+        std::array<mio::net::IoSliceMut, 2> no_room{};
+        EXPECT_EQ(must(co_await async::timeout(5s, client.read_vectored({}))), 0u);
+        EXPECT_EQ(must(co_await async::timeout(5s, client.read_vectored(no_room))), 0u);
+        // So is a write.
+        const std::vector<std::byte> large(64 << 20);
+        EXPECT_EQ((co_await async::timeout(20ms, client.write_all(large))).error(), std::errc::timed_out);
+        const std::array<mio::net::IoSlice, 2> nothing{};
         EXPECT_TRUE((co_await async::timeout(5s, client.write_all({}))).has_value());
+        EXPECT_EQ(must(co_await async::timeout(5s, client.write({}))), 0u);
+        EXPECT_EQ(must(co_await async::timeout(5s, client.write_vectored({}))), 0u);
+        EXPECT_EQ(must(co_await async::timeout(5s, client.write_vectored(nothing))), 0u);
     }());
 }
 
@@ -196,6 +206,70 @@ TEST(Tcp, AResetEndsOperationsThatWait) {
     }());
 }
 
+/// A pair whose first stream is reset when it is closed.
+Task<Connection> connection_with_reset() {
+    auto both = co_await connection();
+    EXPECT_TRUE(ok(both.client.source().set_linger(0s)));
+    co_return both;
+}
+
+TEST(Tcp, AHangUpIsReportedBehindUnreadData) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection_with_reset();
+        std::vector<std::byte> large(64 << 20);
+        std::byte one{};
+        auto reset = [](async::TcpStream stream, std::span<const std::byte> bytes) -> Task<> {
+            EXPECT_FALSE(co_await async::timeout(20ms, stream.write_all(bytes)));
+            stream.close();
+        };
+        auto read_once = [](async::TcpStream& from, std::span<std::byte> into) -> Task<> {
+            EXPECT_TRUE(ok(co_await from.read(into))); // there is more
+        };
+        auto [hung_up, also_hung_up, none, neither] = co_await async::when_all(
+            async::timeout(5s, server.hung_up()), async::timeout(5s, server.hung_up()),
+            read_once(server, std::span(&one, 1)), reset(std::move(client), large));
+        EXPECT_TRUE(ok(hung_up));
+        EXPECT_TRUE(ok(also_hung_up));
+        if (mio::backend() != "iocp") { // where an abort leaves no error
+            EXPECT_EQ(must(server.source().take_error()), std::errc::connection_reset);
+        }
+    }());
+}
+
+TEST(Tcp, AHangUpIsReportedAfterTheEndOfThePeersStream) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection_with_reset();
+        std::byte one{};
+        EXPECT_TRUE(ok(client.shutdown(mio::net::Shutdown::write)));
+        EXPECT_EQ(must(co_await server.read(std::span(&one, 1))), 0u);
+        // The end of a stream is not a hang-up.
+        EXPECT_TRUE(fails_with(co_await async::timeout(20ms, server.hung_up()), std::errc::timed_out));
+        auto reset = [](async::TcpStream stream) -> Task<> {
+            co_await async::yield();
+            stream.close();
+        };
+        auto [hung_up, none] =
+            co_await async::when_all(async::timeout(5s, server.hung_up()), reset(std::move(client)));
+        EXPECT_TRUE(ok(hung_up));
+    }());
+}
+
+TEST(Tcp, AHangUpBeforeTheWaitIsReportedOnce) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection_with_reset();
+        std::byte one{};
+        auto reset = [](async::TcpStream stream) -> Task<> {
+            co_await async::yield();
+            stream.close();
+        };
+        auto [got, none] =
+            co_await async::when_all(server.read(std::span(&one, 1)), reset(std::move(client)));
+        EXPECT_FALSE(got && *got != 0);
+        EXPECT_TRUE(ok(co_await async::timeout(5s, server.hung_up())));
+        EXPECT_TRUE(fails_with(co_await async::timeout(20ms, server.hung_up()), std::errc::timed_out));
+    }());
+}
+
 TEST(Tcp, SeveralReadersAreServedInOrder) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection();
@@ -230,10 +304,12 @@ TEST(Tcp, ClosingEndsOperationsThatWait) {
             co_await async::yield();
             stream.close();
         };
-        auto [first, second, put, none] = co_await async::when_all(
-            server.read(buffer), server.read_exact(buffer), server.write_all(large), close(server));
+        auto [first, second, put, hung_up, none] =
+            co_await async::when_all(server.read(buffer), server.read_exact(buffer), server.write_all(large),
+                                     server.hung_up(), close(server));
         EXPECT_TRUE(fails_with(first, std::errc::operation_canceled));
         EXPECT_EQ(second.error(), std::errc::operation_canceled);
+        EXPECT_TRUE(fails_with(hung_up, std::errc::operation_canceled));
         EXPECT_EQ(put.error(), std::errc::operation_canceled);
         EXPECT_GT(put.count(), 0u);
         EXPECT_FALSE(co_await server.read(buffer));

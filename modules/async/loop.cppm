@@ -494,7 +494,8 @@ export class Loop {
     ///         if (!loop.handle(event)) on_event(event);
     ///     loop.finish();
     ///
-    /// Tokens with the top bit set belong to such loops; a poll may have several of them. Errors: as `create`.
+    /// Tokens with the top bit set belong to such loops; a poll may have several of them. Destroy one only between
+    /// batches, since another loop may be handed its events. Errors: as `create`.
     [[nodiscard]] static Result<Loop> over(Poll& poll);
 
     inline Loop(Loop&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}

@@ -284,6 +284,28 @@ TEST_F(Files, SendingGoesOnWhenTheFileIsClosed) {
     }(pool_, path_));
 }
 
+TEST_F(Files, ReadsThatNeedNotWaitLetOthersRun) {
+    run_alone([](async::Pool& threads, std::string path) -> Task<> {
+        auto file = must(co_await async::File::open(threads, path, {.write = true, .create = true}));
+        EXPECT_TRUE(co_await file.write_all_at(bytes_of("text"), 0));
+        bool is_done = false;
+        int turns = 0;
+        auto busy = [](async::File& from, bool& done) -> Task<> {
+            std::array<std::byte, 4> buffer;
+            for (int i = 0; i < 640; ++i) EXPECT_TRUE(ok(co_await from.read_at(buffer, 0)));
+            done = true;
+        };
+        auto other = [](const bool& done, int& count) -> Task<> {
+            while (!done) {
+                co_await async::yield();
+                ++count;
+            }
+        };
+        co_await async::when_all(busy(file, is_done), other(is_done, turns));
+        EXPECT_GE(turns, 9);
+    }(pool_, path_));
+}
+
 TEST_F(Files, NothingIsSentAtOnce) {
     run_alone([](async::Pool& threads, std::string path) -> Task<> {
         auto file = must(co_await async::File::open(threads, path, {.write = true, .create = true}));
@@ -330,6 +352,15 @@ TEST(Dump, ListsWhatWaitsForWhat) {
     EXPECT_EQ(std::ranges::count(text, '\n'), 2) << text;
     ASSERT_TRUE(ok(loop.shut_down()));
     EXPECT_EQ(async::dump(loop), "");
+}
+
+TEST(Dump, ListsWhatGoesOnInACancelledScope) {
+    auto loop = must(async::Loop::create());
+    async::Group group(loop);
+    group.spawn([]() -> Task<> { static_cast<void>(co_await async::shield(async::sleep_for(100s))); });
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+    group.cancel();
+    EXPECT_TRUE(async::dump(loop).starts_with("sleep at ")) << async::dump(loop);
 }
 
 TEST(Dump, DescribesScopesThatAreNestedDeeply) {

@@ -69,6 +69,15 @@ Task<> idle(Both& both) {
         if (both.active + idle_limit <= mio::time::Clock::now()) co_return both.cut();
 }
 
+/// Ends when the peer has reset the connection. `forward` does not see that while it waits for the other side to read, or
+/// after the peer has ended its stream.
+Task<> watch(async::TcpStream& stream, Both& both) {
+    while (co_await stream.hung_up()) {
+        const auto error = stream.source().take_error();
+        if (!error || *error) co_return both.cut();
+    }
+}
+
 /// Makes closing the stream reset it.
 void reset_at_close(async::TcpStream& stream) {
     [[maybe_unused]] const auto set = stream.source().set_linger(0s);
@@ -84,9 +93,10 @@ Task<> serve(async::TcpStream client, net::SocketAddress target) {
         const auto hurried = stream->source().set_nodelay(true);
 
     Both both;
-    co_await async::within(both.scope, async::when_any(async::when_all(forward(client, *server, both),
-                                                                       forward(*server, client, both)),
-                                                       idle(both)));
+    co_await async::within(
+        both.scope,
+        async::when_any(async::when_all(forward(client, *server, both), forward(*server, client, both)),
+                        async::when_all(idle(both), watch(client, both), watch(*server, both))));
     if (both.is_cut) {
         reset_at_close(client);
         reset_at_close(*server);

@@ -99,15 +99,16 @@ std::error_code closed() noexcept { return os_error(std::errc::bad_file_descript
 struct SendFileOp {
     static constexpr Direction direction = Direction::write;
     static constexpr const char* name = "send_file";
-    RawHandle file;
+    std::shared_ptr<FileHandle> file; // stays open while the operation waits
     std::uint64_t offset;
     std::uint64_t count;
     std::uint64_t sent = 0;
+    bool is_empty() const noexcept { return count == 0; }
     Transferred operator()(Async<net::TcpStream>& io) noexcept {
         while (sent < count) {
             const auto part =
                 static_cast<std::size_t>(std::min<std::uint64_t>(count - sent, std::size_t{1} << 30));
-            const auto put = send_file_some(io.source(), file, offset + sent, part);
+            const auto put = send_file_some(io.source(), file->get(), offset + sent, part);
             if (!put) return {static_cast<std::size_t>(sent), put.error()};
             if (*put == 0) break;
             sent += *put;
@@ -135,33 +136,39 @@ Task<Result<File>> File::open(Pool& pool, std::string path, OpenOptions options)
 
 File File::from_raw(Pool& pool, RawHandle handle) { return File(pool, std::make_shared<FileHandle>(handle)); }
 
-Task<Result<std::size_t>> File::read_at(std::span<std::byte> buffer, std::uint64_t offset) {
+// The coroutines have the pool and a share of the handle instead of the file, which the program may close, move or
+// destroy while they wait.
+namespace {
+
+Task<Result<std::size_t>> read_some(Pool* pool, std::shared_ptr<FileHandle> file, std::span<std::byte> buffer,
+                                    std::uint64_t offset) {
     const auto here = co_await this_context();
     if (here.scope->is_cancelled()) co_return std::unexpected(canceled_error());
-    if (!handle_) co_return std::unexpected(closed());
+    if (!file) co_return std::unexpected(closed());
     if (buffer.empty()) co_return std::size_t{0};
-    if (handle_->reads_at_once) {
-        auto got = read_file_at_once(handle_->get(), buffer, offset);
+    if (file->reads_at_once) {
+        auto got = read_file_at_once(file->get(), buffer, offset);
         if (got) {
             if (!here.loop->spend()) co_await yield();
             co_return got;
         }
         if (got.error() == Errc::unsupported)
-            handle_->reads_at_once = false;
+            file->reads_at_once = false;
         else if (!would_block(got.error()))
             co_return got;
     }
     const auto read =
-        co_await pool_->run(Read{handle_, Buffer(std::min(buffer.size(), most_at_once)), offset});
+        co_await pool->run(Read{std::move(file), Buffer(std::min(buffer.size(), most_at_once)), offset});
     if (!read) co_return std::unexpected(read.error());
     std::ranges::copy(read->buffer.get().first(read->count), buffer.begin());
     co_return read->count;
 }
 
-Task<Transferred> File::read_exact_at(std::span<std::byte> buffer, std::uint64_t offset) {
+Task<Transferred> read_all(Pool* pool, std::shared_ptr<FileHandle> file, std::span<std::byte> buffer,
+                           std::uint64_t offset) {
     std::size_t count = 0;
     while (count < buffer.size()) {
-        const auto got = co_await read_at(buffer.subspan(count), offset + count);
+        const auto got = co_await read_some(pool, file, buffer.subspan(count), offset + count);
         if (!got) co_return Transferred(count, got.error());
         if (*got == 0) co_return Transferred(count, make_error_code(Errc::end_of_stream));
         count += *got;
@@ -169,56 +176,72 @@ Task<Transferred> File::read_exact_at(std::span<std::byte> buffer, std::uint64_t
     co_return Transferred(count);
 }
 
-Task<Result<std::size_t>> File::write_at(std::span<const std::byte> bytes, std::uint64_t offset) {
-    if (!handle_) co_return std::unexpected(closed());
+Task<Result<std::size_t>> write_some(Pool* pool, std::shared_ptr<FileHandle> file,
+                                     std::span<const std::byte> bytes, std::uint64_t offset) {
+    if (!file) co_return std::unexpected(closed());
     if (bytes.empty()) co_return std::size_t{0};
     Buffer copy(std::min(bytes.size(), most_at_once));
     std::ranges::copy(bytes.first(copy.get().size()), copy.get().begin());
-    co_return co_await pool_->run(Write{handle_, std::move(copy), offset});
+    co_return co_await pool->run(Write{std::move(file), std::move(copy), offset});
 }
 
-Task<Transferred> File::write_all_at(std::span<const std::byte> bytes, std::uint64_t offset) {
+Task<Transferred> write_all(Pool* pool, std::shared_ptr<FileHandle> file, std::span<const std::byte> bytes,
+                            std::uint64_t offset) {
     std::size_t count = 0;
     while (count < bytes.size()) {
-        const auto put = co_await write_at(bytes.subspan(count), offset + count);
+        const auto put = co_await write_some(pool, file, bytes.subspan(count), offset + count);
         if (!put) co_return Transferred(count, put.error());
         count += *put;
     }
     co_return Transferred(count);
 }
 
-Task<Result<>> File::sync() {
-    if (!handle_) co_return std::unexpected(closed());
-    co_return co_await pool_->run(Sync{handle_});
+// Runs `Work` in the pool.
+template <class T, class Work> Task<Result<T>> run_with(Pool* pool, Work work) {
+    if (!work.file) co_return std::unexpected(closed());
+    co_return co_await pool->run(std::move(work));
 }
 
-Task<Result<std::uint64_t>> File::size() {
-    if (!handle_) co_return std::unexpected(closed());
-    co_return co_await pool_->run(Size{handle_});
-}
-
-Task<Result<>> File::resize(std::uint64_t size) {
-    if (!handle_) co_return std::unexpected(closed());
-    co_return co_await pool_->run(Resize{handle_, size});
-}
-
-Task<Transferred> send_file(TcpStream& to, File& file, std::uint64_t offset, std::uint64_t count) {
-    const auto sent =
-        co_await Operation<net::TcpStream, SendFileOp>(to, SendFileOp{file.raw(), offset, count});
+Task<Transferred> send(TcpStream* to, Pool* pool, std::shared_ptr<FileHandle> file, std::uint64_t offset,
+                       std::uint64_t count) {
+    if (!file) co_return Transferred(0, closed());
+    const auto sent = co_await Operation<net::TcpStream, SendFileOp>(*to, SendFileOp{file, offset, count});
     if (sent || sent.error() != Errc::unsupported) co_return sent;
     std::size_t total = sent.count();
     Buffer buffer(16 * 1024);
     while (total < count) {
         const auto part = buffer.get().first(
             static_cast<std::size_t>(std::min<std::uint64_t>(buffer.get().size(), count - total)));
-        const auto got = co_await file.read_at(part, offset + total);
+        const auto got = co_await read_some(pool, file, part, offset + total);
         if (!got) co_return Transferred(total, got.error());
         if (*got == 0) break;
-        const auto put = co_await to.write_all(part.first(*got));
+        const auto put = co_await to->write_all(part.first(*got));
         total += put.count();
         if (!put) co_return Transferred(total, put.error());
     }
     co_return Transferred(total);
+}
+
+} // namespace
+
+Task<Result<std::size_t>> File::read_at(std::span<std::byte> buffer, std::uint64_t offset) {
+    return read_some(pool_, handle_, buffer, offset);
+}
+Task<Transferred> File::read_exact_at(std::span<std::byte> buffer, std::uint64_t offset) {
+    return read_all(pool_, handle_, buffer, offset);
+}
+Task<Result<std::size_t>> File::write_at(std::span<const std::byte> bytes, std::uint64_t offset) {
+    return write_some(pool_, handle_, bytes, offset);
+}
+Task<Transferred> File::write_all_at(std::span<const std::byte> bytes, std::uint64_t offset) {
+    return write_all(pool_, handle_, bytes, offset);
+}
+Task<Result<>> File::sync() { return run_with<void>(pool_, Sync{handle_}); }
+Task<Result<std::uint64_t>> File::size() { return run_with<std::uint64_t>(pool_, Size{handle_}); }
+Task<Result<>> File::resize(std::uint64_t size) { return run_with<void>(pool_, Resize{handle_, size}); }
+
+Task<Transferred> send_file(TcpStream& to, File& file, std::uint64_t offset, std::uint64_t count) {
+    return send(&to, file.pool_, file.handle_, offset, count);
 }
 
 } // namespace mio::async

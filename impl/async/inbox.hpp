@@ -67,6 +67,7 @@ class SlotTable {
         }
         Slot* const slot = std::exchange(free_, free_->next_);
         slot->ready_ = slot->closed_ = 0;
+        slot->has_hung_up_ = false;
         slot->is_open_ = true;
         ++open_;
         return slot;

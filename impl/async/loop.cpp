@@ -86,6 +86,7 @@ class Turn {
                 (bits >> 6 & 3) | ((bits & static_cast<unsigned>(Readiness::error)) != 0 ? 3u : 0u);
             slot.closed_ = static_cast<std::uint8_t>(slot.closed_ | closed);
             ready |= closed;
+            if ((closed & 2) != 0) hang_up(loop, slot);
         }
         slot.ready_ = static_cast<std::uint8_t>(slot.ready_ | ready);
         dispatch(loop, slot);
@@ -114,6 +115,16 @@ class Turn {
     }
 
   private:
+    // Those who wait for it resume after the batch.
+    static void hang_up(LoopCore& loop, Slot& slot) noexcept {
+        slot.has_hung_up_ = slot.waiting_for_hang_up_.empty();
+        while (!slot.waiting_for_hang_up_.empty()) {
+            Waiter& waiter = slot.waiting_for_hang_up_.pop_front();
+            static_cast<Link<CancelTag>&>(waiter).unlink();
+            loop.schedule(*waiter.frame);
+        }
+    }
+
     // Attempts the operations that wait, until one would block. A coroutine that is resumed may close the source, which
     // empties the lists, and may queue its next operation: what comes after a number of them waits for the next turn.
     [[gnu::always_inline]] static inline void dispatch(LoopCore& loop, Slot& slot, unsigned way) noexcept {
@@ -355,10 +366,16 @@ Token Slot::token() const noexcept { return token_of(this, 0); }
 
 Slot* LoopCore::open_slot() noexcept { return slots_->open(); }
 
+bool Slot::wait_for_hang_up(Waiter& waiter) noexcept {
+    if (std::exchange(has_hung_up_, false)) return true;
+    waiting_for_hang_up_.push_back(waiter);
+    return false;
+}
+
 void Slot::cancel_waiters() noexcept {
-    for (auto& list : waiting_) {
-        while (!list.empty()) {
-            Waiter& waiter = list.pop_front();
+    for (auto* const list : {&waiting_[0], &waiting_[1], &waiting_for_hang_up_}) {
+        while (!list->empty()) {
+            Waiter& waiter = list->pop_front();
             static_cast<Link<CancelTag>&>(waiter).unlink();
             waiter.on_cancel(waiter);
         }

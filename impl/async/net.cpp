@@ -100,6 +100,8 @@ Result<UdpSocket> UdpSocket::bind(const net::SocketAddress& address) {
 Task<Result<UnixStream>> UnixStream::connect(net::UnixAddress peer) {
     Backoff backoff;
     while (true) {
+        const auto here = co_await this_context();
+        if (here.scope->is_cancelled()) co_return std::unexpected(canceled_error());
         auto stream = net::UnixStream::connect(peer);
         if (stream) co_return UnixStream(std::move(*stream));
         if (!would_block(stream.error())) co_return std::unexpected(stream.error());

@@ -127,6 +127,14 @@ void Tasks::ended(PromiseBase& task) noexcept {
 Group::Group(const Context& context) noexcept : tasks_(*context.loop) { scope_.enter(*context.scope); }
 Group::Group(const Loop& loop) noexcept : Group(Context{&loop.core(), &loop.core().root()}) {}
 
+Group::~Group() {
+    while (!joining_.empty()) {
+        auto& join = static_cast<Join&>(joining_.front());
+        static_cast<Link<CancelTag>&>(join).unlink();
+        join.cancel();
+    }
+}
+
 void Group::spawn(Task<> task) noexcept {
     if (tasks_.loop() == nullptr) return;
     auto& promise = task.release();
@@ -170,9 +178,13 @@ Result<> Group::Join::await_resume() const noexcept {
 void Group::Join::cancelled(Hook& hook) noexcept {
     auto& join = static_cast<Join&>(hook);
     if (join.frame->scope->is_cancelled_with(join.group_->scope_)) return;
-    static_cast<Link<WaitTag>&>(join).unlink();
-    join.is_cancelled_ = true;
-    join.frame->loop->schedule(*join.frame);
+    join.cancel();
+}
+
+void Group::Join::cancel() noexcept {
+    static_cast<Link<WaitTag>&>(*this).unlink();
+    is_cancelled_ = true;
+    frame->loop->schedule(*frame);
 }
 
 // ---- Stop tokens

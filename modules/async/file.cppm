@@ -42,14 +42,24 @@ class FileHandle {
     RawHandle handle_;
 };
 
+export class File;
+
+/// Sends `count` bytes of `file`, from `offset`, to a stream; less if the file ends before. The count of the result is
+/// right also if there is an error. Where the OS has sendfile it copies nothing, and may wait for the disk; elsewhere
+/// it reads and writes. `file` may be closed or destroyed meanwhile; `to` may be closed. Errors: those of `read_at` and
+/// `write_all`; `operation_canceled`.
+/// @see sendfile(2)
+export [[nodiscard]] [[clang::coro_wrapper]] Task<Transferred>
+send_file(TcpStream& to, File& file, std::uint64_t offset, std::uint64_t count);
+
 /// A regular file that coroutines read and write at given offsets.
 ///
 /// What could wait for a disk runs in a thread pool. On Linux 4.14 and newer, except 5.9 and 5.10, reads of what is in
 /// the page cache are done at once instead. Reads and writes in the pool use a buffer of their own, of at most 128 KiB,
 /// so that the coroutine may be cancelled or destroyed meanwhile.
 ///
-/// Several operations may run at once, from several coroutines, in any order. A file that is closed or destroyed stays
-/// open until the work in the pool has ended. Movable. The pool must outlive the file.
+/// Several operations may run at once, from several coroutines, in any order. The file may be closed, moved or destroyed
+/// while they wait: they go on, and it stays open until the last one has ended. Movable. The pool must outlive the file.
 ///
 /// **Cancellation.** Operations return `operation_canceled`. A read has then changed nothing; a write that has begun may
 /// still be done.
@@ -65,43 +75,41 @@ export class File {
     /// Reads at most `buffer.size()` bytes from `offset` and returns their number; 0 is the end of the file (or an empty
     /// buffer). It may return less than there is. Errors: the OS's own.
     /// @see pread(2), preadv2(2)
-    [[nodiscard]] Task<Result<std::size_t>> read_at(std::span<std::byte> buffer, std::uint64_t offset);
+    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<std::size_t>> read_at(std::span<std::byte> buffer,
+                                                                            std::uint64_t offset);
     /// Reads until `buffer` is full. The count is right also if there is an error: `Errc::end_of_stream` at the end of
     /// the file, and those of `read_at`.
-    [[nodiscard]] Task<Transferred> read_exact_at(std::span<std::byte> buffer, std::uint64_t offset);
+    [[nodiscard]] [[clang::coro_wrapper]] Task<Transferred> read_exact_at(std::span<std::byte> buffer,
+                                                                          std::uint64_t offset);
     /// Writes at least one byte, at most 128 KiB, at `offset`, and returns the number. Errors: the OS's own.
     /// @see pwrite(2)
-    [[nodiscard]] Task<Result<std::size_t>> write_at(std::span<const std::byte> bytes, std::uint64_t offset);
+    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<std::size_t>> write_at(std::span<const std::byte> bytes,
+                                                                             std::uint64_t offset);
     /// Writes all of `bytes`. The count says how much was certainly written, also if there is an error.
-    [[nodiscard]] Task<Transferred> write_all_at(std::span<const std::byte> bytes, std::uint64_t offset);
+    [[nodiscard]] [[clang::coro_wrapper]] Task<Transferred> write_all_at(std::span<const std::byte> bytes,
+                                                                         std::uint64_t offset);
     /// Waits until the disk has what was written. Errors: the OS's own.
     /// @see fsync(2), FlushFileBuffers
-    [[nodiscard]] Task<Result<>> sync();
+    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<>> sync();
     /// The size in bytes. Errors: the OS's own.
-    [[nodiscard]] Task<Result<std::uint64_t>> size();
+    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<std::uint64_t>> size();
     /// Changes the size; new bytes are 0. Errors: the OS's own.
-    [[nodiscard]] Task<Result<>> resize(std::uint64_t size);
+    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<>> resize(std::uint64_t size);
 
-    /// Closes the file, after the work that has begun. Later operations fail.
+    /// Closes the file, after the operations that have begun. Later ones fail.
     inline void close() noexcept { handle_.reset(); }
     [[nodiscard]] inline RawHandle raw() const noexcept { return handle_ ? handle_->get() : invalid_handle; }
     /// The pool in which it works.
     [[nodiscard]] inline Pool& pool() const noexcept { return *pool_; }
 
   private:
+    friend Task<Transferred> send_file(TcpStream& to, File& file, std::uint64_t offset, std::uint64_t count);
     inline File(Pool& pool, std::shared_ptr<FileHandle> handle) noexcept
         : pool_(&pool), handle_(std::move(handle)) {}
 
     Pool* pool_;
     std::shared_ptr<FileHandle> handle_;
 };
-
-/// Sends `count` bytes of `file`, from `offset`, to a stream; less if the file ends before. The count of the result is
-/// right also if there is an error. Where the OS has sendfile it copies nothing, and may wait for the disk; elsewhere
-/// it reads and writes. Errors: those of `read_at` and `write_all`; `operation_canceled`.
-/// @see sendfile(2)
-export [[nodiscard]] Task<Transferred> send_file(TcpStream& to, File& file, std::uint64_t offset,
-                                                 std::uint64_t count);
 
 // ---- For one system each
 

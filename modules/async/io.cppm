@@ -114,9 +114,20 @@ export template <Source S> class Async {
     [[nodiscard]] inline auto writable() noexcept;
     /// @}
 
+    /// Waits until an event reports an error, or that nothing more can be written (`Event::is_error`,
+    /// `Event::is_write_closed`), such as that the peer has reset the connection. It ends although data is unread, and
+    /// while other operations wait; it takes no turn among them. It ends at once if that has been reported since the
+    /// last time. The source's `take_error` returns the error; none means that both sides have ended their streams.
+    ///
+    ///     // A client that gives up ends the work for it.
+    ///     co_await when_any(answer(client), client.hung_up());
+    ///
+    /// A peer that has only ended its stream has not hung up: a read returns that. Errors: as `readable`.
+    [[nodiscard]] inline auto hung_up() noexcept;
+
     /// An operation of the program: calls `operation(source)`, which returns a `Result`, until it does not return
     /// would-block or interrupted. `interest` is `readable` or `writable`: the direction in which it can block. The
-    /// operation runs through the source's `try_io`, if it has one.
+    /// operation runs through the source's `try_io`, if it has one. It must not throw.
     ///
     ///     auto got = co_await device.perform(Interest::readable, [&](auto& source) { return read_record(source); });
     template <class Op> [[nodiscard]] inline auto perform(Interest interest, Op operation);
@@ -170,6 +181,13 @@ export template <Source S> class Async {
         return {};
     }
 
+    /// As `wait`, for `hung_up`. True: it has been reported.
+    [[nodiscard]] Result<bool> wait_for_hang_up(Waiter& waiter) noexcept {
+        if (slot_ == nullptr || slot_->loop() != waiter.frame->loop)
+            if (auto added = add(*waiter.frame->loop); !added) return std::unexpected(added.error());
+        return slot_->wait_for_hang_up(waiter);
+    }
+
   private:
     inline void end_waiters() noexcept {
         if (slot_ != nullptr) slot_->cancel_waiters();
@@ -201,7 +219,8 @@ export template <Source S> class Async {
 ///
 /// An `Op` has a member `direction`, in which it can block, and a static member `name`, for `dump`. It may have a member
 /// `stopped(error)`, which returns the result if the operation ends before `Op` has ended it.
-/// Otherwise that is `std::unexpected(error)`.
+/// Otherwise that is `std::unexpected(error)`. It may have a member `is_empty()`: if that is true, `Op` is called even if
+/// the source is known to block.
 export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
   public:
     using Output = std::invoke_result_t<Op&, Async<S>&>;
@@ -237,12 +256,10 @@ export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
     [[nodiscard]] inline Output await_resume() noexcept { return outcome_.take(); }
 
   private:
-    // An empty buffer never blocks.
+    // An operation on a stream without bytes to transfer never blocks.
     [[nodiscard]] inline bool has_nothing_to_transfer() const noexcept {
-        if constexpr (requires { op_.buffer.empty(); })
-            return op_.buffer.empty();
-        else if constexpr (requires { op_.bytes.empty(); })
-            return op_.bytes.empty();
+        if constexpr (requires { op_.is_empty(); })
+            return op_.is_empty();
         else
             return false;
     }
@@ -318,6 +335,47 @@ template <class S> class [[nodiscard]] Readiness : Waiter {
     Result<> result_;
 };
 
+// Waits for a hang-up.
+template <class S> class [[nodiscard]] HangUp : Waiter {
+  public:
+    inline explicit HangUp(Async<S>& io) noexcept : io_(&io) {}
+    inline HangUp(HangUp&& other) noexcept : io_(other.io_) {} // before it is awaited
+
+    inline void bind(Frame& self) noexcept { frame = &self; }
+    [[nodiscard]] inline bool await_ready() noexcept {
+        if (!frame->scope->is_cancelled()) return false;
+        result_ = std::unexpected(canceled_error());
+        return true;
+    }
+    bool await_suspend(std::coroutine_handle<>) noexcept {
+        const auto reported = io_->wait_for_hang_up(*this);
+        if (!reported) {
+            result_ = std::unexpected(reported.error());
+            return false;
+        }
+        if (*reported) {
+            frame->loop->schedule(*frame);
+            return true;
+        }
+        name = "hung_up";
+        on_cancel = &cancelled;
+        frame->scope->add(*this);
+        return true;
+    }
+    [[nodiscard]] inline Result<> await_resume() const noexcept { return result_; }
+
+  private:
+    static void cancelled(Hook& hook) noexcept {
+        auto& self = static_cast<HangUp&>(static_cast<Waiter&>(hook));
+        static_cast<Link<WaitTag>&>(self).unlink();
+        self.result_ = std::unexpected(canceled_error());
+        self.frame->loop->schedule(*self.frame);
+    }
+
+    Async<S>* io_;
+    Result<> result_;
+};
+
 // Calls an operation of the program with the source itself.
 template <class S, class Op> struct SourceOp {
     static constexpr const char* name = "perform";
@@ -332,6 +390,7 @@ template <class S, class Op> struct SourceOp {
     }
 };
 
+template <Source S> inline auto Async<S>::hung_up() noexcept { return HangUp<S>(*this); }
 template <Source S> inline auto Async<S>::readable() noexcept { return Readiness<S>(*this, Direction::read); }
 template <Source S> inline auto Async<S>::writable() noexcept {
     return Readiness<S>(*this, Direction::write);
@@ -383,14 +442,22 @@ export class [[nodiscard]] Transferred {
 
 // ---- Streams of bytes
 
+// Whether all buffers are empty.
+template <class Slice> [[nodiscard]] inline bool are_empty(std::span<const Slice> buffers) noexcept {
+    for (const Slice& buffer : buffers)
+        if (!buffer.bytes().empty()) return false;
+    return true;
+}
+
 // Named types instead of lambdas: importers cannot move a closure that an inline member of an exported class made
 // (Clang 19).
 template <class S> struct ReadOp {
     static constexpr Direction direction = Direction::read;
     static constexpr const char* name = "read";
     std::span<std::byte> buffer;
+    [[nodiscard]] inline bool is_empty() const noexcept { return buffer.empty(); }
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
-        if (buffer.empty()) [[unlikely]]
+        if (is_empty()) [[unlikely]]
             return 0;
         auto got = io.source().read(buffer);
         if (got && *got < buffer.size() && *got != 0) io.drained();
@@ -402,8 +469,9 @@ template <class S> struct PeekOp {
     static constexpr Direction direction = Direction::read;
     static constexpr const char* name = "peek";
     std::span<std::byte> buffer;
+    [[nodiscard]] inline bool is_empty() const noexcept { return buffer.empty(); }
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
-        if (buffer.empty()) [[unlikely]]
+        if (is_empty()) [[unlikely]]
             return 0;
         return io.source().peek(buffer);
     }
@@ -413,7 +481,10 @@ template <class S> struct ReadVectoredOp {
     static constexpr Direction direction = Direction::read;
     static constexpr const char* name = "read_vectored";
     std::span<const net::IoSliceMut> buffers;
+    [[nodiscard]] inline bool is_empty() const noexcept { return are_empty(buffers); }
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
+        if (is_empty()) [[unlikely]]
+            return 0;
         return io.source().read_vectored(buffers);
     }
 };
@@ -422,6 +493,7 @@ template <class S> struct WriteOp {
     static constexpr Direction direction = Direction::write;
     static constexpr const char* name = "write";
     std::span<const std::byte> bytes;
+    [[nodiscard]] inline bool is_empty() const noexcept { return bytes.empty(); }
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
         auto put = io.source().write(bytes);
         if (put && *put < bytes.size()) io.filled();
@@ -433,6 +505,7 @@ template <class S> struct WriteVectoredOp {
     static constexpr Direction direction = Direction::write;
     static constexpr const char* name = "write_vectored";
     std::span<const net::IoSlice> buffers;
+    [[nodiscard]] inline bool is_empty() const noexcept { return are_empty(buffers); }
     [[nodiscard]] inline Result<std::size_t> operator()(Async<S>& io) const noexcept {
         return io.source().write_vectored(buffers);
     }
@@ -443,6 +516,7 @@ template <class S> struct ReadExactOp {
     static constexpr const char* name = "read_exact";
     std::span<std::byte> buffer;
     std::size_t count = 0;
+    [[nodiscard]] inline bool is_empty() const noexcept { return buffer.empty(); }
     [[nodiscard]] inline Transferred operator()(Async<S>& io) noexcept {
         while (count < buffer.size()) {
             const auto got = io.source().read(buffer.subspan(count));
@@ -464,6 +538,7 @@ template <class S> struct WriteAllOp {
     static constexpr const char* name = "write_all";
     std::span<const std::byte> bytes;
     std::size_t count = 0;
+    [[nodiscard]] inline bool is_empty() const noexcept { return bytes.empty(); }
     [[nodiscard]] inline Transferred operator()(Async<S>& io) noexcept {
         while (count < bytes.size()) {
             const auto put = io.source().write(bytes.subspan(count));
@@ -502,7 +577,8 @@ export template <Source S> class ByteStream : public Async<S> {
     {
         return Operation<S, ReadExactOp<S>>(*this, {buffer});
     }
-    /// As `read`, into several buffers in order. The array of buffers must live as long as they.
+    /// As `read`, into several buffers in order. The array of buffers must live as long as they. Without room in any of
+    /// them it returns 0 at once.
     [[nodiscard]] inline auto read_vectored(std::span<const net::IoSliceMut> buffers) noexcept
         requires requires(S& s) { s.read_vectored(buffers); }
     {

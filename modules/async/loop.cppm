@@ -239,6 +239,9 @@ export class Slot {
     inline void wait(Direction direction, Waiter& waiter) noexcept {
         waiting_[static_cast<unsigned>(direction)].push_back(waiter);
     }
+    /// Adds an operation that ends when an event reports an error, or that nothing more can be written. True: an event
+    /// has, since the last call, and `waiter` was not added.
+    [[nodiscard]] bool wait_for_hang_up(Waiter& waiter) noexcept;
     /// The loop that the source is registered with; null if it is gone.
     [[nodiscard]] inline LoopCore* loop() const noexcept { return loop_; }
     [[nodiscard]] Token token() const noexcept;
@@ -254,6 +257,7 @@ export class Slot {
     friend class Turn;
 
     List<Waiter, WaitTag> waiting_[2];
+    List<Waiter, WaitTag> waiting_for_hang_up_;
     LoopCore* loop_ = nullptr;
     SlotTable* table_ = nullptr;
     Slot* next_ = nullptr;  // of the free ones, or of those that were closed during this batch
@@ -262,6 +266,7 @@ export class Slot {
     std::uint8_t closed_ = 0;
     bool is_open_ = false;
     bool is_again_ = false;
+    bool has_hung_up_ = false; // reported, and not yet to an operation
 };
 
 // ---- Timers
@@ -489,7 +494,8 @@ export class Loop {
     ///         if (!loop.handle(event)) on_event(event);
     ///     loop.finish();
     ///
-    /// Tokens with the top bit set belong to such loops; a poll may have several of them. Errors: as `create`.
+    /// Tokens with the top bit set belong to such loops; a poll may have several of them. Destroy one only between
+    /// batches, since another loop may be handed its events. Errors: as `create`.
     [[nodiscard]] static Result<Loop> over(Poll& poll);
 
     inline Loop(Loop&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}

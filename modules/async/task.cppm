@@ -698,8 +698,8 @@ export template <Waitable... A>
 ///     co_await connections.join();
 ///
 /// The group's scope is a part of the scope of the context that it is made from. Destroying the group destroys the
-/// tasks that are left, where they are suspended. It cannot be moved, and belongs to its loop's thread. A task must not
-/// destroy its own group.
+/// tasks that are left, where they are suspended, and ends waits in `join` with `operation_canceled`. It cannot be moved,
+/// and belongs to its loop's thread. A task must not destroy its own group.
 export class Group {
   public:
     explicit Group(const Context& context) noexcept;
@@ -707,6 +707,7 @@ export class Group {
     explicit Group(const Loop& loop) noexcept;
     Group(const Group&) = delete;
     Group& operator=(const Group&) = delete;
+    ~Group();
 
     /// Starts `task` in the loop's next turn. Its arguments must live until it ends. An exception that leaves it ends
     /// the program. If the loop is gone, the task is destroyed.
@@ -723,9 +724,9 @@ export class Group {
     /// Cancels the tasks, and those that are spawned later.
     inline void cancel() noexcept { scope_.cancel(); }
     [[nodiscard]] inline bool is_cancelled() const noexcept { return scope_.is_cancelled(); }
-    /// The number of tasks that have not ended.
-    [[nodiscard]] inline std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] inline bool empty() const noexcept { return size_ == 0; }
+    /// The number of tasks that have not ended; 0 if the loop is gone, which destroys them.
+    [[nodiscard]] inline std::size_t size() const noexcept { return tasks_.empty() ? 0 : size_; }
+    [[nodiscard]] inline bool empty() const noexcept { return size() == 0; }
     /// The scope of the tasks.
     [[nodiscard]] inline Scope& scope() noexcept { return scope_; }
 
@@ -763,7 +764,9 @@ class [[nodiscard]] Group::Join : Waiter {
     [[nodiscard]] Result<> await_resume() const noexcept;
 
   private:
+    friend class Group;
     static void cancelled(Hook&) noexcept;
+    void cancel() noexcept;
 
     Group* group_;
     bool is_cancelled_ = false;

@@ -222,6 +222,102 @@ TEST_F(Files, AreSentToAStream) {
     }(pool_, path_));
 }
 
+TEST_F(Files, OperationsGoOnWhenTheFileIsDestroyed) {
+    run_alone([](async::Pool& threads, std::string path) -> Task<> {
+        auto file = std::make_unique<async::File>(
+            must(co_await async::File::open(threads, path, {.write = true, .create = true})));
+        // Several parts, and more than the system could take at once.
+        std::vector<std::byte> bytes(1'000'000), back(1'000'000);
+        for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 17);
+        auto destroy = [](std::unique_ptr<async::File>& target) -> Task<> {
+            co_await async::yield();
+            target.reset();
+        };
+        auto [put, none] = co_await async::when_all(file->write_all_at(bytes, 0), destroy(file));
+        EXPECT_TRUE(put);
+        EXPECT_EQ(put.count(), bytes.size());
+        file = std::make_unique<async::File>(must(co_await async::File::open(threads, path)));
+        auto [got, neither] = co_await async::when_all(file->read_exact_at(back, 0), destroy(file));
+        EXPECT_TRUE(got);
+        EXPECT_EQ(back, bytes);
+    }(pool_, path_));
+}
+
+TEST_F(Files, SendingGoesOnWhenTheFileIsClosed) {
+    run_alone([](async::Pool& threads, std::string path) -> Task<> {
+        auto file = must(co_await async::File::open(threads, path, {.write = true, .create = true}));
+        const std::vector<std::byte> bytes(16 << 20, std::byte{1});
+        EXPECT_TRUE(co_await file.write_all_at(bytes, 0));
+        auto listener = must(async::TcpListener::bind(must(mio::net::SocketAddress::parse("127.0.0.1:0"))));
+        auto [client, server] = co_await async::when_all(
+            async::TcpStream::connect(must(listener.local_address())), listener.accept());
+        // Another file, which gets the handle if the first one's is closed now.
+        auto replace = [](async::File& from, async::Pool& pool,
+                          const std::string& name) -> Task<async::File> {
+            co_await async::yield();
+            from.close();
+            auto other =
+                must(co_await async::File::open(pool, name + "-other", {.write = true, .create = true}));
+            const std::vector<std::byte> others(16 << 20, std::byte{2});
+            EXPECT_TRUE(co_await other.write_all_at(others, 0));
+            co_return other;
+        };
+        auto receive = [](async::TcpStream& from, std::size_t& count) -> Task<> {
+            std::vector<std::byte> buffer(1 << 20);
+            for (std::size_t left = 16 << 20; left > 0;) {
+                static_cast<void>(co_await async::sleep_for(1ms)); // the sender waits in between
+                const auto got = co_await async::timeout(5s, from.read(buffer));
+                if (!got || *got == 0) co_return;
+                count += static_cast<std::size_t>(std::count(
+                    buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(*got), std::byte{1}));
+                left -= std::min(left, *got);
+            }
+        };
+        std::size_t right = 0;
+        auto [sent, other, none] =
+            co_await async::when_all(async::send_file(*client, file, 0, bytes.size()),
+                                     replace(file, threads, path), receive(*server, right));
+        EXPECT_TRUE(sent);
+        EXPECT_EQ(right, bytes.size());
+        other.close();
+        std::filesystem::remove(path + "-other");
+    }(pool_, path_));
+}
+
+TEST_F(Files, ReadsThatNeedNotWaitLetOthersRun) {
+    run_alone([](async::Pool& threads, std::string path) -> Task<> {
+        auto file = must(co_await async::File::open(threads, path, {.write = true, .create = true}));
+        EXPECT_TRUE(co_await file.write_all_at(bytes_of("text"), 0));
+        bool is_done = false;
+        int turns = 0;
+        auto busy = [](async::File& from, bool& done) -> Task<> {
+            std::array<std::byte, 4> buffer;
+            for (int i = 0; i < 640; ++i) EXPECT_TRUE(ok(co_await from.read_at(buffer, 0)));
+            done = true;
+        };
+        auto other = [](const bool& done, int& count) -> Task<> {
+            while (!done) {
+                co_await async::yield();
+                ++count;
+            }
+        };
+        co_await async::when_all(busy(file, is_done), other(is_done, turns));
+        EXPECT_GE(turns, 9);
+    }(pool_, path_));
+}
+
+TEST_F(Files, NothingIsSentAtOnce) {
+    run_alone([](async::Pool& threads, std::string path) -> Task<> {
+        auto file = must(co_await async::File::open(threads, path, {.write = true, .create = true}));
+        auto listener = must(async::TcpListener::bind(must(mio::net::SocketAddress::parse("127.0.0.1:0"))));
+        auto [client, server] = co_await async::when_all(
+            async::TcpStream::connect(must(listener.local_address())), listener.accept());
+        const std::vector<std::byte> large(64 << 20);
+        EXPECT_EQ((co_await async::timeout(20ms, client->write_all(large))).error(), std::errc::timed_out);
+        EXPECT_TRUE(co_await async::timeout(5s, async::send_file(*client, file, 0, 0)));
+    }(pool_, path_));
+}
+
 TEST_F(Files, AreDroppedWithWorkInThePool) {
     run_alone([](async::Pool& threads, std::string path) -> Task<> {
         must(co_await async::File::open(threads, path, {.write = true, .create = true}));
@@ -256,6 +352,30 @@ TEST(Dump, ListsWhatWaitsForWhat) {
     EXPECT_EQ(std::ranges::count(text, '\n'), 2) << text;
     ASSERT_TRUE(ok(loop.shut_down()));
     EXPECT_EQ(async::dump(loop), "");
+}
+
+TEST(Dump, ListsWhatGoesOnInACancelledScope) {
+    auto loop = must(async::Loop::create());
+    async::Group group(loop);
+    group.spawn([]() -> Task<> { static_cast<void>(co_await async::shield(async::sleep_for(100s))); });
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+    group.cancel();
+    EXPECT_TRUE(async::dump(loop).starts_with("sleep at ")) << async::dump(loop);
+}
+
+TEST(Dump, DescribesScopesThatAreNestedDeeply) {
+    struct Nested {
+        static Task<Result<>> of(int depth) {
+            if (depth == 0) co_return co_await async::sleep_for(10s);
+            co_return co_await async::timeout(10s, of(depth - 1));
+        }
+    };
+    auto loop = must(async::Loop::create());
+    async::spawn(loop, []() -> Task<> { static_cast<void>(co_await Nested::of(100'000)); }());
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+    const auto text = async::dump(loop);
+    EXPECT_TRUE(text.starts_with("sleep at blocking.cpp:")) << text.substr(0, 100);
+    EXPECT_EQ(std::ranges::count(text, '\n'), 1);
 }
 
 } // namespace

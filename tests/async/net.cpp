@@ -4,12 +4,15 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -111,7 +114,17 @@ TEST(Tcp, AnEmptyBufferNeverWaits) {
         EXPECT_TRUE(fails_with(co_await async::timeout(2ms, client.read(buffer)), std::errc::timed_out));
         EXPECT_EQ((co_await async::timeout(5s, client.read_exact({}))).count(), 0u);
         EXPECT_EQ(must(co_await async::timeout(5s, client.read({}))), 0u);
+        std::array<mio::net::IoSliceMut, 2> no_room{};
+        EXPECT_EQ(must(co_await async::timeout(5s, client.read_vectored({}))), 0u);
+        EXPECT_EQ(must(co_await async::timeout(5s, client.read_vectored(no_room))), 0u);
+        // So is a write.
+        const std::vector<std::byte> large(64 << 20);
+        EXPECT_EQ((co_await async::timeout(20ms, client.write_all(large))).error(), std::errc::timed_out);
+        const std::array<mio::net::IoSlice, 2> nothing{};
         EXPECT_TRUE((co_await async::timeout(5s, client.write_all({}))).has_value());
+        EXPECT_EQ(must(co_await async::timeout(5s, client.write({}))), 0u);
+        EXPECT_EQ(must(co_await async::timeout(5s, client.write_vectored({}))), 0u);
+        EXPECT_EQ(must(co_await async::timeout(5s, client.write_vectored(nothing))), 0u);
     }());
 }
 
@@ -196,6 +209,70 @@ TEST(Tcp, AResetEndsOperationsThatWait) {
     }());
 }
 
+/// A pair whose first stream is reset when it is closed.
+Task<Connection> connection_with_reset() {
+    auto both = co_await connection();
+    EXPECT_TRUE(ok(both.client.source().set_linger(0s)));
+    co_return both;
+}
+
+TEST(Tcp, AHangUpIsReportedBehindUnreadData) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection_with_reset();
+        std::vector<std::byte> large(64 << 20);
+        std::byte one{};
+        auto reset = [](async::TcpStream stream, std::span<const std::byte> bytes) -> Task<> {
+            EXPECT_FALSE(co_await async::timeout(20ms, stream.write_all(bytes)));
+            stream.close();
+        };
+        auto read_once = [](async::TcpStream& from, std::span<std::byte> into) -> Task<> {
+            EXPECT_TRUE(ok(co_await from.read(into))); // there is more
+        };
+        auto [hung_up, also_hung_up, none, neither] = co_await async::when_all(
+            async::timeout(5s, server.hung_up()), async::timeout(5s, server.hung_up()),
+            read_once(server, std::span(&one, 1)), reset(std::move(client), large));
+        EXPECT_TRUE(ok(hung_up));
+        EXPECT_TRUE(ok(also_hung_up));
+        if (mio::backend() != "iocp") { // where an abort leaves no error
+            EXPECT_EQ(must(server.source().take_error()), std::errc::connection_reset);
+        }
+    }());
+}
+
+TEST(Tcp, AHangUpIsReportedAfterTheEndOfThePeersStream) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection_with_reset();
+        std::byte one{};
+        EXPECT_TRUE(ok(client.shutdown(mio::net::Shutdown::write)));
+        EXPECT_EQ(must(co_await server.read(std::span(&one, 1))), 0u);
+        // The end of a stream is not a hang-up.
+        EXPECT_TRUE(fails_with(co_await async::timeout(20ms, server.hung_up()), std::errc::timed_out));
+        auto reset = [](async::TcpStream stream) -> Task<> {
+            co_await async::yield();
+            stream.close();
+        };
+        auto [hung_up, none] =
+            co_await async::when_all(async::timeout(5s, server.hung_up()), reset(std::move(client)));
+        EXPECT_TRUE(ok(hung_up));
+    }());
+}
+
+TEST(Tcp, AHangUpBeforeTheWaitIsReportedOnce) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection_with_reset();
+        std::byte one{};
+        auto reset = [](async::TcpStream stream) -> Task<> {
+            co_await async::yield();
+            stream.close();
+        };
+        auto [got, none] =
+            co_await async::when_all(server.read(std::span(&one, 1)), reset(std::move(client)));
+        EXPECT_FALSE(got && *got != 0);
+        EXPECT_TRUE(ok(co_await async::timeout(5s, server.hung_up())));
+        EXPECT_TRUE(fails_with(co_await async::timeout(20ms, server.hung_up()), std::errc::timed_out));
+    }());
+}
+
 TEST(Tcp, SeveralReadersAreServedInOrder) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection();
@@ -220,6 +297,147 @@ TEST(Tcp, SeveralReadersAreServedInOrder) {
     }());
 }
 
+TEST(Tcp, MoreReadersThanATurnServesAreServedWithoutAnotherEvent) {
+    auto loop = must(async::Loop::create());
+    auto both = must(async::run(loop, connection()));
+    constexpr std::size_t count = 200;
+    std::size_t served = 0;
+    async::Group readers(loop);
+    for (std::size_t i = 0; i < count; ++i)
+        readers.spawn(
+            [&served](async::TcpStream& from) -> Task<> {
+                std::byte one{};
+                EXPECT_TRUE(ok(co_await from.read(std::span(&one, 1))));
+                ++served;
+            },
+            std::ref(both.server));
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+    ASSERT_EQ(served, 0u);
+    const std::vector<std::byte> bytes(count);
+    ASSERT_EQ(must(both.client.source().write(bytes)), count);
+    while (served == 0) ASSERT_TRUE(ok(loop.turn(10s)));
+    EXPECT_LT(served, count) << "all in one turn";
+    while (served < count) {
+        ASSERT_EQ(loop.deadline(), Clock::time_point()) << "it does not wait for an event";
+        const auto before = served;
+        ASSERT_TRUE(ok(loop.turn(0ns)));
+        ASSERT_GT(served, before);
+    }
+}
+
+TEST(Tcp, AHangUpIsReportedAlsoIfItIsCancelledBeforeTheCoroutineResumes) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection_with_reset();
+        async::Scope scope;
+        auto watch = [](async::TcpStream& stream, async::Scope& in) -> Task<Result<>> {
+            co_return co_await async::within(in, stream.hung_up());
+        };
+        // Resumed by the same event, and before it.
+        auto cancel = [](async::TcpStream& stream, async::Scope& all) -> Task<> {
+            std::byte one{};
+            static_cast<void>(co_await stream.read(std::span(&one, 1)));
+            all.cancel();
+        };
+        auto reset = [](async::TcpStream& stream) -> Task<> {
+            co_await async::yield();
+            co_await async::yield();
+            stream.close();
+        };
+        auto [hung_up, none, neither] =
+            co_await async::when_all(watch(server, scope), cancel(server, scope), reset(client));
+        EXPECT_TRUE(scope.is_cancelled());
+        if (mio::backend() == "epoll") { // which reports both at once
+            EXPECT_TRUE(ok(hung_up));
+        }
+    }());
+}
+
+TEST(Tcp, AConnectionDoesNotInheritTheHangUpOfAnother) {
+    run_alone([]() -> Task<> {
+        {
+            auto [client, server] = co_await connection_with_reset();
+            auto reset = [](async::TcpStream& stream) -> Task<> {
+                co_await async::yield();
+                stream.close();
+            };
+            std::byte one{};
+            static_cast<void>(co_await async::when_all(server.read(std::span(&one, 1)), reset(client)));
+        }
+        co_await async::yield();
+        auto [client, server] = co_await connection();
+        auto [first, second] = co_await async::when_all(async::timeout(20ms, client.hung_up()),
+                                                        async::timeout(20ms, server.hung_up()));
+        EXPECT_TRUE(fails_with(first, std::errc::timed_out));
+        EXPECT_TRUE(fails_with(second, std::errc::timed_out));
+    }());
+}
+
+TEST(Tcp, AnEventOfAClosedStreamIsNotThatOfAnotherOpenedInTheSameTurn) {
+    auto loop = must(async::Loop::create());
+    auto [first_client, first] = must(async::run(loop, connection()));
+    auto [second_client, second] = must(async::run(loop, connection_with_reset()));
+    auto [third_client, third] = must(async::run(loop, connection()));
+    bool is_done = false;
+    auto open_another = [](async::TcpStream& from, async::TcpStream& closed, async::TcpStream& opened,
+                           bool& done) -> Task<> {
+        std::byte one{};
+        EXPECT_TRUE(ok(co_await from.read(std::span(&one, 1))));
+        closed.close();
+        EXPECT_TRUE(fails_with(co_await async::timeout(20ms, opened.hung_up()), std::errc::timed_out));
+        done = true;
+    };
+    auto wait = [](async::TcpStream& from) -> Task<> {
+        std::byte one{};
+        static_cast<void>(co_await from.read(std::span(&one, 1)));
+    };
+    async::spawn(loop, open_another(first, second, third, is_done));
+    async::spawn(loop, wait(second));
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+    ASSERT_TRUE(ok(loop.turn(0ns))); // takes the events of the registrations
+    // Two events of one turn, in this order.
+    must(first_client.source().write(bytes_of("x")));
+    second_client.close();
+    while (!is_done) ASSERT_TRUE(ok(loop.turn(10s)));
+}
+
+TEST(Tcp, AnOperationInACancelledScopeIsNotTried) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        EXPECT_TRUE(co_await client.write_all(bytes_of("abc")));
+        EXPECT_TRUE(ok(co_await server.readable()));
+        async::Scope scope;
+        scope.cancel();
+        std::array<std::byte, 8> buffer{};
+        EXPECT_TRUE(
+            fails_with(co_await async::within(scope, server.read(buffer)), std::errc::operation_canceled));
+        EXPECT_TRUE(
+            fails_with(co_await async::within(scope, server.readable()), std::errc::operation_canceled));
+        EXPECT_TRUE(
+            fails_with(co_await async::within(scope, server.hung_up()), std::errc::operation_canceled));
+        EXPECT_EQ((co_await async::within(scope, client.write_all(bytes_of("d")))).count(), 0u);
+        EXPECT_EQ(must(co_await server.read(buffer)), 3u);
+    }());
+}
+
+TEST(Async, OperationsOfAClosedSourceFail) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::array<std::byte, 8> buffer{};
+        client.close();
+        EXPECT_FALSE(co_await client.read(buffer));
+        EXPECT_FALSE(co_await client.write(buffer));
+        EXPECT_FALSE(co_await client.readable());
+        EXPECT_FALSE(co_await client.writable());
+        EXPECT_FALSE(co_await client.hung_up());
+        auto listener = must(async::TcpListener::bind(any_port()));
+        listener.close();
+        EXPECT_FALSE(co_await listener.accept());
+        auto udp = must(async::UdpSocket::bind(any_port()));
+        udp.close();
+        EXPECT_FALSE(co_await udp.receive_from(buffer));
+    }());
+}
+
 TEST(Tcp, ClosingEndsOperationsThatWait) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection();
@@ -230,10 +448,12 @@ TEST(Tcp, ClosingEndsOperationsThatWait) {
             co_await async::yield();
             stream.close();
         };
-        auto [first, second, put, none] = co_await async::when_all(
-            server.read(buffer), server.read_exact(buffer), server.write_all(large), close(server));
+        auto [first, second, put, hung_up, none] =
+            co_await async::when_all(server.read(buffer), server.read_exact(buffer), server.write_all(large),
+                                     server.hung_up(), close(server));
         EXPECT_TRUE(fails_with(first, std::errc::operation_canceled));
         EXPECT_EQ(second.error(), std::errc::operation_canceled);
+        EXPECT_TRUE(fails_with(hung_up, std::errc::operation_canceled));
         EXPECT_EQ(put.error(), std::errc::operation_canceled);
         EXPECT_GT(put.count(), 0u);
         EXPECT_FALSE(co_await server.read(buffer));
@@ -367,6 +587,116 @@ TEST(Async, ReadinessIsThatOfNow) {
         EXPECT_EQ(must(server.source().read(buffer)), 3u);
         EXPECT_TRUE(blocks(server.source().read(buffer)));
         EXPECT_TRUE(fails_with(co_await async::timeout(2ms, server.readable()), std::errc::timed_out));
+    }());
+}
+
+TEST(Async, WaitsForASignalOfTheProgram) {
+    if (mio::backend() == "iocp") GTEST_SKIP() << "signals are console events there";
+    run_alone([]() -> Task<> {
+        async::Async signals(must(mio::Signals::create({mio::Signal::terminate})), Interest::readable);
+        auto receive = [](mio::Signals& from) { return from.receive(); };
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, signals.perform(Interest::readable, receive)),
+                               std::errc::timed_out));
+        auto raise = []() -> Task<> {
+            co_await async::yield();
+            std::raise(SIGTERM);
+        };
+        auto [received, none] = co_await async::when_all(
+            async::timeout(5s, signals.perform(Interest::readable, receive)), raise());
+        EXPECT_TRUE(ok(received));
+        signals.close();
+        EXPECT_FALSE(co_await async::timeout(2ms, signals.perform(Interest::readable, receive)));
+    }());
+}
+
+TEST(Tcp, AcceptsWithTheAddressOfThePeer) {
+    run_alone([]() -> Task<> {
+        auto listener = must(async::TcpListener::bind(any_port()));
+        auto [client, accepted] = co_await async::when_all(
+            async::TcpStream::connect(must(listener.local_address())), listener.accept_from());
+        EXPECT_EQ(must(std::move(accepted)).second, must(client->source().local_address()));
+        EXPECT_TRUE(fails_with(co_await async::timeout(1ms, listener.accept_from()), std::errc::timed_out));
+    }());
+}
+
+TEST(Tcp, TransfersSeveralBuffersAtOnce) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection();
+        std::array<std::byte, 3> first{};
+        std::array<std::byte, 16> second{};
+        const std::array<mio::net::IoSliceMut, 2> into{std::span<std::byte>(first),
+                                                       std::span<std::byte>(second)};
+        EXPECT_TRUE(
+            fails_with(co_await async::timeout(2ms, server.read_vectored(into)), std::errc::timed_out));
+        auto send = [](async::TcpStream& to) -> Task<> {
+            co_await async::yield();
+            const std::array<mio::net::IoSlice, 2> from{bytes_of("ab"), bytes_of("cdef")};
+            EXPECT_EQ(must(co_await to.write_vectored(from)), 6u);
+        };
+        auto [got, none] = co_await async::when_all(server.read_vectored(into), send(client));
+        EXPECT_EQ(must(std::move(got)), 6u);
+        EXPECT_EQ(text_of(first), "abc");
+        EXPECT_EQ(text_of(std::span(second).first(3)), "def");
+
+        // A peek leaves what it returns.
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, server.peek(second)), std::errc::timed_out));
+        EXPECT_TRUE(co_await client.write_all(bytes_of("xyz")));
+        EXPECT_EQ(must(co_await async::timeout(5s, server.peek(second))), 3u);
+        EXPECT_EQ(must(co_await async::timeout(5s, server.read(second))), 3u);
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, server.peek(second)), std::errc::timed_out));
+    }());
+}
+
+TEST(Tcp, AStreamThatHasNotWaitedPassesThroughAChannel) {
+    async::Channel<async::TcpStream> streams(1);
+    std::thread other([&streams] {
+        run_alone([](async::Channel<async::TcpStream>& from) -> Task<> {
+            auto stream = must(co_await from.receive());
+            std::array<std::byte, 4> buffer{};
+            EXPECT_TRUE(co_await stream.read_exact(buffer));
+            EXPECT_TRUE(co_await stream.write_all(buffer));
+        }(streams));
+    });
+    run_alone([](async::Channel<async::TcpStream>& to) -> Task<> {
+        auto listener = must(async::TcpListener::bind(any_port()));
+        auto [client, accepted] = co_await async::when_all(
+            async::TcpStream::connect(must(listener.local_address())), listener.accept());
+        EXPECT_TRUE(ok(co_await to.send(must(std::move(accepted)))));
+        EXPECT_TRUE(co_await client->write_all(bytes_of("ping")));
+        std::array<std::byte, 4> buffer{};
+        EXPECT_TRUE(co_await async::timeout(10s, client->read_exact(buffer)));
+        EXPECT_EQ(text_of(buffer), "ping");
+    }(streams));
+    other.join();
+}
+
+TEST(Udp, SendsAndReceivesMany) {
+    run_alone([]() -> Task<> {
+        auto a = must(async::UdpSocket::bind(any_port()));
+        auto b = must(async::UdpSocket::bind(any_port()));
+        const auto to = must(b.source().local_address());
+        std::array<std::array<std::byte, 16>, 3> buffers{};
+        std::array<mio::net::IncomingDatagram, 3> incoming;
+        for (std::size_t i = 0; i < incoming.size(); ++i) incoming[i].buffer = buffers[i];
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, b.receive_many(incoming)), std::errc::timed_out));
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, b.peek_from(buffers[0])), std::errc::timed_out));
+        auto send = [](async::UdpSocket& from, SocketAddress peer) -> Task<> {
+            co_await async::yield();
+            std::array<mio::net::OutgoingDatagram, 2> outgoing;
+            outgoing[0].bytes = bytes_of("one");
+            outgoing[1].bytes = bytes_of("second");
+            outgoing[0].peer = outgoing[1].peer = peer;
+            EXPECT_EQ(must(co_await from.send_many(outgoing)), 2u);
+        };
+        auto [peeked, none] = co_await async::when_all(b.peek_from(buffers[0]), send(a, to));
+        EXPECT_EQ(must(std::move(peeked)).first, 3u);
+        std::size_t received = 0;
+        for (std::size_t most = 2; received < 2 && most > 0; --most)
+            received +=
+                must(co_await async::timeout(5s, b.receive_many(std::span(incoming).subspan(received))));
+        EXPECT_EQ(received, 2u);
+        EXPECT_EQ(text_of(std::span(buffers[0]).first(incoming[0].size)), "one");
+        EXPECT_EQ(text_of(std::span(buffers[1]).first(incoming[1].size)), "second");
     }());
 }
 

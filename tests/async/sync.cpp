@@ -326,6 +326,25 @@ TEST(RemoteLoop, ALoopThatEndsReturnsItsCalls) {
     }
 }
 
+TEST(RemoteLoop, AParcelPostedByAParcelComesInTheNextTurn) {
+    struct Again : async::Parcel {
+        explicit Again(async::RemoteLoop there) : Parcel(&opened), loop(std::move(there)) {}
+        static void opened(async::Parcel& parcel, const async::Context*) noexcept {
+            auto& self = static_cast<Again&>(parcel);
+            if (++self.count < 5) EXPECT_TRUE(ok(self.loop.post(self)));
+        }
+        async::RemoteLoop loop;
+        int count = 0;
+    };
+    auto loop = must(async::Loop::create());
+    Again again(loop.remote());
+    ASSERT_TRUE(ok(again.loop.post(again)));
+    for (int turns = 1; turns <= 5; ++turns) {
+        ASSERT_TRUE(ok(loop.turn(10s)));
+        EXPECT_EQ(again.count, turns);
+    }
+}
+
 TEST(RemoteLoop, StormsOfParcelsArriveInOrder) {
     constexpr int senders = 4, each = 5000;
     struct Counting : async::Parcel {

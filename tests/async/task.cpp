@@ -155,6 +155,31 @@ TEST(Timeout, CancelsWhatTakesTooLong) {
     }());
 }
 
+TEST(Timeout, KeepsALateResult) {
+    run_alone([]() -> Task<> {
+        auto late = [](Result<> result) -> Task<Result<>> {
+            EXPECT_TRUE(fails_with(co_await async::sleep_for(10s), std::errc::operation_canceled));
+            co_return result;
+        };
+        EXPECT_TRUE(ok(co_await async::timeout(1ms, late({}))));
+        EXPECT_TRUE(fails_with(co_await async::timeout(1ms, late(std::unexpected(std::make_error_code(
+                                                                std::errc::connection_reset)))),
+                               std::errc::connection_reset));
+    }());
+}
+
+TEST(Timeout, AtADeadline) {
+    run_alone([]() -> Task<> {
+        const auto deadline = Clock::now() + 3ms;
+        EXPECT_TRUE(
+            fails_with(co_await async::timeout_at(deadline, async::sleep_for(10s)), std::errc::timed_out));
+        EXPECT_GE(Clock::now(), deadline);
+        EXPECT_TRUE(
+            fails_with(co_await async::timeout_at(deadline, async::sleep_for(10s)), std::errc::timed_out));
+        EXPECT_TRUE(ok(co_await async::timeout_at(Clock::time_point::max(), async::sleep_for(1ns))));
+    }());
+}
+
 TEST(Timeout, OfAnOuterOneIsNotTheInnerOnes) {
     run_alone([]() -> Task<> {
         auto inner = []() -> Task<Result<>> {
@@ -319,6 +344,28 @@ TEST(Scopes, AnExceptionLeavesTheScopeAsItWas) {
 }
 #endif
 
+TEST(Scopes, ACoroutineThatNeverWaitsYieldsAfterItsSlice) {
+    run_alone([]() -> Task<> {
+        async::Event set(true);
+        bool is_done = false;
+        int turns = 0;
+        auto busy = [](async::Event& event, bool& done) -> Task<> {
+            for (int i = 0; i < 640; ++i) EXPECT_TRUE(ok(co_await event.wait()));
+            done = true;
+        };
+        auto other = [](const bool& done, int& count) -> Task<> {
+            while (!done) {
+                co_await async::yield();
+                ++count;
+            }
+        };
+        co_await async::when_all(busy(set, is_done), other(is_done, turns));
+        // A slice is 64 operations, and each turn brings a new one.
+        EXPECT_GE(turns, 9);
+        EXPECT_LE(turns, 12);
+    }());
+}
+
 // ---- Groups
 
 TEST(Group, KeepsFunctionAndArgumentsAlive) {
@@ -404,14 +451,123 @@ TEST(Group, EndsItsTasksWhereTheyStandWhenItIsDestroyed) {
     }());
 }
 
+TEST(Group, AllJoinsEnd) {
+    run_alone([]() -> Task<> {
+        async::Group group(co_await async::this_context());
+        group.spawn([]() -> Task<> { static_cast<void>(co_await async::sleep_for(2ms)); });
+        auto [first, second] =
+            co_await async::when_all(async::timeout(10s, group.join()), async::timeout(10s, group.join()));
+        EXPECT_TRUE(ok(first));
+        EXPECT_TRUE(ok(second));
+    }());
+}
+
+// A task that only ends when its group is destroyed.
+Task<> shielded_sleep() { static_cast<void>(co_await async::shield(async::sleep_for(100s))); }
+
+TEST(Group, AShieldedJoinWithALimitEndsInACancelledScope) {
+    run_alone([]() -> Task<> {
+        async::Scope scope;
+        auto owner = [](async::Scope& own) -> Task<> {
+            async::Group group(co_await async::this_context());
+            group.spawn(shielded_sleep());
+            co_await async::yield();
+            co_await async::yield();
+            own.cancel(); // the coroutine, and the group
+            EXPECT_TRUE(
+                fails_with(co_await async::shield(async::timeout(2ms, group.join())), std::errc::timed_out));
+        };
+        co_await async::within(scope, owner(scope));
+    }());
+}
+
+TEST(Group, ACancelledJoinOfAShieldedGroupEnds) {
+    run_alone([]() -> Task<> {
+        async::Scope scope;
+        async::Event stop;
+        std::optional<async::Group> group;
+        // Makes the group in a shield, and keeps that.
+        auto owner = [](std::optional<async::Group>& made, async::Event& until) -> Task<Result<>> {
+            made.emplace(co_await async::this_context());
+            made->spawn([]() -> Task<> { static_cast<void>(co_await async::sleep_for(100s)); });
+            co_return co_await until.wait();
+        };
+        auto join = [](std::optional<async::Group>& made, async::Event& over) -> Task<> {
+            co_await async::yield();
+            EXPECT_TRUE(fails_with(co_await made->join(), std::errc::operation_canceled));
+            made.reset();
+            over.set();
+        };
+        auto cancel = [](async::Scope& all) -> Task<> {
+            for (int i = 0; i < 3; ++i) co_await async::yield();
+            all.cancel();
+        };
+        co_await async::within(
+            scope, async::when_all(async::shield(owner(group, stop)), join(group, stop), cancel(scope)));
+    }());
+}
+
+TEST(Group, OutlivesTheScopeThatItWasMadeIn) {
+    run_alone([]() -> Task<> {
+        std::optional<async::Group> group;
+        auto make = [](std::optional<async::Group>& made) -> Task<> {
+            auto inner = [](std::optional<async::Group>& in) -> Task<Result<>> {
+                in.emplace(co_await async::this_context());
+                in->spawn(shielded_sleep());
+                co_return {};
+            };
+            EXPECT_TRUE(ok(co_await async::timeout(10s, inner(made))));
+        };
+        co_await make(group);
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, group->join()), std::errc::timed_out));
+        group->cancel();
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, group->join()), std::errc::timed_out));
+    }());
+}
+
+#if defined(__cpp_exceptions)
+TEST(GroupDeathTest, AnExceptionOfASpawnedTaskEndsTheProgram) {
+    if (mio::backend() == "iocp") GTEST_SKIP() << "Wine shows a dialogue";
+    testing::FLAGS_gtest_death_test_style = "threadsafe";
+    EXPECT_DEATH(run_alone([]() -> Task<> {
+                     async::Group group(co_await async::this_context());
+                     group.spawn([]() -> Task<> {
+                         co_await async::yield();
+                         throw 1;
+                     });
+                     static_cast<void>(co_await group.join());
+                 }()),
+                 "");
+}
+#endif
+
+TEST(Group, DestroyingItEndsJoins) {
+    run_alone([]() -> Task<> {
+        std::optional<async::Group> group(std::in_place, co_await async::this_context());
+        group->spawn([]() -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); });
+        auto join = [](async::Group& joined) -> Task<Result<>> { co_return co_await joined.join(); };
+        auto destroy = [](std::optional<async::Group>& target) -> Task<> {
+            co_await async::yield();
+            target.reset();
+        };
+        auto [first, second, none] = co_await async::when_all(
+            async::timeout(10s, join(*group)), async::timeout(10s, group->join()), destroy(group));
+        EXPECT_TRUE(fails_with(first, std::errc::operation_canceled));
+        EXPECT_TRUE(fails_with(second, std::errc::operation_canceled));
+    }());
+}
+
 TEST(Group, OutlivesItsLoop) {
     int ended = 0;
     std::optional<async::Loop> loop = must(async::Loop::create());
     async::Group group(*loop);
     group.spawn([](Guard) -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); }, Guard(ended));
     ASSERT_TRUE(ok(loop->turn(0ns)));
+    EXPECT_EQ(group.size(), 1u);
     loop.reset();
     EXPECT_EQ(ended, 1);
+    EXPECT_EQ(group.size(), 0u);
+    EXPECT_TRUE(group.empty());
     group.spawn([](Guard) -> Task<> { co_return; }, Guard(ended));
     EXPECT_EQ(ended, 2);
 }
@@ -437,6 +593,60 @@ TEST(Loop, DestroysWhatIsLeft) {
         }
         EXPECT_EQ(ended, turns == 0 ? 1 : turns == 1 ? 4 : 5) << turns;
     }
+}
+
+// Appends its number at its end.
+struct Numbered {
+    Numbered(std::vector<int>& list, int value) noexcept : numbers(&list), number(value) {}
+    Numbered(Numbered&& other) noexcept
+        : numbers(std::exchange(other.numbers, nullptr)), number(other.number) {}
+    ~Numbered() {
+        if (numbers != nullptr) numbers->push_back(number);
+    }
+    std::vector<int>* numbers;
+    int number;
+};
+
+TEST(Loop, DestroysTheLatestTaskFirst) {
+    std::vector<int> order;
+    {
+        auto loop = must(async::Loop::create());
+        async::Group group(loop);
+        auto task = [](Numbered) -> Task<> { static_cast<void>(co_await async::sleep_for(100s)); };
+        for (int i = 1; i <= 3; ++i) {
+            async::spawn(loop, task(Numbered(order, i)));
+            group.spawn(task(Numbered(order, 10 + i)));
+        }
+        ASSERT_TRUE(ok(loop.turn(0ns)));
+    }
+    EXPECT_EQ(order, (std::vector{13, 12, 11, 3, 2, 1}));
+}
+
+TEST(Loop, DestroysWhatIsSpawnedWhileItIsDestroyed) {
+    int ended = 0;
+    {
+        auto loop = must(async::Loop::create());
+        struct Spawner {
+            async::LoopCore* loop;
+            int* count;
+            ~Spawner() {
+                async::spawn(*loop, [](Guard) -> Task<> {
+                    static_cast<void>(co_await async::sleep_for(1s));
+                }(Guard(*count)));
+            }
+        };
+        // One of the loop's own tasks, and one of a group, which is destroyed after them.
+        async::Group group(loop);
+        auto task = [](async::LoopCore& own, int& count) -> Task<> {
+            const Spawner spawner{&own, &count};
+            static_cast<void>(co_await async::sleep_for(100s));
+        };
+        async::spawn(loop, task(loop.core(), ended));
+        group.spawn(task(loop.core(), ended));
+        ASSERT_TRUE(ok(loop.turn(0ns)));
+        async::Loop destroyed(std::move(loop));
+    }
+    EXPECT_EQ(ended, 2);
 }
 
 TEST(Loop, ShutDownCancelsAndWaits) {

@@ -2,15 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <span>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -102,6 +107,115 @@ TEST(AsyncUnix, ConnectingWaitsForAFullQueue) {
         EXPECT_EQ(connected, count);
     }(path));
     std::filesystem::remove(path);
+}
+
+TEST(AsyncUnix, ConnectingInACancelledScopeIsNotTried) {
+    const auto path = fresh_path("cancelled");
+    run_alone([](std::string where) -> Task<> {
+        auto listener = must(async::UnixListener::bind(where));
+        async::Scope scope;
+        scope.cancel();
+        EXPECT_TRUE(fails_with(co_await async::within(scope, async::UnixStream::connect(where)),
+                               std::errc::operation_canceled));
+        EXPECT_TRUE(blocks(listener.source().accept()));
+    }(path));
+    std::filesystem::remove(path);
+}
+
+TEST(AsyncUnix, DescriptorsArePassed) {
+    run_alone([]() -> Task<> {
+        auto [stream, peer] = must(async::UnixStream::pair());
+        auto [datagram, other] = must(async::UnixDatagram::pair());
+        auto [sender, receiver] = must(async::make_pipe());
+        const std::array fds{sender.source().raw()};
+        std::array<std::byte, 8> buffer{};
+        std::array<mio::OwnedHandle, 2> received;
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, peer.receive_with_fds(buffer, received)),
+                               std::errc::timed_out));
+        EXPECT_EQ(must(co_await stream.send_with_fds(bytes_of("a"), fds)), 1u);
+        EXPECT_EQ(must(co_await async::timeout(5s, peer.receive_with_fds(buffer, received))).fds, 1u);
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, other.receive_with_fds(buffer, received)),
+                               std::errc::timed_out));
+        EXPECT_EQ(must(co_await datagram.send_with_fds(bytes_of("b"), fds)), 1u);
+        EXPECT_EQ(must(co_await async::timeout(5s, other.receive_with_fds(buffer, received))).fds, 1u);
+        // The pipe ends when the last one of its senders is closed.
+        sender.close();
+        EXPECT_TRUE(fails_with(co_await async::timeout(2ms, receiver.read(buffer)), std::errc::timed_out));
+        received = {};
+        EXPECT_EQ(must(co_await async::timeout(5s, receiver.read(buffer))), 0u);
+    }());
+}
+
+TEST(AsyncUnix, AListenerReplacesAStalePath) {
+    const auto path = fresh_path("stale");
+    run_alone([](std::string where) -> Task<> {
+        must(async::UnixListener::bind(where)).close();
+        EXPECT_TRUE(fails_with(async::UnixListener::bind(where), std::errc::address_in_use));
+        auto listener = must(async::UnixListener::bind_replacing(where));
+        auto [client, accepted] =
+            co_await async::when_all(async::UnixStream::connect(where), listener.accept_from());
+        EXPECT_TRUE(ok(client));
+        EXPECT_TRUE(ok(accepted));
+    }(path));
+    std::filesystem::remove(path);
+}
+
+namespace signals {
+std::atomic<int> handled = 0;
+void handle(int) { ++handled; }
+} // namespace signals
+
+TEST(Loop, ASignalEndsATurnWithoutAnError) {
+    auto loop = must(async::Loop::create());
+    struct ::sigaction action{}, before{};
+    action.sa_handler = &signals::handle;
+    ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
+    std::atomic<bool> is_over = false;
+    // The first one may come before the wait.
+    std::thread sender([&is_over, receiver = ::pthread_self()] {
+        while (!is_over) {
+            ::pthread_kill(receiver, SIGUSR1);
+            std::this_thread::sleep_for(1ms);
+        }
+    });
+    const auto start = mio::time::Clock::now();
+    EXPECT_TRUE(ok(loop.turn(30s)));
+    EXPECT_LT(mio::time::Clock::now() - start, 20s);
+    is_over = true;
+    sender.join();
+    EXPECT_GT(signals::handled, 0);
+    ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+TEST(AsyncUnix, WithoutDescriptorsErrorsAreReportedAndNothingIsLost) {
+    run_alone([]() -> Task<> {
+        auto listener = must(async::TcpListener::bind(must(mio::net::SocketAddress::parse("127.0.0.1:0"))));
+        const auto address = must(listener.local_address());
+        async::Pool pool(1);
+        EXPECT_TRUE(ok(co_await pool.run([] {})));
+        ::rlimit before{};
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+        ::rlimit low = before;
+        low.rlim_cur = 100;
+        if (::setrlimit(RLIMIT_NOFILE, &low) != 0) co_return ADD_FAILURE();
+        std::vector<int> taken;
+        for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) taken.push_back(fd);
+        EXPECT_TRUE(fails_with(async::Loop::create(), std::errc::too_many_files_open));
+        EXPECT_TRUE(fails_with(co_await async::TcpStream::connect(address), std::errc::too_many_files_open));
+        EXPECT_TRUE(
+            fails_with(co_await async::File::open(pool, "/etc/passwd"), std::errc::too_many_files_open));
+        ::close(taken.back()); // for one of the two ends
+        taken.pop_back();
+        auto client = co_await async::timeout(5s, async::TcpStream::connect(address));
+        EXPECT_TRUE(ok(client));
+        EXPECT_TRUE(
+            fails_with(co_await async::timeout(5s, listener.accept()), std::errc::too_many_files_open));
+        EXPECT_TRUE(
+            fails_with(co_await async::timeout(5s, listener.accept()), std::errc::too_many_files_open));
+        for (const int fd : taken) ::close(fd);
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+        EXPECT_TRUE(ok(co_await async::timeout(5s, listener.accept())));
+    }());
 }
 
 TEST(AsyncUnix, DatagramsWaitForTheReceiver) {

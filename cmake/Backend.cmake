@@ -64,14 +64,19 @@ endif()
 option(MIO_DIRECT_SYSTEM_CALLS
     "Make the most frequent system calls without the C library (Linux on x86-64 and 64-bit ARM)" ON)
 set(MIO_CALLS library)
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND MIO_DIRECT_SYSTEM_CALLS
-        AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64|aarch64|arm64)$")
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND MIO_DIRECT_SYSTEM_CALLS)
+    # The compiler knows which processor it compiles for; CMAKE_SYSTEM_PROCESSOR may be that of the machine that compiles.
+    # The kernel's numbers of the calls depend on the size of pointers and the order of bytes as well.
+    #
     # A sanitizer intercepts the C library's functions and does not see memory that a direct system call writes. The
     # choice is made here and not in the sources, so that the library and its importers compile the same definitions.
     include(CheckCXXSourceCompiles)
     set(CMAKE_TRY_COMPILE_CONFIGURATION ${CMAKE_BUILD_TYPE}) # presets set sanitizers in the flags of the build type
-    unset(MIO_WITHOUT_SANITIZER CACHE)                       # the flags may have changed
+    unset(MIO_CAN_CALL_DIRECTLY CACHE)                       # the flags may have changed
     check_cxx_source_compiles([[
+        #if !(defined(__x86_64__) || (defined(__aarch64__) && defined(__AARCH64EL__))) || !defined(__LP64__)
+        #error "another processor, or the calls of another size"
+        #endif
         #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_HWADDRESS__) || defined(__SANITIZE_THREAD__)
         #error "a sanitizer of GCC"
         #elif defined(__has_feature)
@@ -81,9 +86,9 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND MIO_DI
         #endif
         #endif
         int main() {}
-        ]] MIO_WITHOUT_SANITIZER)
+        ]] MIO_CAN_CALL_DIRECTLY)
     unset(CMAKE_TRY_COMPILE_CONFIGURATION)
-    if(MIO_WITHOUT_SANITIZER)
+    if(MIO_CAN_CALL_DIRECTLY)
         set(MIO_CALLS direct)
     endif()
 endif()

@@ -369,6 +369,38 @@ test_doctor_sandbox() {
     fi
 }
 
+# A machine on which nothing can be polled: the rest is reported.
+test_info_sandbox() {
+    local forbid=$1 eperm=1
+    needs python3
+    "$forbid" io_uring $eperm /bin/true || skip 'no seccomp here'
+    [[ $(a_backend) == epoll ]] || skip 'no epoll'
+    succeeds '^  Poll::create: .*EPERM' "$forbid" epoll_create1 $eperm "$probe" info
+    grep -qE '^  open files, soft +[0-9u]' out || fail 'no limits'
+    grep -qE '^  eventfd +yes' out || fail 'no facilities'
+    succeeds '"error": "Poll::create: ' "$forbid" epoll_create1 $eperm "$probe" info --json
+    is_json out
+}
+
+# A network namespace without a network, as containers and sandboxes have.
+test_doctor_namespace() {
+    local -a alone=(unshare -n)
+    if ((EUID != 0)); then alone=(unshare -rn); fi
+    "${alone[@]}" true 2>/dev/null || skip 'no network namespace can be made'
+    examines 1 "${alone[@]}" "$probe" doctor
+    finds warn 'IPv4 loopback' 'the interface lo is down: .*ENETUNREACH' 'cannot reach each other; ip link set lo up'
+    finds note 'IPv6 loopback' 'the interface lo is down: .*EADDRNOTAVAIL' 'ip link set lo up'
+    succeeds '^  IPv4 loopback +no +Network is unreachable' "${alone[@]}" "$probe" info
+
+    # The advice helps.
+    needs ip
+    run "${alone[@]}" bash -c 'ip link set lo up && exec "$0" doctor' "$probe"
+    grep -qE '^  ok +IPv4 loopback ' out || fail 'the loopback is not found to be up'
+    # Without addresses the interface is up.
+    examines 1 "${alone[@]}" bash -c 'ip link set lo up && ip addr flush dev lo && exec "$0" doctor' "$probe"
+    finds warn 'IPv4 loopback' 'no connection: |the address is not assigned: ' '; (see the interface|ip addr add 127)'
+}
+
 test_doctor_slack() {
     [[ -w /proc/self/timerslack_ns ]] || skip 'no /proc/self/timerslack_ns'
     examines 1 bash -c 'echo 20000000 >/proc/$$/timerslack_ns; exec "$0" doctor' "$probe"
@@ -735,15 +767,11 @@ test_nobody_reads() {
 # ---- bench -----------------------------------------------------------------------------------------------------------
 # What is measured, never how much it is.
 
-can_bench() { "$probe" --help | grep -qE '^  bench '; }
-needs_bench() { can_bench || skip 'no bare loop for this backend'; }
-workloads=(wake pingpong chain churn echo timeout alarm)
+compared=(wake pingpong chain churn echo timeout alarm sleep coroutine)
+alone=(timers await spawn)
+workloads=(wake pingpong chain churn echo timeout alarm sleep timers coroutine await spawn)
 
 test_bench() {
-    if ! can_bench; then
-        wrong 'bench' bench
-        skip 'no bare loop for this backend'
-    fi
     wrong "NAME 'nonsense'.* --list" bench nonsense
     wrong "NAME 'nonsense'" bench --list nonsense
     wrong "--rounds '0'" bench --rounds 0
@@ -756,39 +784,60 @@ test_bench() {
     [[ $(awk '{print $1}' out | paste -sd' ') == "${workloads[*]}" ]] || fail 'not the workloads, in their order'
 
     local name
-    for name in "${workloads[@]}"; do
-        succeeds "^$name, " "$probe" bench "$name" --rounds 2
+    for name in "${compared[@]}"; do
+        succeeds "^$name, " "$probe" bench "$name" --rounds 10
         (($(grep -c '^[a-z]*, ' out) == 1)) || fail "$name: not one workload"
         grep -qE '^ +rate +minimum +median +p99 +maximum$' out || fail "$name: no heads"
         grep -qE '^  mio +[0-9.]+ ([kMG])?/s( +[0-9.]+ ([nµm]?s)){4}$' out || fail "$name: nothing on this library"
         grep -qE "^  $(a_backend) calls +[0-9.]+ " out || fail "$name: nothing on the bare calls"
-        grep -qE '^  ratio [0-9]+\.[0-9]{3} of the .* 2 pairs of rounds' out || fail "$name: no ratio"
+        grep -qE '^  ratio [0-9]+\.[0-9]{3} of the (time|latency) on the bare calls$' out || fail "$name: no ratio"
+        grep -qE '^  the median of 10 pairs of rounds, quartiles [0-9.]+ and [0-9.]+, from [0-9.]+ to [0-9.]+$' out ||
+            fail "$name: no quartiles"
         grep -qE '^  more +[0-9.]+ %' out || fail "$name: no histogram"
+    done
+    for name in "${alone[@]}"; do
+        succeeds "^$name, " "$probe" bench "$name" --rounds 2
+        grep -qE '^  mio +[0-9.]+ ([kMG])?/s( +[0-9.]+ ([nµm]?s)){4}$' out || fail "$name: nothing on this library"
+        grep -qE '^  2 rounds$' out || fail "$name: the rounds are not counted"
+        if grep -qE 'ratio|calls' out; then fail "$name: compared with something"; fi
     done
     succeeds '^churn, ' "$probe" bench churn wake --rounds 1
     [[ $(grep -o '^[a-z]*, ' out | paste -sd' ') == 'churn,  wake, ' ]] || fail 'not those two, in their order'
 }
 
+# A ratio from a few rounds says nothing.
+test_bench_few_rounds() {
+    needs python3
+    succeeds '^  no ratio: 9 pairs of rounds are too few, it takes 10$' "$probe" bench churn --rounds 9
+    succeeds '^  no ratio: 1 pair of rounds ' "$probe" bench churn --rounds 1
+    succeeds '"ratio": null' "$probe" bench churn --rounds 9 --json
+    is_json out
+    succeeds '"median"' "$probe" bench churn --rounds 10 --json
+    if grep -q '"ratio": null' out; then fail 'ten pairs have no ratio'; fi
+}
+
 test_bench_json() {
-    needs_bench
     needs python3
     succeeds '"name": "wake"' "$probe" bench --list --json
     is_json out
-    succeeds '"workloads"' "$probe" bench --rounds 2 --json
+    succeeds '"workloads"' "$probe" bench --rounds 10 --json
     is_json out
-    python3 - "${workloads[*]}" <<'EOF' || fail 'not what is documented'
+    python3 - "${workloads[*]}" "${alone[*]}" <<'EOF' || fail 'not what is documented'
 import json, sys
 document = json.load(open("out"))
-assert list(document) == ["version", "backend", "compiler", "standard_library", "interrupted", "workloads"], document
 assert document["interrupted"] is False
 assert [each["name"] for each in document["workloads"]] == sys.argv[1].split()
 for each in document["workloads"]:
     assert list(each) == ["name", "operation", "rounds", "ratio", "mio", "bare"], each
-    assert each["rounds"] == 2
+    assert each["rounds"] == 10
     ratio = each["ratio"]
-    assert ratio["of"] == ("latency" if each["name"] in ("timeout", "alarm") else "time")
-    assert 0 < ratio["minimum"] <= ratio["median"] <= ratio["maximum"]
+    assert (ratio is None) == (each["bare"] is None) == (each["name"] in sys.argv[2].split())
+    if ratio:
+        assert ratio["of"] == ("latency" if each["name"] in ("timeout", "alarm", "sleep") else "time")
+        assert 0 < ratio["minimum"] <= ratio["first_quartile"] <= ratio["median"] <= ratio["third_quartile"]
+        assert ratio["third_quartile"] <= ratio["maximum"]
     for side in (each["mio"], each["bare"]):
+        if side is None: continue
         latency = side["latency_ns"]
         assert 0 <= latency["minimum"] <= latency["median"] <= latency["p99"] <= latency["maximum"]
         assert side["operations"] > 0 and side["operations_per_second"] > 0
@@ -812,7 +861,6 @@ ends_soon_with() { # STATUS
 }
 
 test_bench_interrupt() {
-    needs_bench
     needs python3
     start bench wake pingpong --for 1h
     begins_measuring
@@ -820,7 +868,7 @@ test_bench_interrupt() {
     ends_soon_with 0
     is_silent
     prints '^wake, '
-    prints '^  ratio '
+    prints '^  (ratio|no ratio:) '
     prints '^interrupted'
     if grep -q '^pingpong, ' out; then fail 'what was not begun was reported'; fi
 
@@ -840,7 +888,6 @@ EOF
 }
 
 test_bench_limits() {
-    needs_bench
     needs python3
     rounds() { python3 -c 'import json; print(json.load(open("out"))["workloads"][0]["rounds"])'; }
     # The limit that is reached first counts; one pair of rounds is always measured.
@@ -855,7 +902,6 @@ test_bench_limits() {
 }
 
 test_bench_progress() {
-    needs_bench
     needs script
     local escape=$'\033'
     # On a terminal there is a bar, which goes away; elsewhere, and on one that cannot draw, there is none.

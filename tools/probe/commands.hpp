@@ -35,9 +35,6 @@ struct BenchOptions {
     bool json = false;
 };
 
-/// False in a build for a backend that no bare loop was written for.
-bool can_bench();
-
 /// Throws `WrongUsage` for a workload that there is not.
 ExitStatus run(const BenchOptions& options);
 

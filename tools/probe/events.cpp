@@ -100,7 +100,7 @@ ExitStatus run(const EventsOptions& options) {
 
 namespace {
 
-using Rows = std::vector<Row>; // of one step
+using StepRows = std::vector<Row>;
 
 std::string to_text(std::string_view flags, std::string_view predicates) {
     return std::string(flags) + " [" + std::string(predicates) + ']';
@@ -116,7 +116,7 @@ std::string to_text(const Row& row) {
     return {};
 }
 
-std::string to_text(const Rows& rows) {
+std::string to_text(const StepRows& rows) {
     std::string text;
     for (const auto& row : rows) text += (text.empty() ? "" : " and ") + to_text(row);
     return text;
@@ -148,7 +148,7 @@ bool holds(const Backend& backend, const Step& step, const Row& row) {
     return false;
 }
 
-bool is_as_documented(const Backend& backend, const Step& step, const Rows& rows) {
+bool is_as_documented(const Backend& backend, const Step& step, const StepRows& rows) {
     if (!std::ranges::all_of(rows, [&](const Row& row) { return holds(backend, step, row); })) return false;
     if (step.records.empty()) return true;
     // Of a change reported in several parts, the last part is complete. An event reported once has no other parts.
@@ -163,12 +163,12 @@ bool is_as_documented(const Backend& backend, const Step& step, const Rows& rows
 
 std::vector<Difference> compare(const Backend& backend, std::string_view scenario,
                                 const std::vector<Step>& steps) {
-    Rows rows; // of this scenario
+    StepRows rows; // of this scenario
     std::ranges::copy_if(backend.contract, std::back_inserter(rows),
                          [&](const Row& row) { return row.scenario == scenario; });
     std::vector<Difference> differences;
     for (const auto& step : steps) {
-        Rows of_step;
+        StepRows of_step;
         std::ranges::copy_if(rows, std::back_inserter(of_step),
                              [&](const Row& row) { return row.step == step.name; });
         if (of_step.empty()) {

@@ -42,6 +42,11 @@ Json to_json(const TimerResolution& timer) {
             {"median_us", microseconds(timer.median)}};
 }
 
+Json to_json(const std::expected<TimerResolution, Refused>& timer) {
+    if (timer) return to_json(*timer);
+    return {{"error", message_of(timer.error())}};
+}
+
 Json to_json(const Limit& limit) {
     Json json{{"name", limit.name}, {"purpose", limit.purpose}};
     if (limit.error) {
@@ -187,18 +192,25 @@ Json to_json(const Tally& tally) {
             {"histogram", to_json(latencies)}};
 }
 
+Json to_json(const std::optional<Spread>& ratio, Compared compared) {
+    if (!ratio) return nullptr;
+    return {{"of", compared == Compared::time ? "time" : "latency"},
+            {"minimum", ratio->minimum},
+            {"first_quartile", ratio->first_quartile},
+            {"median", ratio->median},
+            {"third_quartile", ratio->third_quartile},
+            {"maximum", ratio->maximum}};
+}
+
 Json to_json(const Comparison& comparison) {
-    const auto ratio = comparison.ratio();
-    return {{"name", comparison.workload.name},
-            {"operation", comparison.workload.operation},
-            {"rounds", comparison.rounds()},
-            {"ratio",
-             {{"of", comparison.workload.compared == Compared::time ? "time" : "latency"},
-              {"minimum", ratio.minimum},
-              {"median", ratio.median},
-              {"maximum", ratio.maximum}}},
-            {"mio", to_json(comparison.library)},
-            {"bare", to_json(comparison.bare)}};
+    Json json{{"name", comparison.workload.name},
+              {"operation", comparison.workload.operation},
+              {"rounds", comparison.rounds()},
+              {"ratio", to_json(comparison.ratio(), comparison.workload.compared)},
+              {"mio", to_json(comparison.library)},
+              {"bare", nullptr}};
+    if (comparison.has_bare()) json["bare"] = to_json(comparison.bare);
+    return json;
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "doctor.hpp"
+#include "info.hpp"
 #include "shared.hpp"
 
 namespace probe {

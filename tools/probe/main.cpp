@@ -244,8 +244,7 @@ Command parse_command_line(int count, const char* const* arguments) {
     const Info info(app);
     const Events events(app);
     const Watch watch(app);
-    std::optional<Bench> bench;
-    if (can_bench()) bench.emplace(app);
+    const Bench bench(app);
     const Doctor doctor(app);
 
     try {
@@ -262,7 +261,7 @@ Command parse_command_line(int count, const char* const* arguments) {
     if (events.was_chosen()) return events.options();
     if (watch.was_chosen()) return watch.options();
     if (doctor.was_chosen()) return doctor.options();
-    if (bench && bench->was_chosen()) return bench->options();
+    if (bench.was_chosen()) return bench.options();
     return ShowText{app.help(), ExitStatus::usage};
 }
 

@@ -54,7 +54,10 @@ std::vector<std::string> backends() {
 
 namespace {
 
+Colours wanted_colours = Colours::automatic;
+
 bool wants_colours() {
+    if (wanted_colours != Colours::automatic) return wanted_colours == Colours::always;
     const char* no_colour = std::getenv("NO_COLOR");
     if (no_colour != nullptr && *no_colour != '\0') return false;
     const char* terminal = std::getenv("TERM");
@@ -75,14 +78,11 @@ std::string_view escape_sequence(Style style) {
     return "";
 }
 
-// Characters, not bytes: a byte that continues a UTF-8 sequence takes no room.
-std::size_t width_of(std::string_view text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
 } // namespace
 
-Output::Output() : colours_(wants_colours()) {}
+Output::Output() : colours_(wants_colours()), width_(os::columns(os::standard_output).value_or(no_limit)) {}
+
+void Output::set_colours(Colours colours) noexcept { wanted_colours = colours; }
 
 void Output::write(std::string_view text) {
     if (closed_) return;
@@ -98,40 +98,10 @@ std::string Output::styled(std::string_view text, Style style) const {
     return std::string(escape_sequence(style)) + std::string(text) + "\033[0m";
 }
 
-std::string padded(std::string_view text, std::size_t width) {
-    const auto used = width_of(text);
-    return std::string(text) + std::string(width > used ? width - used : 0, ' ');
-}
-
 std::string joined(const std::vector<std::string>& words) {
     std::string text;
     for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
     return text;
-}
-
-std::string aligned(const std::vector<std::vector<Cell>>& rows, const Output& output) {
-    std::vector<std::size_t> widths;
-    auto visible_rows = rows;
-    for (auto& row : visible_rows) {
-        widths.resize(std::max(widths.size(), row.size()));
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            row[i].text = visible(row[i].text);
-            widths[i] = std::max(widths[i], width_of(row[i].text));
-        }
-    }
-    std::string lines;
-    for (const auto& row : visible_rows) {
-        std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            // No spaces after the last text of a line.
-            const bool last = std::ranges::all_of(row.begin() + static_cast<std::ptrdiff_t>(i) + 1, row.end(),
-                                                  [](const Cell& cell) { return cell.text.empty(); });
-            line += "  " + output.styled(last ? row[i].text : padded(row[i].text, widths[i]), row[i].style);
-            if (last) break;
-        }
-        lines += line + '\n';
-    }
-    return lines;
 }
 
 namespace {

@@ -55,12 +55,18 @@ std::vector<std::string> backends();
 /// How a piece of text looks on a terminal.
 enum class Style { plain, faint, strong, accent, good, caution, bad };
 
+/// When to use colours.
+enum class Colours { automatic, always, never };
+
 /// Standard output. Every write is seen at once.
 class Output {
   public:
-    /// Colours if it is a terminal that has them and the user did not set `NO_COLOR`.
+    /// Colours as `set_colours` says: by default if it is a terminal that has them and the user did not set `NO_COLOR`.
     /// @see https://no-color.org
     Output();
+
+    /// For every `Output` that is made later, and for messages.
+    static void set_colours(Colours colours) noexcept;
 
     /// Writes `text`. Does nothing after the reader closed the pipe; throws `Refused` on any other error.
     void write(std::string_view text);
@@ -71,13 +77,29 @@ class Output {
     /// `text` as it looks in `style` here.
     [[nodiscard]] std::string styled(std::string_view text, Style style) const;
 
+    /// Columns of the terminal; `no_limit` if it is none.
+    [[nodiscard]] std::size_t width() const noexcept { return width_; }
+    static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
   private:
     bool colours_;
     bool closed_ = false;
+    std::size_t width_;
 };
 
-/// `text` filled up with spaces to `width` characters. Longer text stays as it is.
+/// Columns that `text` takes: one for each character.
+std::size_t width_of(std::string_view text);
+
+/// `text` filled up with spaces to `width` columns. Longer text stays as it is.
 std::string padded(std::string_view text, std::size_t width);
+
+/// `text` as lines of at most `width` columns, broken between words. A longer word is broken where it has punctuation.
+/// At least one line.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width);
+
+/// The same as one text whose lines end in line feeds, each with `indent` spaces before it, as wide as `output`.
+std::string paragraph(std::string_view text, const Output& output, std::size_t indent = 0,
+                      Style style = Style::plain);
 
 /// The words with commas between them.
 std::string joined(const std::vector<std::string>& words);
@@ -88,8 +110,17 @@ struct Cell {
     Style style = Style::plain;
 };
 
-/// Formats rows of cells as lines. Columns are padded to their widest cell, with two spaces before and between them.
-std::string aligned(const std::vector<std::vector<Cell>>& rows, const Output& output);
+using Rows = std::vector<std::vector<Cell>>;
+
+/// Formats rows of cells as lines. Columns are padded to their widest cell, with two spaces before and between them. What
+/// is wider than the terminal is broken: the last column into several lines, beside or below the others.
+std::string aligned(const Rows& rows, const Output& output);
+
+/// True if `aligned` need not break a row.
+bool fits(const Rows& rows, const Output& output);
+
+/// The columns of `rows` as rows.
+Rows transposed(const Rows& rows);
 
 /// Column head for `letter_columns`: the letters of all predicates in their positions.
 inline constexpr std::string_view predicate_columns = "R W E RC WC P";

@@ -18,8 +18,11 @@ std::vector<Workload> chosen_workloads(const std::vector<std::string>& names) {
     for (const auto& name : names) {
         const auto found = std::ranges::find(all, name, &Workload::name);
         if (found == all.end()) {
+            std::vector<std::string_view> known;
+            for (const auto& workload : all) known.push_back(workload.name);
             throw WrongUsage{"NAME '" + name
-                             + "': there is no workload of that name; see: mio-probe bench --list"};
+                             + "': there is no workload of that name; see: mio-probe bench --list"
+                             + did_you_mean(name, known)};
         }
         some.push_back(*found);
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bench_statistics.hpp"
+#include "commands.hpp"
 #include "shared.hpp"
 
 namespace probe::bench {
@@ -64,9 +65,6 @@ struct Workload {
 /// The workloads that this system has.
 std::vector<Workload> workloads();
 
-/// The fewest pairs of rounds whose ratio says something.
-inline constexpr std::size_t fewest_pairs = 10;
-
 /// All rounds of one contestant.
 struct Tally {
     Histogram latencies;
@@ -89,7 +87,7 @@ struct Comparison {
     [[nodiscard]] bool has_bare() const { return workload.on_bare_calls != nullptr; }
     /// Of this library to the bare calls: above 1 it takes longer. Nothing without bare calls or with too few rounds.
     [[nodiscard]] std::optional<Spread> ratio() const {
-        if (!has_bare() || rounds() < fewest_pairs) return std::nullopt;
+        if (!has_bare() || rounds() < bench_fewest_pairs) return std::nullopt;
         return paired_ratios(library.compared, bare.compared);
     }
 };

@@ -115,7 +115,8 @@ std::string ratio_line(const Comparison& comparison, const Output& output) {
     if (!comparison.has_bare()) return paragraph(rounds, output, 2, Style::faint);
     const auto ratio = comparison.ratio();
     if (!ratio) {
-        return paragraph("no ratio: " + rounds + " are too few, it takes " + std::to_string(fewest_pairs),
+        return paragraph("no ratio: " + rounds + " are too few, it takes "
+                             + std::to_string(bench_fewest_pairs),
                          output, 2, Style::caution);
     }
     const auto what = comparison.workload.compared == Compared::time ? "time" : "latency";
@@ -131,15 +132,15 @@ std::string ratio_line(const Comparison& comparison, const Output& output) {
                        output, 2, Style::faint);
 }
 
-// Columns of a histogram's bars: of those that fit, the most that help.
+// Columns of a histogram's bars: as many as fit and help; none if these are too few to show anything.
 std::size_t bar_width(const Output& output, std::size_t bars) {
     constexpr std::size_t widest = 24;
     constexpr std::size_t narrowest = 4;
     constexpr std::size_t limit_column = 2 + 7;
     constexpr std::size_t share_column = 2 + 11 + 2;
     const auto used = limit_column + bars * share_column;
-    if (output.width() <= used) return narrowest;
-    return std::clamp((output.width() - used) / bars, narrowest, widest);
+    const auto room = output.width() > used ? (output.width() - used) / bars : 0;
+    return room < narrowest ? 0 : std::min(room, widest);
 }
 
 std::string histogram(const Comparison& comparison, const Output& output) {
@@ -196,17 +197,8 @@ double Tally::rate() const {
 
 std::string text_of(const Comparison& comparison, const Output& output) {
     const auto& workload = comparison.workload;
-    const auto head = std::string(workload.name) + ", " + std::string(workload.operation);
-    std::string text;
-    if (width_of(head) <= output.width()) {
-        text = output.styled(workload.name, Style::strong)
-               + output.styled(", " + std::string(workload.operation), Style::faint) + '\n';
-    } else {
-        text = output.styled(std::string(workload.name) + ',', Style::strong) + '\n'
-               + paragraph(workload.operation, output, 2, Style::faint);
-    }
-    return text + summary(comparison, output) + ratio_line(comparison, output) + '\n'
-           + histogram(comparison, output);
+    return heading(workload.name, workload.operation, output) + summary(comparison, output)
+           + ratio_line(comparison, output) + '\n' + histogram(comparison, output);
 }
 
 std::string table_of(const std::vector<Workload>& workloads, const Output& output) {

@@ -27,6 +27,9 @@ ExitStatus run(const EventsOptions& options);
 /// Default measurement time of a workload.
 inline constexpr std::chrono::milliseconds bench_default_time{2000};
 
+/// The fewest pairs of rounds whose ratio says something.
+inline constexpr std::size_t bench_fewest_pairs = 10;
+
 struct BenchOptions {
     std::vector<std::string> workloads;            ///< which ones; none means all
     std::optional<std::uint64_t> rounds;           ///< of each, at the most

@@ -8,15 +8,21 @@ namespace {
 std::vector<Scenario> chosen_scenarios(const std::vector<std::string>& names) {
     const auto all = scenarios();
     if (names.empty()) return all;
-    std::vector<Scenario> some;
+    // In their order, and each once, however many patterns match it.
+    const auto matches_any = [&](const Scenario& scenario) {
+        return std::ranges::any_of(names,
+                                   [&](const auto& name) { return matches_glob(name, scenario.name); });
+    };
     for (const auto& name : names) {
-        const auto found = std::ranges::find(all, name, &Scenario::name);
-        if (found == all.end()) {
-            throw WrongUsage{"--scenario '" + name
-                             + "': there is none of that name; see: mio-probe events --list"};
-        }
-        some.push_back(*found);
+        const auto is_match = [&](const Scenario& scenario) { return matches_glob(name, scenario.name); };
+        if (std::ranges::any_of(all, is_match)) continue;
+        std::vector<std::string_view> known;
+        for (const auto& scenario : all) known.push_back(scenario.name);
+        throw WrongUsage{"--scenario '" + name + "': there is none of that name; see: mio-probe events --list"
+                         + did_you_mean(name, known)};
     }
+    std::vector<Scenario> some;
+    std::ranges::copy_if(all, std::back_inserter(some), matches_any);
     return some;
 }
 
@@ -27,7 +33,10 @@ std::vector<Backend> chosen_backends(std::vector<std::string> names) {
     for (const auto& name : names) {
         const auto found = std::ranges::find(all, name, &Backend::name);
         if (found == all.end()) {
-            throw WrongUsage{"--backend '" + name + "': this build has: " + joined(backends())};
+            std::vector<std::string_view> known;
+            for (const auto& backend : all) known.push_back(backend.name);
+            throw WrongUsage{"--backend '" + name + "': this build has: " + joined(backends())
+                             + did_you_mean(name, known)};
         }
         some.push_back(*found);
     }
@@ -91,11 +100,13 @@ ExitStatus run(const EventsOptions& options) {
     if (options.json) {
         output.write(json_of(all, selection));
     } else {
-        output.write('\n' + output.styled(predicate_legend, Style::faint) + '\n'
+        output.write('\n' + paragraph(predicate_legend, output, 0, Style::faint)
                      + verdict(all, selection, output));
     }
-    return options.check && !std::ranges::all_of(all, is_as_documented) ? ExitStatus::differs
-                                                                        : ExitStatus::done;
+    if (!options.check) return ExitStatus::done;
+    if (!std::ranges::all_of(all, is_as_documented)) return ExitStatus::differs;
+    const bool is_complete = all.size() == selection.scenarios.size();
+    return is_complete ? ExitStatus::done : ExitStatus::interrupted;
 }
 
 namespace {

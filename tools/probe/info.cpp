@@ -23,9 +23,7 @@ MachineReport examine_machine() {
 
 std::string section(std::string_view title, std::string_view explanation, const Rows& rows,
                     const Output& output) {
-    std::string head = output.styled(title, Style::strong);
-    if (!explanation.empty()) head += output.styled(", " + std::string(explanation), Style::faint);
-    return head + '\n' + aligned(rows, output);
+    return heading(title, explanation, output) + aligned(rows, output);
 }
 
 std::string build_section(const Output& output) {

@@ -16,7 +16,14 @@ using Json = nlohmann::ordered_json;
 std::string text_of(const Json& json, int indent) {
     return json.dump(indent, ' ', true, Json::error_handler_t::replace) + '\n';
 }
-std::string document(const Json& json) { return text_of(json, 2); }
+
+// Every document begins with the same members; see docs/probe.md.
+std::string document(std::string_view command, Json members) {
+    Json json{
+        {"schema", json_schema}, {"command", command}, {"version", version()}, {"backend", mio::backend()}};
+    json.update(members);
+    return text_of(json, 2);
+}
 
 long long microseconds(std::chrono::nanoseconds time) {
     return std::chrono::round<std::chrono::microseconds>(time).count();
@@ -112,26 +119,21 @@ Json to_json(const ScenarioResult& outcome, bool check) {
 } // namespace
 
 std::string json_of(const MachineReport& findings) {
-    return document({{"version", version()},
-                     {"backend", mio::backend()},
-                     {"backends", backends()},
-                     {"compiler", compiler()},
-                     {"standard_library", standard_library()},
-                     {"system", to_json(findings.system)},
-                     {"facilities", to_json(findings.facilities)},
-                     {"timer", to_json(findings.timer)},
-                     {"limits", to_json(findings.limits)}});
+    return document("info", {{"backends", backends()},
+                             {"compiler", compiler()},
+                             {"standard_library", standard_library()},
+                             {"system", to_json(findings.system)},
+                             {"facilities", to_json(findings.facilities)},
+                             {"timer", to_json(findings.timer)},
+                             {"limits", to_json(findings.limits)}});
 }
 
 std::string json_of(const System& system, const std::vector<Check>& checks) {
     auto list = Json::array();
     for (const auto& check : checks) list.push_back(to_json(check));
-    const Json json{{"version", version()},
-                    {"backend", mio::backend()},
-                    {"system", {{"name", system.name}, {"kernel", system.kernel}}},
-                    {"verdict", name_of(worst_of(checks))},
-                    {"checks", std::move(list)}};
-    return document(json);
+    return document(
+        "doctor",
+        {{"system", to_json(system)}, {"verdict", name_of(worst_of(checks))}, {"checks", std::move(list)}});
 }
 
 std::string json_of(const std::vector<ScenarioResult>& all, const Selection& selection) {
@@ -139,10 +141,9 @@ std::string json_of(const std::vector<ScenarioResult>& all, const Selection& sel
     for (const auto& backend : selection.backends) backends.push_back(backend.name);
     Json list = Json::array();
     for (const auto& scenario : all) list.push_back(to_json(scenario, selection.check));
-    const Json json{{"backends", std::move(backends)},
-                    {"complete", all.size() == selection.scenarios.size()},
-                    {"scenarios", std::move(list)}};
-    return document(json);
+    return document("events", {{"backends", std::move(backends)},
+                               {"interrupted", all.size() != selection.scenarios.size()},
+                               {"scenarios", std::move(list)}});
 }
 
 std::string json_of(const std::vector<Scenario>& list) {
@@ -150,13 +151,19 @@ std::string json_of(const std::vector<Scenario>& list) {
     for (const auto& scenario : list) {
         names.push_back({{"name", scenario.name}, {"description", scenario.description}});
     }
-    const Json json{{"scenarios", std::move(names)}};
-    return document(json);
+    return document("events --list", {{"scenarios", std::move(names)}});
 }
 
-std::string json_line(std::int64_t time_us, std::string_view source, std::string_view kind,
-                      const std::vector<Field>& fields) {
-    Json json{{"time_us", time_us}, {"source", source}, {"kind", kind}};
+std::vector<Field> header_fields(std::string_view command) {
+    return {{"schema", std::uint64_t{json_schema}},
+            {"command", std::string(command)},
+            {"version", std::string(version())},
+            {"backend", std::string(mio::backend())}};
+}
+
+std::string json_line(std::int64_t time_us, std::string_view time, std::string_view source,
+                      std::string_view kind, const std::vector<Field>& fields) {
+    Json json{{"time_us", time_us}, {"time", time}, {"source", source}, {"kind", kind}};
     for (const auto& [name, value] : fields) {
         std::visit([&json, &name](const auto& v) { json[std::string(name)] = v; }, value);
     }
@@ -218,10 +225,10 @@ Json to_json(const Comparison& comparison) {
 std::string json_of(const std::vector<Comparison>& comparisons, bool was_interrupted) {
     auto list = Json::array();
     for (const auto& comparison : comparisons) list.push_back(to_json(comparison));
-    const Json json{{"version", version()},           {"backend", mio::backend()},
-                    {"compiler", compiler()},         {"standard_library", standard_library()},
-                    {"interrupted", was_interrupted}, {"workloads", std::move(list)}};
-    return document(json);
+    return document("bench", {{"compiler", compiler()},
+                              {"standard_library", standard_library()},
+                              {"interrupted", was_interrupted},
+                              {"workloads", std::move(list)}});
 }
 
 std::string json_of(const std::vector<Workload>& workloads) {
@@ -229,7 +236,7 @@ std::string json_of(const std::vector<Workload>& workloads) {
     for (const auto& workload : workloads) {
         list.push_back({{"name", workload.name}, {"operation", workload.operation}});
     }
-    return document(list);
+    return document("bench --list", {{"workloads", std::move(list)}});
 }
 
 } // namespace bench

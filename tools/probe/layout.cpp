@@ -122,12 +122,32 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     return lines;
 }
 
+std::vector<std::string> chunks(std::string_view text, std::size_t width) {
+    std::vector<std::string> pieces;
+    do {
+        const auto size = bytes_of(text, std::max<std::size_t>(width, 1));
+        pieces.emplace_back(text.substr(0, size));
+        text.remove_prefix(size);
+    } while (!text.empty());
+    return pieces;
+}
+
 std::string paragraph(std::string_view text, const Output& output, std::size_t indent, Style style) {
     const auto width = output.width() > indent ? output.width() - indent : 1;
     std::string lines;
     for (const auto& line : wrapped(text, width))
         lines += std::string(indent, ' ') + output.styled(line, style) + '\n';
     return lines;
+}
+
+std::string heading(std::string_view title, std::string_view explanation, const Output& output) {
+    if (explanation.empty()) return output.styled(title, Style::strong) + '\n';
+    if (width_of(title) + 2 + width_of(explanation) <= output.width()) {
+        return output.styled(title, Style::strong)
+               + output.styled(", " + std::string(explanation), Style::faint) + '\n';
+    }
+    return output.styled(std::string(title) + ',', Style::strong) + '\n'
+           + paragraph(explanation, output, 2, Style::faint);
 }
 
 bool fits(const Rows& rows, const Output& output) {

@@ -166,7 +166,7 @@ test_usage() {
     grep -qi 'subcommands:' err || fail 'without arguments: no help'
 
     local subcommand
-    for subcommand in '' info events watch bench doctor; do
+    for subcommand in '' info events watch bench trace doctor; do
         # shellcheck disable=SC2086
         succeeds '^Example' "$probe" $subcommand --help
         mv out help
@@ -243,6 +243,50 @@ test_common_options() {
     run env -u NO_COLOR python3 "$here/terminal.py" 80 "$probe" info
     grep -q "$escape" out || fail 'no colours on a terminal'
     wrong '--color: .*auto.*always.*never' info --color red
+}
+
+# The documents are those of docs/probe.schema.json.
+is_documented() { # NAME ARGUMENTS...
+    local name=$1
+    shift
+    run "$probe" "$@" --json
+    ((status <= 1 || status == 3)) || fail "$*: exit status $status"
+    python3 "$here/schema.py" "$here/../../docs/probe.schema.json" "$name" <out >err || fail "$*: not as documented"
+}
+
+test_schema() {
+    needs python3
+    needs nc
+    is_documented info info
+    is_documented doctor doctor
+    is_documented events events --scenario tcp-peer-close registration-unsupported
+    is_documented events events --check --scenario 'waker-*' --backend "$(a_backend),$(a_backend)"
+    is_documented events_list events --list
+    is_documented bench bench churn await --rounds 10
+    is_documented bench bench churn --rounds 1
+    is_documented bench_list bench --list
+    is_documented watch_line watch timer://5ms --count 3 --counters
+    is_documented watch_line watch tcp://127.0.0.1:1
+    is_documented watch_line watch stdin --hex -s 2 < <(echo data)
+    is_documented watch_line watch unix-listen://socket --for 10ms
+
+    listen --echo --send hello --json udp://127.0.0.1:0
+    prints '"bound"'
+    printf 'hello' | nc -N 127.0.0.1 "$port" >/dev/null
+    prints '"kind":"end"'
+    printf 'hello' | nc -u -w1 127.0.0.1 "$(grep -oE '"bound".*' out | grep -oE '[0-9]+"' | head -n1 | tr -d '"')" >/dev/null
+    kill -INT "$pid"
+    ends_with 0
+    python3 "$here/schema.py" "$here/../../docs/probe.schema.json" watch_line <out >err || fail 'not as documented'
+    local kind
+    for kind in start listening bound accepted event read write end summary done; do
+        grep -q "\"kind\":\"$kind\"" out || fail "no line of the kind $kind"
+    done
+
+    # The check finds what is not documented.
+    echo '{"schema":1,"command":"bench --list","version":"1","backend":"epoll","workloads":[{"name":"x"}],"more":1}' >out
+    if python3 "$here/schema.py" "$here/../../docs/probe.schema.json" bench_list <out >err; then fail 'nothing is checked'; fi
+    grep -q 'no operation' err && grep -q 'more is not documented' err || fail 'not what is wrong'
 }
 
 # ---- Terminals -------------------------------------------------------------------------------------------------------
@@ -1161,6 +1205,35 @@ test_nobody_reads() {
     yes | "$probe" watch stdin --read --json 2>err | head -n3 >out || true
     is_silent
     grep -q '"kind":"read"' out || fail 'nothing was read'
+}
+
+# What another process registered.
+test_trace() {
+    needs python3
+    wrong 'PID is required' trace
+    wrong "PID 'x'" trace x
+    wrong "PID '0'" trace 0
+    [[ -d /proc/self/fdinfo ]] || { refused 'only Linux' trace $$ && return; }
+    refused 'trace|no such process' trace 4194304
+    [[ $(a_backend) == epoll ]] || skip 'the probe itself does not use epoll'
+
+    listen unix-listen://socket udp://127.0.0.1:0 --trigger level
+    prints 'bound to'
+    local target=$pid
+    succeeds "^process $target, mio-probe\$" "$probe" trace "$target"
+    grep -qE '^epoll [0-9]+, 4 sources$' out || fail 'not four sources'
+    grep -qE "^  [0-9]+ +1 +level +readable +TCP 127\.0\.0\.1:$port, listening$" out || fail 'not the listener'
+    grep -qE '^  [0-9]+ +2 +level +readable +Unix stream socket, listening$' out || fail 'not the Unix listener'
+    grep -qE '^  [0-9]+ +3 +level +readable +UDP 127\.0\.0\.1:[0-9]+$' out || fail 'not the UDP socket'
+    grep -qE '^  [0-9]+ +18446744073709551615 +edge +readable +pipe$' out || fail 'not the pipe of signals'
+    is_documented trace trace "$target"
+    kill -INT "$target"
+    ends_with_status_of() { wait "$target" || true; }
+    ends_with_status_of
+
+    succeeds 'has no epoll descriptor' "$probe" trace $$
+    fits_in 40 trace $$
+    is_documented trace trace $$
 }
 
 # ---- bench -----------------------------------------------------------------------------------------------------------

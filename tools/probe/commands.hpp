@@ -47,6 +47,14 @@ struct DoctorOptions {
 
 ExitStatus run(const DoctorOptions& options);
 
+struct TraceOptions {
+    std::uint64_t process = 0; ///< its id
+    bool json = false;
+};
+
+/// Throws `Refused` for a process that cannot be looked into.
+ExitStatus run(const TraceOptions& options);
+
 ExitStatus run(const WatchOptions& options);
 
 } // namespace probe

@@ -4,6 +4,7 @@
 #include "doctor.hpp"
 #include "events.hpp"
 #include "json.hpp"
+#include "trace.hpp"
 #include "watch.hpp"
 
 namespace probe {
@@ -152,6 +153,23 @@ std::string json_of(const std::vector<Scenario>& list) {
         names.push_back({{"name", scenario.name}, {"description", scenario.description}});
     }
     return document("events --list", {{"scenarios", std::move(names)}});
+}
+
+std::string json_of(const TracedProcess& process) {
+    Json polls = Json::array();
+    for (const auto& poll : process.polls) {
+        Json registrations = Json::array();
+        for (const auto& source : poll.sources) {
+            registrations.push_back({{"descriptor", source.descriptor},
+                                     {"source", source.source},
+                                     {"interest", source.interest()},
+                                     {"trigger", source.trigger()},
+                                     {"flags", source.flags},
+                                     {"token", source.token}});
+        }
+        polls.push_back({{"descriptor", poll.descriptor}, {"registrations", std::move(registrations)}});
+    }
+    return document("trace", {{"process", process.id}, {"name", process.name}, {"polls", std::move(polls)}});
 }
 
 std::vector<Field> header_fields(std::string_view command) {

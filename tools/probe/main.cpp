@@ -16,7 +16,8 @@ struct ShowText {
 };
 
 // A parsed command line.
-using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, BenchOptions, DoctorOptions>;
+using Command = std::variant<ShowText, InfoOptions, EventsOptions, WatchOptions, BenchOptions, TraceOptions,
+                             DoctorOptions>;
 
 // Wider lines are hard to read.
 constexpr std::size_t widest_help = 92;
@@ -149,6 +150,7 @@ template <class T> class ParsedOption {
         return value_of(option_->get_name(), parse_(text_));
     }
     [[nodiscard]] const std::string& text() const { return text_; }
+    void require() { option_->required(); }
 
   private:
     std::string text_;
@@ -345,6 +347,28 @@ class Doctor : public Subcommand {
     [[nodiscard]] DoctorOptions options() const { return {.json = common_.json}; }
 };
 
+class Trace : public Subcommand {
+  public:
+    Trace(CLI::App& app, CommonOptions& common)
+        : Subcommand(app, common, "trace", "Show what a running process has registered (Linux)"),
+          process_(app_, "PID", "", "The id of the process", parse_count) {
+        process_.require();
+        app_.footer("For each epoll descriptor of the process: the descriptors registered with it, what they "
+                    "are, and "
+                    "their interest, trigger and token. It reads /proc and does not disturb the process. Of "
+                    "a program that "
+                    "does not use mio, token is what it stored with epoll_ctl(2), often a pointer.\n\n"
+                    "Example:\n  mio-probe trace \"$(pidof server)\"");
+    }
+
+    [[nodiscard]] TraceOptions options() const {
+        return {.process = *process_.value(), .json = common_.json};
+    }
+
+  private:
+    ParsedOption<std::uint64_t> process_;
+};
+
 class Bench : public Subcommand {
   public:
     Bench(CLI::App& app, CommonOptions& common)
@@ -463,6 +487,7 @@ Command parse_command_line(int count, const char* const* arguments) {
     const Events events(app, common);
     const Watch watch(app, common);
     const Bench bench(app, common);
+    const Trace trace(app, common);
     const Doctor doctor(app, common);
     auto& help = *app.add_subcommand("help", "Show the help of a subcommand");
     std::string help_subject;
@@ -485,6 +510,7 @@ Command parse_command_line(int count, const char* const* arguments) {
     if (watch.was_chosen()) return watch.options();
     if (doctor.was_chosen()) return doctor.options();
     if (bench.was_chosen()) return bench.options();
+    if (trace.was_chosen()) return trace.options();
     return ShowText{app.help(), ExitStatus::usage};
 }
 

@@ -53,7 +53,7 @@ struct Need {
 Check check_facility(const Facility& facility, const Need& need, std::optional<KernelVersion> kernel);
 
 /// One of the facilities "IPv4 loopback" and "IPv6 loopback"; `up` is the command that sets the interface up.
-Check check_loopback(const Facility& facility, const std::optional<LoopbackInterface>& interface,
+Check check_loopback(const Facility& facility, const std::optional<LoopbackInterface>& loopback,
                      std::string_view up = "ip link set lo up");
 
 /// Value of a limit that does not exist.

@@ -111,7 +111,7 @@ Check check_facility(const Facility& facility, const Need& need, std::optional<K
             facility.error};
 }
 
-Check check_loopback(const Facility& facility, const std::optional<LoopbackInterface>& interface,
+Check check_loopback(const Facility& facility, const std::optional<LoopbackInterface>& loopback,
                      std::string_view up) {
     if (!facility.error || is_shortage(facility.error)) return check_facility(facility, {}, std::nullopt);
     const bool is_v6 = facility.name.contains("IPv6");
@@ -119,8 +119,8 @@ Check check_loopback(const Facility& facility, const std::optional<LoopbackInter
     const std::string consequence =
         is_v6 ? "IPv4 only; " : "programs on this machine cannot reach each other; ";
     const auto advise = [&](std::string_view cure) { check.advice = consequence + std::string(cure); };
-    if (interface && !interface->is_up) {
-        check.finding = "the interface " + interface->name + " is down";
+    if (loopback && !loopback->is_up) {
+        check.finding = "the interface " + loopback->name + " is down";
         advise(up);
     } else if (facility.error == std::errc::address_family_not_supported) {
         check.finding = "the system has no such sockets";

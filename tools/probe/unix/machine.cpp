@@ -1,3 +1,7 @@
+#include <sys/types.h>
+
+#include <sys/socket.h>
+
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <sys/resource.h>

@@ -548,7 +548,7 @@ Outcome Timer::resume() {
 void Timer::expire() {
     // Lines that were written since are not what made it late. It may have become due meanwhile.
     const auto now = context_->polled_at < due_ ? Clock::now() : context_->polled_at;
-    const auto late = std::chrono::duration_cast<std::chrono::microseconds>(now - due_);
+    const auto late = std::chrono::round<std::chrono::microseconds>(now - due_);
     context_->summary_of(name_).lateness->record(now - due_);
     context_->log.remark(name_, "expired", "expired " + std::to_string(late.count()) + " µs late",
                          {{"late_us", static_cast<std::uint64_t>(late.count())}});

@@ -112,6 +112,16 @@ TEST(Spread, MedianOfAnEvenNumberIsTheMeanOfTheMiddleTwo) {
     EXPECT_DOUBLE_EQ(spread.maximum, 4);
 }
 
+TEST(Spread, QuartilesLieBetweenTheNearestNumbers) {
+    const auto spread = probe::bench::spread_of({50, 10, 30, 20, 40});
+    EXPECT_DOUBLE_EQ(spread.first_quartile, 20);
+    EXPECT_DOUBLE_EQ(spread.third_quartile, 40);
+    const auto two = probe::bench::spread_of({2, 1});
+    EXPECT_DOUBLE_EQ(two.first_quartile, 1.25);
+    EXPECT_DOUBLE_EQ(two.third_quartile, 1.75);
+    EXPECT_DOUBLE_EQ(probe::bench::spread_of({7}).first_quartile, 7);
+}
+
 TEST(Scale, HasRoundStepsThatCoverBothEnds) {
     const std::vector<nanoseconds> expected{1200ns, 1400ns, 1600ns, 1800ns, 2000ns, 2200ns};
     EXPECT_EQ(probe::bench::scale(1234ns, 2001ns, 5), expected);

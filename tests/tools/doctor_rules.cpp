@@ -54,6 +54,34 @@ TEST(Kernel, ReleasesAreOrderedByNumber) {
     EXPECT_LT((KernelVersion{5, 19}), (KernelVersion{6, 0}));
 }
 
+TEST(Loopback, AdviceFollowsFromTheErrorAndTheInterface) {
+    const auto check_with = [](const char* name, std::errc error,
+                               std::optional<LoopbackInterface> interface) {
+        return check_loopback({name, "", std::make_error_code(error)}, interface);
+    };
+    const LoopbackInterface up{"lo", true};
+    const LoopbackInterface down{"lo", false};
+    const auto down_v4 = check_with("IPv4 loopback", std::errc::network_unreachable, down);
+    EXPECT_TRUE(is(Verdict::warn, down_v4));
+    EXPECT_TRUE(contains(down_v4.advice, "ip link set lo up"));
+    const auto down_v6 = check_with("IPv6 loopback", std::errc::address_not_available, down);
+    EXPECT_TRUE(is(Verdict::note, down_v6));
+    EXPECT_TRUE(contains(down_v6.advice, "ip link set lo up"));
+
+    EXPECT_TRUE(
+        contains(check_with("IPv6 loopback", std::errc::address_not_available, up).advice, "disable_ipv6=0"));
+    EXPECT_TRUE(
+        contains(check_with("IPv4 loopback", std::errc::address_not_available, up).advice, "127.0.0.1/8"));
+    EXPECT_TRUE(contains(check_with("IPv4 loopback", std::errc::timed_out, up).advice, "packet filter"));
+    EXPECT_TRUE(contains(check_with("IPv4 loopback", std::errc::permission_denied, up).advice, "sandbox"));
+    EXPECT_TRUE(
+        contains(check_with("IPv6 loopback", std::errc::address_family_not_supported, std::nullopt).advice,
+                 "kernel with IPv6"));
+    EXPECT_TRUE(
+        contains(check_with("IPv4 loopback", std::errc::too_many_files_open, down).advice, "open files"));
+    EXPECT_TRUE(is(Verdict::ok, check_loopback({"IPv4 loopback", "", {}}, down)));
+}
+
 TEST(Facilities, WorkingFacilityPassesOnEveryKernel) {
     EXPECT_TRUE(is(Verdict::ok, check_facility(facility({}), need, KernelVersion{5, 4})));
     EXPECT_TRUE(is(Verdict::ok, check_facility(facility({}), need, std::nullopt)));

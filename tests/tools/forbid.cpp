@@ -18,7 +18,7 @@ struct Call {
 
 constexpr Call calls[] = {
     {"accept4", SYS_accept4},  {"epoll_create1", SYS_epoll_create1}, {"epoll_pwait2", SYS_epoll_pwait2},
-    {"eventfd", SYS_eventfd2}, {"io_uring", SYS_io_uring_setup},
+    {"eventfd", SYS_eventfd2}, {"io_uring", SYS_io_uring_setup},     {"socket", SYS_socket},
 };
 
 } // namespace

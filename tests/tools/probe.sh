@@ -6,6 +6,7 @@
 set -euo pipefail
 
 probe=$(realpath "$1")
+here=$(dirname "$(realpath "$0")")
 folder=$(mktemp -d)
 chmod 755 "$folder" # some cases run the program as somebody else
 cd "$folder"
@@ -129,9 +130,12 @@ test_usage() {
     wrong "TARGET 'tcp://127.0.0.1:65536'.* port" watch tcp://127.0.0.1:65536
     wrong "TARGET 'tcp://127.0.0.1:-1'.* port" watch tcp://127.0.0.1:-1
     wrong "TARGET 'tcp://127.0.0.1:0'.* port" watch tcp://127.0.0.1:0
-    wrong "TARGET 'listen://localhost:0'" watch listen://localhost:0
+    wrong "TARGET 'listen://127.0.0.256:0'.* not an IP address" watch listen://127.0.0.256:0
+    wrong "TARGET 'listen://localhost'.* port is missing" watch listen://localhost
     wrong "TARGET 'listen://127.0.0.1:99999'.* port" watch listen://127.0.0.1:99999
-    wrong "TARGET 'udp://localhost:0'" watch udp://localhost:0
+    wrong "TARGET 'udp://\\[::1:0'" watch 'udp://[::1:0'
+    wrong "TARGET 'timer://x'.* duration" watch timer://x
+    wrong "TARGET 'alarm://'.* duration" watch alarm://
     wrong "TARGET 'udp://127.0.0.1'.* port is missing" watch udp://127.0.0.1
     wrong "TARGET 'unix://'.* path is missing" watch unix://
     wrong "TARGET 'unix-listen://'.* path is missing" watch unix-listen://
@@ -162,11 +166,190 @@ test_usage() {
     grep -qi 'subcommands:' err || fail 'without arguments: no help'
 
     local subcommand
-    for subcommand in '' info events watch doctor; do
+    for subcommand in '' info events watch bench trace doctor; do
         # shellcheck disable=SC2086
         succeeds '^Example' "$probe" $subcommand --help
+        mv out help
+        # shellcheck disable=SC2086
+        succeeds '^Example' "$probe" help $subcommand
+        cmp -s out help || fail "help $subcommand is not what --help prints"
     done
-    succeeds '^mio-probe [0-9.]+ \(backend .+, .+, .+\)$' "$probe" --version
+    local version
+    for version in --version -V; do
+        succeeds '^mio-probe [0-9.]+ \(backend .+, .+, .+\)$' "$probe" "$version"
+    done
+}
+
+# An option that was given and is empty is not one that was left out.
+test_empty_values() {
+    local option
+    for option in --for --count --trigger --interest --send --show; do
+        wrong "$option ''" watch stdin "$option" ''
+        wrong "$option" watch stdin "$option="
+    done
+    wrong "--rounds ''" bench --rounds ''
+    wrong "--for ''" bench --for ''
+    wrong "--scenario ''" events --scenario ''
+    wrong "--color" info --color ''
+}
+
+test_durations() {
+    local duration
+    for duration in 0.05 50ms .05s 5x 1.2.3s 1. . s; do
+        run "$probe" watch timer://10ms --count 1 --for "$duration"
+        case $duration in
+        0.05 | 50ms) ((status == 0)) || fail "$duration: exit status $status" ;;
+        *) ((status == 2)) || fail "$duration: exit status $status" ;;
+        esac
+    done
+    # A number alone is of seconds.
+    local start=${EPOCHREALTIME/./}
+    succeeds 'time is up' "$probe" watch listen://127.0.0.1:0 --for 1
+    (((${EPOCHREALTIME/./} - start) >= 1000000)) || fail 'ended before a second was over'
+    start=${EPOCHREALTIME/./}
+    succeeds 'time is up' "$probe" watch listen://127.0.0.1:0 --for 1.25s
+    (((${EPOCHREALTIME/./} - start) >= 1250000)) || fail 'ended before a second and a quarter were over'
+}
+
+test_suggestions() {
+    wrong 'wacth.* did you mean watch\?' wacth stdin
+    wrong 'did you mean --json\?' info --jsno
+    wrong 'did you mean --counters\?' watch stdin --conters
+    wrong 'did you mean tcp-peer-close\?' events --scenario tcp-peer-clsoe
+    wrong 'did you mean pingpong\?' bench pingpng
+    wrong 'did you mean unix-listen://\?' watch unix-listn://x
+    wrong 'did you mean oneshot\?' watch stdin --trigger onshot
+    wrong 'did you mean events\?' help event
+    wrong "did you mean $(a_backend)\\?" events --backend "$(a_backend)x"
+    rejects 2 'nonsense' "$probe" nonsense
+    if grep -q 'did you mean' err; then fail 'a suggestion for a word that is like nothing'; fi
+}
+
+# Options that every subcommand has.
+test_common_options() {
+    needs python3
+    local arguments
+    for arguments in '--json info' 'info --json' '--json events --list' 'events --list --json' '--json bench --list' \
+        '--color never --json info' 'info --color=never --json'; do
+        # shellcheck disable=SC2086
+        succeeds '"version"' "$probe" $arguments
+        is_json out
+    done
+    local escape=$'\033'
+    succeeds "$escape" "$probe" --color always info
+    succeeds "$escape" env NO_COLOR=1 "$probe" info --color always
+    run python3 "$here/terminal.py" 80 "$probe" info --color never
+    if grep -q "$escape" out; then fail 'colours in spite of --color never'; fi
+    run env -u NO_COLOR python3 "$here/terminal.py" 80 "$probe" info
+    grep -q "$escape" out || fail 'no colours on a terminal'
+    wrong '--color: .*auto.*always.*never' info --color red
+}
+
+# The documents are those of docs/probe.schema.json.
+is_documented() { # NAME ARGUMENTS...
+    local name=$1
+    shift
+    run "$probe" "$@" --json
+    ((status <= 1 || status == 3)) || fail "$*: exit status $status"
+    python3 "$here/schema.py" "$here/../../docs/probe.schema.json" "$name" <out >err || fail "$*: not as documented"
+}
+
+test_schema() {
+    needs python3
+    needs nc
+    is_documented info info
+    is_documented doctor doctor
+    is_documented events events --scenario tcp-peer-close registration-unsupported
+    is_documented events events --check --scenario 'waker-*' --backend "$(a_backend),$(a_backend)"
+    is_documented events_list events --list
+    is_documented bench bench churn await --rounds 10
+    is_documented bench bench churn --rounds 1
+    is_documented bench_list bench --list
+    is_documented watch_line watch timer://5ms --count 3 --counters
+    is_documented watch_line watch tcp://127.0.0.1:1
+    is_documented watch_line watch stdin --hex -s 2 < <(echo data)
+    is_documented watch_line watch unix-listen://socket --for 10ms
+
+    listen --echo --send hello --json udp://127.0.0.1:0
+    prints '"bound"'
+    printf 'hello' | nc -N 127.0.0.1 "$port" >/dev/null
+    prints '"kind":"end"'
+    printf 'hello' | nc -u -w1 127.0.0.1 "$(grep -oE '"bound".*' out | grep -oE '[0-9]+"' | head -n1 | tr -d '"')" >/dev/null
+    kill -INT "$pid"
+    ends_with 0
+    python3 "$here/schema.py" "$here/../../docs/probe.schema.json" watch_line <out >err || fail 'not as documented'
+    local kind
+    for kind in start listening bound accepted event read write end summary done; do
+        grep -q "\"kind\":\"$kind\"" out || fail "no line of the kind $kind"
+    done
+
+    # The check finds what is not documented.
+    echo '{"schema":1,"command":"bench --list","version":"1","backend":"epoll","workloads":[{"name":"x"}],"more":1}' >out
+    if python3 "$here/schema.py" "$here/../../docs/probe.schema.json" bench_list <out >err; then fail 'nothing is checked'; fi
+    grep -q 'no operation' err && grep -q 'more is not documented' err || fail 'not what is wrong'
+}
+
+# ---- Terminals -------------------------------------------------------------------------------------------------------
+
+# What a terminal of so many columns shows, in the file out: each line fits, except commands in texts of help.
+fits_in() { # COLUMNS ARGUMENTS...
+    local columns=$1
+    shift
+    run env NO_COLOR=1 TERM=xterm python3 "$here/terminal.py" "$columns" "$probe" "$@"
+    ((status <= 1)) || fail "$* in $columns columns: exit status $status"
+    python3 - "$columns" <<'EOF' 2>err || fail "$* in $columns columns: $(<err)"
+import re, sys
+columns = int(sys.argv[1])
+for line in open("out", encoding="utf-8", newline="\n"):
+    # A bar returns to the start of its line: each drawing has to leave the last column free.
+    for part in re.split(r"\r\x1b\[K", line.rstrip("\n")):
+        if len(part) > columns and not part.startswith("  mio-probe "): sys.exit(f"{len(part)} columns: {part!r}")
+EOF
+}
+
+test_width() {
+    needs python3
+    local columns subcommand
+    for columns in 40 64 80 100 200; do
+        for subcommand in '' events watch; do
+            # shellcheck disable=SC2086
+            fits_in "$columns" $subcommand --help
+        done
+    done
+    for columns in 40 80 200; do
+        fits_in "$columns" info
+        fits_in "$columns" doctor
+        fits_in "$columns" events --list
+        fits_in "$columns" events --check --scenario 'tcp-peer-close*' registration-unsupported
+        grep -q 'tcp-peer-close' out || fail 'no scenario'
+        fits_in "$columns" events --backend "$(a_backend),$(a_backend)" --scenario waker-once
+        fits_in "$columns" bench --list
+        fits_in "$columns" bench churn await --rounds 10
+        grep -q '100 %' out || fail 'no bar'
+        fits_in "$columns" watch listen://127.0.0.1:0 udp://127.0.0.1:0 timer://5ms --count 2
+        grep -q 'count reached' out || fail 'not watched'
+    done
+    # In a pipe nothing is broken.
+    succeeds '^  RWF_NOSIGNAL|^  accept4 |^  AFD' "$probe" info
+    (($(wc -L <out) > 60)) || fail 'a pipe is taken for a narrow terminal'
+    # Words are not torn apart, and the meaning of a row goes beside its name or below it.
+    fits_in 80 info
+    grep -qE '^  selected +|^  backend selected +' out || fail 'no rows'
+    # The program that calls it may say how wide the terminal is.
+    run env NO_COLOR=1 python3 "$here/terminal.py" 200 env COLUMNS=50 "$probe" doctor
+    (($(wc -L <out) <= 50)) || fail 'COLUMNS is not obeyed'
+}
+
+# Data is broken too, and a dump has fewer columns.
+test_narrow_data() {
+    needs python3
+    printf 'x%.0s' {1..300} >data
+    run env NO_COLOR=1 python3 "$here/terminal.py" 40 bash -c 'exec "$0" watch stdin --read < <(cat data)' "$probe"
+    (($(wc -L <out) <= 40)) || fail 'a line of data is wider than the terminal'
+    (($(tr -cd x <out | wc -c) == 300)) || fail 'not all of the data is printed'
+    run env NO_COLOR=1 python3 "$here/terminal.py" 40 bash -c 'exec "$0" watch stdin --hex < <(cat data)' "$probe"
+    (($(wc -L <out) <= 40)) || fail 'a line of the dump is wider than the terminal'
+    grep -qE '^ +00000128  78 78 78 78  \|xxxx\|$' out || fail 'no dump of four bytes a line'
 }
 
 test_refusals() {
@@ -369,6 +552,38 @@ test_doctor_sandbox() {
     fi
 }
 
+# A machine on which nothing can be polled: the rest is reported.
+test_info_sandbox() {
+    local forbid=$1 eperm=1
+    needs python3
+    "$forbid" io_uring $eperm /bin/true || skip 'no seccomp here'
+    [[ $(a_backend) == epoll ]] || skip 'no epoll'
+    succeeds '^  Poll::create: .*EPERM' "$forbid" epoll_create1 $eperm "$probe" info
+    grep -qE '^  open files, soft +[0-9u]' out || fail 'no limits'
+    grep -qE '^  eventfd +yes' out || fail 'no facilities'
+    succeeds '"error": "Poll::create: ' "$forbid" epoll_create1 $eperm "$probe" info --json
+    is_json out
+}
+
+# A network namespace without a network, as containers and sandboxes have.
+test_doctor_namespace() {
+    local -a alone=(unshare -n)
+    if ((EUID != 0)); then alone=(unshare -rn); fi
+    "${alone[@]}" true 2>/dev/null || skip 'no network namespace can be made'
+    examines 1 "${alone[@]}" "$probe" doctor
+    finds warn 'IPv4 loopback' 'the interface lo is down: .*ENETUNREACH' 'cannot reach each other; ip link set lo up'
+    finds note 'IPv6 loopback' 'the interface lo is down: .*EADDRNOTAVAIL' 'ip link set lo up'
+    succeeds '^  IPv4 loopback +no +Network is unreachable' "${alone[@]}" "$probe" info
+
+    # The advice helps.
+    needs ip
+    run "${alone[@]}" bash -c 'ip link set lo up && exec "$0" doctor' "$probe"
+    grep -qE '^  ok +IPv4 loopback ' out || fail 'the loopback is not found to be up'
+    # Without addresses the interface is up.
+    examines 1 "${alone[@]}" bash -c 'ip link set lo up && ip addr flush dev lo && exec "$0" doctor' "$probe"
+    finds warn 'IPv4 loopback' 'no connection: |the address is not assigned: ' '; (see the interface|ip addr add 127)'
+}
+
 test_doctor_slack() {
     [[ -w /proc/self/timerslack_ns ]] || skip 'no /proc/self/timerslack_ns'
     examines 1 bash -c 'echo 20000000 >/proc/$$/timerslack_ns; exec "$0" doctor' "$probe"
@@ -414,16 +629,34 @@ test_events_backends() {
         fail 'not side by side'
     succeeds '"disagreements": \[\]' "$probe" events --json --backend "$backend,$backend" --scenario waker-once
     is_json out
-    (($(grep -c "\"backend\": \"$backend\"" out) == 2)) || fail 'not two backends in the document'
+    (($(grep -c "^ .*\"backend\": \"$backend\"" out) == 3)) || fail 'not two backends in the document'
 }
 
+# A check that did not reach its end is no success.
 test_interrupted_events() {
-    start events --check
+    local signal
+    for signal in INT TERM HUP; do
+        start events --check
+        prints 'tcp-connected-idle'
+        kill "-$signal" "$pid"
+        ends_with 130
+        is_silent
+        grep -qE '^interrupted; .*as documented' out || fail 'no verdict on what was played'
+    done
+    start events
     prints 'tcp-connected-idle'
     kill -INT "$pid"
-    ends_with 0
-    is_silent
-    grep -qE 'as documented' out || fail 'no verdict on what was played'
+    ends_with 0 # nothing was to be checked
+}
+
+test_scenario_patterns() {
+    succeeds '^all [1-9][0-9]* steps' "$probe" events --check --scenario 'waker-*' 'tcp-peer-clos?'
+    grep -q '^ok.* tcp-peer-close ' out || fail 'a scenario that matches was not played'
+    grep -q '^ok.* waker-once ' out || fail 'a scenario that matches was not played'
+    if grep -qE '^ok.* (tcp-peer-reset|pipe-data) ' out; then fail 'another was played'; fi
+    wrong "--scenario 'nothing-\\*'.* --list" events --scenario 'nothing-*'
+    # However many patterns match it, it is played once.
+    succeeds '^all 2 steps' "$probe" events --check --scenario tcp-peer-close 'tcp-peer-clos?' 'tcp-peer-c*'
 }
 
 # ---- What it watches -------------------------------------------------------------------------------------------------
@@ -452,6 +685,248 @@ test_connection() {
     ends_with 0
     prints '00000000  41 42 43  .*\|ABC\|'
     prints 'count reached, 2 events'
+}
+
+# What is sent arrives, in parts if it must, with its escapes, and from a file.
+test_send() {
+    needs nc
+    needs python3
+    listen --send 'hello\tthere\x21\r\n'
+    : >received
+    timeout 5 nc -d 127.0.0.1 "$port" >received &
+    pids+=("$!")
+    has_received() { [[ $(<received) == $'hello\tthere!\r' ]]; }
+    until_true 'the text at the client' has_received
+    prints '#1 127\.0\.0\.1:[0-9]+ +wrote 14 bytes$'
+    kill -INT "$pid"
+    ends_with 0
+
+    # More than there is room for: the rest follows as the peer reads.
+    head -c 20000000 /dev/urandom >large
+    mkfifo bound
+    python3 -c '
+import hashlib, socket, time
+listener = socket.create_server(("127.0.0.1", 0))
+open("bound", "w").write(str(listener.getsockname()[1]))
+client = listener.accept()[0]
+time.sleep(0.2)
+with client, open("received", "wb") as file:
+    left = 20000000
+    while left > 0:
+        data = client.recv(65536)
+        if not data: break
+        left -= len(data); file.write(data)' &
+    pids+=("$!")
+    succeeds 'the peer closed' "$probe" watch "tcp://127.0.0.1:$(<bound)" --send @large
+    cmp -s received large || fail 'not what was sent'
+    grep -qE "^  tcp://127.0.0.1:[0-9]+ .* 20000000$" out || fail 'the bytes written are not in the summary'
+
+    wrong "--send '@missing'.* file" watch "tcp://127.0.0.1:1" --send @missing
+    wrong "--send 'a.q'.* escapes" watch tcp://127.0.0.1:1 --send 'a\q'
+    wrong '--send: needs a target with connections' watch stdin --send x
+    wrong "--interest 'r'.* need w" watch listen://127.0.0.1:0 --send x --interest r
+    wrong '--echo: needs a target with peers' watch stdin --echo
+}
+
+test_echo() {
+    needs nc
+    needs python3
+    listen --echo udp://127.0.0.1:0
+    prints 'bound to'
+    local udp
+    udp=$(grep -oE -m1 'bound to 127\.0\.0\.1:[0-9]+' out | cut -d: -f2)
+    [[ $(printf 'hello' | timeout 5 nc -N 127.0.0.1 "$port") == hello ]] || fail 'no echo over TCP'
+    python3 - "$port" "$udp" <<'EOF' || fail 'not an echo of what was sent'
+import socket, sys, threading
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.settimeout(5)
+datagrams.sendto(b"datagram", ("127.0.0.1", int(sys.argv[2])))
+assert datagrams.recvfrom(100)[0] == b"datagram"
+
+# More than fits into the buffers on the way: a client that reads late gets all of it, and then the end.
+sent = bytes(range(256)) * 80000
+client = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+def send():
+    client.sendall(sent)
+    client.shutdown(socket.SHUT_WR)
+sender = threading.Thread(target=send); sender.start()
+received = bytearray()
+while data := client.recv(1 << 20): received += data
+sender.join()
+assert received == sent, (len(received), len(sent))
+EOF
+    kill -INT "$pid"
+    ends_with 0
+    is_silent
+    grep -qE '^  accepted by listen://.* \(2\) .* 20480005 +20480005$' out || fail 'the bytes are not in the summary'
+    grep -qE '^  udp://.* 8 +8$' out || fail 'the datagram is not in the summary'
+}
+
+# strace's -s.
+test_shown_bytes() {
+    needs python3
+    printf '0123456789' >data
+    succeeds '^ +0123$' "$probe" watch stdin --read -s 4 < <(cat data)
+    grep -qE '^ +\.\.\. 6 more bytes$' out || fail 'it is not said that there is more'
+    succeeds '^ +0123456789$' "$probe" watch stdin --read --show 10 < <(cat data)
+    if grep -q more out; then fail 'more than all'; fi
+    succeeds '^ +00000000  30 31 32 +\|012\|$' "$probe" watch stdin --hex -s 3 < <(cat data)
+    succeeds '"bytes":10,"shown":4,"text":"0123"' "$probe" watch stdin --read --json -s 4 < <(cat data)
+
+    # By default people see a part, and programs all.
+    printf 'x%.0s' {1..5000} >data
+    succeeds '^ +\.\.\. [0-9]+ more bytes$' "$probe" watch stdin --read < <(cat data)
+    (($(tr -cd x <out | wc -c) == 1024)) || fail 'not 1024 bytes are shown'
+    succeeds '"bytes":5000,"text":"x{5000}"' "$probe" watch stdin --read --json < <(cat data)
+}
+
+# Text is shown as such, and what a terminal obeys is not.
+test_text_of_other_languages() {
+    printf 'h\303\251llo \342\206\222 \344\275\240\345\245\275\n\377\302\233' >data
+    run "$probe" watch stdin --read < <(cat data)
+    grep -qF $'h\303\251llo \342\206\222 \344\275\240\345\245\275\\n' out || fail 'UTF-8 is not shown as text'
+    grep -qF '\xff\u009b' out || fail 'a byte that is no text is not escaped'
+}
+
+test_times() {
+    needs python3
+    local before after
+    before=$(date +%s)
+    succeeds '^ +time  source' env TZ=XXX-5:30 "$probe" watch timer://10ms --count 2 --time absolute
+    grep -qE '^[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}  timer://10ms +expired' out || fail 'no time of day'
+    after=$(date +%s)
+    python3 - "$before" "$after" <<'EOF' || fail 'not the local time'
+import re, sys
+of_day = next(int(a) * 3600 + int(b) * 60 + int(c) for a, b, c in re.findall(r"^(\d\d):(\d\d):(\d\d)\.", open("out").read(), re.M))
+before, after = ((int(arg) + 19800) % 86400 for arg in sys.argv[1:])
+assert before <= of_day <= after or after < before, (before, of_day, after)
+EOF
+    succeeds '^ +delta  source' "$probe" watch timer://60ms --count 3 --time delta
+    python3 - <<'EOF' || fail 'not the times since the line before'
+import re
+deltas = [float(text) for text in re.findall(r"^ +(\d+\.\d{6})  timer", open("out").read(), re.M)]
+assert len(deltas) == 3 and all(0.02 < delta < 5 for delta in deltas), deltas
+EOF
+    wrong '--time: .*absolute' watch stdin --time exact
+
+    # In JSON both: since the start, and of the day.
+    before=$(date +%s)
+    succeeds '"time_us"' "$probe" watch timer://10ms --count 1 --json
+    python3 - "$before" "$(date +%s)" <<'EOF' || fail 'no wall clock'
+import datetime, json, sys
+for line in open("out"):
+    time = datetime.datetime.strptime(json.loads(line)["time"], "%Y-%m-%dT%H:%M:%S.%fZ")
+    seconds = time.replace(tzinfo=datetime.timezone.utc).timestamp()
+    assert int(sys.argv[1]) <= seconds <= int(sys.argv[2]) + 1, (line, sys.argv)
+EOF
+}
+
+# How late timers end here.
+test_timers() {
+    succeeds '^ +[0-9.]+  timer://20ms +expired [0-9]+ µs late$' "$probe" watch timer://20ms --count 3
+    (($(grep -c 'expired [0-9]* µs late' out) == 3)) || fail 'not three times'
+    grep -qE '^  timer://20ms: expired 3 times, late by [0-9]+ µs at best, [0-9]+ µs as the median, [0-9]+ µs at most$' out ||
+        fail 'no summary'
+    awk '/late$/ && $1 + 0 < 0.02 { exit 1 }' out || fail 'expired early'
+    run "$probe" watch alarm://20ms --count 2
+    if ((status == 3)) && grep -q 'not supported' err; then return; fi # where there is no alarm
+    ((status == 0)) || fail "alarm: exit status $status"
+    (($(grep -c 'alarm://20ms  *R' out) == 2)) || fail 'not two events'
+    grep -q 'alarm://20ms: expired 2 times' out || fail 'no summary of the alarm'
+    succeeds '"kind":"summary",.*"expiries":2,"late_us_minimum":' "$probe" watch timer://5ms --count 2 --json
+}
+
+test_summary() {
+    needs nc
+    listen --read
+    printf 'hello' | nc -N 127.0.0.1 "$port"
+    printf 'there' | nc -N 127.0.0.1 "$port"
+    has_ended_twice() { (($(grep -c 'end of stream' out) == 2)); }
+    until_true 'both ended' has_ended_twice
+    kill -INT "$pid"
+    ends_with 0
+    grep -qE '^  summary +events  R +W +E +RC +WC +P +read +written$' out || fail 'no summary'
+    grep -qE "^  listen://127\.0\.0\.1:$port +[12] +[12] +\. +\. +\. +\. +\. +\. +\.$" out || fail 'not the listener'
+    grep -qE "^  accepted by listen://127\.0\.0\.1:$port \(2\) +[2-9] +[2-9] +[0-9] +[.0-9] +[12] +.* 10 +\.$" out ||
+        fail 'not the connections'
+    start watch listen://127.0.0.1:0 --for 20ms --json
+    ends_with 0
+    prints '"kind":"summary","events":0,"readable":0,.*"connections":0,"bytes_read":0,"bytes_written":0}'
+}
+
+# The end of a terminal is a clean end; what nohup(1) started goes on.
+test_hangup() {
+    needs python3
+    start watch unix-listen://socket
+    prints 'listening on socket$'
+    kill -HUP "$pid"
+    ends_with 0
+    is_silent
+    prints 'interrupted, 0 events'
+    [[ ! -e socket ]] || fail 'the socket was left behind'
+
+    run python3 "$here/terminal.py" 80:0.5 "$probe" watch unix-listen://socket
+    [[ ! -e socket ]] || fail 'the socket was left behind when the terminal went'
+
+    : >out
+    bash -c 'trap "" HUP; exec "$0" watch listen://127.0.0.1:0 --for 1' "$probe" >out 2>err &
+    pid=$!
+    pids+=("$pid")
+    prints 'listening'
+    kill -HUP "$pid"
+    ends_with 0
+    prints 'time is up'
+}
+
+test_names_of_hosts() {
+    needs nc
+    start watch listen://localhost:0 --for 10
+    prints 'listening on (127\.0\.0\.1|\[::1\]):[0-9]+$'
+    kill -INT "$pid"
+    ends_with 0
+    start watch listen://:0 --read
+    prints 'listening on (0\.0\.0\.0|\[::\]):[0-9]+$'
+    port=$(grep -oE -m1 'listening on .*' out | sed 's/.*://')
+    printf 'hello' | nc -N 127.0.0.1 "$port"
+    prints 'read 5 bytes'
+    kill -INT "$pid"
+    ends_with 0
+    start watch udp://localhost:0 udp://:0 --for 10
+    prints 'bound to (127\.0\.0\.1|\[::1\]):[0-9]+$'
+    prints 'bound to (0\.0\.0\.0|\[::\]):[0-9]+$'
+    kill -INT "$pid"
+    ends_with 0
+    refused 'listen://does-not-exist\.invalid:1: resolve: ' watch listen://does-not-exist.invalid:1
+}
+
+# A failure is reported once to people, and always to programs.
+test_failures() {
+    needs python3
+    run "$probe" watch tcp://127.0.0.1:1
+    ((status == 3)) || fail "exit status $status"
+    (($(cat out err | grep -c 'Connection refused') == 1)) || fail 'not reported once'
+    local target
+    for target in tcp://127.0.0.1:1 unix://missing pipe://missing listen://192.0.2.1:0 udp://192.0.2.1:0 fd://99 \
+        tcp://does-not-exist.invalid:1; do
+        run "$probe" watch "$target" --json
+        ((status == 3)) || fail "$target: exit status $status"
+        python3 - "$target" <<'EOF' || fail "$target: no error line"
+import json, sys
+errors = [line for line in map(json.loads, open("out")) if line["kind"] == "error"]
+assert len(errors) == 1 and errors[0]["source"] == sys.argv[1] and errors[0]["error"], errors
+EOF
+        (($(wc -l <err) == 1)) || fail "$target: not one line on standard error"
+    done
+}
+
+# A sandbox that refuses sockets: no bind failed.
+test_refused_socket() {
+    local forbid=$1 eacces=13
+    "$forbid" io_uring 1 /bin/true || skip 'no seccomp here'
+    local target
+    for target in listen://127.0.0.1:0 udp://127.0.0.1:0 tcp://127.0.0.1:1 unix-listen://socket unix://socket; do
+        rejects 3 "$target: socket: Permission denied" "$forbid" socket $eacces "$probe" watch "$target"
+    done
 }
 
 test_counters() {
@@ -732,18 +1207,43 @@ test_nobody_reads() {
     grep -q '"kind":"read"' out || fail 'nothing was read'
 }
 
+# What another process registered.
+test_trace() {
+    needs python3
+    wrong 'PID is required' trace
+    wrong "PID 'x'" trace x
+    wrong "PID '0'" trace 0
+    [[ -d /proc/self/fdinfo ]] || { refused 'only Linux' trace $$ && return; }
+    refused 'trace|no such process' trace 4194304
+    [[ $(a_backend) == epoll ]] || skip 'the probe itself does not use epoll'
+
+    listen unix-listen://socket udp://127.0.0.1:0 --trigger level
+    prints 'bound to'
+    local target=$pid
+    succeeds "^process $target, mio-probe\$" "$probe" trace "$target"
+    grep -qE '^epoll [0-9]+, 4 sources$' out || fail 'not four sources'
+    grep -qE "^  [0-9]+ +1 +level +readable +TCP 127\.0\.0\.1:$port, listening$" out || fail 'not the listener'
+    grep -qE '^  [0-9]+ +2 +level +readable +Unix stream socket, listening$' out || fail 'not the Unix listener'
+    grep -qE '^  [0-9]+ +3 +level +readable +UDP 127\.0\.0\.1:[0-9]+$' out || fail 'not the UDP socket'
+    grep -qE '^  [0-9]+ +18446744073709551615 +edge +readable +pipe$' out || fail 'not the pipe of signals'
+    is_documented trace trace "$target"
+    kill -INT "$target"
+    ends_with_status_of() { wait "$target" || true; }
+    ends_with_status_of
+
+    succeeds 'has no epoll descriptor' "$probe" trace $$
+    fits_in 40 trace $$
+    is_documented trace trace $$
+}
+
 # ---- bench -----------------------------------------------------------------------------------------------------------
 # What is measured, never how much it is.
 
-can_bench() { "$probe" --help | grep -qE '^  bench '; }
-needs_bench() { can_bench || skip 'no bare loop for this backend'; }
-workloads=(wake pingpong chain churn echo timeout alarm)
+compared=(wake pingpong chain churn echo timeout alarm sleep coroutine)
+alone=(timers await spawn)
+workloads=(wake pingpong chain churn echo timeout alarm sleep timers coroutine await spawn)
 
 test_bench() {
-    if ! can_bench; then
-        wrong 'bench' bench
-        skip 'no bare loop for this backend'
-    fi
     wrong "NAME 'nonsense'.* --list" bench nonsense
     wrong "NAME 'nonsense'" bench --list nonsense
     wrong "--rounds '0'" bench --rounds 0
@@ -756,39 +1256,60 @@ test_bench() {
     [[ $(awk '{print $1}' out | paste -sd' ') == "${workloads[*]}" ]] || fail 'not the workloads, in their order'
 
     local name
-    for name in "${workloads[@]}"; do
-        succeeds "^$name, " "$probe" bench "$name" --rounds 2
+    for name in "${compared[@]}"; do
+        succeeds "^$name, " "$probe" bench "$name" --rounds 10
         (($(grep -c '^[a-z]*, ' out) == 1)) || fail "$name: not one workload"
         grep -qE '^ +rate +minimum +median +p99 +maximum$' out || fail "$name: no heads"
         grep -qE '^  mio +[0-9.]+ ([kMG])?/s( +[0-9.]+ ([nµm]?s)){4}$' out || fail "$name: nothing on this library"
         grep -qE "^  $(a_backend) calls +[0-9.]+ " out || fail "$name: nothing on the bare calls"
-        grep -qE '^  ratio [0-9]+\.[0-9]{3} of the .* 2 pairs of rounds' out || fail "$name: no ratio"
+        grep -qE '^  ratio [0-9]+\.[0-9]{3} of the (time|latency) on the bare calls$' out || fail "$name: no ratio"
+        grep -qE '^  the median of 10 pairs of rounds, quartiles [0-9.]+ and [0-9.]+, from [0-9.]+ to [0-9.]+$' out ||
+            fail "$name: no quartiles"
         grep -qE '^  more +[0-9.]+ %' out || fail "$name: no histogram"
+    done
+    for name in "${alone[@]}"; do
+        succeeds "^$name, " "$probe" bench "$name" --rounds 2
+        grep -qE '^  mio +[0-9.]+ ([kMG])?/s( +[0-9.]+ ([nµm]?s)){4}$' out || fail "$name: nothing on this library"
+        grep -qE '^  2 rounds$' out || fail "$name: the rounds are not counted"
+        if grep -qE 'ratio|calls' out; then fail "$name: compared with something"; fi
     done
     succeeds '^churn, ' "$probe" bench churn wake --rounds 1
     [[ $(grep -o '^[a-z]*, ' out | paste -sd' ') == 'churn,  wake, ' ]] || fail 'not those two, in their order'
 }
 
+# A ratio from a few rounds says nothing.
+test_bench_few_rounds() {
+    needs python3
+    succeeds '^  no ratio: 9 pairs of rounds are too few, it takes 10$' "$probe" bench churn --rounds 9
+    succeeds '^  no ratio: 1 pair of rounds ' "$probe" bench churn --rounds 1
+    succeeds '"ratio": null' "$probe" bench churn --rounds 9 --json
+    is_json out
+    succeeds '"median"' "$probe" bench churn --rounds 10 --json
+    if grep -q '"ratio": null' out; then fail 'ten pairs have no ratio'; fi
+}
+
 test_bench_json() {
-    needs_bench
     needs python3
     succeeds '"name": "wake"' "$probe" bench --list --json
     is_json out
-    succeeds '"workloads"' "$probe" bench --rounds 2 --json
+    succeeds '"workloads"' "$probe" bench --rounds 10 --json
     is_json out
-    python3 - "${workloads[*]}" <<'EOF' || fail 'not what is documented'
+    python3 - "${workloads[*]}" "${alone[*]}" <<'EOF' || fail 'not what is documented'
 import json, sys
 document = json.load(open("out"))
-assert list(document) == ["version", "backend", "compiler", "standard_library", "interrupted", "workloads"], document
 assert document["interrupted"] is False
 assert [each["name"] for each in document["workloads"]] == sys.argv[1].split()
 for each in document["workloads"]:
     assert list(each) == ["name", "operation", "rounds", "ratio", "mio", "bare"], each
-    assert each["rounds"] == 2
+    assert each["rounds"] == 10
     ratio = each["ratio"]
-    assert ratio["of"] == ("latency" if each["name"] in ("timeout", "alarm") else "time")
-    assert 0 < ratio["minimum"] <= ratio["median"] <= ratio["maximum"]
+    assert (ratio is None) == (each["bare"] is None) == (each["name"] in sys.argv[2].split())
+    if ratio:
+        assert ratio["of"] == ("latency" if each["name"] in ("timeout", "alarm", "sleep") else "time")
+        assert 0 < ratio["minimum"] <= ratio["first_quartile"] <= ratio["median"] <= ratio["third_quartile"]
+        assert ratio["third_quartile"] <= ratio["maximum"]
     for side in (each["mio"], each["bare"]):
+        if side is None: continue
         latency = side["latency_ns"]
         assert 0 <= latency["minimum"] <= latency["median"] <= latency["p99"] <= latency["maximum"]
         assert side["operations"] > 0 and side["operations_per_second"] > 0
@@ -812,7 +1333,6 @@ ends_soon_with() { # STATUS
 }
 
 test_bench_interrupt() {
-    needs_bench
     needs python3
     start bench wake pingpong --for 1h
     begins_measuring
@@ -820,7 +1340,7 @@ test_bench_interrupt() {
     ends_soon_with 0
     is_silent
     prints '^wake, '
-    prints '^  ratio '
+    prints '^  (ratio|no ratio:) '
     prints '^interrupted'
     if grep -q '^pingpong, ' out; then fail 'what was not begun was reported'; fi
 
@@ -840,7 +1360,6 @@ EOF
 }
 
 test_bench_limits() {
-    needs_bench
     needs python3
     rounds() { python3 -c 'import json; print(json.load(open("out"))["workloads"][0]["rounds"])'; }
     # The limit that is reached first counts; one pair of rounds is always measured.
@@ -855,7 +1374,6 @@ test_bench_limits() {
 }
 
 test_bench_progress() {
-    needs_bench
     needs script
     local escape=$'\033'
     # On a terminal there is a bar, which goes away; elsewhere, and on one that cannot draw, there is none.

@@ -18,8 +18,11 @@ std::vector<Workload> chosen_workloads(const std::vector<std::string>& names) {
     for (const auto& name : names) {
         const auto found = std::ranges::find(all, name, &Workload::name);
         if (found == all.end()) {
+            std::vector<std::string_view> known;
+            for (const auto& workload : all) known.push_back(workload.name);
             throw WrongUsage{"NAME '" + name
-                             + "': there is no workload of that name; see: mio-probe bench --list"};
+                             + "': there is no workload of that name; see: mio-probe bench --list"
+                             + did_you_mean(name, known)};
         }
         some.push_back(*found);
     }
@@ -57,28 +60,26 @@ Measurement round(const Workload& workload, bench::Round run) {
 }
 
 // Runs one round of each, alternating the order, so that other load on the machine affects both.
-void add_pair(Comparison& comparison, bool library_first) {
+void add_rounds(Comparison& comparison, bool library_first) {
     const auto& workload = comparison.workload;
-    Measurement library;
-    if (library_first) library = round(workload, workload.on_library);
-    const auto bare = round(workload, workload.on_bare_calls);
-    if (!library_first) library = round(workload, workload.on_library);
-    comparison.library.add(library, workload);
-    comparison.bare.add(bare, workload);
+    const auto add_library = [&] { comparison.library.add(round(workload, workload.on_library), workload); };
+    if (library_first) add_library();
+    if (comparison.has_bare()) comparison.bare.add(round(workload, workload.on_bare_calls), workload);
+    if (!library_first) add_library();
 }
 
-// Measures at least one pair of rounds.
+// Measures at least one round, or pair of rounds.
 Comparison measure(const Workload& workload, const Budget& budget, const Interrupt& interrupt,
                    Progress& progress) {
     Comparison comparison{workload, {}, {}};
     progress.show(workload.name, 0);
     // Warm-up: the first to run would pay for one-time work such as growing the heap.
     static_cast<void>(round(workload, workload.on_library));
-    static_cast<void>(round(workload, workload.on_bare_calls));
+    if (comparison.has_bare()) static_cast<void>(round(workload, workload.on_bare_calls));
     const auto start = Clock::now();
     double used = 0;
     do {
-        add_pair(comparison, comparison.rounds() % 2 == 0);
+        add_rounds(comparison, comparison.rounds() % 2 == 0);
         used = budget.used(comparison.rounds(), Clock::now() - start);
         progress.show(workload.name, used);
     } while (used < 1 && !interrupt.requested());
@@ -87,8 +88,6 @@ Comparison measure(const Workload& workload, const Budget& budget, const Interru
 }
 
 } // namespace
-
-bool can_bench() { return !bench::workloads().empty(); }
 
 ExitStatus run(const BenchOptions& options) {
     const auto workloads = chosen_workloads(options.workloads);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bench_statistics.hpp"
+#include "commands.hpp"
 #include "shared.hpp"
 
 namespace probe::bench {
@@ -18,21 +19,32 @@ struct Measurement {
 /// Runs one round of about `operations`. Throws `Refused`.
 using Round = Measurement (*)(std::uint64_t operations);
 
-/// A round of each workload, on one contestant.
+/// A round of each workload, on one contestant; null for those that it does not have.
 struct Rounds {
-    Round wake;
-    Round pingpong;
-    Round chain;
-    Round churn;
-    Round echo;
-    Round timeout;
+    Round wake = nullptr;
+    Round pingpong = nullptr;
+    Round chain = nullptr;
+    Round churn = nullptr;
+    Round echo = nullptr;
+    Round timeout = nullptr;
 };
 
-/// Rounds on this library, and on the system calls of the backend that `Poll` uses.
+/// Rounds on this library, and on the system calls of the backend that `Poll` uses: none where no bare loop was written
+/// for it.
 Rounds library_rounds();
 Rounds bare_rounds();
-/// The round of `timeout` on this library, with waits that a `mio::time::Alarm` ends.
+/// The round of `timeout` on this library, with waits that a `mio::time::Alarm` ends; null where there is no alarm.
 Round alarm_round();
+
+/// Rounds on `mio.time` and `mio.async`.
+struct AsyncRounds {
+    Round coroutine;
+    Round sleep;
+    Round timers;
+    Round await;
+    Round spawn;
+};
+AsyncRounds async_rounds();
 
 /// The quantity that a ratio compares.
 enum class Compared {
@@ -40,17 +52,17 @@ enum class Compared {
     latency, ///< the median latency of a round, where the rest of the time is the requested wait
 };
 
-/// Something to do, on this library and on the bare calls of the OS.
+/// Something to do on this library, and on the bare calls of the OS if they have it.
 struct Workload {
     std::string_view name;
     std::string_view operation; ///< what one operation is, and its latency
     std::uint64_t operations;   ///< of one round
     Compared compared = Compared::time;
     Round on_library;
-    Round on_bare_calls;
+    Round on_bare_calls = nullptr; ///< null: nothing to compare with
 };
 
-/// All workloads; none where there is no bare loop for the backend that `Poll` uses.
+/// The workloads that this system has.
 std::vector<Workload> workloads();
 
 /// All rounds of one contestant.
@@ -71,9 +83,13 @@ struct Comparison {
     Tally library;
     Tally bare;
 
-    [[nodiscard]] std::size_t rounds() const { return bare.compared.size(); }
-    /// Of this library to the bare calls: above 1 it takes longer.
-    [[nodiscard]] Spread ratio() const { return paired_ratios(library.compared, bare.compared); }
+    [[nodiscard]] std::size_t rounds() const { return library.compared.size(); }
+    [[nodiscard]] bool has_bare() const { return workload.on_bare_calls != nullptr; }
+    /// Of this library to the bare calls: above 1 it takes longer. Nothing without bare calls or with too few rounds.
+    [[nodiscard]] std::optional<Spread> ratio() const {
+        if (!has_bare() || rounds() < bench_fewest_pairs) return std::nullopt;
+        return paired_ratios(library.compared, bare.compared);
+    }
 };
 
 /// A page on one workload.
@@ -101,6 +117,7 @@ class Progress {
 
   private:
     bool is_shown_;
+    std::size_t width_; // of the terminal
     std::string drawn_;
 };
 

@@ -1,6 +1,12 @@
-// The workloads of tools/bench, with the latency of each operation. Include it after the header of a contestant.
+// Rounds of the workloads of tools/bench that every system has, with the latency of each operation. Include it after the
+// header of a contestant.
 
 #pragma once
+
+#include "workloads/chain.hpp"
+#include "workloads/churn.hpp"
+#include "workloads/timeout.hpp"
+#include "workloads/wake.hpp"
 
 #include "bench.hpp"
 
@@ -67,34 +73,22 @@ constexpr Round timeout_round = [](std::uint64_t operations) {
 };
 
 template <class C>
-constexpr Rounds rounds_of{
-    .wake =
-        [](std::uint64_t operations) {
-            return measured([&](Latencies latencies) { return ::bench::wake<C>(operations, latencies); });
-        },
-    .pingpong =
-        [](std::uint64_t operations) {
-            return measured([&](Latencies latencies) {
-                return ::bench::PingPong<C, Latencies>(1, 0, latencies).run(operations);
-            });
-        },
-    .chain =
-        [](std::uint64_t operations) {
-            return measured([&](Latencies latencies) {
-                return ::bench::Chain<C, Latencies, 10>(100, latencies).run(operations);
-            });
-        },
-    .churn =
-        [](std::uint64_t operations) {
-            return measured([&](Latencies latencies) {
-                return ::bench::Churn<C, Latencies, 1>(latencies).add_and_remove(operations);
-            });
-        },
-    .echo =
-        [](std::uint64_t operations) {
-            return measured([&](Latencies latencies) { return ::bench::echo<C>(operations, 1, latencies); });
-        },
-    .timeout = timeout_round<C>,
+constexpr Round wake_round = [](std::uint64_t operations) {
+    return measured([&](Latencies latencies) { return ::bench::wake<C>(operations, latencies); });
+};
+
+template <class C>
+constexpr Round chain_round = [](std::uint64_t operations) {
+    return measured([&](Latencies latencies) {
+        return ::bench::Chain<C, Latencies, 10>(100, latencies).run(operations);
+    });
+};
+
+template <class C>
+constexpr Round churn_round = [](std::uint64_t operations) {
+    return measured([&](Latencies latencies) {
+        return ::bench::Churn<C, Latencies, 1>(latencies).add_and_remove(operations);
+    });
 };
 
 } // namespace probe::bench

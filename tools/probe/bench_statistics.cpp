@@ -45,12 +45,23 @@ std::vector<std::uint64_t> Histogram::counts_below(const std::vector<nanoseconds
     return counts;
 }
 
+namespace {
+
+// Between the two nearest of `sorted`, which is not empty.
+double quantile_of(const std::vector<double>& sorted, double quantile) {
+    const double place = quantile * static_cast<double>(sorted.size() - 1);
+    const auto below = static_cast<std::size_t>(place);
+    const auto above = std::min(below + 1, sorted.size() - 1);
+    return std::lerp(sorted[below], sorted[above], place - static_cast<double>(below));
+}
+
+} // namespace
+
 Spread spread_of(std::vector<double> values) {
     if (values.empty()) return {};
     std::ranges::sort(values);
-    const std::size_t middle = values.size() / 2;
-    const double median = values.size() % 2 != 0 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-    return {values.front(), median, values.back()};
+    return {values.front(), quantile_of(values, 0.25), quantile_of(values, 0.5), quantile_of(values, 0.75),
+            values.back()};
 }
 
 Spread paired_ratios(const std::vector<double>& these, const std::vector<double>& those) {

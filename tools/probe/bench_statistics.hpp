@@ -70,10 +70,12 @@ void Histogram::record(std::chrono::nanoseconds time) noexcept {
     if (length > maximum_) maximum_ = length;
 }
 
-/// The middle of some numbers and how far they go. All 0 without any.
+/// The quartiles of some numbers and how far they go. All 0 without any.
 struct Spread {
     double minimum = 0;
+    double first_quartile = 0;
     double median = 0;
+    double third_quartile = 0;
     double maximum = 0;
 };
 

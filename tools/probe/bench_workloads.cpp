@@ -6,7 +6,8 @@ namespace probe::bench {
 std::vector<Workload> workloads() {
     const auto library = library_rounds();
     const auto bare = bare_rounds();
-    return {
+    const auto async = async_rounds();
+    std::vector<Workload> all{
         {.name = "wake",
          .operation = "waking another thread and being woken by it",
          .operations = 200,
@@ -44,7 +45,33 @@ std::vector<Workload> workloads() {
          .compared = Compared::latency,
          .on_library = alarm_round(),
          .on_bare_calls = bare.timeout},
+        {.name = "sleep",
+         .operation =
+             "a coroutine's sleep_for of 50 µs, compared with a bare wait; its latency is how late it ends",
+         .operations = 40,
+         .compared = Compared::latency,
+         .on_library = async.sleep,
+         .on_bare_calls = bare.timeout},
+        {.name = "timers",
+         .operation = "1,000 times: arming a timer of 30 s and cancelling it, beside 1,000 others",
+         .operations = 100,
+         .on_library = async.timers},
+        {.name = "coroutine",
+         .operation = "passing a byte between two coroutines, compared with the bare loop of pingpong",
+         .operations = 1'000,
+         .on_library = async.coroutine,
+         .on_bare_calls = bare.pingpong},
+        {.name = "await",
+         .operation = "1,000 times: awaiting a coroutine that returns at once",
+         .operations = 100,
+         .on_library = async.await},
+        {.name = "spawn",
+         .operation = "1,000 coroutines that end at once: starting them and waiting for all",
+         .operations = 100,
+         .on_library = async.spawn},
     };
+    std::erase_if(all, [](const Workload& workload) { return workload.on_library == nullptr; });
+    return all;
 }
 
 } // namespace probe::bench

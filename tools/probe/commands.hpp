@@ -27,6 +27,9 @@ ExitStatus run(const EventsOptions& options);
 /// Default measurement time of a workload.
 inline constexpr std::chrono::milliseconds bench_default_time{2000};
 
+/// The fewest pairs of rounds whose ratio says something.
+inline constexpr std::size_t bench_fewest_pairs = 10;
+
 struct BenchOptions {
     std::vector<std::string> workloads;            ///< which ones; none means all
     std::optional<std::uint64_t> rounds;           ///< of each, at the most
@@ -34,9 +37,6 @@ struct BenchOptions {
     bool list = false;                             ///< names them instead of measuring
     bool json = false;
 };
-
-/// False in a build for a backend that no bare loop was written for.
-bool can_bench();
 
 /// Throws `WrongUsage` for a workload that there is not.
 ExitStatus run(const BenchOptions& options);
@@ -46,6 +46,14 @@ struct DoctorOptions {
 };
 
 ExitStatus run(const DoctorOptions& options);
+
+struct TraceOptions {
+    std::uint64_t process = 0; ///< its id
+    bool json = false;
+};
+
+/// Throws `Refused` for a process that cannot be looked into.
+ExitStatus run(const TraceOptions& options);
 
 ExitStatus run(const WatchOptions& options);
 

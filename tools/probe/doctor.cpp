@@ -61,11 +61,10 @@ std::string summary_of(const std::vector<Check>& checks, const Output& output) {
 }
 
 std::string report_of(const System& system, const std::vector<Check>& checks, const Output& output) {
-    return output.styled("mio-probe doctor", Style::strong)
-           + output.styled(", backend " + std::string(mio::backend()) + " on " + system.name + ' '
-                               + system.kernel,
-                           Style::faint)
-           + '\n' + table_of(checks, output) + '\n' + summary_of(checks, output);
+    return heading("mio-probe doctor",
+                   "backend " + std::string(mio::backend()) + " on " + system.name + ' ' + system.kernel,
+                   output)
+           + table_of(checks, output) + '\n' + summary_of(checks, output);
 }
 
 } // namespace

@@ -52,6 +52,10 @@ struct Need {
 /// A facility that was tried on `kernel`.
 Check check_facility(const Facility& facility, const Need& need, std::optional<KernelVersion> kernel);
 
+/// One of the facilities "IPv4 loopback" and "IPv6 loopback"; `up` is the command that sets the interface up.
+Check check_loopback(const Facility& facility, const std::optional<LoopbackInterface>& loopback,
+                     std::string_view up = "ip link set lo up");
+
 /// Value of a limit that does not exist.
 inline constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 

@@ -111,6 +111,36 @@ Check check_facility(const Facility& facility, const Need& need, std::optional<K
             facility.error};
 }
 
+Check check_loopback(const Facility& facility, const std::optional<LoopbackInterface>& loopback,
+                     std::string_view up) {
+    if (!facility.error || is_shortage(facility.error)) return check_facility(facility, {}, std::nullopt);
+    const bool is_v6 = facility.name.contains("IPv6");
+    Check check{facility.name, is_v6 ? Verdict::note : Verdict::warn, "no connection", {}, facility.error};
+    const std::string consequence =
+        is_v6 ? "IPv4 only; " : "programs on this machine cannot reach each other; ";
+    const auto advise = [&](std::string_view cure) { check.advice = consequence + std::string(cure); };
+    if (loopback && !loopback->is_up) {
+        check.finding = "the interface " + loopback->name + " is down";
+        advise(up);
+    } else if (facility.error == std::errc::address_family_not_supported) {
+        check.finding = "the system has no such sockets";
+        advise(is_v6 ? "a kernel with IPv6, and a sandbox that allows it" : "let the sandbox allow them");
+    } else if (facility.error == std::errc::address_not_available) {
+        check.finding = "the address is not assigned";
+        advise(is_v6 ? "if it is wanted: sysctl -w net.ipv6.conf.lo.disable_ipv6=0, and a container with IPv6"
+                     : "ip addr add 127.0.0.1/8 dev lo");
+    } else if (facility.error == std::errc::timed_out || facility.error == std::errc::connection_refused) {
+        advise("a packet filter seems to drop it: nft list ruleset, iptables -L");
+    } else if (facility.error == std::errc::operation_not_permitted
+               || facility.error == std::errc::permission_denied) {
+        check.finding = "forbidden";
+        advise("let the sandbox (container, seccomp filter) and the packet filter allow it");
+    } else {
+        advise("see the interface and its routes: ip addr show lo, ip route show table local");
+    }
+    return check;
+}
+
 Check check_open_files(std::uint64_t soft, std::uint64_t hard) {
     Check check{"open files", Verdict::ok, text_of(soft) + " of one process", {}, {}};
     if (hard != soft) check.finding += ", can be raised to " + text_of(hard);

@@ -8,15 +8,21 @@ namespace {
 std::vector<Scenario> chosen_scenarios(const std::vector<std::string>& names) {
     const auto all = scenarios();
     if (names.empty()) return all;
-    std::vector<Scenario> some;
+    // In their order, and each once, however many patterns match it.
+    const auto matches_any = [&](const Scenario& scenario) {
+        return std::ranges::any_of(names,
+                                   [&](const auto& name) { return matches_glob(name, scenario.name); });
+    };
     for (const auto& name : names) {
-        const auto found = std::ranges::find(all, name, &Scenario::name);
-        if (found == all.end()) {
-            throw WrongUsage{"--scenario '" + name
-                             + "': there is none of that name; see: mio-probe events --list"};
-        }
-        some.push_back(*found);
+        const auto is_match = [&](const Scenario& scenario) { return matches_glob(name, scenario.name); };
+        if (std::ranges::any_of(all, is_match)) continue;
+        std::vector<std::string_view> known;
+        for (const auto& scenario : all) known.push_back(scenario.name);
+        throw WrongUsage{"--scenario '" + name + "': there is none of that name; see: mio-probe events --list"
+                         + did_you_mean(name, known)};
     }
+    std::vector<Scenario> some;
+    std::ranges::copy_if(all, std::back_inserter(some), matches_any);
     return some;
 }
 
@@ -27,7 +33,10 @@ std::vector<Backend> chosen_backends(std::vector<std::string> names) {
     for (const auto& name : names) {
         const auto found = std::ranges::find(all, name, &Backend::name);
         if (found == all.end()) {
-            throw WrongUsage{"--backend '" + name + "': this build has: " + joined(backends())};
+            std::vector<std::string_view> known;
+            for (const auto& backend : all) known.push_back(backend.name);
+            throw WrongUsage{"--backend '" + name + "': this build has: " + joined(backends())
+                             + did_you_mean(name, known)};
         }
         some.push_back(*found);
     }
@@ -91,16 +100,18 @@ ExitStatus run(const EventsOptions& options) {
     if (options.json) {
         output.write(json_of(all, selection));
     } else {
-        output.write('\n' + output.styled(predicate_legend, Style::faint) + '\n'
+        output.write('\n' + paragraph(predicate_legend, output, 0, Style::faint)
                      + verdict(all, selection, output));
     }
-    return options.check && !std::ranges::all_of(all, is_as_documented) ? ExitStatus::differs
-                                                                        : ExitStatus::done;
+    if (!options.check) return ExitStatus::done;
+    if (!std::ranges::all_of(all, is_as_documented)) return ExitStatus::differs;
+    const bool is_complete = all.size() == selection.scenarios.size();
+    return is_complete ? ExitStatus::done : ExitStatus::interrupted;
 }
 
 namespace {
 
-using Rows = std::vector<Row>; // of one step
+using StepRows = std::vector<Row>;
 
 std::string to_text(std::string_view flags, std::string_view predicates) {
     return std::string(flags) + " [" + std::string(predicates) + ']';
@@ -116,7 +127,7 @@ std::string to_text(const Row& row) {
     return {};
 }
 
-std::string to_text(const Rows& rows) {
+std::string to_text(const StepRows& rows) {
     std::string text;
     for (const auto& row : rows) text += (text.empty() ? "" : " and ") + to_text(row);
     return text;
@@ -148,7 +159,7 @@ bool holds(const Backend& backend, const Step& step, const Row& row) {
     return false;
 }
 
-bool is_as_documented(const Backend& backend, const Step& step, const Rows& rows) {
+bool is_as_documented(const Backend& backend, const Step& step, const StepRows& rows) {
     if (!std::ranges::all_of(rows, [&](const Row& row) { return holds(backend, step, row); })) return false;
     if (step.records.empty()) return true;
     // Of a change reported in several parts, the last part is complete. An event reported once has no other parts.
@@ -163,12 +174,12 @@ bool is_as_documented(const Backend& backend, const Step& step, const Rows& rows
 
 std::vector<Difference> compare(const Backend& backend, std::string_view scenario,
                                 const std::vector<Step>& steps) {
-    Rows rows; // of this scenario
+    StepRows rows; // of this scenario
     std::ranges::copy_if(backend.contract, std::back_inserter(rows),
                          [&](const Row& row) { return row.scenario == scenario; });
     std::vector<Difference> differences;
     for (const auto& step : steps) {
-        Rows of_step;
+        StepRows of_step;
         std::ranges::copy_if(rows, std::back_inserter(of_step),
                              [&](const Row& row) { return row.step == step.name; });
         if (of_step.empty()) {

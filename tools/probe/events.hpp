@@ -44,7 +44,8 @@ struct Selection {
     bool check = false; ///< report differences from the golden table
 };
 
-/// A table that is printed row by row while the scenarios run, with several backends side by side.
+/// A table that is printed row by row while the scenarios run, with several backends side by side; on a terminal too
+/// narrow for that, one below the other.
 class ReportTable {
   public:
     ReportTable(Output& output, const Selection& selection);
@@ -57,6 +58,9 @@ class ReportTable {
     void append(std::vector<Cell>& cells, const BackendResult& result, const std::string& step,
                 std::size_t line) const;
     void line(std::span<const Cell> cells);
+    void rows_below(const ScenarioResult& outcome);
+    void rows_below(const BackendResult& result, const std::string& step);
+    [[nodiscard]] bool is_narrow() const noexcept;
     [[nodiscard]] bool is_comparison() const noexcept { return backends_.size() > 1; }
 
     Output& output_;

@@ -24,8 +24,8 @@ mio::Readiness union_of(const Step& step) {
 
 std::string to_text(std::string_view scenario, const Difference& difference, const Output& output) {
     const auto place = std::string(scenario) + ", " + difference.step;
-    return output.styled(place, Style::bad) + "\n  documented  " + difference.documented + "\n  seen        "
-           + difference.seen + '\n';
+    return paragraph(place, output, 0, Style::bad)
+           + aligned({{{"documented"}, {difference.documented}}, {{"seen"}, {difference.seen}}}, output);
 }
 
 // As wide as every row of the contract needs, so that the columns stand still while the rows come.
@@ -53,14 +53,15 @@ std::string verdict(const std::vector<ScenarioResult>& all, std::size_t backend,
     const auto documented = " documented for " + std::string(name);
     if (count == 0) {
         const auto text = interrupted + "all " + std::to_string(steps) + " steps played are as" + documented;
-        return output.styled(text, Style::good) + '\n';
+        return paragraph(text, output, 0, Style::good);
     }
     const auto text = interrupted + std::to_string(count) + " of " + std::to_string(steps)
                       + " steps played differ from what is" + documented;
-    return differences + output.styled(text, Style::bad) + '\n';
+    return differences + paragraph(text, output, 0, Style::bad);
 }
 
-std::string comparison(const std::vector<ScenarioResult>& all, const std::string& interrupted) {
+std::string comparison(const std::vector<ScenarioResult>& all, const std::string& interrupted,
+                       const Output& output) {
     std::size_t count = 0;
     std::size_t steps = 0;
     for (const auto& outcome : all) {
@@ -69,9 +70,11 @@ std::string comparison(const std::vector<ScenarioResult>& all, const std::string
         count += static_cast<std::size_t>(
             std::ranges::count_if(names, [&](const std::string& name) { return !agree(outcome, name); }));
     }
-    if (count == 0) return interrupted + "all " + std::to_string(steps) + " steps played agree\n";
-    return interrupted + std::to_string(count) + " of " + std::to_string(steps)
-           + " steps played differ from backend to backend\n";
+    if (count == 0)
+        return paragraph(interrupted + "all " + std::to_string(steps) + " steps played agree", output);
+    return paragraph(interrupted + std::to_string(count) + " of " + std::to_string(steps)
+                         + " steps played differ from backend to backend",
+                     output);
 }
 
 } // namespace
@@ -120,7 +123,14 @@ ReportTable::ReportTable(Output& output, const Selection& selection)
     }
 }
 
+bool ReportTable::is_narrow() const noexcept {
+    std::size_t sum = 0;
+    for (const auto width : widths_) sum += (sum == 0 ? 0 : 2) + width;
+    return sum > output_.width();
+}
+
 void ReportTable::head() {
+    if (is_narrow()) return; // the letters are explained at the end
     std::vector<Cell> names;
     std::vector<Cell> titles;
     const auto append = [&](std::string_view name, std::string_view title) {
@@ -144,7 +154,48 @@ void ReportTable::head() {
     line(titles);
 }
 
+// Each scenario, its steps, and the events of each backend, further to the right each time.
+void ReportTable::rows_below(const ScenarioResult& outcome) {
+    output_.write(paragraph(outcome.scenario.name, output_, 0, Style::accent));
+    for (const auto& step : step_names(outcome)) {
+        std::string text = step;
+        auto style = Style::plain;
+        if (is_comparison()) {
+            const bool is_same = agree(outcome, step);
+            text = (is_same ? "same: " : "DIFFERS: ") + step;
+            if (!is_same) style = Style::bad;
+        }
+        output_.write(paragraph(text, output_, 2, style));
+        for (const auto& result : outcome.results) rows_below(result, step);
+    }
+}
+
+void ReportTable::rows_below(const BackendResult& result, const std::string& step) {
+    const auto* seen = find(result, step);
+    if (seen == nullptr) return;
+    std::string head = is_comparison() ? std::string(result.backend.name) + ": " : "";
+    auto style = Style::plain;
+    if (check_) {
+        const auto& differences = result.differences;
+        const bool is_good = std::ranges::find(differences, step, &Difference::step) == differences.end();
+        head += is_good ? "ok: " : "DIFFERS: ";
+        if (!is_good) style = Style::bad;
+    }
+    if (seen->records.empty()) {
+        head += seen->is_unsupported ? unsupported : "nothing";
+        output_.write(paragraph(head, output_, 4, style == Style::plain ? Style::faint : style));
+        return;
+    }
+    for (const auto& record : seen->records) {
+        const auto predicates = letters(record.readiness());
+        output_.write(
+            paragraph(head + '[' + predicates + "] " + result.backend.describe(record), output_, 4, style));
+        head = "then ";
+    }
+}
+
 void ReportTable::rows(const ScenarioResult& outcome) {
+    if (is_narrow()) return rows_below(outcome);
     std::string_view scenario = outcome.scenario.name;
     for (const auto& step : step_names(outcome)) rows(outcome, std::exchange(scenario, ""), step);
 }
@@ -210,7 +261,7 @@ std::string verdict(const std::vector<ScenarioResult>& all, const Selection& sel
     for (std::size_t i = 0; selection.check && i < selection.backends.size(); ++i) {
         text += verdict(all, i, selection.backends[i].name, interrupted, output);
     }
-    return selection.backends.size() > 1 ? text + comparison(all, interrupted) : text;
+    return selection.backends.size() > 1 ? text + comparison(all, interrupted, output) : text;
 }
 
 std::string table_of(const std::vector<Scenario>& list, const Output& output) {

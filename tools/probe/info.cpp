@@ -1,24 +1,29 @@
+#include "info.hpp"
 #include "commands.hpp"
 #include "json.hpp"
-#include "machine.hpp"
 
 namespace probe {
 
 namespace {
 
-using Rows = std::vector<std::vector<Cell>>;
+// What cannot be polled is a finding: the rest is reported all the same.
+std::expected<TimerResolution, Refused> try_timer_resolution() {
+    try {
+        return measure_timer_resolution();
+    } catch (Refused& refused) {
+        return std::unexpected(std::move(refused));
+    }
+}
 
 MachineReport examine_machine() {
     auto limits = process_limits();
     std::ranges::move(system_limits(), std::back_inserter(limits));
-    return {system(), facilities(), measure_timer_resolution(), std::move(limits)};
+    return {system(), facilities(), try_timer_resolution(), std::move(limits)};
 }
 
 std::string section(std::string_view title, std::string_view explanation, const Rows& rows,
                     const Output& output) {
-    std::string head = output.styled(title, Style::strong);
-    if (!explanation.empty()) head += output.styled(", " + std::string(explanation), Style::faint);
-    return head + '\n' + aligned(rows, output);
+    return heading(title, explanation, output) + aligned(rows, output);
 }
 
 std::string build_section(const Output& output) {
@@ -50,7 +55,11 @@ std::string facility_section(const std::vector<Facility>& list, const Output& ou
     return section("facilities", "found by trying them", rows, output);
 }
 
-std::string timer_section(const TimerResolution& timer, const Output& output) {
+std::string timer_section(const std::expected<TimerResolution, Refused>& measured, const Output& output) {
+    if (!measured) {
+        return section("time-outs", "not measured", {{{message_of(measured.error()), Style::bad}}}, output);
+    }
+    const auto& timer = *measured;
     const auto us = [](std::chrono::nanoseconds time) {
         return std::to_string(std::chrono::round<std::chrono::microseconds>(time).count()) + " µs";
     };

@@ -4,6 +4,7 @@
 #include "doctor.hpp"
 #include "events.hpp"
 #include "json.hpp"
+#include "trace.hpp"
 #include "watch.hpp"
 
 namespace probe {
@@ -16,7 +17,14 @@ using Json = nlohmann::ordered_json;
 std::string text_of(const Json& json, int indent) {
     return json.dump(indent, ' ', true, Json::error_handler_t::replace) + '\n';
 }
-std::string document(const Json& json) { return text_of(json, 2); }
+
+// Every document begins with the same members; see docs/probe.md.
+std::string document(std::string_view command, Json members) {
+    Json json{
+        {"schema", json_schema}, {"command", command}, {"version", version()}, {"backend", mio::backend()}};
+    json.update(members);
+    return text_of(json, 2);
+}
 
 long long microseconds(std::chrono::nanoseconds time) {
     return std::chrono::round<std::chrono::microseconds>(time).count();
@@ -40,6 +48,11 @@ Json to_json(const TimerResolution& timer) {
             {"asked_us", microseconds(timer.asked)},
             {"fastest_us", microseconds(timer.fastest)},
             {"median_us", microseconds(timer.median)}};
+}
+
+Json to_json(const std::expected<TimerResolution, Refused>& timer) {
+    if (timer) return to_json(*timer);
+    return {{"error", message_of(timer.error())}};
 }
 
 Json to_json(const Limit& limit) {
@@ -107,26 +120,21 @@ Json to_json(const ScenarioResult& outcome, bool check) {
 } // namespace
 
 std::string json_of(const MachineReport& findings) {
-    return document({{"version", version()},
-                     {"backend", mio::backend()},
-                     {"backends", backends()},
-                     {"compiler", compiler()},
-                     {"standard_library", standard_library()},
-                     {"system", to_json(findings.system)},
-                     {"facilities", to_json(findings.facilities)},
-                     {"timer", to_json(findings.timer)},
-                     {"limits", to_json(findings.limits)}});
+    return document("info", {{"backends", backends()},
+                             {"compiler", compiler()},
+                             {"standard_library", standard_library()},
+                             {"system", to_json(findings.system)},
+                             {"facilities", to_json(findings.facilities)},
+                             {"timer", to_json(findings.timer)},
+                             {"limits", to_json(findings.limits)}});
 }
 
 std::string json_of(const System& system, const std::vector<Check>& checks) {
     auto list = Json::array();
     for (const auto& check : checks) list.push_back(to_json(check));
-    const Json json{{"version", version()},
-                    {"backend", mio::backend()},
-                    {"system", {{"name", system.name}, {"kernel", system.kernel}}},
-                    {"verdict", name_of(worst_of(checks))},
-                    {"checks", std::move(list)}};
-    return document(json);
+    return document(
+        "doctor",
+        {{"system", to_json(system)}, {"verdict", name_of(worst_of(checks))}, {"checks", std::move(list)}});
 }
 
 std::string json_of(const std::vector<ScenarioResult>& all, const Selection& selection) {
@@ -134,10 +142,9 @@ std::string json_of(const std::vector<ScenarioResult>& all, const Selection& sel
     for (const auto& backend : selection.backends) backends.push_back(backend.name);
     Json list = Json::array();
     for (const auto& scenario : all) list.push_back(to_json(scenario, selection.check));
-    const Json json{{"backends", std::move(backends)},
-                    {"complete", all.size() == selection.scenarios.size()},
-                    {"scenarios", std::move(list)}};
-    return document(json);
+    return document("events", {{"backends", std::move(backends)},
+                               {"interrupted", all.size() != selection.scenarios.size()},
+                               {"scenarios", std::move(list)}});
 }
 
 std::string json_of(const std::vector<Scenario>& list) {
@@ -145,13 +152,36 @@ std::string json_of(const std::vector<Scenario>& list) {
     for (const auto& scenario : list) {
         names.push_back({{"name", scenario.name}, {"description", scenario.description}});
     }
-    const Json json{{"scenarios", std::move(names)}};
-    return document(json);
+    return document("events --list", {{"scenarios", std::move(names)}});
 }
 
-std::string json_line(std::int64_t time_us, std::string_view source, std::string_view kind,
-                      const std::vector<Field>& fields) {
-    Json json{{"time_us", time_us}, {"source", source}, {"kind", kind}};
+std::string json_of(const TracedProcess& process) {
+    Json polls = Json::array();
+    for (const auto& poll : process.polls) {
+        Json registrations = Json::array();
+        for (const auto& source : poll.sources) {
+            registrations.push_back({{"descriptor", source.descriptor},
+                                     {"source", source.source},
+                                     {"interest", source.interest()},
+                                     {"trigger", source.trigger()},
+                                     {"flags", source.flags},
+                                     {"token", source.token}});
+        }
+        polls.push_back({{"descriptor", poll.descriptor}, {"registrations", std::move(registrations)}});
+    }
+    return document("trace", {{"process", process.id}, {"name", process.name}, {"polls", std::move(polls)}});
+}
+
+std::vector<Field> header_fields(std::string_view command) {
+    return {{"schema", std::uint64_t{json_schema}},
+            {"command", std::string(command)},
+            {"version", std::string(version())},
+            {"backend", std::string(mio::backend())}};
+}
+
+std::string json_line(std::int64_t time_us, std::string_view time, std::string_view source,
+                      std::string_view kind, const std::vector<Field>& fields) {
+    Json json{{"time_us", time_us}, {"time", time}, {"source", source}, {"kind", kind}};
     for (const auto& [name, value] : fields) {
         std::visit([&json, &name](const auto& v) { json[std::string(name)] = v; }, value);
     }
@@ -187,18 +217,25 @@ Json to_json(const Tally& tally) {
             {"histogram", to_json(latencies)}};
 }
 
+Json to_json(const std::optional<Spread>& ratio, Compared compared) {
+    if (!ratio) return nullptr;
+    return {{"of", compared == Compared::time ? "time" : "latency"},
+            {"minimum", ratio->minimum},
+            {"first_quartile", ratio->first_quartile},
+            {"median", ratio->median},
+            {"third_quartile", ratio->third_quartile},
+            {"maximum", ratio->maximum}};
+}
+
 Json to_json(const Comparison& comparison) {
-    const auto ratio = comparison.ratio();
-    return {{"name", comparison.workload.name},
-            {"operation", comparison.workload.operation},
-            {"rounds", comparison.rounds()},
-            {"ratio",
-             {{"of", comparison.workload.compared == Compared::time ? "time" : "latency"},
-              {"minimum", ratio.minimum},
-              {"median", ratio.median},
-              {"maximum", ratio.maximum}}},
-            {"mio", to_json(comparison.library)},
-            {"bare", to_json(comparison.bare)}};
+    Json json{{"name", comparison.workload.name},
+              {"operation", comparison.workload.operation},
+              {"rounds", comparison.rounds()},
+              {"ratio", to_json(comparison.ratio(), comparison.workload.compared)},
+              {"mio", to_json(comparison.library)},
+              {"bare", nullptr}};
+    if (comparison.has_bare()) json["bare"] = to_json(comparison.bare);
+    return json;
 }
 
 } // namespace
@@ -206,10 +243,10 @@ Json to_json(const Comparison& comparison) {
 std::string json_of(const std::vector<Comparison>& comparisons, bool was_interrupted) {
     auto list = Json::array();
     for (const auto& comparison : comparisons) list.push_back(to_json(comparison));
-    const Json json{{"version", version()},           {"backend", mio::backend()},
-                    {"compiler", compiler()},         {"standard_library", standard_library()},
-                    {"interrupted", was_interrupted}, {"workloads", std::move(list)}};
-    return document(json);
+    return document("bench", {{"compiler", compiler()},
+                              {"standard_library", standard_library()},
+                              {"interrupted", was_interrupted},
+                              {"workloads", std::move(list)}});
 }
 
 std::string json_of(const std::vector<Workload>& workloads) {
@@ -217,7 +254,7 @@ std::string json_of(const std::vector<Workload>& workloads) {
     for (const auto& workload : workloads) {
         list.push_back({{"name", workload.name}, {"operation", workload.operation}});
     }
-    return document(list);
+    return document("bench --list", {{"workloads", std::move(list)}});
 }
 
 } // namespace bench

@@ -34,6 +34,19 @@ struct Limit {
     std::error_code error; ///< why it could not be found out
 };
 
+/// Tries a TCP connection from this machine to itself, over 127.0.0.1 or ::1.
+std::error_code try_loopback_v4();
+std::error_code try_loopback_v6();
+
+/// The interface of the loopback addresses.
+struct LoopbackInterface {
+    std::string name; ///< "lo"
+    bool is_up = false;
+};
+
+/// Nothing if the system has none or does not show its interfaces.
+std::optional<LoopbackInterface> loopback_interface();
+
 /// The limits of this process.
 std::vector<Limit> process_limits();
 
@@ -52,13 +65,5 @@ struct TimerResolution {
 
 /// Measures it on the selected backend, which takes some milliseconds.
 TimerResolution measure_timer_resolution();
-
-/// Everything that `mio-probe info` reports about the machine.
-struct MachineReport {
-    System system;
-    std::vector<Facility> facilities;
-    TimerResolution timer;
-    std::vector<Limit> limits;
-};
 
 } // namespace probe

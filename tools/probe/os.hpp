@@ -26,6 +26,13 @@ inline constexpr mio::RawHandle standard_error = 2;
 /// True if `handle` is a terminal.
 bool is_terminal(mio::RawHandle handle) noexcept;
 
+/// The number in the environment variable COLUMNS, if it is one. The same on every system.
+std::optional<std::size_t> columns_of_environment() noexcept;
+
+/// Columns of the terminal `handle`: those that the environment variable COLUMNS says, or its width. Nothing if it is no
+/// terminal or its width is unknown.
+std::optional<std::size_t> columns(mio::RawHandle handle) noexcept;
+
 /// Writes all of `text`, waiting where the handle is non-blocking.
 mio::Result<> write_all(mio::RawHandle handle, std::string_view text);
 

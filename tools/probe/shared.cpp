@@ -54,7 +54,10 @@ std::vector<std::string> backends() {
 
 namespace {
 
+Colours wanted_colours = Colours::automatic;
+
 bool wants_colours() {
+    if (wanted_colours != Colours::automatic) return wanted_colours == Colours::always;
     const char* no_colour = std::getenv("NO_COLOR");
     if (no_colour != nullptr && *no_colour != '\0') return false;
     const char* terminal = std::getenv("TERM");
@@ -75,14 +78,11 @@ std::string_view escape_sequence(Style style) {
     return "";
 }
 
-// Characters, not bytes: a byte that continues a UTF-8 sequence takes no room.
-std::size_t width_of(std::string_view text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
 } // namespace
 
-Output::Output() : colours_(wants_colours()) {}
+Output::Output() : colours_(wants_colours()), width_(os::columns(os::standard_output).value_or(no_limit)) {}
+
+void Output::set_colours(Colours colours) noexcept { wanted_colours = colours; }
 
 void Output::write(std::string_view text) {
     if (closed_) return;
@@ -98,40 +98,10 @@ std::string Output::styled(std::string_view text, Style style) const {
     return std::string(escape_sequence(style)) + std::string(text) + "\033[0m";
 }
 
-std::string padded(std::string_view text, std::size_t width) {
-    const auto used = width_of(text);
-    return std::string(text) + std::string(width > used ? width - used : 0, ' ');
-}
-
-std::string joined(const std::vector<std::string>& words) {
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
     std::string text;
-    for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+    for (const auto& word : words) text += (text.empty() ? "" : std::string(between)) + word;
     return text;
-}
-
-std::string aligned(const std::vector<std::vector<Cell>>& rows, const Output& output) {
-    std::vector<std::size_t> widths;
-    auto visible_rows = rows;
-    for (auto& row : visible_rows) {
-        widths.resize(std::max(widths.size(), row.size()));
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            row[i].text = visible(row[i].text);
-            widths[i] = std::max(widths[i], width_of(row[i].text));
-        }
-    }
-    std::string lines;
-    for (const auto& row : visible_rows) {
-        std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            // No spaces after the last text of a line.
-            const bool last = std::ranges::all_of(row.begin() + static_cast<std::ptrdiff_t>(i) + 1, row.end(),
-                                                  [](const Cell& cell) { return cell.text.empty(); });
-            line += "  " + output.styled(last ? row[i].text : padded(row[i].text, widths[i]), row[i].style);
-            if (last) break;
-        }
-        lines += line + '\n';
-    }
-    return lines;
 }
 
 namespace {
@@ -151,6 +121,8 @@ constexpr Predicate predicates[] = {
     {mio::Readiness::priority, "P", "priority"},
 };
 
+static_assert(std::size(predicates) == predicate_count);
+
 bool holds(mio::Readiness readiness, const Predicate& predicate) {
     return (readiness & predicate.bit) != mio::Readiness::none;
 }
@@ -167,6 +139,15 @@ std::string letter_columns(mio::Readiness readiness) {
     }
     return text;
 }
+
+std::array<bool, predicate_count> predicates_of(mio::Readiness readiness) {
+    std::array<bool, predicate_count> all{};
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = holds(readiness, predicates[i]);
+    return all;
+}
+
+std::string_view letters_of(std::size_t predicate) { return predicates[predicate].letters; }
+std::string_view name_of_predicate(std::size_t predicate) { return predicates[predicate].name; }
 
 std::string letters(mio::Readiness readiness) {
     std::string text;
@@ -209,15 +190,27 @@ std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t l
 }
 
 Parsed<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    constexpr auto what = "not a duration, like 250ms, 1.5s, 2m or 1h";
     constexpr std::chrono::milliseconds longest = std::chrono::years(1);
-    const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const auto unit = std::ranges::find(units, text.substr(digits),
-                                        &std::pair<std::string_view, std::chrono::milliseconds>::first);
-    if (unit == std::end(units)) return wrong(text, "not a duration, like 250ms, 5s, 2m or 1h");
-    const auto number =
-        parse_number(text.substr(0, digits), static_cast<std::uint64_t>(longest / unit->second));
-    if (!number || *number == 0) return wrong(text, "not a duration between 1ms and a year");
-    return unit->second * static_cast<std::int64_t>(*number);
+    const auto digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    const auto name = digits == text.size() ? std::string_view("s") : text.substr(digits);
+    const auto unit =
+        std::ranges::find(units, name, &std::pair<std::string_view, std::chrono::milliseconds>::first);
+    if (unit == std::end(units)) return wrong(text, what);
+    const auto point = std::min(text.find('.'), digits);
+    const auto number = parse_number(text.substr(0, point), std::numeric_limits<std::uint32_t>::max());
+    double fraction = 0;
+    double place = 1;
+    for (const char digit : text.substr(std::min(point + 1, digits), digits - std::min(point + 1, digits))) {
+        if (digit == '.') return wrong(text, what);
+        fraction += (place /= 10) * (digit - '0');
+    }
+    if (point + 1 == digits || point == 0 || digits == 0) return wrong(text, what);
+    const auto one = static_cast<double>(unit->second.count());
+    const double time = number ? (static_cast<double>(*number) + fraction) * one : 0;
+    if (time < 0.5 || time > static_cast<double>(longest.count()))
+        return wrong(text, "not a duration between 1ms and a year");
+    return std::chrono::milliseconds(std::llround(time));
 }
 
 Parsed<std::uint64_t> parse_count(std::string_view text) {
@@ -255,6 +248,55 @@ bool is_control(char32_t point) {
 }
 
 } // namespace
+
+namespace {
+
+// Insertions, removals, replacements and swaps of neighbours that turn `a` into `b`.
+std::size_t distance_of(std::string_view a, std::string_view b) {
+    std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+    for (std::size_t i = 0; i <= a.size(); ++i) {
+        for (std::size_t j = 0; j <= b.size(); ++j) {
+            if (i == 0 || j == 0) {
+                cost[i][j] = i + j;
+                continue;
+            }
+            const bool is_same = a[i - 1] == b[j - 1];
+            cost[i][j] =
+                std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (is_same ? 0 : 1)});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+        }
+    }
+    return cost[a.size()][b.size()];
+}
+
+} // namespace
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names) {
+    constexpr std::size_t longest_word = 100;
+    if (word.empty() || word.size() > longest_word) return {};
+    std::string_view best;
+    auto least = word.size() / 3 + 2;
+    for (const auto name : names) {
+        // Two of a few letters are not alike because they have the same length.
+        const auto most = std::max<std::size_t>(std::min(word.size(), name.size()) / 2, 1);
+        const auto distance = word.size() > 2 && name.starts_with(word) ? 1 : distance_of(word, name);
+        if (distance >= least || distance > most) continue;
+        least = distance;
+        best = name;
+    }
+    return best.empty() ? "" : "; did you mean " + std::string(best) + "?";
+}
+
+bool matches_glob(std::string_view pattern, std::string_view text) {
+    if (pattern.empty()) return text.empty();
+    if (pattern.front() == '*') {
+        return matches_glob(pattern.substr(1), text)
+               || (!text.empty() && matches_glob(pattern, text.substr(1)));
+    }
+    if (text.empty() || (pattern.front() != '?' && pattern.front() != text.front())) return false;
+    return matches_glob(pattern.substr(1), text.substr(1));
+}
 
 std::string hex(std::uint64_t value, std::size_t digits) {
     std::string text(digits, '0');

@@ -10,10 +10,11 @@ namespace probe {
 
 /// Exit status of mio-probe.
 enum class ExitStatus : int {
-    done = 0,    ///< done, and everything was as expected
-    differs = 1, ///< something is not as documented, or not as it should be
-    usage = 2,   ///< the command line was wrong
-    refused = 3, ///< the OS refused
+    done = 0,          ///< done, and everything was as expected
+    differs = 1,       ///< something is not as documented, or not as it should be
+    usage = 2,         ///< the command line was wrong
+    refused = 3,       ///< the OS refused
+    interrupted = 130, ///< a signal ended a check before its end, as shells report Ctrl-C
 };
 
 /// Thrown when the command line is wrong; `message` is one line that names the argument.
@@ -55,12 +56,18 @@ std::vector<std::string> backends();
 /// How a piece of text looks on a terminal.
 enum class Style { plain, faint, strong, accent, good, caution, bad };
 
+/// When to use colours.
+enum class Colours { automatic, always, never };
+
 /// Standard output. Every write is seen at once.
 class Output {
   public:
-    /// Colours if it is a terminal that has them and the user did not set `NO_COLOR`.
+    /// Colours as `set_colours` says: by default if it is a terminal that has them and the user did not set `NO_COLOR`.
     /// @see https://no-color.org
     Output();
+
+    /// For every `Output` that is made later, and for messages.
+    static void set_colours(Colours colours) noexcept;
 
     /// Writes `text`. Does nothing after the reader closed the pipe; throws `Refused` on any other error.
     void write(std::string_view text);
@@ -71,16 +78,38 @@ class Output {
     /// `text` as it looks in `style` here.
     [[nodiscard]] std::string styled(std::string_view text, Style style) const;
 
+    /// Columns of the terminal; `no_limit` if it is none.
+    [[nodiscard]] std::size_t width() const noexcept { return width_; }
+    static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
   private:
     bool colours_;
     bool closed_ = false;
+    std::size_t width_;
 };
 
-/// `text` filled up with spaces to `width` characters. Longer text stays as it is.
+/// Columns that `text` takes: one for each character.
+std::size_t width_of(std::string_view text);
+
+/// `text` filled up with spaces to `width` columns. Longer text stays as it is.
 std::string padded(std::string_view text, std::size_t width);
 
+/// `text` as lines of at most `width` columns, broken between words. A longer word is broken where it has punctuation.
+/// At least one line.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width);
+
+/// `text` in pieces of at most `width` columns.
+std::vector<std::string> chunks(std::string_view text, std::size_t width);
+
+/// The same as `wrapped`, as one text whose lines end in line feeds, each with `indent` spaces before it, as wide as `output`.
+std::string paragraph(std::string_view text, const Output& output, std::size_t indent = 0,
+                      Style style = Style::plain);
+
+/// A title and what it is about, in one line or below each other.
+std::string heading(std::string_view title, std::string_view explanation, const Output& output);
+
 /// The words with commas between them.
-std::string joined(const std::vector<std::string>& words);
+std::string joined(const std::vector<std::string>& words, std::string_view between = ", ");
 
 /// A piece of text in a table.
 struct Cell {
@@ -88,8 +117,19 @@ struct Cell {
     Style style = Style::plain;
 };
 
-/// Formats rows of cells as lines. Columns are padded to their widest cell, with two spaces before and between them.
-std::string aligned(const std::vector<std::vector<Cell>>& rows, const Output& output);
+using Rows = std::vector<std::vector<Cell>>;
+
+/// Formats rows of cells as lines. Columns are padded to their widest cell, with two spaces before and between them. What
+/// is wider than the terminal is broken: the last column into several lines, beside or below the others.
+std::string aligned(const Rows& rows, const Output& output);
+
+/// True if `aligned` need not break a row.
+bool fits(const Rows& rows, const Output& output);
+
+/// The columns of `rows` as rows.
+Rows transposed(const Rows& rows);
+
+inline constexpr std::size_t predicate_count = 6;
 
 /// Column head for `letter_columns`: the letters of all predicates in their positions.
 inline constexpr std::string_view predicate_columns = "R W E RC WC P";
@@ -107,8 +147,13 @@ std::string letters(mio::Readiness readiness);
 /// The names of the predicates that hold: "readable", "read_closed".
 std::vector<std::string> names(mio::Readiness readiness);
 
-/// As long as it lives, the first SIGINT or SIGTERM does not end the program but is remembered. The second one ends
-/// it, should it be stuck. One at a time.
+/// Which predicates hold, in the order of the columns; and the letters and the name of each.
+std::array<bool, predicate_count> predicates_of(mio::Readiness readiness);
+std::string_view letters_of(std::size_t predicate);
+std::string_view name_of_predicate(std::size_t predicate);
+
+/// As long as it lives, the first SIGINT, SIGTERM or SIGHUP does not end the program but is remembered. The second one
+/// ends it, should it be stuck. A SIGHUP that is ignored, as by nohup(1), stays ignored. One at a time.
 class Interrupt {
   public:
     /// Throws `Refused` when the OS is out of descriptors.
@@ -141,11 +186,17 @@ std::unexpected<std::string> wrong(std::string_view argument, std::string_view w
 /// Parses decimal digits alone, up to `largest`.
 std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t largest);
 
-/// Parses "250ms", "5s", "2m" or "1h": from one millisecond to one year.
+/// Parses "250ms", "1.5s", "2m", "1h", or "5" for seconds: from one millisecond, to which it is rounded, to one year.
 Parsed<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// Parses a number from 1.
 Parsed<std::uint64_t> parse_count(std::string_view text);
+
+/// "; did you mean NAME?", if `word` is like one of `names` or the beginning of one; else empty.
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);
+
+/// Whether `pattern` matches all of `text`: `*` matches any characters, `?` one, and others themselves.
+bool matches_glob(std::string_view pattern, std::string_view text);
 
 /// `value` in hexadecimal, with exactly `digits` digits.
 std::string hex(std::uint64_t value, std::size_t digits);

@@ -8,33 +8,55 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 using Source = std::variant<Connection<Tcp>, Listener<Tcp>, Datagrams, Connection<Local>, Listener<Local>,
-                            Fifo, Descriptor>;
+                            Fifo, Descriptor, Timer>;
 
 constexpr mio::Token interrupt_token{std::numeric_limits<std::size_t>::max()};
 
 // Level triggers, and oneshot, which is re-armed at once, repeat a condition that holds: too fast to read.
 constexpr auto time_between_rounds = 100ms;
 
-// The addresses of each connection to make, by the name of its target. Looked up before anything else, since it can
-// take long: Ctrl-C ends the program at this stage as it ends any other.
+// The addresses of each target with a host, by its name. Looked up before anything else, since it can take long: Ctrl-C
+// ends the program at this stage as it ends any other.
 using Addresses = std::map<std::string, std::vector<mio::net::SocketAddress>, std::less<>>;
 
-Addresses resolve(const std::vector<Target>& targets) {
+// Runs `f`, and gives what it throws the name of the target.
+template <class F> auto with_name_of(const Target& target, Log& log, F f) {
+    try {
+        return f();
+    } catch (Refused& refused) {
+        log.final_failure(target.name, refused);
+        refused.call = target.name + ": " + refused.call;
+        throw;
+    }
+}
+
+std::vector<mio::net::SocketAddress> resolve(std::string_view host, std::uint16_t port) {
+    using mio::net::IpAddress;
+    // No host, which only a target that is bound may have: all addresses of this machine.
+    if (host.empty()) return {{IpAddress::any_v6(), port}, {IpAddress::any_v4(), port}};
+    return must(mio::net::resolve(host, std::to_string(port)), "resolve");
+}
+
+Addresses resolve(const std::vector<Target>& targets, Log& log) {
     Addresses addresses;
     for (const auto& target : targets) {
-        const auto* tcp = std::get_if<TcpTarget>(&target.kind);
-        if (tcp == nullptr) continue;
-        auto found = mio::net::resolve(tcp->host, std::to_string(tcp->port));
-        addresses[target.name] = must(std::move(found), target.name + ": resolve");
+        const auto resolve_host = [&](const auto& kind) {
+            if constexpr (requires { kind.host; }) {
+                addresses[target.name] =
+                    with_name_of(target, log, [&] { return resolve(kind.host, kind.port); });
+            }
+        };
+        std::visit(resolve_host, target.kind);
     }
     return addresses;
 }
 
 // Checked first: a descriptor that the program opens would take the number of one that is not open.
-void require_open_descriptors(const std::vector<Target>& targets) {
+void require_open_descriptors(const std::vector<Target>& targets, Log& log) {
     for (const auto& target : targets) {
         const auto* descriptor = std::get_if<DescriptorTarget>(&target.kind);
-        if (descriptor != nullptr) must(os::require_open(descriptor->handle), target.name + ": fcntl");
+        if (descriptor == nullptr) continue;
+        with_name_of(target, log, [&] { must(os::require_open(descriptor->handle), "fcntl"); });
     }
 }
 
@@ -44,17 +66,20 @@ Source make_source(Context& context, const Target& target, const Addresses& addr
         const std::string& name;
         const Addresses& addresses;
 
-        Source operator()(const TcpTarget&) const {
-            return Connection<Tcp>(context, name, addresses.find(name)->second);
-        }
-        Source operator()(const ListenTarget& t) const { return Listener<Tcp>(context, name, t.address); }
-        Source operator()(const UdpTarget& t) const { return Datagrams(context, name, t.address); }
+        Source operator()(const TcpTarget&) const { return Connection<Tcp>(context, name, resolved()); }
+        Source operator()(const ListenTarget&) const { return Listener<Tcp>(context, name, resolved()); }
+        Source operator()(const UdpTarget&) const { return Datagrams(context, name, resolved()); }
         Source operator()(const UnixTarget& t) const { return Connection<Local>(context, name, {t.address}); }
         Source operator()(const UnixListenTarget& t) const {
-            return Listener<Local>(context, name, t.address);
+            return Listener<Local>(context, name, {t.address});
         }
         Source operator()(const FifoTarget& t) const { return Fifo(context, name, t.path); }
         Source operator()(const DescriptorTarget& t) const { return Descriptor(context, name, t.handle); }
+        Source operator()(const TimerTarget& t) const { return Timer(context, name, t); }
+
+        [[nodiscard]] const std::vector<mio::net::SocketAddress>& resolved() const {
+            return addresses.find(name)->second;
+        }
     };
     return std::visit(Maker{context, target.name, addresses}, target.kind);
 }
@@ -79,11 +104,63 @@ std::string in_milliseconds(std::chrono::nanoseconds time) {
     return std::to_string(microseconds / 1000) + '.' + fraction + " ms";
 }
 
+std::string in_microseconds(std::chrono::nanoseconds time) {
+    return std::to_string(std::chrono::round<std::chrono::microseconds>(time).count()) + " µs";
+}
+
+// Without zeros, which would hide the rest.
+Cell count_cell(std::uint64_t count) {
+    return count == 0 ? Cell{".", Style::faint} : Cell{std::to_string(count)};
+}
+
+std::string lateness_of(const Summary& summary) {
+    const auto& late = *summary.lateness;
+    return "expired " + std::to_string(late.count()) + (late.count() == 1 ? " time" : " times") + ", late by "
+           + in_microseconds(late.minimum()) + " at best, " + in_microseconds(late.at(0.5))
+           + " as the median, " + in_microseconds(late.maximum()) + " at most";
+}
+
+// "listen://127.0.0.1:80: 2 events, R 2, read 12 bytes"
+std::string sentence_of(const Summary& summary) {
+    std::string text =
+        summary.source + ": " + std::to_string(summary.events) + (summary.events == 1 ? " event" : " events");
+    const auto add = [&](std::string_view name, std::uint64_t count) {
+        if (count != 0) text += ", " + std::string(name) + ' ' + std::to_string(count);
+    };
+    for (std::size_t i = 0; i < predicate_count; ++i) add(letters_of(i), summary.predicates[i]);
+    add("connections", summary.connections);
+    add("bytes read", summary.bytes_read);
+    add("bytes written", summary.bytes_written);
+    return text;
+}
+
+std::string text_of(const std::vector<Summary>& summaries, const Output& output) {
+    std::vector<Cell> head{{"summary", Style::strong}, {"events", Style::strong}};
+    for (std::size_t i = 0; i < predicate_count; ++i)
+        head.push_back({std::string(letters_of(i)), Style::strong});
+    for (const auto* name : {"read", "written"}) head.push_back({name, Style::strong});
+    Rows rows{std::move(head)};
+    std::string late;
+    for (const auto& summary : summaries) {
+        std::vector<Cell> row{{summary.source, Style::accent}, count_cell(summary.events)};
+        if (summary.connections != 0) row.front().text += " (" + std::to_string(summary.connections) + ')';
+        for (const auto count : summary.predicates) row.push_back(count_cell(count));
+        row.push_back(count_cell(summary.bytes_read));
+        row.push_back(count_cell(summary.bytes_written));
+        rows.push_back(std::move(row));
+        if (summary.lateness && !summary.lateness->empty())
+            late += paragraph(visible(summary.source) + ": " + lateness_of(summary), output, 2);
+    }
+    if (fits(rows, output)) return aligned(rows, output) + late;
+    std::string text;
+    for (const auto& summary : summaries) text += paragraph(visible(sentence_of(summary)), output, 2);
+    return text + late;
+}
+
 class Session {
   public:
-    Session(const WatchOptions& options, Output& output)
-        : options_(options), output_(output),
-          log_(output, {options.json, options.hex, source_width(options.targets)}) {
+    Session(const WatchOptions& options, Output& output, Log& log)
+        : options_(options), output_(output), log_(log) {
         must(poll_.registry().add(interrupt_.source(), interrupt_token, mio::Interest::readable),
              "Registry::add");
         if (options_.time) deadline_ = log_.start() + *options_.time;
@@ -91,12 +168,7 @@ class Session {
 
     ExitStatus run(const Addresses& addresses) {
         for (const auto& target : options_.targets) {
-            try {
-                start(make_source(context_, target, addresses));
-            } catch (Refused& refused) {
-                refused.call = target.name + ": " + refused.call;
-                throw;
-            }
+            with_name_of(target, log_, [&] { start(make_source(context_, target, addresses)); });
         }
         std::string_view reason = end_reason();
         while (reason.empty()) {
@@ -104,9 +176,12 @@ class Session {
             reason = end_reason();
         }
         if (options_.counters) log_counters();
-        const auto count = std::to_string(count_) + (count_ == 1 ? " event" : " events");
+        const auto events = context_.events;
+        const auto count = std::to_string(events) + (events == 1 ? " event" : " events");
+        if (options_.json) log_summaries();
         log_.remark("watch", "done", std::string(reason) + ", " + count,
-                    {{"reason", std::string(reason)}, {"events", count_}});
+                    {{"reason", std::string(reason)}, {"events", events}});
+        if (!options_.json) output_.write('\n' + text_of(context_.summaries, output_));
         return was_refused_ ? ExitStatus::refused : ExitStatus::done;
     }
 
@@ -121,7 +196,7 @@ class Session {
     [[nodiscard]] std::string_view end_reason() const {
         if (interrupt_.requested()) return "interrupted";
         if (output_.closed()) return "standard output closed";
-        if (options_.count && count_ >= *options_.count) return "count reached";
+        if (!context_.wants_more()) return "count reached";
         if (deadline_ && Clock::now() >= *deadline_) return "time is up";
         if (entries_.empty()) return "nothing left to watch";
         return "";
@@ -130,7 +205,7 @@ class Session {
     // Writes all events of a poll before handling them, so that the times in the log are in order.
     void round() {
         poll();
-        const auto time = Clock::now();
+        const auto time = context_.polled_at = Clock::now();
         std::vector<mio::Event> seen;
         for (const auto& event : events_) {
             if (log(event, time)) seen.push_back(event);
@@ -180,8 +255,9 @@ class Session {
     // False for the event of a signal, and for one too many.
     bool log(const mio::Event& event, Clock::time_point time) {
         const auto entry = entries_.find(event.token().value);
-        if (entry == entries_.end() || (options_.count && count_ >= *options_.count)) return false;
-        ++count_;
+        if (entry == entries_.end() || !context_.wants_more()) return false;
+        ++context_.events;
+        context_.summary_of(group_of(entry->second.source)).count(event);
         log_.event(time, name_of(entry->second.source), event);
         return true;
     }
@@ -212,7 +288,7 @@ class Session {
             apply(entry, std::visit(action, source));
         } catch (const Refused& refused) {
             was_refused_ = true;
-            log_.failure(name_of(source), refused);
+            log_.final_failure(name_of(source), refused);
             std::cerr << "mio-probe: " << name_of(source) << ": " << message_of(refused) << '\n';
             entries_.erase(entry);
         }
@@ -221,7 +297,10 @@ class Session {
     void start(Source source) {
         const auto token = std::visit([](const auto& s) { return s.token(); }, source);
         const auto entry = entries_.emplace(token.value, Entry{std::move(source), {}}).first;
-        apply(entry, std::visit([](auto& s) { return s.start(); }, entry->second.source));
+        const auto outcome = std::visit([](auto& s) { return s.start(); }, entry->second.source);
+        static_cast<void>(
+            context_.summary_of(group_of(entry->second.source))); // also of one that stays silent
+        apply(entry, outcome);
     }
 
     void apply(Entries::iterator entry, const Outcome& outcome) {
@@ -242,9 +321,44 @@ class Session {
         return std::visit([](const auto& s) -> const std::string& { return s.name(); }, source);
     }
 
+    [[nodiscard]] static const std::string& group_of(const Source& source) {
+        return std::visit(
+            [](const auto& s) -> const std::string& {
+                if constexpr (requires { s.group(); }) {
+                    return s.group();
+                } else {
+                    return s.name();
+                }
+            },
+            source);
+    }
+
+    void log_summaries() {
+        for (const auto& summary : context_.summaries) {
+            std::vector<Field> fields{{"events", summary.events}};
+            for (std::size_t i = 0; i < predicate_count; ++i)
+                fields.emplace_back(name_of_predicate(i), summary.predicates[i]);
+            fields.emplace_back("connections", summary.connections);
+            fields.emplace_back("bytes_read", summary.bytes_read);
+            fields.emplace_back("bytes_written", summary.bytes_written);
+            if (summary.lateness) {
+                const auto microseconds = [](std::chrono::nanoseconds time) {
+                    return static_cast<std::uint64_t>(
+                        std::chrono::round<std::chrono::microseconds>(time).count());
+                };
+                const auto& late = *summary.lateness;
+                fields.emplace_back("expiries", late.count());
+                fields.emplace_back("late_us_minimum", microseconds(late.minimum()));
+                fields.emplace_back("late_us_median", microseconds(late.at(0.5)));
+                fields.emplace_back("late_us_maximum", microseconds(late.maximum()));
+            }
+            log_.remark(summary.source, "summary", "", fields);
+        }
+    }
+
     const WatchOptions& options_;
     Output& output_;
-    Log log_;
+    Log& log_;
     Interrupt interrupt_;
     mio::Poll poll_ = must(mio::Poll::create(), "Poll::create");
     mio::Events events_{64};
@@ -252,17 +366,22 @@ class Session {
     Context context_{poll_.registry(), options_, log_};
     std::optional<Clock::time_point> deadline_;
     Entries entries_; // by token
-    std::uint64_t count_ = 0;
     bool was_refused_ = false;
 };
 
 } // namespace
 
 ExitStatus run(const WatchOptions& options) {
-    require_open_descriptors(options.targets);
-    const auto addresses = resolve(options.targets);
     Output output;
-    return Session(options, output).run(addresses);
+    Log log(output, {.json = options.json,
+                     .hex = options.hex,
+                     .shown = options.shown,
+                     .time_style = options.time_style,
+                     .source_width = source_width(options.targets)});
+    if (options.json) log.remark("watch", "start", "", header_fields("watch"));
+    require_open_descriptors(options.targets, log);
+    const auto addresses = resolve(options.targets, log);
+    return Session(options, output, log).run(addresses);
 }
 
 } // namespace probe

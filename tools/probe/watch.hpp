@@ -2,9 +2,12 @@
 
 #pragma once
 
+#include "bench_statistics.hpp"
 #include "json.hpp"
 #include "os.hpp"
 #include "watch_options.hpp"
+
+import mio.time;
 
 namespace probe {
 
@@ -13,16 +16,19 @@ using Clock = std::chrono::steady_clock;
 /// How the log is written.
 struct LogFormat {
     bool json = false;
-    bool hex = false;             ///< data as a hexadecimal dump instead of text
+    bool hex = false;                   ///< data as a hexadecimal dump instead of text
+    std::optional<std::uint64_t> shown; ///< at most so many bytes of each read; none: the default
+    TimeStyle time_style = TimeStyle::elapsed;
     std::size_t source_width = 0; ///< of the widest name of a source to expect
 };
 
-/// Every line has the time since the log was opened and the name of a source, and is out when the call returns.
+/// Every line has a time and the name of a source, and is out when the call returns.
 class Log {
   public:
     Log(Output& output, LogFormat format);
 
     [[nodiscard]] Clock::time_point start() const noexcept { return start_; }
+    [[nodiscard]] bool is_json() const noexcept { return format_.json; }
 
     /// An event as it came, at `time`.
     void event(Clock::time_point time, std::string_view source, const mio::Event& event);
@@ -38,16 +44,47 @@ class Log {
     /// A call that failed, or an error that was pending.
     void failure(std::string_view source, const Refused& refused);
 
+    /// A failure that standard error reports too: for programs alone, since people see both.
+    void final_failure(std::string_view source, const Refused& refused) {
+        if (format_.json) failure(source, refused);
+    }
+
   private:
-    void line(Clock::time_point time, std::string_view source, std::string_view text);
-    void write(Clock::time_point time, std::string_view source, std::string_view kind,
-               const std::string& text, const std::vector<Field>& fields);
-    [[nodiscard]] std::string continuation(std::string_view text) const;
+    struct Text {
+        std::string text;
+        Style style = Style::plain;
+        std::string predicates = {}; // before it, if there are any
+    };
+
+    void write(Clock::time_point time, std::string_view source, std::string_view kind, const Text& text,
+               const std::vector<Field>& fields);
+    void line(Clock::time_point time, std::string_view source, const Text& text);
+    [[nodiscard]] std::string head() const;
+    [[nodiscard]] std::string time_text(Clock::time_point time);
+    [[nodiscard]] std::size_t time_width() const noexcept;
+    [[nodiscard]] std::size_t data_indent() const noexcept;
+    [[nodiscard]] bool is_narrow(std::size_t source_width) const noexcept;
 
     Output& output_;
     LogFormat format_;
     bool is_empty_ = true;
     Clock::time_point start_ = Clock::now();
+    std::chrono::system_clock::time_point start_of_day_ = std::chrono::system_clock::now();
+    Clock::time_point last_ = start_;
+};
+
+/// What came from one source, or from all connections that one listener accepted.
+struct Summary {
+    std::string source;
+    std::uint64_t connections = 0; ///< accepted
+    std::uint64_t events = 0;
+    std::array<std::uint64_t, predicate_count>
+        predicates{}; ///< events that had each, in the order of the columns
+    std::uint64_t bytes_read = 0;
+    std::uint64_t bytes_written = 0;
+    std::unique_ptr<bench::Histogram> lateness = nullptr; ///< of a timer
+
+    void count(const mio::Event& event);
 };
 
 /// Shared state of all sources of a session.
@@ -57,8 +94,15 @@ struct Context {
     Log& log;
     std::size_t last_token = 0;
     std::size_t last_accepted = 0;
+    std::uint64_t events = 0;      ///< and expiries of timers
+    Clock::time_point polled_at{}; ///< the end of the last poll
+    std::vector<Summary> summaries = {};
 
     [[nodiscard]] mio::Token next_token() noexcept { return {++last_token}; }
+    /// That of `source`, which is made if there is none.
+    [[nodiscard]] Summary& summary_of(std::string_view source);
+    /// False once as many events came as the user wanted.
+    [[nodiscard]] bool wants_more() const noexcept { return !options.count || events < *options.count; }
 };
 
 /// The next step of a source.
@@ -92,9 +136,11 @@ enum class Drained {
     failed,
 };
 
-/// Reads what there is, a limited amount in one turn, and logs it.
-Drained drain(Context& context, std::string_view source,
-              const std::function<mio::Result<std::size_t>(std::span<std::byte>)>& read);
+/// Reads what there is, a limited amount in one turn, logs it, and counts it in the summary of `group`. `take`, if there is
+/// any, gets it too.
+Drained drain(Context& context, std::string_view source, std::string_view group,
+              const std::function<mio::Result<std::size_t>(std::span<std::byte>)>& read,
+              const std::function<void(std::span<const std::byte>)>& take = {});
 
 /// The next step of a source that ends with its stream.
 Outcome outcome_of(Drained drained);
@@ -110,6 +156,8 @@ struct Tcp {
     static constexpr std::string_view listen_scheme = "listen://";
 
     static Listener bind(const Address& address);
+    /// Whether a socket could be made.
+    static mio::Result<> try_socket(const Address& address);
     static Residue residue_of(const Address&) { return {}; }
     static std::string caller(const Stream&, const Address& peer) { return peer.to_string(); }
 };
@@ -126,6 +174,7 @@ struct Local {
 
     /// Replaces a stale socket file.
     static Listener bind(const Address& address);
+    static mio::Result<> try_socket(const Address& address);
     static Residue residue_of(const Address& address) { return Residue(std::string(*address.path())); }
     /// The peer's process and user, since clients usually have no name.
     static std::string caller(const Stream& stream, const Address& peer);
@@ -139,10 +188,11 @@ template <class Protocol> class Connection {
 
     /// One to be made to the first of `addresses` that accepts it; there is at least one.
     Connection(Context& context, std::string name, std::vector<Address> addresses);
-    /// One that is established.
-    Connection(Context& context, std::string name, Stream stream);
+    /// One that is established, and counted in the summary of `group`.
+    Connection(Context& context, std::string name, std::string group, Stream stream);
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] const std::string& group() const noexcept { return group_; }
     [[nodiscard]] mio::Token token() const noexcept { return token_; }
     [[nodiscard]] Outcome start();
     [[nodiscard]] mio::Result<> rearm();
@@ -158,11 +208,18 @@ template <class Protocol> class Connection {
     [[nodiscard]] mio::Interest interest() const;
     [[nodiscard]] mio::Result<> add();
     void set_connected();
+    [[nodiscard]] Outcome begin();
+    [[nodiscard]] Outcome read();
+    // False if writing failed: the connection is of no more use.
+    [[nodiscard]] bool flush();
     void take_urgent_byte();
 
     Context* context_;
     std::string name_;
+    std::string group_;
     mio::Token token_;
+    std::string unsent_;             // to be written when there is room
+    bool has_ended_ = false;         // nothing more to read
     std::vector<Address> addresses_; // to be tried yet, the next one last
     std::optional<Address> peer_;    // none if it was accepted
     Stream stream_;
@@ -173,7 +230,8 @@ template <class Protocol> class Connection {
 /// A UDP socket that is bound and not connected. See `probe.watch.source` for its members.
 class Datagrams {
   public:
-    Datagrams(Context& context, std::string name, mio::net::SocketAddress address);
+    /// One to be bound to the first of `addresses` that can be; there is at least one.
+    Datagrams(Context& context, std::string name, std::vector<mio::net::SocketAddress> addresses);
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] mio::Token token() const noexcept { return token_; }
@@ -184,11 +242,12 @@ class Datagrams {
 
   private:
     [[nodiscard]] mio::Interest interest() const;
+    void receive(std::span<const std::byte> bytes, const mio::net::SocketAddress& sender);
 
     Context* context_;
     std::string name_;
     mio::Token token_;
-    mio::net::SocketAddress address_;
+    std::vector<mio::net::SocketAddress> addresses_;
     mio::net::UdpSocket socket_;
 };
 
@@ -242,13 +301,39 @@ class Fifo {
     mio::RawSource source_; // after the handle: it goes first
 };
 
+/// A timer that expires again and again, by the deadline of a poll or by a `mio::time::Alarm`, and how late each time. See
+/// `probe.watch.source` for its members.
+class Timer {
+  public:
+    Timer(Context& context, std::string name, const TimerTarget& target);
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] mio::Token token() const noexcept { return token_; }
+    [[nodiscard]] Outcome start();
+    [[nodiscard]] mio::Result<> rearm();
+    [[nodiscard]] Outcome handle(const mio::Event& event);
+    [[nodiscard]] Outcome resume();
+
+  private:
+    void expire();
+
+    Context* context_;
+    std::string name_;
+    mio::Token token_;
+    std::chrono::milliseconds period_;
+    bool is_alarm_;
+    Clock::time_point due_;
+    std::optional<mio::time::Alarm> alarm_;
+};
+
 /// A listener of `Protocol`. See `probe.watch.source` for its members.
 template <class Protocol> class Listener {
   public:
     using Address = Protocol::Address;
     using Stream = Protocol::Stream;
 
-    Listener(Context& context, std::string name, Address address);
+    /// One to be bound to the first of `addresses` that can be; there is at least one.
+    Listener(Context& context, std::string name, std::vector<Address> addresses);
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] mio::Token token() const noexcept { return token_; }
@@ -267,7 +352,7 @@ template <class Protocol> class Listener {
     Context* context_;
     std::string name_;
     mio::Token token_;
-    Address address_;
+    std::vector<Address> addresses_;
     Protocol::Listener listener_;
     Protocol::Residue residue_; // after the listener: it goes first
     std::vector<Connection<Protocol>> accepted_;

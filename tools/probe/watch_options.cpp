@@ -30,21 +30,24 @@ Parsed<HostAndPort> split_host_and_port(std::string_view argument, std::string_v
     } else if (host.find(':') != host.npos) {
         return wrong(argument, "an IPv6 address goes in brackets: [ADDR]:PORT");
     }
-    if (host.empty()) return wrong(argument, "the host is missing: HOST:PORT");
     return HostAndPort{host, static_cast<std::uint16_t>(*port), has_brackets};
 }
 
 // No host name ends in a label of digits, so such text must be an IPv4 address. Other text is resolved as a name.
 bool looks_like_ipv4(std::string_view host) { return host.find_first_not_of("0123456789.") == host.npos; }
 
+// An address, or a name to resolve.
+bool is_host(const HostAndPort& place, std::string_view text) {
+    if (place.has_brackets) return SocketAddress::parse(text).has_value();
+    return !looks_like_ipv4(place.host) || IpAddress::parse(place.host);
+}
+
 Parsed<Target> parse_tcp(std::string_view argument, std::string_view rest) {
     const auto place = split_host_and_port(argument, rest);
     if (!place) return std::unexpected(place.error());
+    if (place->host.empty()) return wrong(argument, "the host is missing: HOST:PORT");
     if (place->port == 0) return wrong(argument, "port 0 cannot be connected to");
-    const bool is_address = place->has_brackets
-                                ? SocketAddress::parse(rest).has_value()
-                                : !looks_like_ipv4(place->host) || IpAddress::parse(place->host);
-    if (!is_address) return wrong(argument, "not an IP address");
+    if (!is_host(*place, rest)) return wrong(argument, "not an IP address");
     return Target{std::string(argument), TcpTarget{std::string(place->host), place->port}};
 }
 
@@ -52,9 +55,8 @@ Parsed<Target> parse_tcp(std::string_view argument, std::string_view rest) {
 template <class T> Parsed<Target> parse_bound(std::string_view argument, std::string_view rest) {
     const auto place = split_host_and_port(argument, rest);
     if (!place) return std::unexpected(place.error());
-    const auto address = SocketAddress::parse(rest);
-    if (!address) return wrong(argument, "not an IP address and a port, like 127.0.0.1:8080 or [::1]:8080");
-    return Target{std::string(argument), T{*address}};
+    if (!place->host.empty() && !is_host(*place, rest)) return wrong(argument, "not an IP address");
+    return Target{std::string(argument), T{std::string(place->host), place->port}};
 }
 
 template <class T> Parsed<Target> parse_unix(std::string_view argument, std::string_view rest) {
@@ -75,6 +77,12 @@ Parsed<Target> parse_descriptor(std::string_view argument, std::string_view rest
     return Target{std::string(argument), DescriptorTarget{static_cast<mio::RawHandle>(*number)}};
 }
 
+template <bool is_alarm> Parsed<Target> parse_timer(std::string_view argument, std::string_view rest) {
+    const auto period = parse_duration(rest);
+    if (!period) return wrong(argument, "not a duration, like timer://250ms or alarm://5s");
+    return Target{std::string(argument), TimerTarget{*period, is_alarm}};
+}
+
 struct Scheme {
     std::string_view prefix;
     Parsed<Target> (*parse)(std::string_view argument, std::string_view rest);
@@ -88,6 +96,8 @@ constexpr Scheme schemes[] = {
     {"unix-listen://", parse_unix<UnixListenTarget>},
     {"pipe://", parse_fifo},
     {"fd://", parse_descriptor},
+    {"timer://", parse_timer<false>},
+    {"alarm://", parse_timer<true>},
 };
 
 constexpr std::pair<std::string_view, mio::Trigger> triggers[] = {
@@ -95,6 +105,26 @@ constexpr std::pair<std::string_view, mio::Trigger> triggers[] = {
     {"level", mio::Trigger::level},
     {"oneshot", mio::Trigger::oneshot},
 };
+
+// The character at the start of `text`, and the length of its escape; length 0 if that is none.
+std::pair<char, std::size_t> unescape(std::string_view text) {
+    if (text.front() != '\\') return {text.front(), 1};
+    if (text.size() < 2) return {};
+    switch (text[1]) {
+    case 'n': return {'\n', 2};
+    case 'r': return {'\r', 2};
+    case 't': return {'\t', 2};
+    case '0': return {'\0', 2};
+    case '\\': return {'\\', 2};
+    case 'x': break;
+    default: return {};
+    }
+    unsigned char value = 0;
+    if (text.size() < 4) return {};
+    const auto [end, error] = std::from_chars(text.data() + 2, text.data() + 4, value, 16);
+    if (error != std::errc() || end != text.data() + 4) return {};
+    return {static_cast<char>(value), 4};
+}
 
 std::optional<mio::Interest> interest_of(char letter) {
     switch (letter) {
@@ -112,8 +142,38 @@ Parsed<Target> parse_target(std::string_view text) {
     for (const auto& scheme : schemes) {
         if (text.starts_with(scheme.prefix)) return scheme.parse(text, text.substr(scheme.prefix.size()));
     }
-    return wrong(text, "not tcp://HOST:PORT, listen://ADDR:PORT, udp://ADDR:PORT, unix://PATH, "
-                       "unix-listen://PATH, pipe://FIFO, fd://N or stdin");
+    std::vector<std::string_view> names;
+    for (const auto& scheme : schemes) names.push_back(scheme.prefix);
+    const auto end = text.find("://");
+    const auto head = end == text.npos ? text : text.substr(0, end + 3);
+    return wrong(text,
+                 "not tcp://HOST:PORT, listen://HOST:PORT, udp://HOST:PORT, unix://PATH, unix-listen://PATH, "
+                 "pipe://FIFO, fd://N, stdin, timer://DURATION or alarm://DURATION"
+                     + did_you_mean(head, names));
+}
+
+Parsed<std::string> parse_data(std::string_view text) {
+    if (text.empty()) return wrong(text, "nothing to send");
+    if (text.starts_with('@')) {
+        std::ifstream file(std::string(text.substr(1)), std::ios::binary);
+        std::string data{std::istreambuf_iterator<char>(file), {}};
+        if (!file || data.empty()) return wrong(text, "no file that can be read, or an empty one");
+        return data;
+    }
+    std::string data;
+    for (auto rest = text; !rest.empty();) {
+        const auto [character, length] = unescape(rest);
+        if (length == 0) return wrong(text, "not one of the escapes \\n, \\r, \\t, \\0, \\\\ and \\xHH");
+        data += character;
+        rest.remove_prefix(length);
+    }
+    return data;
+}
+
+bool has_connections(const Target& target) {
+    return std::holds_alternative<TcpTarget>(target.kind) || std::holds_alternative<ListenTarget>(target.kind)
+           || std::holds_alternative<UnixTarget>(target.kind)
+           || std::holds_alternative<UnixListenTarget>(target.kind);
 }
 
 Parsed<mio::Interest> parse_interest(std::string_view text) {
@@ -129,7 +189,9 @@ Parsed<mio::Interest> parse_interest(std::string_view text) {
 
 Parsed<mio::Trigger> parse_trigger(std::string_view text) {
     const auto found = std::ranges::find(triggers, text, &std::pair<std::string_view, mio::Trigger>::first);
-    if (found == std::end(triggers)) return wrong(text, "not edge, level or oneshot");
+    if (found == std::end(triggers)) {
+        return wrong(text, "not edge, level or oneshot" + did_you_mean(text, {"edge", "level", "oneshot"}));
+    }
     return found->second;
 }
 

@@ -12,14 +12,16 @@ struct TcpTarget {
     std::uint16_t port;
 };
 
-/// `listen://ADDR:PORT`: a listener, and every connection that it accepts.
+/// `listen://HOST:PORT`: a listener, and every connection that it accepts. No host: all addresses.
 struct ListenTarget {
-    mio::net::SocketAddress address;
+    std::string host;
+    std::uint16_t port;
 };
 
-/// `udp://ADDR:PORT`: a socket for datagrams.
+/// `udp://HOST:PORT`: a socket for datagrams. No host: all addresses.
 struct UdpTarget {
-    mio::net::SocketAddress address;
+    std::string host;
+    std::uint16_t port;
 };
 
 /// `unix://PATH`: a connection to make on this machine.
@@ -42,20 +44,38 @@ struct DescriptorTarget {
     mio::RawHandle handle;
 };
 
+/// `timer://DURATION`: waits of the poll with a deadline, one after the other; or, as `alarm://DURATION`, a
+/// `mio::time::Alarm`.
+struct TimerTarget {
+    std::chrono::milliseconds period;
+    bool is_alarm;
+};
+
 /// A thing to watch, and how the user called it.
 struct Target {
     std::string name;
     std::variant<TcpTarget, ListenTarget, UdpTarget, UnixTarget, UnixListenTarget, FifoTarget,
-                 DescriptorTarget>
+                 DescriptorTarget, TimerTarget>
         kind;
+};
+
+/// The time at the start of each line.
+enum class TimeStyle {
+    elapsed,  ///< since the start
+    absolute, ///< of the day, here
+    delta,    ///< since the line before
 };
 
 struct WatchOptions {
     std::vector<Target> targets;
     std::optional<mio::Interest> interest; ///< none: what suits the target
     mio::Trigger trigger = mio::Trigger::edge;
-    bool read = false;                             ///< drain what arrives
-    bool hex = false;                              ///< show what was read as a hexadecimal dump
+    bool read = false;                  ///< drain what arrives
+    bool hex = false;                   ///< show what was read as a hexadecimal dump
+    std::optional<std::uint64_t> shown; ///< show at most so many bytes of what was read; none: the default
+    std::string send;                   ///< what to send on every connection; empty: nothing
+    bool echo = false;                  ///< send back what was read
+    TimeStyle time_style = TimeStyle::elapsed;
     std::optional<std::uint64_t> count;            ///< end after so many events
     std::optional<std::chrono::milliseconds> time; ///< end after so long
     bool counters = false;                         ///< show what the loop did, at the end
@@ -67,6 +87,12 @@ Parsed<Target> parse_target(std::string_view text);
 
 /// Reads letters of "rwp".
 Parsed<mio::Interest> parse_interest(std::string_view text);
+
+/// The argument of `--send`: a text with the escapes \\n, \\r, \\t, \\0, \\\\ and \\xHH, or what is in a file after `@`.
+Parsed<std::string> parse_data(std::string_view text);
+
+/// True for a target with connections.
+bool has_connections(const Target& target);
 
 /// Reads "edge", "level" or "oneshot".
 Parsed<mio::Trigger> parse_trigger(std::string_view text);

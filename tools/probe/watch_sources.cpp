@@ -12,8 +12,48 @@ constexpr std::size_t longest_datagram = 65'535; // headers included
 
 } // namespace
 
-Drained drain(Context& context, std::string_view source,
-              const std::function<mio::Result<std::size_t>(std::span<std::byte>)>& read) {
+Summary& Context::summary_of(std::string_view source) {
+    const auto found = std::ranges::find(summaries, source, &Summary::source);
+    if (found != summaries.end()) return *found;
+    return summaries.emplace_back(Summary{.source = std::string(source)});
+}
+
+void Summary::count(const mio::Event& event) {
+    ++events;
+    const auto holding = predicates_of(event.readiness());
+    for (std::size_t i = 0; i < holding.size(); ++i) predicates[i] += holding[i] ? 1 : 0;
+}
+
+namespace {
+
+// The call that failed with `error`: the library makes the socket in the same call.
+std::string failed_call(std::string call, const std::error_code& error, const mio::Result<>& socket) {
+    return !socket && socket.error() == error ? "socket" : std::move(call);
+}
+
+// Binds to the first of `addresses` that can be bound; throws the failure of the first.
+template <class Addresses, class F> auto bind_to_first(const Addresses& addresses, F bind) {
+    std::optional<Refused> first;
+    for (const auto& address : addresses) {
+        try {
+            return bind(address);
+        } catch (Refused& refused) {
+            if (!first) first = std::move(refused);
+        }
+    }
+    throw *std::move(first);
+}
+
+template <class T> mio::Result<> error_of(const mio::Result<T>& result) {
+    if (!result) return std::unexpected(result.error());
+    return {};
+}
+
+} // namespace
+
+Drained drain(Context& context, std::string_view source, std::string_view group,
+              const std::function<mio::Result<std::size_t>(std::span<std::byte>)>& read,
+              const std::function<void(std::span<const std::byte>)>& take) {
     std::vector<std::byte> buffer(bytes_per_turn);
     std::size_t filled = 0;
     mio::Result<std::size_t> last = 0;
@@ -22,7 +62,12 @@ Drained drain(Context& context, std::string_view source,
         if (!last || *last == 0) break;
         filled += *last;
     }
-    if (filled != 0) context.log.data(source, std::span(buffer).first(filled));
+    if (filled != 0) {
+        const auto data = std::span(buffer).first(filled);
+        context.log.data(source, data);
+        context.summary_of(group).bytes_read += filled;
+        if (take) take(data);
+    }
     if (filled == buffer.size()) return Drained::more;
     if (last) {
         context.log.remark(source, "end", "end of stream");
@@ -43,7 +88,18 @@ Outcome outcome_of(Drained drained) {
     return finished();
 }
 
-Tcp::Listener Tcp::bind(const Address& address) { return must(Listener::bind(address), "bind"); }
+Tcp::Listener Tcp::bind(const Address& address) {
+    auto listener = Listener::bind(address);
+    if (!listener)
+        throw Refused{failed_call("bind", listener.error(), try_socket(address)), listener.error(), {}};
+    return std::move(*listener);
+}
+
+mio::Result<> Tcp::try_socket(const Address& address) {
+    return error_of(address.ip().is_v4() ? mio::net::TcpSocket::v4() : mio::net::TcpSocket::v6());
+}
+
+mio::Result<> Local::try_socket(const Address&) { return error_of(mio::net::UnixSocket::create()); }
 
 Local::Listener Local::bind(const Address& address) {
     auto listener = Listener::bind_replacing(*address.path());
@@ -52,7 +108,9 @@ Local::Listener Local::bind(const Address& address) {
     if (!listener && listener.error() == std::errc::address_in_use) {
         throw Refused{"bind", listener.error(), "another process listens there, or it must not be replaced"};
     }
-    return must(std::move(listener), "bind");
+    if (!listener)
+        throw Refused{failed_call("bind", listener.error(), try_socket(address)), listener.error(), {}};
+    return std::move(*listener);
 }
 
 std::string Local::caller(const Stream& stream, const Address& peer) {
@@ -66,15 +124,15 @@ using mio::Interest;
 
 template <class Protocol>
 Connection<Protocol>::Connection(Context& context, std::string name, std::vector<Address> addresses)
-    : context_(&context), name_(std::move(name)), token_(context.next_token()),
+    : context_(&context), name_(std::move(name)), group_(name_), token_(context.next_token()),
       addresses_(std::move(addresses)), stream_(Stream::from_raw(mio::invalid_handle)), is_connecting_(true) {
     std::ranges::reverse(addresses_);
 }
 
 template <class Protocol>
-Connection<Protocol>::Connection(Context& context, std::string name, Stream stream)
-    : context_(&context), name_(std::move(name)), token_(context.next_token()), stream_(std::move(stream)),
-      is_connecting_(false) {}
+Connection<Protocol>::Connection(Context& context, std::string name, std::string group, Stream stream)
+    : context_(&context), name_(std::move(name)), group_(std::move(group)), token_(context.next_token()),
+      stream_(std::move(stream)), is_connecting_(false) {}
 
 template <class Protocol> Outcome Connection<Protocol>::start() {
     if (is_connecting_) return connect_to_next();
@@ -82,7 +140,7 @@ template <class Protocol> Outcome Connection<Protocol>::start() {
         context_->log.failure(name_, {"Registry::add", added.error(), "closing"});
         return finished();
     }
-    return wait_for_event();
+    return begin();
 }
 
 template <class Protocol> mio::Result<> Connection<Protocol>::rearm() {
@@ -96,7 +154,12 @@ template <class Protocol> Outcome Connection<Protocol>::handle(const mio::Event&
             if (!connected) return connect_failed(connected.error());
             if (!*connected) return wait_for_event();
             set_connected();
+            if (begin().is_finished) return finished();
         }
+    }
+    if (event.is_writable() && !unsent_.empty()) {
+        if (!flush()) return finished();
+        if (unsent_.empty() && context_->options.echo) return resume(); // which waited for that
     }
     if (context_->options.read) {
         if (event.is_priority()) take_urgent_byte();
@@ -116,8 +179,50 @@ template <class Protocol> Outcome Connection<Protocol>::handle(const mio::Event&
 
 template <class Protocol> Outcome Connection<Protocol>::resume() {
     if (has_to_retry_) return connect();
-    return outcome_of(
-        drain(*context_, name_, [this](std::span<std::byte> buffer) { return stream_.read(buffer); }));
+    if (!flush()) return finished();
+    // An echo goes no faster than its peer reads.
+    if (context_->options.echo && !unsent_.empty()) return wait_for_event();
+    return has_ended_ ? finished() : read();
+}
+
+template <class Protocol> Outcome Connection<Protocol>::read() {
+    const auto keep = [this](std::span<const std::byte> bytes) {
+        if (context_->options.echo) unsent_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    };
+    const auto drained = drain(
+        *context_, name_, group_, [this](std::span<std::byte> buffer) { return stream_.read(buffer); }, keep);
+    if (drained == Drained::failed || !flush()) return finished();
+    has_ended_ = drained == Drained::ended;
+    if (has_ended_ && !unsent_.empty()) return wait_for_event();
+    return outcome_of(drained);
+}
+
+// On a connection that is established: sends what the user wants every peer to get.
+template <class Protocol> Outcome Connection<Protocol>::begin() {
+    unsent_ = context_->options.send;
+    return flush() ? wait_for_event() : finished();
+}
+
+template <class Protocol> bool Connection<Protocol>::flush() {
+    std::uint64_t written = 0;
+    std::error_code error;
+    while (!unsent_.empty()) {
+        const auto count = stream_.write(std::as_bytes(std::span(unsent_)));
+        if (!count) {
+            if (!mio::would_block(count.error())) error = count.error();
+            break;
+        }
+        written += *count;
+        unsent_.erase(0, *count);
+    }
+    if (written != 0) {
+        context_->summary_of(group_).bytes_written += written;
+        context_->log.remark(name_, "write",
+                             "wrote " + std::to_string(written) + (written == 1 ? " byte" : " bytes"),
+                             {{"bytes", written}});
+    }
+    if (error) context_->log.failure(name_, {"write", error, "closing"});
+    return !error;
 }
 
 template <class Protocol> Outcome Connection<Protocol>::connect_to_next() {
@@ -133,8 +238,9 @@ template <class Protocol> Outcome Connection<Protocol>::connect() {
     if (!started && mio::would_block(started.error())) return retry_later(started.error());
     has_to_retry_ = false;
     if (!started) return connect_failed(started.error());
-    if (Protocol::connects_at_once) set_connected();
-    return wait_for_event();
+    if (!Protocol::connects_at_once) return wait_for_event();
+    set_connected();
+    return begin();
 }
 
 template <class Protocol> mio::Result<> Connection<Protocol>::try_connect() {
@@ -145,7 +251,7 @@ template <class Protocol> mio::Result<> Connection<Protocol>::try_connect() {
 }
 
 template <class Protocol> Outcome Connection<Protocol>::connect_failed(const std::error_code& error) {
-    const auto call = "connect to " + peer_->to_string();
+    const auto call = failed_call("connect to " + peer_->to_string(), error, Protocol::try_socket(*peer_));
     if (addresses_.empty()) throw Refused{call, error, {}};
     context_->log.failure(name_, {call, error, "trying the next address"});
     return connect_to_next();
@@ -189,19 +295,19 @@ template class Connection<Tcp>;
 template class Connection<Local>;
 
 template <class Protocol>
-Listener<Protocol>::Listener(Context& context, std::string name, Address address)
-    : context_(&context), name_(std::move(name)), token_(context.next_token()), address_(address),
-      listener_(Protocol::Listener::from_raw(mio::invalid_handle)) {}
+Listener<Protocol>::Listener(Context& context, std::string name, std::vector<Address> addresses)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()),
+      addresses_(std::move(addresses)), listener_(Protocol::Listener::from_raw(mio::invalid_handle)) {}
 
 template <class Protocol> Outcome Listener<Protocol>::start() {
-    listener_ = Protocol::bind(address_);
-    residue_ = Protocol::residue_of(address_);
-    address_ = must(listener_.local_address(), "getsockname");
+    listener_ = bind_to_first(addresses_, Protocol::bind);
+    const auto address = must(listener_.local_address(), "getsockname");
+    residue_ = Protocol::residue_of(address);
     must(context_->registry.add(listener_, token_, mio::Interest::readable, context_->options.trigger),
          "Registry::add");
-    name_ = std::string(Protocol::listen_scheme) + address_.to_string();
-    context_->log.remark(name_, "listening", "listening on " + address_.to_string(),
-                         {{"address", address_.to_string()}});
+    name_ = std::string(Protocol::listen_scheme) + address.to_string();
+    context_->log.remark(name_, "listening", "listening on " + address.to_string(),
+                         {{"address", address.to_string()}});
     return wait_for_event();
 }
 
@@ -232,7 +338,9 @@ template <class Protocol> void Listener<Protocol>::welcome(Stream stream, const 
     const auto caller = Protocol::caller(stream, peer);
     auto name = "#" + std::to_string(++context_->last_accepted) + " " + caller;
     context_->log.remark(name_, "accepted", "accepted " + name, {{"peer", caller}, {"as", name}});
-    accepted_.emplace_back(*context_, std::move(name), std::move(stream));
+    auto group = "accepted by " + name_;
+    ++context_->summary_of(group).connections;
+    accepted_.emplace_back(*context_, std::move(name), std::move(group), std::move(stream));
 }
 
 // Usually out of descriptors or memory. The connection still waits, and no further edge reports it, so retry after a
@@ -250,17 +358,22 @@ template class Listener<Local>;
 using mio::Interest;
 using mio::net::UdpSocket;
 
-Datagrams::Datagrams(Context& context, std::string name, mio::net::SocketAddress address)
-    : context_(&context), name_(std::move(name)), token_(context.next_token()), address_(address),
-      socket_(UdpSocket::from_raw(mio::invalid_handle)) {}
+Datagrams::Datagrams(Context& context, std::string name, std::vector<mio::net::SocketAddress> addresses)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()),
+      addresses_(std::move(addresses)), socket_(UdpSocket::from_raw(mio::invalid_handle)) {}
 
 Outcome Datagrams::start() {
-    socket_ = must(UdpSocket::bind(address_), "bind");
-    address_ = must(socket_.local_address(), "getsockname");
+    socket_ = bind_to_first(addresses_, [](const mio::net::SocketAddress& address) {
+        auto socket = UdpSocket::bind(address);
+        if (socket) return std::move(*socket);
+        const auto other = error_of(address.ip().is_v4() ? UdpSocket::v4() : UdpSocket::v6());
+        throw Refused{failed_call("bind", socket.error(), other), socket.error(), {}};
+    });
+    const auto address = must(socket_.local_address(), "getsockname");
     must(context_->registry.add(socket_, token_, interest(), context_->options.trigger), "Registry::add");
-    name_ = "udp://" + address_.to_string();
-    context_->log.remark(name_, "bound", "bound to " + address_.to_string(),
-                         {{"address", address_.to_string()}});
+    name_ = "udp://" + address.to_string();
+    context_->log.remark(name_, "bound", "bound to " + address.to_string(),
+                         {{"address", address.to_string()}});
     return wait_for_event();
 }
 
@@ -280,7 +393,7 @@ Outcome Datagrams::resume() {
         const auto received = socket_.receive_from(buffer);
         if (received) {
             const auto& [size, sender] = *received;
-            context_->log.data(name_, std::span(buffer).first(size), sender.to_string());
+            receive(std::span(buffer).first(size), sender);
         } else if (mio::would_block(received.error())) {
             return wait_for_event();
         } else {
@@ -288,6 +401,21 @@ Outcome Datagrams::resume() {
         }
     }
     return resume_soon();
+}
+
+void Datagrams::receive(std::span<const std::byte> bytes, const mio::net::SocketAddress& sender) {
+    context_->log.data(name_, bytes, sender.to_string());
+    auto& summary = context_->summary_of(name_);
+    summary.bytes_read += bytes.size();
+    if (!context_->options.echo) return;
+    // A datagram for which there is no room is lost, as others are on their way.
+    const auto sent = socket_.send_to(bytes, sender);
+    if (!sent) return context_->log.failure(name_, {"sendto " + sender.to_string(), sent.error(), {}});
+    summary.bytes_written += *sent;
+    context_->log.remark(name_, "write",
+                         "wrote " + std::to_string(*sent) + (*sent == 1 ? " byte" : " bytes") + " to "
+                             + sender.to_string(),
+                         {{"bytes", std::uint64_t{*sent}}, {"to", sender.to_string()}});
 }
 
 Interest Datagrams::interest() const { return context_->options.interest.value_or(Interest::readable); }
@@ -322,7 +450,7 @@ Outcome Descriptor::handle(const mio::Event& event) {
 }
 
 Outcome Descriptor::resume() {
-    const auto drained = drain(*context_, name_, [this](std::span<std::byte> buffer) {
+    const auto drained = drain(*context_, name_, name_, [this](std::span<std::byte> buffer) {
         return source_.try_io(Interest::readable, [&] { return os::read_ready(source_.raw(), buffer); });
     });
     return drained == Drained::ended || drained == Drained::failed ? finish() : outcome_of(drained);
@@ -358,7 +486,7 @@ Outcome Fifo::handle(const mio::Event& event) {
 }
 
 Outcome Fifo::resume() {
-    const auto drained = drain(*context_, name_, [this](std::span<std::byte> buffer) {
+    const auto drained = drain(*context_, name_, name_, [this](std::span<std::byte> buffer) {
         return source_.try_io(Interest::readable, [&] { return os::read_ready(handle_.get(), buffer); });
     });
     return drained == Drained::ended ? reopen() : outcome_of(drained);
@@ -381,6 +509,51 @@ Outcome Fifo::reopen() {
     open();
     context_->log.remark(name_, "reopened", "the writers left; waiting for the next");
     return wait_for_event();
+}
+
+Timer::Timer(Context& context, std::string name, const TimerTarget& target)
+    : context_(&context), name_(std::move(name)), token_(context.next_token()), period_(target.period),
+      is_alarm_(target.is_alarm) {}
+
+Outcome Timer::start() {
+    due_ = Clock::now() + period_;
+    context_->summary_of(name_).lateness = std::make_unique<bench::Histogram>();
+    if (!is_alarm_) return {.is_finished = false, .resume_at = due_};
+    alarm_ = must(mio::time::Alarm::create(), "Alarm::create");
+    must(context_->registry.add(*alarm_, token_, Interest::readable, context_->options.trigger),
+         "Registry::add");
+    must(alarm_->arm(due_), "Alarm::arm");
+    return wait_for_event();
+}
+
+mio::Result<> Timer::rearm() {
+    return context_->registry.modify(*alarm_, token_, Interest::readable, context_->options.trigger);
+}
+
+Outcome Timer::handle(const mio::Event&) {
+    if (Clock::now() < due_) return wait_for_event(); // a spurious event
+    expire();
+    must(alarm_->arm(due_), "Alarm::arm");
+    return wait_for_event();
+}
+
+Outcome Timer::resume() {
+    if (context_->wants_more()) {
+        ++context_->events; // which no event of the poll reports
+        expire();
+    }
+    return {.is_finished = false, .resume_at = due_};
+}
+
+void Timer::expire() {
+    // Lines that were written since are not what made it late. It may have become due meanwhile.
+    const auto now = context_->polled_at < due_ ? Clock::now() : context_->polled_at;
+    const auto late = std::chrono::round<std::chrono::microseconds>(now - due_);
+    context_->summary_of(name_).lateness->record(now - due_);
+    context_->log.remark(name_, "expired", "expired " + std::to_string(late.count()) + " µs late",
+                         {{"late_us", static_cast<std::uint64_t>(late.count())}});
+    // Those that were missed meanwhile are left out.
+    due_ += period_ * ((now - due_) / period_ + 1);
 }
 
 } // namespace probe

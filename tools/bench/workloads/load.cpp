@@ -94,7 +94,7 @@ LoadProcess::LoadProcess(const std::function<void()>& body) : end_(-1) {
     if (::getppid() != parent) ::_exit(1);
 #endif
     // Ctrl-C on a terminal reaches this process too; the parent decides when it ends.
-    for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) ::signal(signal, SIG_IGN);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
     try {
         const Pinned pinned(processor);
         body();

@@ -1,9 +1,8 @@
 #include "std.hpp"
 
 #include "contestants/bare_epoll.hpp"
+#include "unix/all_rounds.hpp"
 #include "workloads/all.hpp"
-
-#include "bench_rounds.hpp"
 
 namespace probe::bench {
 

@@ -113,16 +113,6 @@ std::error_code try_reuse_port() {
     return result == -1 ? last_error() : std::error_code();
 }
 
-std::error_code try_ipv6() {
-    const auto socket = new_socket(AF_INET6, SOCK_STREAM);
-    if (socket.get() == -1) return last_error();
-    ::sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_addr = IN6ADDR_LOOPBACK_INIT;
-    const int result = ::bind(socket.get(), reinterpret_cast<const ::sockaddr*>(&address), sizeof address);
-    return result == -1 ? last_error() : std::error_code();
-}
-
 std::error_code try_abstract_address() {
     const auto socket = new_socket(AF_UNIX, SOCK_STREAM);
     if (socket.get() == -1) return last_error();
@@ -179,7 +169,8 @@ std::vector<Facility> facilities() {
         {"recvmmsg", "several datagrams in one call", try_recvmmsg()},
         {"RWF_NOSIGNAL", "pipes written to without SIGPIPE in one call", try_quiet_writing()},
         {"SO_REUSEPORT", "several listeners at one address", try_reuse_port()},
-        {"IPv6 loopback", "::1 can be bound", try_ipv6()},
+        {"IPv4 loopback", "127.0.0.1 can be connected to", try_loopback_v4()},
+        {"IPv6 loopback", "::1 can be connected to", try_loopback_v6()},
         {"abstract Unix address", "Unix sockets without a file", try_abstract_address()},
         {"io_uring", "completions; not used by the library", try_io_uring()},
     };
@@ -219,11 +210,6 @@ constexpr std::array needs{
     Need{"recvmmsg", {2, 6}, Verdict::fail, "UdpSocket cannot receive many datagrams", ""},
     Need{"RWF_NOSIGNAL", {6, 18}, Verdict::note, "writing to a pipe costs more system calls", ""},
     Need{"SO_REUSEPORT", {3, 9}, Verdict::warn, "no two listeners at one address", ""},
-    Need{"IPv6 loopback",
-         {},
-         Verdict::note,
-         "IPv4 only",
-         "if it is wanted: sysctl -w net.ipv6.conf.lo.disable_ipv6=0, and a container with IPv6"},
     Need{"abstract Unix address", {}, Verdict::warn, "Unix sockets need a file", ""},
     Need{"io_uring",
          {5, 1},
@@ -269,8 +255,11 @@ std::vector<Check> system_checks() {
         check_ports(named("ports for connecting", limits)),
     };
     const auto kernel = parse_kernel(system().kernel);
+    const auto loopback = loopback_interface();
     for (const auto& facility : facilities()) {
-        checks.push_back(check_facility(facility, requirement_of(facility.name), kernel));
+        checks.push_back(facility.name.ends_with(" loopback")
+                             ? check_loopback(facility, loopback)
+                             : check_facility(facility, requirement_of(facility.name), kernel));
     }
     checks.push_back(timer_slack());
     return checks;

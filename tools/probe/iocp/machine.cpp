@@ -69,6 +69,8 @@ std::vector<Facility> facilities() {
         {"completion port", "what a poll waits for", try_completion_port()},
         {"fine timer", "timers finer than the system's tick; not used by the library", try_fine_timer()},
         {"IPv6", "IPv6 sockets", try_family(AF_INET6)},
+        {"IPv4 loopback", "127.0.0.1 can be connected to", try_loopback_v4()},
+        {"IPv6 loopback", "::1 can be connected to", try_loopback_v6()},
         {"Unix sockets", "streams by path; since Windows 10, version 1803", try_family(AF_UNIX)},
     };
 }
@@ -101,7 +103,9 @@ Need requirement_of(std::string_view facility) {
 std::vector<Check> system_checks() {
     std::vector<Check> checks;
     for (const auto& facility : facilities())
-        checks.push_back(check_facility(facility, requirement_of(facility.name), std::nullopt));
+        checks.push_back(facility.name.ends_with(" loopback")
+                             ? check_loopback(facility, std::nullopt)
+                             : check_facility(facility, requirement_of(facility.name), std::nullopt));
     return checks;
 }
 

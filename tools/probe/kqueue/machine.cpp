@@ -104,15 +104,6 @@ std::error_code try_shared_port() {
 #endif
 }
 
-std::error_code try_ipv6() {
-    const auto socket = new_socket(AF_INET6, SOCK_STREAM);
-    if (socket.get() == -1) return last_error();
-    ::sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_addr = IN6ADDR_LOOPBACK_INIT;
-    return error_of(::bind(socket.get(), reinterpret_cast<const ::sockaddr*>(&address), sizeof address));
-}
-
 // Values of sysctl(3): by number on OpenBSD, which has no names for them in programs, and by name elsewhere.
 struct Key {
     std::string_view name;
@@ -195,11 +186,6 @@ constexpr std::array needs{
          Verdict::note,
          "listeners at one address do not share its connections",
          "FreeBSD and DragonFly have it, or the like"},
-    Need{"IPv6 loopback",
-         {},
-         Verdict::note,
-         "IPv4 only",
-         "if it is wanted, configure ::1 on the loopback interface"},
 };
 
 Need requirement_of(std::string_view facility) {
@@ -220,7 +206,8 @@ std::vector<Facility> facilities() {
         {"accept4", "accepted streams non-blocking in one call", try_accept4()},
         {"SO_REUSEPORT", "several listeners at one address", try_reuse_port()},
         {"SO_REUSEPORT_LB", "several listeners that share the connections to one address", try_shared_port()},
-        {"IPv6 loopback", "::1 can be bound", try_ipv6()},
+        {"IPv4 loopback", "127.0.0.1 can be connected to", try_loopback_v4()},
+        {"IPv6 loopback", "::1 can be connected to", try_loopback_v6()},
     };
 }
 
@@ -249,8 +236,11 @@ std::vector<Check> system_checks() {
                                    "sysctl " + std::string(backlog.name) + "=4096"));
     checks.push_back(check_ports(limit_of("ports for connecting", {first_port, last_port}, ""),
                                  "sysctl " + std::string(first_port.name) + "=32768"));
+    const auto loopback = loopback_interface();
     for (const auto& facility : facilities()) {
-        checks.push_back(check_facility(facility, requirement_of(facility.name), std::nullopt));
+        checks.push_back(facility.name.ends_with(" loopback")
+                             ? check_loopback(facility, loopback, "ifconfig lo0 up")
+                             : check_facility(facility, requirement_of(facility.name), std::nullopt));
     }
     return checks;
 }

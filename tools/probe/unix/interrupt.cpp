@@ -22,11 +22,18 @@ void on_signal(int) {
     errno = error;
 }
 
+bool is_ignored(int signal) {
+    struct ::sigaction action{};
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 void set_handler(void (*handler)(int), int flags) {
     struct ::sigaction action{};
     action.sa_handler = handler;
     action.sa_flags = flags;
-    for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        if (signal != SIGHUP || !is_ignored(signal)) ::sigaction(signal, &action, nullptr);
+    }
 }
 
 } // namespace

@@ -1,3 +1,9 @@
+#include <sys/types.h>
+
+#include <sys/socket.h>
+
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
@@ -31,6 +37,18 @@ System system() {
     ::utsname names{};
     ::uname(&names); // fails only for a bad address
     return {names.sysname, names.release, names.machine, distribution()};
+}
+
+std::optional<LoopbackInterface> loopback_interface() {
+    ::ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) == -1) return std::nullopt;
+    std::optional<LoopbackInterface> found;
+    for (const auto* entry = list; entry != nullptr && !found; entry = entry->ifa_next) {
+        if ((entry->ifa_flags & IFF_LOOPBACK) != 0)
+            found = {entry->ifa_name, (entry->ifa_flags & IFF_UP) != 0};
+    }
+    ::freeifaddrs(list);
+    return found;
 }
 
 std::vector<Limit> process_limits() {

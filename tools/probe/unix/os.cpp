@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -87,6 +88,14 @@ void ignore_broken_pipes() noexcept { started_with_pipes_ignored = std::signal(S
 bool broken_pipes_were_ignored() noexcept { return started_with_pipes_ignored; }
 
 bool is_terminal(mio::RawHandle handle) noexcept { return ::isatty(handle) == 1; }
+
+std::optional<std::size_t> columns(mio::RawHandle handle) noexcept {
+    if (!is_terminal(handle)) return std::nullopt;
+    if (const auto said = columns_of_environment()) return said;
+    ::winsize size{};
+    if (::ioctl(handle, TIOCGWINSZ, &size) == -1 || size.ws_col == 0) return std::nullopt;
+    return size.ws_col;
+}
 
 mio::Result<> write_all(mio::RawHandle handle, std::string_view text) {
     while (!text.empty()) {

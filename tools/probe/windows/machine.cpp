@@ -52,6 +52,9 @@ std::string machine() {
 
 System system() { return {"Windows", windows_version(), machine(), wine_version()}; }
 
+// The loopback is no interface that could be down.
+std::optional<LoopbackInterface> loopback_interface() { return std::nullopt; }
+
 std::vector<Limit> process_limits() {
     ::DWORD count = 0;
     ::GetProcessHandleCount(::GetCurrentProcess(), &count);

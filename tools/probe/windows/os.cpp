@@ -63,6 +63,16 @@ void ignore_broken_pipes() noexcept {}
 // The standard streams go by the numbers that the C library has for them.
 bool is_terminal(mio::RawHandle handle) noexcept { return ::_isatty(static_cast<int>(handle)) != 0; }
 
+std::optional<std::size_t> columns(mio::RawHandle handle) noexcept {
+    if (!is_terminal(handle)) return std::nullopt;
+    if (const auto said = columns_of_environment()) return said;
+    ::CONSOLE_SCREEN_BUFFER_INFO info{};
+    const auto console = reinterpret_cast<::HANDLE>(::_get_osfhandle(static_cast<int>(handle)));
+    if (::GetConsoleScreenBufferInfo(console, &info) == 0) return std::nullopt;
+    const int width = info.srWindow.Right - info.srWindow.Left + 1;
+    return width > 0 ? std::optional(static_cast<std::size_t>(width)) : std::nullopt;
+}
+
 mio::Result<> write_all(mio::RawHandle handle, std::string_view text) {
     while (!text.empty()) {
         constexpr std::size_t most = 1 << 20;

@@ -5,7 +5,7 @@
 #include "contestants/mio.hpp"
 #include "contestants/mio_alarm.hpp"
 
-#include "bench_rounds.hpp"
+#include "unix/all_rounds.hpp"
 
 namespace bench {
 

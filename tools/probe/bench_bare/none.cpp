@@ -3,6 +3,6 @@
 namespace probe::bench {
 
 // There is no bare loop of this backend to compare with.
-std::vector<Workload> workloads() { return {}; }
+Rounds bare_rounds() { return {}; }
 
 } // namespace probe::bench

@@ -19,19 +19,37 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace bench {
 namespace {
 
-int connect_to(std::uint16_t port) {
-    const int descriptor = must(::socket(AF_INET, SOCK_STREAM, 0), "socket");
+::sockaddr_in loopback(std::uint16_t port, std::uint32_t host = INADDR_LOOPBACK) {
     ::sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    must(::connect(descriptor, reinterpret_cast<::sockaddr*>(&address), sizeof address), "connect");
+    address.sin_addr.s_addr = htonl(host);
+    return address;
+}
+
+// A connection that this side closes first occupies its pair of addresses for a minute. Linux has a network of loopback
+// addresses, so that each connection can have its own.
+void bind_to_own_address([[maybe_unused]] int descriptor, [[maybe_unused]] std::uint64_t number) {
+#if defined(IP_BIND_ADDRESS_NO_PORT)
+    const int on = 1;
+    must(::setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on), "setsockopt");
+    const auto address = loopback(0, INADDR_LOOPBACK + static_cast<std::uint32_t>(number % 0xff'0000));
+    must(::bind(descriptor, reinterpret_cast<const ::sockaddr*>(&address), sizeof address), "bind");
+#endif
+}
+
+int connect_to(std::uint16_t port, std::optional<std::uint64_t> number = std::nullopt) {
+    const int descriptor = must(::socket(AF_INET, SOCK_STREAM, 0), "socket");
+    if (number) bind_to_own_address(descriptor, *number);
+    const auto address = loopback(port);
+    must(::connect(descriptor, reinterpret_cast<const ::sockaddr*>(&address), sizeof address), "connect");
     const int on = 1;
     must(::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt");
     return descriptor;
@@ -156,6 +174,18 @@ void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t
         ++sent;
     };
     while (answered < requests) readable.wait(receive);
+}
+
+void connect_and_request(std::uint16_t port, std::uint64_t times, std::string_view request,
+                         std::size_t response_size) {
+    std::array<char, 4096> buffer;
+    for (std::uint64_t i = 0; i < times; ++i) {
+        const int descriptor = connect_to(port, i);
+        send_all(descriptor, request);
+        const auto got = must(::recv(descriptor, buffer.data(), response_size, MSG_WAITALL), "recv");
+        if (static_cast<std::size_t>(got) != response_size) fail("recv", ECONNRESET);
+        must(::close(descriptor), "close");
+    }
 }
 
 void connect_and_wait(std::uint16_t port, std::uint64_t times) {

@@ -3,12 +3,14 @@
 #include "harness/failure.hpp"
 #include "harness/processors.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -19,6 +21,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -58,6 +62,25 @@ int connect_to(std::uint16_t port, std::optional<std::uint64_t> number = std::nu
 void send_all(int descriptor, std::string_view text) {
     // SIGPIPE is ignored in this process.
     if (::send(descriptor, text.data(), text.size(), 0) != static_cast<::ssize_t>(text.size())) fail("send");
+}
+
+// Waits until the server, which is the parent process, sleeps: it has then accepted all connections and waits for their
+// events. Otherwise it would depend on the scheduler whether a server that tries to read first ever waits.
+void await_sleeping_server() {
+#if defined(__linux__)
+    std::array<char, 64> path;
+    std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(::getppid()));
+    for (int i = 0; i < 5'000; ++i) { // a second at most: it may poll without sleeping
+        std::array<char, 256> text{};
+        const int file = must(::open(path.data(), O_RDONLY | O_CLOEXEC), "open");
+        must(::read(file, text.data(), text.size() - 1), "read");
+        ::close(file);
+        const char* const end_of_name = std::strrchr(text.data(), ')'); // see proc_pid_stat(5)
+        if (end_of_name != nullptr && std::strncmp(end_of_name, ") S", 3) == 0) return;
+        const ::timespec pause{.tv_sec = 0, .tv_nsec = 200'000};
+        ::nanosleep(&pause, nullptr);
+    }
+#endif
 }
 
 // Connections; a wait reports the readable ones.
@@ -152,6 +175,7 @@ void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t
         all.push_back({connect_to(port), response_size});
         readable.add(all[i].descriptor, i);
     }
+    await_sleeping_server();
 
     std::uint64_t sent = 0;
     std::uint64_t answered = 0;

@@ -51,8 +51,15 @@ done
 for workload in timeout-50us timeout-1ms; do
     grep -A1 -- "^$workload: " out | grep -qE '^  bare,.* mio-alarm(,|$)' || fail "--list: $workload with an alarm"
 done
+# Servers of coroutines, and the loop of examples/tcp_echo; the parts of coroutines, with no system calls to compare with.
+for workload in echo echo-64 short; do
+    grep -A1 -- "^$workload: " out | grep -qE '^  bare, mio, mio-example, mio-async(,|$)' || fail "--list: $workload"
+done
+for workload in await spawn await-limit channel; do
+    grep -A1 -- "^$workload: " out | grep -qE '^  mio-async(,|$)' || fail "--list: $workload"
+done
 # A peer takes part, or is said to be missing.
-for peer in libuv libevent asio mio-rs; do
+for peer in libuv libevent asio asio-async mio-rs tokio; do
     (($(grep -cE "(, $peer(,|\$))|^not built, since it was not installed: $peer \(Debian: " out) > 0)) ||
         fail "--list says nothing of $peer"
 done

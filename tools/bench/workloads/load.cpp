@@ -3,12 +3,14 @@
 #include "harness/failure.hpp"
 #include "harness/processors.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -19,19 +21,39 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace bench {
 namespace {
 
-int connect_to(std::uint16_t port) {
-    const int descriptor = must(::socket(AF_INET, SOCK_STREAM, 0), "socket");
+::sockaddr_in loopback(std::uint16_t port, std::uint32_t host = INADDR_LOOPBACK) {
     ::sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    must(::connect(descriptor, reinterpret_cast<::sockaddr*>(&address), sizeof address), "connect");
+    address.sin_addr.s_addr = htonl(host);
+    return address;
+}
+
+// A connection that this side closes first occupies its pair of addresses for a minute. Linux has a network of loopback
+// addresses, so that each connection can have its own.
+void bind_to_own_address([[maybe_unused]] int descriptor, [[maybe_unused]] std::uint64_t number) {
+#if defined(IP_BIND_ADDRESS_NO_PORT)
+    const int on = 1;
+    must(::setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on), "setsockopt");
+    const auto address = loopback(0, INADDR_LOOPBACK + static_cast<std::uint32_t>(number % 0xff'0000));
+    must(::bind(descriptor, reinterpret_cast<const ::sockaddr*>(&address), sizeof address), "bind");
+#endif
+}
+
+int connect_to(std::uint16_t port, std::optional<std::uint64_t> number = std::nullopt) {
+    const int descriptor = must(::socket(AF_INET, SOCK_STREAM, 0), "socket");
+    if (number) bind_to_own_address(descriptor, *number);
+    const auto address = loopback(port);
+    must(::connect(descriptor, reinterpret_cast<const ::sockaddr*>(&address), sizeof address), "connect");
     const int on = 1;
     must(::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt");
     return descriptor;
@@ -40,6 +62,25 @@ int connect_to(std::uint16_t port) {
 void send_all(int descriptor, std::string_view text) {
     // SIGPIPE is ignored in this process.
     if (::send(descriptor, text.data(), text.size(), 0) != static_cast<::ssize_t>(text.size())) fail("send");
+}
+
+// Waits until the server, which is the parent process, sleeps: it has then accepted all connections and waits for their
+// events. Otherwise it would depend on the scheduler whether a server that tries to read first ever waits.
+void await_sleeping_server() {
+#if defined(__linux__)
+    std::array<char, 64> path;
+    std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(::getppid()));
+    for (int i = 0; i < 5'000; ++i) { // a second at most: it may poll without sleeping
+        std::array<char, 256> text{};
+        const int file = must(::open(path.data(), O_RDONLY | O_CLOEXEC), "open");
+        must(::read(file, text.data(), text.size() - 1), "read");
+        ::close(file);
+        const char* const end_of_name = std::strrchr(text.data(), ')'); // see proc_pid_stat(5)
+        if (end_of_name != nullptr && std::strncmp(end_of_name, ") S", 3) == 0) return;
+        const ::timespec pause{.tv_sec = 0, .tv_nsec = 200'000};
+        ::nanosleep(&pause, nullptr);
+    }
+#endif
 }
 
 // Connections; a wait reports the readable ones.
@@ -134,6 +175,7 @@ void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t
         all.push_back({connect_to(port), response_size});
         readable.add(all[i].descriptor, i);
     }
+    await_sleeping_server();
 
     std::uint64_t sent = 0;
     std::uint64_t answered = 0;
@@ -156,6 +198,18 @@ void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t
         ++sent;
     };
     while (answered < requests) readable.wait(receive);
+}
+
+void connect_and_request(std::uint16_t port, std::uint64_t times, std::string_view request,
+                         std::size_t response_size) {
+    std::array<char, 4096> buffer;
+    for (std::uint64_t i = 0; i < times; ++i) {
+        const int descriptor = connect_to(port, i);
+        send_all(descriptor, request);
+        const auto got = must(::recv(descriptor, buffer.data(), response_size, MSG_WAITALL), "recv");
+        if (static_cast<std::size_t>(got) != response_size) fail("recv", ECONNRESET);
+        must(::close(descriptor), "close");
+    }
 }
 
 void connect_and_wait(std::uint16_t port, std::uint64_t times) {

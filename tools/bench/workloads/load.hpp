@@ -39,6 +39,10 @@ class LoadProcess {
 void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t requests,
                       std::string_view request, std::size_t response_size);
 
+/// Connects `times`, one after the other, each for one request. This side closes first.
+void connect_and_request(std::uint16_t port, std::uint64_t times, std::string_view request,
+                         std::size_t response_size);
+
 /// Connects `times` in all, up to 16 at a time, and has the server close.
 void connect_and_wait(std::uint16_t port, std::uint64_t times);
 

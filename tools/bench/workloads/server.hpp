@@ -28,20 +28,15 @@ template <Contestant C, template <class> class Connection, class Latencies = NoL
     /// Serves `operations` requests that come through so many `connections`.
     Sample run(std::uint64_t operations, std::size_t connections, std::string_view request,
                std::size_t response_size) {
-        loop_.add(listener_, listener_token);
-        expected_ = connections;
-        LoadProcess load([&, port = listener_.port()] {
+        return run_with(operations, connections, [&](std::uint16_t port) {
             request_and_wait(port, connections, operations, request, response_size);
         });
-        auto end = C::LocalStream::from_raw(load.end_descriptor());
-        loop_.add(end, end_token);
-        const Pinned pinned(processors().front());
-        latencies_.begin(connections);
-        const Stopwatch stopwatch;
-        loop_.run();
-        const auto sample = stopwatch.per(operations);
-        load.join();
-        return sample;
+    }
+    /// Serves `operations` connections, each for one request.
+    Sample run_short(std::uint64_t operations, std::string_view request, std::size_t response_size) {
+        return run_with(operations, operations, [&](std::uint16_t port) {
+            connect_and_request(port, operations, request, response_size);
+        });
     }
 
     void ready(std::size_t token) {
@@ -55,6 +50,22 @@ template <Contestant C, template <class> class Connection, class Latencies = NoL
   private:
     static constexpr std::size_t listener_token = SIZE_MAX;
     static constexpr std::size_t end_token = SIZE_MAX - 1;
+
+    template <class Load>
+    Sample run_with(std::uint64_t operations, std::size_t connections, const Load& load_body) {
+        loop_.add(listener_, listener_token);
+        expected_ = connections;
+        LoadProcess load([&, port = listener_.port()] { load_body(port); });
+        auto end = C::LocalStream::from_raw(load.end_descriptor());
+        loop_.add(end, end_token);
+        const Pinned pinned(processors().front());
+        latencies_.begin(connections);
+        const Stopwatch stopwatch;
+        loop_.run();
+        const auto sample = stopwatch.per(operations);
+        load.join();
+        return sample;
+    }
 
     // Not inline, so that a request saves no registers for it.
     [[gnu::noinline]] void begin_or_end(std::size_t token) {

@@ -1,0 +1,27 @@
+// The system calls that are made to fail, and with which errors.
+#pragma once
+
+#include <span>
+
+namespace faults {
+
+/// write(2) to an eventfd, which fails only if the counter is full.
+inline constexpr long write_eventfd = -1;
+
+struct Fallible {
+    long number;
+    const char* name;
+    std::span<const int> errors; ///< those that a correct program meets: no EBADF, no EFAULT
+};
+
+std::span<const Fallible> fallible_calls() noexcept;
+
+/// Null: never fails.
+const Fallible* find_fallible(long number) noexcept;
+
+const char* name_of_error(int error) noexcept;
+
+/// Whether the condition behind the error passes by itself, so that a repeated call succeeds in the end.
+bool is_transient(int error) noexcept;
+
+} // namespace faults

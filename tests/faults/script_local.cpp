@@ -1,0 +1,135 @@
+// Unix sockets, descriptors that are passed, pipes and transfers inside the kernel.
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "trap.hpp"
+
+#include "script.hpp"
+
+namespace faults {
+
+const char* socket_path;
+const char* other_path;
+const char* file_path;
+
+namespace {
+
+using namespace mio::net;
+
+constexpr Token listening{1}, receiving{2};
+
+// Removes a file, whatever fails.
+void remove_file(const char* path) { pass(SYS_unlinkat, AT_FDCWD, path, 0); }
+
+// The file that a step leaves behind.
+struct Left {
+    const char* path;
+    ~Left() { remove_file(path); }
+};
+
+void streams() {
+    const Left left{socket_path};
+    Loop loop;
+    auto listener = attempt("UnixListener::bind", [] { return UnixListener::bind(socket_path); });
+    attempt("add", [&] { return loop.registry().add(listener, listening, Interest::readable); });
+    auto client = loop.eventually("connect", [] { return UnixStream::connect(socket_path); });
+    auto [server, peer] = loop.eventually("accept", [&] { return listener.accept(); });
+    check(attempt("peer_credentials", [&] { return client.peer_credentials(); }).process.has_value(), "process");
+    attempt("peer_address", [&] { return client.peer_address(); });
+    attempt("add", [&] { return loop.registry().add(server, receiving, Interest::readable, Trigger::level); });
+    std::array<std::byte, 16> buffer{};
+    loop.eventually("write", [&] { return client.write(bytes_of("x")); });
+    loop.expect(receiving, "data");
+    check(loop.eventually("read", [&] { return server.read(buffer); }) == 1, "read");
+}
+
+void replacing() {
+    const Left left{socket_path};
+    {
+        auto first = attempt("bind_replacing", [] { return UnixListener::bind_replacing(socket_path); });
+    }
+    auto second = attempt("bind_replacing", [] { return UnixListener::bind_replacing(socket_path); });
+    const auto third = UnixListener::bind_replacing(socket_path);
+    if (third && !has_fired()) return report("bind_replacing: replaces a listener in use");
+    if (!third && third.error() != std::errc::address_in_use && !is_the_fault(third.error()))
+        fail("bind_replacing", third.error());
+    const auto client = UnixStream::connect(socket_path);
+    if (!client && !is_the_fault(client.error())) fail("connect", client.error());
+}
+
+void datagrams() {
+    const Left left{other_path};
+    Loop loop;
+    auto a = attempt("unbound", [] { return UnixDatagram::unbound(); });
+    auto b = attempt("UnixDatagram::bind", [] { return UnixDatagram::bind(other_path); });
+    attempt("add", [&] { return loop.registry().add(b, receiving, Interest::readable); });
+    loop.eventually("send_to", [&] { return a.send_to(bytes_of("one"), other_path); });
+    std::array<std::byte, 16> buffer{};
+    check(loop.eventually("receive_from", [&] { return b.receive_from(buffer); }).first == 3, "receive_from");
+}
+
+void descriptors() {
+    Loop loop;
+    auto [a, b] = attempt("pair", [] { return UnixStream::pair(); });
+    attempt("add", [&] { return loop.registry().add(b, receiving, Interest::readable); });
+    auto [sender, receiver] = attempt("make_pipe", [] { return make_pipe(); });
+    const std::array<mio::RawHandle, 2> handles{sender.raw(), receiver.raw()};
+    loop.eventually("send_with_fds", [&] { return a.send_with_fds(bytes_of("two"), handles); });
+    std::array<std::byte, 16> buffer{};
+    std::array<mio::OwnedHandle, 2> received;
+    const auto got = loop.eventually("receive_with_fds", [&] { return b.receive_with_fds(buffer, received); });
+    check(got.bytes == 3 && got.fds == 2 && !got.fds_truncated, "two descriptors");
+    // More descriptors than there is room for.
+    loop.eventually("send_with_fds", [&] { return a.send_with_fds(bytes_of("two"), handles); });
+    const auto fewer =
+        loop.eventually("receive_with_fds", [&] { return b.receive_with_fds(buffer, std::span(received).first(1)); });
+    check(fewer.fds == 1 && fewer.fds_truncated, "one of two descriptors");
+}
+
+void pipes() {
+    Loop loop;
+    auto [sender, receiver] = attempt("make_pipe", [] { return make_pipe(); });
+    attempt("add", [&] { return loop.registry().add(receiver, receiving, Interest::readable); });
+    attempt("set_nonblocking", [&] { return receiver.set_nonblocking(false); });
+    attempt("set_nonblocking", [&] { return receiver.set_nonblocking(true); });
+    loop.eventually("write", [&] { return sender.write(bytes_of("abc")); });
+    std::array<std::byte, 16> buffer{};
+    check(loop.eventually("read", [&] { return receiver.read(buffer); }) == 3, "read");
+    const std::array<IoSlice, 2> slices{bytes_of("d"), bytes_of("ef")};
+    loop.eventually("write_vectored", [&] { return sender.write_vectored(slices); });
+    const std::array<IoSliceMut, 1> rooms{std::span<std::byte>(buffer)};
+    check(loop.eventually("read_vectored", [&] { return receiver.read_vectored(rooms); }) == 3, "read_vectored");
+}
+
+void transfers() {
+    Loop loop;
+    auto [a, b] = attempt("pair", [] { return UnixStream::pair(); });
+    attempt("add", [&] { return loop.registry().add(b, receiving, Interest::readable); });
+    const mio::OwnedHandle file(static_cast<int>(pass(SYS_openat, AT_FDCWD, file_path, O_RDONLY | O_CLOEXEC)));
+    std::size_t sent = 0;
+    while (sent < 10) sent += loop.eventually("send_file", [&] { return send_file(a, file.get(), sent, 10 - sent); });
+    std::array<std::byte, 16> buffer{};
+    check(loop.eventually("read", [&] { return b.read(buffer); }) == 10, "read");
+    auto [sender, receiver] = attempt("make_pipe", [] { return make_pipe(); });
+    loop.eventually("write", [&] { return sender.write(bytes_of("abc")); });
+    check(loop.eventually("splice", [&] { return splice(receiver, a, 3); }) == 3, "splice");
+    check(loop.eventually("read", [&] { return b.read(buffer); }) == 3, "read");
+}
+
+} // namespace
+
+const Part local_parts[] = {
+    {"unix streams", &streams}, {"bind_replacing", &replacing}, {"unix datagrams", &datagrams},
+    {"descriptors", &descriptors}, {"pipes", &pipes},           {"transfers", &transfers},
+    {},
+};
+
+} // namespace faults

@@ -8,6 +8,7 @@ module;
 #include <expected>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -68,9 +69,9 @@ struct Pool::State {
         }
     }
 
-    // False: the system refuses.
-    bool start_thread() noexcept {
-        return attempt([this] { threads.emplace_back(&State::work, this); });
+    Result<> start_thread() noexcept {
+        const auto error = attempt([this] { threads.emplace_back(&State::work, this); });
+        return error == std::errc() ? Result<>() : std::unexpected(os_error(error));
     }
 };
 
@@ -87,19 +88,20 @@ Pool::~Pool() {
     delete state_;
 }
 
-bool Pool::submit(Errand& errand) noexcept {
+Result<> Pool::submit(Errand& errand) noexcept {
     {
         const std::scoped_lock lock(state_->mutex);
-        if (state_->queued >= state_->idle && state_->threads.size() < state_->limit
-            && !state_->start_thread() && state_->threads.empty())
-            return false;
+        if (state_->queued >= state_->idle && state_->threads.size() < state_->limit) {
+            // One thread is enough, though it takes longer.
+            if (auto started = state_->start_thread(); !started && state_->threads.empty()) return started;
+        }
         errand.next_errand = nullptr;
         (state_->last != nullptr ? state_->last->next_errand : state_->first) = &errand;
         state_->last = &errand;
         ++state_->queued;
     }
     state_->has_work.notify_one();
-    return true;
+    return {};
 }
 
 namespace {

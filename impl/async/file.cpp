@@ -55,9 +55,11 @@ struct Open {
     std::string path;
     OpenOptions options;
     Result<std::shared_ptr<FileHandle>> operator()() const {
+        auto file = std::make_shared<FileHandle>(invalid_handle); // first, since it may throw
         auto handle = open_file(path, options);
         if (!handle) return std::unexpected(handle.error());
-        return std::make_shared<FileHandle>(*handle);
+        file->set(*handle);
+        return file;
     }
 };
 struct ReadResult {
@@ -122,7 +124,9 @@ struct SendFileOp {
 
 } // namespace
 
-FileHandle::~FileHandle() { close_file(handle_); }
+FileHandle::~FileHandle() {
+    if (handle_ != invalid_handle) close_file(handle_);
+}
 
 Task<Result<File>> File::open(Pool& pool, std::string path, OpenOptions options) {
     if (path.find('\0') != std::string::npos) co_return std::unexpected(make_error_code(Errc::interior_nul));

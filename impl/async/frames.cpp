@@ -8,6 +8,8 @@ module;
 
 module mio.async.loop;
 
+#include "frames.hpp"
+
 // A frame that is used after it was freed would be found only by chance among reused ones.
 #if defined(__SANITIZE_ADDRESS__)
 #define MIO_REUSES_FRAMES 0
@@ -40,26 +42,23 @@ struct FreeLists {
 };
 constinit thread_local FreeLists free_lists{};
 
-// Gives the thread's frames back at its end. Frames that are freed later still are not kept.
-struct Reaper {
-    ~Reaper() {
-        free_lists.state = FreeLists::State::closed;
-        for (Free*& list : free_lists.lists)
-            while (list != nullptr) ::operator delete(std::exchange(list, list->next));
-    }
-};
-
 bool may_keep(std::size_t size) noexcept {
     if (free_lists.state == FreeLists::State::in_use) [[likely]]
         return free_lists.kept + size <= most_kept;
     if (free_lists.state == FreeLists::State::closed) return false;
-    thread_local Reaper reaper;
-    static_cast<void>(reaper);
+    if (!close_free_lists_at_thread_exit()) return false;
     free_lists.state = FreeLists::State::in_use;
     return true;
 }
 
 } // namespace
+
+// Frames that are freed later still are not kept.
+void close_free_lists() noexcept {
+    free_lists.state = FreeLists::State::closed;
+    for (Free*& list : free_lists.lists)
+        while (list != nullptr) ::operator delete(std::exchange(list, list->next));
+}
 
 void* allocate_frame(std::size_t size) {
     const std::size_t index = (size - 1) / step;

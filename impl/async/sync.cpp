@@ -5,6 +5,7 @@ module;
 #include <exception>
 #include <expected>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -128,8 +129,29 @@ void Errand::returned(Parcel& parcel, const Context* here) noexcept {
     here->loop->resume(waiter->frame->coroutine);
 }
 
-void start_errand(Errand& errand, Task<> task, LoopCore& loop) noexcept {
-    auto& promise = task.release();
+namespace {
+
+std::optional<Task<>> make_task(Errand& errand, MakeErrandTask make) noexcept {
+#if defined(__cpp_exceptions)
+    errand.error = os_error(std::errc::not_enough_memory); // in advance: a failed `make` sends it home
+    try {
+        auto task = make(errand);
+        errand.error = {};
+        return task;
+    } catch (const std::bad_alloc&) {
+        return std::nullopt;
+    }
+#else
+    return make(errand);
+#endif
+}
+
+} // namespace
+
+void start_errand(Errand& errand, MakeErrandTask make, LoopCore& loop) noexcept {
+    auto task = make_task(errand, make);
+    if (!task) return;
+    auto& promise = task->release();
     promise.loop = &loop;
     promise.scope = &loop.root();
     promise.listener = &errand;
@@ -141,8 +163,10 @@ void start_errand(Errand& errand, Task<> task, LoopCore& loop) noexcept {
     loop.resume(promise.coroutine);
 }
 
-void run_errand_here(Errand& errand, Task<> task) noexcept {
-    auto& promise = task.promise();
+void run_errand_here(Errand& errand, MakeErrandTask make) noexcept {
+    auto task = make_task(errand, make);
+    if (!task) return;
+    auto& promise = task->promise();
     promise.listener = &errand;
     promise.on_end = [](PromiseBase& ended) noexcept {
         static_cast<Errand*>(ended.listener)->failure = std::move(ended.failure);
@@ -169,7 +193,7 @@ void ErrandWaiter::give_up() noexcept {
 void ErrandWaiter::cancelled(Hook& hook) noexcept {
     auto& waiter = static_cast<ErrandWaiter&>(hook);
     waiter.give_up();
-    waiter.is_cancelled_ = true;
+    waiter.error_ = canceled_error();
     waiter.frame->loop->schedule(*waiter.frame);
 }
 

@@ -150,8 +150,8 @@ Result<std::vector<SocketAddress>> resolve(std::string_view host, std::string_vi
     const std::unique_ptr<::addrinfo, decltype([](::addrinfo* info) { ::freeaddrinfo(info); })> owner(list);
 
     std::vector<SocketAddress> addresses;
-    if (!attempt([&] { append_addresses(addresses, list, *scope); }))
-        return std::unexpected(os_error(std::errc::not_enough_memory));
+    if (const auto error = attempt([&] { append_addresses(addresses, list, *scope); }); error != std::errc())
+        return std::unexpected(os_error(error));
     return addresses;
 }
 

@@ -14,6 +14,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.net.sockaddr;
+import mio.net.sockio;
 import mio.os.open;
 
 namespace mio::net {
@@ -27,7 +28,10 @@ Result<UnixListener> UnixListener::bind(const UnixAddress& address, int backlog)
     auto socket = UnixSocket::create();
     if (!socket) return std::unexpected(socket.error());
     if (auto bound = socket->bind(address); !bound) return std::unexpected(bound.error());
-    return std::move(*socket).listen(backlog);
+    auto listener = std::move(*socket).listen(backlog);
+    // Nothing else would remove the file, and the path could not be bound again.
+    if (!listener && address.path()) static_cast<void>(remove_socket_file(*address.path()));
+    return listener;
 }
 
 Result<UnixListener> UnixListener::bind(std::string_view path) {

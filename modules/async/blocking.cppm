@@ -34,8 +34,8 @@ export class Pool {
     /// as it is, another `T` as `Result<T>`; an exception is thrown again. `fn` and its result must own what they use.
     ///
     /// Errors: `operation_canceled` if the waiting scope is cancelled. A function that has begun then still runs to its
-    /// end, and its result is discarded; one that has not begun does not run. If no thread can be started:
-    /// `operation_canceled`.
+    /// end, and its result is discarded; one that has not begun does not run. If the pool has no thread and none can be
+    /// started: the OS's own, such as `resource_unavailable_try_again`. Without memory for the call: `not_enough_memory`.
     template <class F> [[nodiscard]] inline auto run(F fn) {
         static_assert(!ErrandOf<F>::is_task, "there is no loop on a thread of the pool: return a value");
         return Away<F, Sender>(Sender(*this), "run", std::move(fn));
@@ -45,12 +45,11 @@ export class Pool {
     class Sender {
       public:
         inline explicit Sender(Pool& pool) noexcept : pool_(&pool) {}
-        [[nodiscard]] inline bool send(Errand& errand) const noexcept { return pool_->submit(errand); }
+        [[nodiscard]] inline Result<> send(Errand& errand) const noexcept { return pool_->submit(errand); }
 
         template <class E> static void opened(Parcel&, const Context*) noexcept {}
         template <class E> static void worked(Errand& errand) noexcept {
-            auto& own = static_cast<E&>(errand);
-            run_errand_here(own, run_errand(own, ErrandGuard(own)));
+            run_errand_here(errand, &make_errand_task<E>);
         }
 
       private:
@@ -58,7 +57,7 @@ export class Pool {
     };
     struct State;
 
-    [[nodiscard]] bool submit(Errand& errand) noexcept;
+    [[nodiscard]] Result<> submit(Errand& errand) noexcept;
 
     State* state_;
 };

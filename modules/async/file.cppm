@@ -35,6 +35,8 @@ class FileHandle {
     ~FileHandle();
 
     [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
+    // Takes `handle`; there was none before.
+    inline void set(RawHandle handle) noexcept { handle_ = handle; }
     // Whether a read without waiting is worth an attempt.
     bool reads_at_once = true;
 

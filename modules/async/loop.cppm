@@ -324,7 +324,8 @@ export class RemoteLoop {
     /// threads, and must own what they use.
     ///
     /// Error: `operation_canceled` if the loop is destroyed before `fn` has ended, or if the waiting scope is cancelled.
-    /// In that case `fn`, or its task, still runs to its end if it has begun, and the result is discarded. Needs
+    /// In that case `fn`, or its task, still runs to its end if it has begun, and the result is discarded. Without memory
+    /// for the call on that thread: `not_enough_memory`. Needs
     /// `import mio.async.sync`.
     template <class F> [[nodiscard]] auto call(F fn) const { return make_call(*this, std::move(fn)); }
 

@@ -340,6 +340,7 @@ export class Errand : public Parcel {
     void (*work)(Errand&) noexcept = nullptr;
     Errand* next_errand = nullptr;
     std::exception_ptr failure;
+    std::error_code error; // of an errand that has no result; empty: it was cancelled
 
   protected:
     inline Errand(Open on_open, LoopCore& home, void (*destroy)(Errand&) noexcept) noexcept
@@ -413,10 +414,18 @@ export template <class E> [[nodiscard]] Task<> run_errand(E& errand, ErrandGuard
     }
     co_return;
 }
+/// Makes that coroutine, for an errand of the class `E`. Throws `std::bad_alloc`; the errand then has gone home.
+export template <class E> [[nodiscard]] [[clang::coro_wrapper]] Task<> make_errand_task(Errand& errand) {
+    auto& own = static_cast<E&>(errand);
+    return run_errand(own, ErrandGuard(own));
+}
+using MakeErrandTask = Task<> (*)(Errand&);
+
+// Both send the errand home with `not_enough_memory` if its coroutine cannot be made.
 // Starts it on a loop's thread; it may wait there.
-void start_errand(Errand& errand, Task<> task, LoopCore& loop) noexcept;
+void start_errand(Errand& errand, MakeErrandTask make, LoopCore& loop) noexcept;
 /// Runs it on a thread without a loop.
-export void run_errand_here(Errand& errand, Task<> task) noexcept;
+export void run_errand_here(Errand& errand, MakeErrandTask make) noexcept;
 
 class ErrandWaiter : public Hook {
   public:
@@ -433,14 +442,14 @@ class ErrandWaiter : public Hook {
     static void release(Errand& errand) noexcept { errand.destroy_(errand); }
 
     Errand* errand_ = nullptr;
-    bool is_cancelled_ = false;
+    std::error_code error_; // the wait ends with it, and without the errand
 
   private:
     friend class Errand;
     static void cancelled(Hook&) noexcept;
 };
 
-/// Waits for the result of a function on another thread. `Sender::send(errand)` sends it there, or returns false.
+/// Waits for the result of a function on another thread. `Sender::send(errand)` sends it there.
 export template <class F, class Sender> class [[nodiscard]] Away : ErrandWaiter {
     using E = ErrandOf<F>;
 
@@ -454,26 +463,27 @@ export template <class F, class Sender> class [[nodiscard]] Away : ErrandWaiter 
 
     using ErrandWaiter::bind;
     [[nodiscard]] inline bool await_ready() noexcept {
-        is_cancelled_ = frame->scope->is_cancelled();
-        return is_cancelled_;
+        if (!frame->scope->is_cancelled()) return false;
+        error_ = canceled_error();
+        return true;
     }
     bool await_suspend(std::coroutine_handle<>) {
         E* const errand = E::create(Sender::template opened<E>, *frame->loop, std::move(fn_));
         errand->work = &Sender::template worked<E>;
-        if (!sender_.send(*errand)) {
+        if (auto sent = sender_.send(*errand); !sent) {
             release(*errand);
-            is_cancelled_ = true;
+            error_ = sent.error();
             return false;
         }
         wait(*errand, operation_);
         return true;
     }
     typename E::Output await_resume() {
-        if (is_cancelled_) return std::unexpected(canceled_error());
+        if (error_) return std::unexpected(error_);
         E& errand = static_cast<E&>(*std::exchange(errand_, nullptr));
         const Release release_it(errand);
         if (errand.failure) std::rethrow_exception(errand.failure);
-        if (!errand.result) return std::unexpected(canceled_error());
+        if (!errand.result) return std::unexpected(errand.error ? errand.error : canceled_error());
         return std::move(*errand.result);
     }
 
@@ -493,14 +503,14 @@ export template <class F, class Sender> class [[nodiscard]] Away : ErrandWaiter 
 class CallSender {
   public:
     inline explicit CallSender(const RemoteLoop& remote) noexcept : remote_(remote) {}
-    [[nodiscard]] inline bool send(Errand& errand) const noexcept { return remote_.post(errand).has_value(); }
+    [[nodiscard]] inline Result<> send(Errand& errand) const noexcept { return remote_.post(errand); }
 
     template <class E> static void opened(Parcel& parcel, const Context* there) noexcept {
-        auto& errand = static_cast<E&>(parcel);
+        auto& errand = static_cast<Errand&>(parcel);
         if (there == nullptr || errand.is_abandoned())
             errand.go_home();
         else
-            start_errand(errand, run_errand(errand, ErrandGuard(errand)), *there->loop);
+            start_errand(errand, &make_errand_task<E>, *there->loop);
     }
     template <class E> static void worked(Errand&) noexcept {}
 

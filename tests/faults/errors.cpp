@@ -32,7 +32,7 @@ constexpr Fallible table[] = {
     {SYS_getsockname, "getsockname", list<ENOBUFS>},
     {SYS_getsockopt, "getsockopt", list<ENOBUFS, ENOPROTOOPT>},
     {SYS_listen, "listen", list<EADDRINUSE, EPERM>},
-    {SYS_newfstatat, "newfstatat", list<EACCES, ENOENT, ENOMEM>},
+    {SYS_newfstatat, "newfstatat", list<EACCES, ENOMEM>},
     {SYS_openat, "openat", list<EMFILE, ENFILE, ENOENT, EACCES, ENOMEM, EINTR>},
     {SYS_pidfd_open, "pidfd_open", list<EMFILE, ENFILE, ENOMEM, ENOSYS>},
     {SYS_pipe2, "pipe2", list<EMFILE, ENFILE>},

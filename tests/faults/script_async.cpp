@@ -18,7 +18,7 @@ using namespace mio::async;
 using mio::net::IpAddress;
 using mio::net::SocketAddress;
 
-constexpr auto patience = 10s;
+constexpr auto patience = 4s;
 
 SocketAddress any_port() { return {IpAddress::loopback_v4(), 0}; }
 
@@ -39,7 +39,9 @@ void play_on_loop(Task<> (*task)()) {
 
 template <class T> T value_of(const char* what, Result<T> result) {
     if (!result) {
-        if (!is_the_fault(result.error())) fail(what, result.error());
+        // After a fault from then on, a peer may stay silent for ever.
+        const bool is_late = has_fired() && result.error() == std::errc::timed_out;
+        if (!is_the_fault(result.error()) && !is_late) fail(what, result.error());
         throw Abandoned{};
     }
     if constexpr (!std::is_void_v<T>) return *std::move(result);

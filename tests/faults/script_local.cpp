@@ -1,6 +1,7 @@
 // Unix sockets, descriptors that are passed, pipes and transfers inside the kernel.
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -51,12 +52,20 @@ void streams() {
     check(loop.eventually("read", [&] { return server.read(buffer); }) == 1, "read");
 }
 
+UnixListener replace() {
+    return attempt("bind_replacing", [] {
+        auto listener = UnixListener::bind_replacing(socket_path);
+        // A full queue belongs to a listener.
+        const bool is_in_use = !listener && listener.error() == std::errc::address_in_use;
+        if (is_in_use && has_fired() && armed_fault().error == EAGAIN) throw Abandoned{};
+        return listener;
+    });
+}
+
 void replacing() {
     const Left left{socket_path};
-    {
-        auto first = attempt("bind_replacing", [] { return UnixListener::bind_replacing(socket_path); });
-    }
-    auto second = attempt("bind_replacing", [] { return UnixListener::bind_replacing(socket_path); });
+    static_cast<void>(replace());
+    const auto listener = replace();
     const auto third = UnixListener::bind_replacing(socket_path);
     if (third && !has_fired()) return report("bind_replacing: replaces a listener in use");
     if (!third && third.error() != std::errc::address_in_use && !is_the_fault(third.error()))

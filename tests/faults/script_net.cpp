@@ -32,7 +32,11 @@ Connection connection(Loop& loop) {
     attempt("bind", [&] { return socket.bind(any_port()); });
     auto client = attempt("connect", [&] { return std::move(socket).connect(address); });
     attempt("add client", [&] { return loop.registry().add(client, client_token, both); });
-    while (!loop.eventually("finish_connect", [&] { return client.finish_connect(); })) loop.wait();
+    for (int i = 0; !loop.eventually("finish_connect", [&] { return client.finish_connect(); }); ++i) {
+        check(i < most_attempts || has_fired(), "finish_connect");
+        if (i == most_attempts) throw Abandoned{};
+        loop.wait();
+    }
     auto [server, peer] = loop.eventually("accept", [&] { return listener.accept(); });
     attempt("add server", [&] { return loop.registry().add(server, server_token, both); });
     attempt("remove listener", [&] { return loop.registry().remove(listener); });
@@ -81,8 +85,10 @@ void tcp_options() {
     auto listener = attempt("listen", [&] { return std::move(socket).listen(5); });
     const auto address = attempt("local_address", [&] { return listener.local_address(); });
     auto client = attempt("connect", [&] { return TcpStream::connect(address); });
-    for (int i = 0; !attempt("finish_connect", [&] { return client.finish_connect(); }); ++i)
-        check(i < most_attempts, "finish_connect");
+    for (int i = 0; !attempt("finish_connect", [&] { return client.finish_connect(); }); ++i) {
+        check(i < most_attempts || has_fired(), "finish_connect");
+        if (i == most_attempts) throw Abandoned{};
+    }
     check(attempt("peer_address", [&] { return client.peer_address(); }) == address, "peer_address");
 }
 

@@ -19,6 +19,8 @@ module;
 #include <system_error>
 #include <utility>
 
+#include "../../os/unix/thread_exit.hpp"
+
 module mio.core.process;
 
 import mio.core.error;
@@ -96,19 +98,24 @@ class Blocked {
     std::array<Use, last + 1> uses_{};
 };
 
-thread_local constinit struct Holder {
-    ~Holder() {
-        if (blocked != nullptr) std::exchange(blocked, nullptr)->release();
-    }
-    Blocked* blocked = nullptr;
-} holder;
+constinit thread_local Blocked* of_thread = nullptr;
 
 Blocked* Blocked::of_this_thread() noexcept {
-    if (holder.blocked == nullptr) holder.blocked = new (std::nothrow) Blocked;
-    return holder.blocked;
+    static const os::ThreadExit at_exit([](void* blocked) {
+        of_thread = nullptr;
+        static_cast<Blocked*>(blocked)->release();
+    });
+    if (of_thread != nullptr) return of_thread;
+    auto* const made = new (std::nothrow) Blocked;
+    if (made == nullptr) return nullptr;
+    if (!at_exit.ask(made)) {
+        made->release();
+        return nullptr;
+    }
+    return of_thread = made;
 }
 
-bool Blocked::is_of_this_thread() const noexcept { return holder.blocked == this; }
+bool Blocked::is_of_this_thread() const noexcept { return of_thread == this; }
 
 bool has(const ::sigset_t& set, int number) noexcept { return sigismember(&set, number) == 1; }
 

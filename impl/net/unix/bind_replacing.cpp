@@ -18,6 +18,7 @@ module mio.net.local;
 
 import mio.core.error;
 import mio.core.handle;
+import mio.net.sockio;
 import mio.os;
 
 namespace mio::net {
@@ -42,18 +43,29 @@ class PathLock {
         PathLock lock(path);
         for (int i = 0; i < attempts; ++i) {
             // Non-blocking, since anyone with write permission to the directory can put a FIFO there.
-            constexpr int how = O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-            auto handle = os::check_handle(::open(lock.name_.data(), how, S_IRUSR | S_IWUSR));
+            constexpr int how = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+            bool is_new = true;
+            auto handle = lock.open(how | O_CREAT | O_EXCL);
+            if (!handle && handle.error() == std::errc::file_exists) {
+                is_new = false;
+                handle = lock.open(how);
+                if (!handle && handle.error() == std::errc::no_such_file_or_directory) continue;
+            }
             if (!handle) return std::unexpected(handle.error());
+            // A file that existed before belongs to others.
+            const auto give_up = [&](const std::error_code& error) {
+                if (is_new) ::unlink(lock.name_.data());
+                return std::unexpected(error);
+            };
             if (::flock(handle->get(), LOCK_EX | LOCK_NB) == -1) {
-                return std::unexpected(errno == EWOULDBLOCK ? os_error(std::errc::address_in_use)
-                                                            : os::last_error());
+                if (errno == EWOULDBLOCK) return std::unexpected(os_error(std::errc::address_in_use));
+                return give_up(os::last_error());
             }
             lock.handle_ = std::move(*handle);
             const auto is_there = lock.is_at_its_name();
             if (is_there && *is_there) return lock;
             lock.unlock();
-            if (!is_there) return std::unexpected(is_there.error());
+            if (!is_there) return give_up(is_there.error());
         }
         return std::unexpected(os_error(std::errc::address_in_use));
     }
@@ -70,6 +82,10 @@ class PathLock {
     explicit PathLock(std::string_view path) noexcept {
         auto* const end = std::ranges::copy(path, name_.data()).out;
         std::ranges::copy(suffix, end);
+    }
+
+    [[nodiscard]] Result<OwnedHandle> open(int how) const noexcept {
+        return os::check_handle(::open(name_.data(), how, S_IRUSR | S_IWUSR));
     }
 
     // Closing is not enough: a child forked by another thread would keep the lock. See flock(2).
@@ -127,8 +143,7 @@ Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
     if (!found) return std::unexpected(found.error());
     if (*found == Found::in_use) return listener;
     if (*found == Found::left_over) {
-        if (auto unlinked = os::check(::unlink(c_path(path).data())); !unlinked)
-            return std::unexpected(unlinked.error());
+        if (auto removed = remove_socket_file(path); !removed) return std::unexpected(removed.error());
     }
     return bind(*address);
 }

@@ -7,6 +7,8 @@ module;
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +19,7 @@ module;
 #include <cstdint>
 #include <expected>
 #include <span>
+#include <string_view>
 #include <system_error>
 
 export module mio.net.sockio;
@@ -176,6 +179,13 @@ export inline Result<std::size_t> receive_any(RawHandle handle, std::span<std::b
 /// Call before binding a listener: allows its address to be reused while old connections linger.
 export inline Result<> prepare_listener(RawHandle handle) noexcept {
     return set_flag(handle, SOL_SOCKET, SO_REUSEADDR, true);
+}
+
+/// Removes the file of a Unix socket. @see unlink(2)
+export inline Result<> remove_socket_file(std::string_view path) noexcept {
+    char name[sizeof(::sockaddr_un::sun_path) + 1]{};
+    path.copy(name, sizeof name - 1);
+    return os::check(::unlink(name));
 }
 
 /// SO_REUSEPORT, or FreeBSD's load-balancing variant.

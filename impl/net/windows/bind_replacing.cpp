@@ -14,6 +14,7 @@ module;
 module mio.net.local;
 
 import mio.core.error;
+import mio.net.sockio;
 import mio.os;
 import mio.os.kernel_handle;
 
@@ -121,8 +122,7 @@ Result<UnixListener> UnixListener::bind_replacing(std::string_view path) {
     if (!found) return std::unexpected(found.error());
     if (*found == Found::in_use) return listener;
     if (*found == Found::left_over) {
-        if (auto removed = os::check_bool(::DeleteFileW(wide->data())); !removed)
-            return std::unexpected(removed.error());
+        if (auto removed = remove_socket_file(path); !removed) return std::unexpected(removed.error());
     }
     return bind(*address);
 }

@@ -6,6 +6,9 @@ module;
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+#include <afunix.h>
+#include <windows.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -14,6 +17,7 @@ module;
 #include <expected>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <system_error>
 
 export module mio.net.sockio;
@@ -290,6 +294,17 @@ export inline Result<std::uint8_t> get_multicast_option(RawHandle handle, int na
     const auto value = get_option<::DWORD>(handle, IPPROTO_IP, name);
     if (!value) return std::unexpected(value.error());
     return static_cast<std::uint8_t>(*value);
+}
+
+/// Removes the file of a Unix socket, whose path is UTF-8. @see DeleteFileW
+export inline Result<> remove_socket_file(std::string_view path) noexcept {
+    std::array<wchar_t, sizeof(::sockaddr_un::sun_path) + 1> wide{};
+    if (::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path.data(), clamp(path.size()), wide.data(),
+                              clamp(wide.size() - 1))
+        == 0) {
+        return std::unexpected(os::last_error());
+    }
+    return os::check_bool(::DeleteFileW(wide.data()));
 }
 
 } // namespace mio::net

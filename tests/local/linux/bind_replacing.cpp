@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -47,4 +48,25 @@ TEST_F(BindReplacingFailure, ReportsFailureOfTheLivenessCheck) {
         fs::remove(path_);
         fs::remove(path_ + lock_suffix); // if the library could not unlink it
     }
+}
+
+TEST_F(BindReplacingFailure, LeavesNoLockFileBehind) {
+    const std::pair<long, int> cases[] = {{SYS_flock, ENOLCK}, {SYS_newfstatat, EACCES}};
+    for (const auto& [call, error] : cases) {
+        in_child([&] {
+            ASSERT_TRUE(forbid_system_call(call, error));
+            EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_),
+                                   std::error_code(error, mio::os_category())));
+        });
+        EXPECT_FALSE(fs::exists(path_ + lock_suffix)) << std::strerror(error);
+    }
+}
+
+TEST_F(BindReplacingFailure, LeavesAnExistingLockFileToItsOwner) {
+    ASSERT_TRUE(std::ofstream(path_ + lock_suffix));
+    in_child([&] {
+        ASSERT_TRUE(forbid_system_call(SYS_flock, ENOLCK));
+        EXPECT_FALSE(UnixListener::bind_replacing(path_));
+    });
+    EXPECT_TRUE(fs::exists(path_ + lock_suffix));
 }

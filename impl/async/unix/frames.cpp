@@ -1,0 +1,16 @@
+module;
+
+#include "../../os/unix/thread_exit.hpp"
+
+module mio.async.loop;
+
+#include "../frames.hpp"
+
+namespace mio::async {
+
+bool close_free_lists_at_thread_exit() noexcept {
+    static os::ThreadExit at_exit([](void*) { close_free_lists(); });
+    return at_exit.ask(&at_exit);
+}
+
+} // namespace mio::async

@@ -9,6 +9,11 @@
 #include <tuple>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "trap.hpp"
+
 #include "script.hpp"
 
 namespace faults {
@@ -29,6 +34,7 @@ void play_on_loop(Task<> (*task)()) {
         try {
             const auto ran = run(loop, task());
             if (ran) return;
+            check(!mio::interrupted(ran.error()), "a loop goes on after EINTR");
             if (!is_the_fault(ran.error())) fail("run", ran.error());
         } catch (const std::bad_alloc&) {
             if (!has_fired()) report("run: throws bad_alloc without need");
@@ -100,6 +106,18 @@ Task<> local() {
     check(value_of("read", co_await timeout(patience, receiver.read(buffer))) == 3, "read");
 }
 
+Task<> listeners() {
+    struct Left {
+        ~Left() { pass(SYS_unlinkat, AT_FDCWD, socket_path, 0); }
+    } left;
+    auto listener = attempt("bind", [] { return UnixListener::bind(socket_path); });
+    auto client = value_of("connect", co_await timeout(patience, UnixStream::connect(std::string(socket_path))));
+    auto server = value_of("accept", co_await timeout(patience, listener.accept()));
+    std::array<std::byte, 16> buffer{};
+    value_of("write", co_await client.write(bytes_of("abc")));
+    check(value_of("read", co_await timeout(patience, server.read(buffer))) == 3, "read");
+}
+
 Task<> structure() {
     value_of("sleep_for", co_await sleep_for(100us));
     const auto late = co_await timeout(200us, sleep_for(10s));
@@ -150,6 +168,7 @@ const Part async_parts[] = {
     {"async tcp", [] { play_on_loop(&tcp); }},
     {"async datagrams", [] { play_on_loop(&datagrams); }},
     {"async local", [] { play_on_loop(&local); }},
+    {"async listeners", [] { play_on_loop(&listeners); }},
     {"async structure", [] { play_on_loop(&structure); }},
     {"async threads", [] { play_on_loop(&threads); }},
     {},

@@ -32,7 +32,9 @@ void wakers() {
     attempt("wake", [&] { return b.wake(); });
     loop.expect(second, "second waker");
     attempt("poll_until", [&] {
-        return loop.poll.poll_until(loop.events, std::chrono::steady_clock::now() + 100us);
+        auto polled = loop.poll.poll_until(loop.events, std::chrono::steady_clock::now() + 100us);
+        check(polled || !mio::interrupted(polled.error()), "poll_until retries after EINTR");
+        return polled;
     });
     attempt("poll", [&] { return loop.poll.poll(loop.events, 0ns); });
     loop.poll.set_spin(10us);

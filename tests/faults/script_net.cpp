@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/socket.h>
+
 #include "script.hpp"
 
 namespace faults {
@@ -135,6 +137,43 @@ void udp_many() {
     check(in[2].size == 3 && in[1].ttl == std::uint8_t{9}, "datagrams");
 }
 
+// The port of a socket that was closed.
+SocketAddress closed_port() {
+    const auto socket = attempt("UdpSocket::bind", [] { return UdpSocket::bind(any_port()); });
+    return attempt("local_address", [&] { return socket.local_address(); });
+}
+
+void udp_errors() {
+    Loop loop;
+    const auto to = closed_port();
+    auto socket = attempt("UdpSocket::bind", [] { return UdpSocket::bind(any_port()); });
+    attempt("set_receive_errors", [&] { return socket.set_receive_errors(true); });
+    attempt("add", [&] { return loop.registry().add(socket, server_token, both); });
+    loop.eventually("send_to", [&] { return socket.send_to(bytes_of("one"), to); });
+    const auto error = loop.eventually("receive_error", [&] { return socket.receive_error(); });
+    check(error.destination == to, "the destination");
+}
+
+void any_sockets() {
+    Loop loop;
+    auto listener = attempt("Socket::open", [] { return Socket::open(AF_INET, SOCK_STREAM); });
+    attempt("bind", [&] { return listener.bind(any_port()); });
+    attempt("listen", [&] { return listener.listen(5); });
+    const auto address = attempt("local_address", [&] { return listener.local_address(); });
+    attempt("add", [&] { return loop.registry().add(listener, listening, Interest::readable); });
+    auto client = attempt("Socket::open", [] { return Socket::open(AF_INET, SOCK_STREAM); });
+    const auto connected = client.connect(address);
+    if (!connected && !is_the_fault(connected.error())) fail("connect", connected.error());
+    if (!connected) throw Abandoned{};
+    auto [server, peer] = loop.eventually("accept", [&] { return listener.accept(); });
+    auto [a, b] = attempt("pair", [] { return Socket::pair(AF_UNIX, SOCK_STREAM); });
+    attempt("add", [&] { return loop.registry().add(b, server_token, both); });
+    std::array<std::byte, 16> buffer{};
+    loop.eventually("write", [&] { return a.write(bytes_of("abc")); });
+    check(loop.eventually("read", [&] { return b.read(buffer); }) == 3, "read");
+    check(attempt("option", [&] { return a.option(SOL_SOCKET, SO_TYPE); }) == SOCK_STREAM, "option");
+}
+
 void names() {
     const auto numeric = attempt_any([] { return resolve("127.0.0.1", "80"); });
     check(numeric.size() == 1, "a numeric address");
@@ -145,8 +184,8 @@ void names() {
 } // namespace
 
 const Part net_parts[] = {
-    {"tcp streams", &tcp_streams}, {"tcp options", &tcp_options}, {"udp", &udp_single},
-    {"udp many", &udp_many},       {"names", &names},             {},
+    {"tcp streams", &tcp_streams}, {"tcp options", &tcp_options}, {"udp", &udp_single}, {"udp many", &udp_many},
+    {"udp errors", &udp_errors},   {"any sockets", &any_sockets}, {"names", &names},    {},
 };
 
 } // namespace faults

@@ -23,8 +23,8 @@ void sweep(const char* name, void (*part)(), Totals& totals, const Options& opti
             char label[128];
             std::snprintf(label, sizeof label, "%s, allocation %ld %s", name, nth,
                           times == 1 ? "once" : "from then on");
-            run({.of = Fault::Of::allocation, .nth = nth, .number = 0, .error = ENOMEM, .times = times}, part, label,
-                totals);
+            run({.of = Fault::Of::allocation, .nth = nth, .number = 0, .error = ENOMEM, .times = times}, part,
+                label, totals);
         }
     }
 }

@@ -31,7 +31,8 @@ long number_of(const Call& call) noexcept {
 void note(const Call& call, long result) noexcept {
     if (call.number == SYS_epoll_ctl && result == 0) note_registration(call);
     if (call.number == SYS_eventfd2 && result >= 0 && result < most_descriptors) is_eventfd[result] = true;
-    if (call.number == SYS_close && call.arguments[0] < most_descriptors) is_eventfd[call.arguments[0]] = false;
+    if (call.number == SYS_close && call.arguments[0] < most_descriptors)
+        is_eventfd[call.arguments[0]] = false;
 }
 
 Fault fault;
@@ -40,7 +41,8 @@ std::atomic<long> calls = 0, allocations = 0, failed = 0;
 
 // Whether the one that was counted as `nth` fails.
 bool fails(Fault::Of of, long nth) noexcept {
-    if (fault.of != of || nth < fault.nth || failed.load(std::memory_order_relaxed) >= fault.times) return false;
+    if (fault.of != of || nth < fault.nth || failed.load(std::memory_order_relaxed) >= fault.times)
+        return false;
     failed.fetch_add(1, std::memory_order_relaxed);
     return true;
 }

@@ -69,11 +69,11 @@ void not_in_use(void* memory) noexcept {
 
 extern "C" {
 
-void* malloc(std::size_t size) { return is_granted() ? in_use(__libc_malloc(size)) : nullptr; }
-void* calloc(std::size_t many, std::size_t size) {
+void* malloc(std::size_t size) noexcept { return is_granted() ? in_use(__libc_malloc(size)) : nullptr; }
+void* calloc(std::size_t many, std::size_t size) noexcept {
     return is_granted() ? in_use(__libc_calloc(many, size)) : nullptr;
 }
-void* realloc(void* memory, std::size_t size) {
+void* realloc(void* memory, std::size_t size) noexcept {
     if (!is_granted()) return nullptr;
     const auto before = memory == nullptr ? 0 : ::malloc_usable_size(memory);
     void* const moved = __libc_realloc(memory, size);
@@ -84,15 +84,15 @@ void* realloc(void* memory, std::size_t size) {
     }
     return in_use(moved);
 }
-void* memalign(std::size_t alignment, std::size_t size) {
+void* memalign(std::size_t alignment, std::size_t size) noexcept {
     return is_granted() ? in_use(__libc_memalign(alignment, size)) : nullptr;
 }
-void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
-int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
+void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept { return memalign(alignment, size); }
+int posix_memalign(void** memory, std::size_t alignment, std::size_t size) noexcept {
     *memory = memalign(alignment, size);
     return *memory == nullptr ? ENOMEM : 0;
 }
-void free(void* memory) {
+void free(void* memory) noexcept {
     not_in_use(memory);
     __libc_free(memory);
 }

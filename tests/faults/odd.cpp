@@ -87,7 +87,8 @@ long transfer_message(const Call& call) noexcept {
 
 long transfer_some(const Call& call) noexcept {
     static std::atomic<unsigned> transfers[1024]; // by descriptor
-    if (transfers[call.arguments[0] % 1024].fetch_add(1, std::memory_order_relaxed) % 1024 >= 256) return pass(call);
+    if (transfers[call.arguments[0] % 1024].fetch_add(1, std::memory_order_relaxed) % 1024 >= 256)
+        return pass(call);
     switch (call.number) {
     case SYS_recvfrom:
     case SYS_sendto:
@@ -121,8 +122,8 @@ long add_spurious(long epoll, ::epoll_event* events, long count, long capacity) 
     if (count < 0 || count >= capacity || !next_registration(epoll, flags, data)) return count;
     more.events = flags & (EPOLLIN | EPOLLOUT);
     more.data.u64 = data;
-    const bool is_there =
-        std::any_of(events, events + count, [&](const ::epoll_event& event) { return event.data.u64 == data; });
+    const bool is_there = std::any_of(events, events + count,
+                                      [&](const ::epoll_event& event) { return event.data.u64 == data; });
     if (is_there || more.events == 0) return count;
     events[count] = more;
     return count + 1;
@@ -194,9 +195,8 @@ long on_call(const Call& call) noexcept {
 }
 
 constexpr long trapped[] = {
-    SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_ppoll, SYS_read,    SYS_readv,
-    SYS_recvfrom,  SYS_recvmsg,     SYS_write,        SYS_writev, SYS_sendto, SYS_sendmsg,
-    SYS_sendfile,  SYS_splice,
+    SYS_epoll_ctl,  SYS_epoll_pwait, SYS_epoll_pwait2, SYS_ppoll,  SYS_read,    SYS_readv,    SYS_recvfrom,
+    SYS_recvmsg,    SYS_write,       SYS_writev,       SYS_sendto, SYS_sendmsg, SYS_sendfile, SYS_splice,
 #if defined(__x86_64__)
     SYS_epoll_wait, SYS_poll,
 #endif

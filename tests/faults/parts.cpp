@@ -45,9 +45,11 @@ class Directory {
         for (const auto& entry : std::filesystem::directory_iterator(path_)) {
             if (entry.path() == file_) continue;
             const auto& fault = armed_fault();
-            const bool cannot_remove = has_fired() && fault.of == Fault::Of::call
-                                       && std::string_view(find_fallible(fault.number)->name).starts_with("unlink");
-            if (!cannot_remove) report("%s: the file %s is left", current->name, entry.path().filename().c_str());
+            const bool cannot_remove =
+                has_fired() && fault.of == Fault::Of::call
+                && std::string_view(find_fallible(fault.number)->name).starts_with("unlink");
+            if (!cannot_remove)
+                report("%s: the file %s is left", current->name, entry.path().filename().c_str());
             std::filesystem::remove(entry.path());
         }
     }
@@ -87,8 +89,9 @@ int for_each_part(int count, char** arguments, const char* places,
             sweep(current->name, &play_current, totals, options);
         }
     }
-    std::printf("faults: %ld runs, %ld %s, %ld errnos, %ld failures (%s, %ld faults took effect)\n", totals.runs,
-                totals.places, places, totals.errors, totals.failures, std::string(mio::backend()).c_str(), totals.hits);
+    std::printf("faults: %ld runs, %ld %s, %ld errnos, %ld failures (%s, %ld faults took effect)\n",
+                totals.runs, totals.places, places, totals.errors, totals.failures,
+                std::string(mio::backend()).c_str(), totals.hits);
     return totals.failures == 0 ? 0 : 1;
 }
 

@@ -8,14 +8,15 @@
 namespace faults {
 
 struct Options {
-    long every = 1;            ///< only every n-th run
+    long every = 1;             ///< only every n-th run
     const char* only = nullptr; ///< only parts with this in their name
 };
 
 /// Calls `sweep` for each part of the script, with its name and a function that plays it, after it was played without a
 /// fault. Then prints `totals`: "faults: 3000 runs, 400 calls, 30 errnos, 0 failures", with `places` instead of calls.
 /// Returns the exit status of the program.
-int for_each_part(int count, char** arguments, const char* places,
-                  const std::function<void(const char* name, void (*part)(), Totals&, const Options&)>& sweep);
+int for_each_part(
+    int count, char** arguments, const char* places,
+    const std::function<void(const char* name, void (*part)(), Totals&, const Options&)>& sweep);
 
 } // namespace faults

@@ -45,7 +45,8 @@ Registration* find_or_make(long epoll, long fd) noexcept {
 
 void note_registration(const Call& epoll_ctl) noexcept {
     const Lock lock;
-    const long epoll = epoll_ctl.arguments[0], operation = epoll_ctl.arguments[1], fd = epoll_ctl.arguments[2];
+    const long epoll = epoll_ctl.arguments[0], operation = epoll_ctl.arguments[1],
+               fd = epoll_ctl.arguments[2];
     if (operation == EPOLL_CTL_DEL) {
         if (auto* const gone = find(epoll, fd)) *gone = {};
     } else if (auto* const place = find_or_make(epoll, fd)) {
@@ -60,7 +61,8 @@ void report_again(long fd) noexcept {
         // A oneshot registration that has fired must stay silent; only the program knows.
         if (registration.fd != fd || (registration.event.events & EPOLLONESHOT) != 0) continue;
         // Fails if the descriptor was closed, or reused for something else.
-        if (pass(SYS_epoll_ctl, registration.epoll, EPOLL_CTL_MOD, fd, &registration.event) != 0) registration = {};
+        if (pass(SYS_epoll_ctl, registration.epoll, EPOLL_CTL_MOD, fd, &registration.event) != 0)
+            registration = {};
     }
 }
 

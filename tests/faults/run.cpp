@@ -34,7 +34,8 @@ using Descriptors = std::bitset<most_descriptors>;
 
 Descriptors open_descriptors() noexcept {
     Descriptors open;
-    for (int fd = 0; fd < most_descriptors; ++fd) open[static_cast<unsigned>(fd)] = pass(SYS_fcntl, fd, F_GETFD) >= 0;
+    for (int fd = 0; fd < most_descriptors; ++fd)
+        open[static_cast<unsigned>(fd)] = pass(SYS_fcntl, fd, F_GETFD) >= 0;
     return open;
 }
 
@@ -80,7 +81,8 @@ void report(const char* format, ...) noexcept {
     const int written = std::vsnprintf(page.text + page.length, room, format, arguments);
     va_end(arguments);
     page.length += static_cast<unsigned>(std::clamp<long>(written, 0, static_cast<long>(room) - 1));
-    page.length += static_cast<unsigned>(std::snprintf(page.text + page.length, sizeof page.text - page.length, "; "));
+    page.length +=
+        static_cast<unsigned>(std::snprintf(page.text + page.length, sizeof page.text - page.length, "; "));
     page.length = std::min<unsigned>(page.length, sizeof page.text - 1);
 }
 

@@ -108,7 +108,8 @@ struct Loop {
         attempt("poll", [&] { return poll.poll(events, limit); });
     }
     /// The value of an operation that may block, with polls in between.
-    template <class F> auto eventually(const char* what, F&& f) -> typename std::invoke_result_t<F>::value_type {
+    template <class F>
+    auto eventually(const char* what, F&& f) -> typename std::invoke_result_t<F>::value_type {
         using R = std::invoke_result_t<F>;
         for (int i = 0; i < 2 * most_attempts; ++i) {
             R result = f();

@@ -65,7 +65,8 @@ Task<> tcp() {
         while (count < into.size()) {
             const auto part = co_await timeout(patience, from.read_exact(into.subspan(count)));
             count += part.count();
-            if (part.error() == mio::Errc::end_of_stream && has_fired()) throw Abandoned{}; // the writer has given up
+            if (part.error() == mio::Errc::end_of_stream && has_fired())
+                throw Abandoned{}; // the writer has given up
             if (!part && !is_the_fault(part.error())) fail("read_exact", part.error());
             if (!part && !is_transient(armed_fault().error)) throw Abandoned{};
         }
@@ -93,7 +94,8 @@ Task<> datagrams() {
     const auto to = attempt("local_address", [&] { return b.source().local_address(); });
     std::array<std::byte, 16> buffer{};
     value_of("send_to", co_await a.send_to(bytes_of("one"), to));
-    check(value_of("receive_from", co_await timeout(patience, b.receive_from(buffer))).first == 3, "receive_from");
+    check(value_of("receive_from", co_await timeout(patience, b.receive_from(buffer))).first == 3,
+          "receive_from");
 }
 
 Task<> local() {
@@ -111,7 +113,8 @@ Task<> listeners() {
         ~Left() { pass(SYS_unlinkat, AT_FDCWD, socket_path, 0); }
     } left;
     auto listener = attempt("bind", [] { return UnixListener::bind(socket_path); });
-    auto client = value_of("connect", co_await timeout(patience, UnixStream::connect(std::string(socket_path))));
+    auto client =
+        value_of("connect", co_await timeout(patience, UnixStream::connect(std::string(socket_path))));
     auto server = value_of("accept", co_await timeout(patience, listener.accept()));
     std::array<std::byte, 16> buffer{};
     value_of("write", co_await client.write(bytes_of("abc")));

@@ -46,14 +46,16 @@ void raw_sources() {
     auto [sender, receiver] = attempt("make_pipe", [] { return mio::net::make_pipe(); });
     mio::RawSource source(receiver.raw());
     attempt("add", [&] { return loop.registry().add(source, first, Interest::readable); });
-    attempt("modify", [&] { return loop.registry().modify(source, second, Interest::readable, Trigger::level); });
+    attempt("modify",
+            [&] { return loop.registry().modify(source, second, Interest::readable, Trigger::level); });
     attempt("write", [&] { return sender.write(bytes_of("x")); });
     loop.expect(second, "raw source");
     attempt("renew", [&] { return loop.registry().renew(source); });
     attempt("remove", [&] { return loop.registry().remove(source); });
 
     const auto handle = receiver.raw();
-    attempt("add handle", [&] { return loop.registry().add(handle, first, Interest::readable, Trigger::oneshot); });
+    attempt("add handle",
+            [&] { return loop.registry().add(handle, first, Interest::readable, Trigger::oneshot); });
     loop.expect(first, "handle");
     attempt("modify handle", [&] { return loop.registry().modify(handle, second, Interest::readable); });
     loop.expect(second, "modified handle");
@@ -96,11 +98,7 @@ void children() {
 } // namespace
 
 const Part core_parts[] = {
-    {"wakers", &wakers},
-    {"raw sources", &raw_sources},
-    {"signals", &signals},
-    {"children", &children},
-    {},
+    {"wakers", &wakers}, {"raw sources", &raw_sources}, {"signals", &signals}, {"children", &children}, {},
 };
 
 } // namespace faults

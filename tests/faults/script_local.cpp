@@ -43,9 +43,11 @@ void streams() {
     attempt("add", [&] { return loop.registry().add(listener, listening, Interest::readable); });
     auto client = loop.eventually("connect", [] { return UnixStream::connect(socket_path); });
     auto [server, peer] = loop.eventually("accept", [&] { return listener.accept(); });
-    check(attempt("peer_credentials", [&] { return client.peer_credentials(); }).process.has_value(), "process");
+    check(attempt("peer_credentials", [&] { return client.peer_credentials(); }).process.has_value(),
+          "process");
     attempt("peer_address", [&] { return client.peer_address(); });
-    attempt("add", [&] { return loop.registry().add(server, receiving, Interest::readable, Trigger::level); });
+    attempt("add",
+            [&] { return loop.registry().add(server, receiving, Interest::readable, Trigger::level); });
     std::array<std::byte, 16> buffer{};
     loop.eventually("write", [&] { return client.write(bytes_of("x")); });
     loop.expect(receiving, "data");
@@ -94,12 +96,13 @@ void descriptors() {
     loop.eventually("send_with_fds", [&] { return a.send_with_fds(bytes_of("two"), handles); });
     std::array<std::byte, 16> buffer{};
     std::array<mio::OwnedHandle, 2> received;
-    const auto got = loop.eventually("receive_with_fds", [&] { return b.receive_with_fds(buffer, received); });
+    const auto got =
+        loop.eventually("receive_with_fds", [&] { return b.receive_with_fds(buffer, received); });
     check(got.bytes == 3 && got.fds == 2 && !got.fds_truncated, "two descriptors");
     // More descriptors than there is room for.
     loop.eventually("send_with_fds", [&] { return a.send_with_fds(bytes_of("two"), handles); });
-    const auto fewer =
-        loop.eventually("receive_with_fds", [&] { return b.receive_with_fds(buffer, std::span(received).first(1)); });
+    const auto fewer = loop.eventually(
+        "receive_with_fds", [&] { return b.receive_with_fds(buffer, std::span(received).first(1)); });
     check(fewer.fds == 1 && fewer.fds_truncated, "one of two descriptors");
 }
 
@@ -115,16 +118,19 @@ void pipes() {
     const std::array<IoSlice, 2> slices{bytes_of("d"), bytes_of("ef")};
     loop.eventually("write_vectored", [&] { return sender.write_vectored(slices); });
     const std::array<IoSliceMut, 1> rooms{std::span<std::byte>(buffer)};
-    check(loop.eventually("read_vectored", [&] { return receiver.read_vectored(rooms); }) == 3, "read_vectored");
+    check(loop.eventually("read_vectored", [&] { return receiver.read_vectored(rooms); }) == 3,
+          "read_vectored");
 }
 
 void transfers() {
     Loop loop;
     auto [a, b] = attempt("pair", [] { return UnixStream::pair(); });
     attempt("add", [&] { return loop.registry().add(b, receiving, Interest::readable); });
-    const mio::OwnedHandle file(static_cast<int>(pass(SYS_openat, AT_FDCWD, file_path, O_RDONLY | O_CLOEXEC)));
+    const mio::OwnedHandle file(
+        static_cast<int>(pass(SYS_openat, AT_FDCWD, file_path, O_RDONLY | O_CLOEXEC)));
     std::size_t sent = 0;
-    while (sent < 10) sent += loop.eventually("send_file", [&] { return send_file(a, file.get(), sent, 10 - sent); });
+    while (sent < 10)
+        sent += loop.eventually("send_file", [&] { return send_file(a, file.get(), sent, 10 - sent); });
     std::array<std::byte, 16> buffer{};
     check(loop.eventually("read", [&] { return b.read(buffer); }) == 10, "read");
     auto [sender, receiver] = attempt("make_pipe", [] { return make_pipe(); });
@@ -136,8 +142,12 @@ void transfers() {
 } // namespace
 
 const Part local_parts[] = {
-    {"unix streams", &streams}, {"bind_replacing", &replacing}, {"unix datagrams", &datagrams},
-    {"descriptors", &descriptors}, {"pipes", &pipes},           {"transfers", &transfers},
+    {"unix streams", &streams},
+    {"bind_replacing", &replacing},
+    {"unix datagrams", &datagrams},
+    {"descriptors", &descriptors},
+    {"pipes", &pipes},
+    {"transfers", &transfers},
     {},
 };
 

@@ -58,7 +58,8 @@ void tcp_streams() {
     const std::array<IoSlice, 2> slices{bytes_of("wor"), bytes_of("ld")};
     loop.eventually("write_vectored", [&] { return server.write_vectored(slices); });
     const std::array<IoSliceMut, 2> rooms{std::span(buffer).first(2), std::span(buffer).subspan(2)};
-    check(loop.eventually("read_vectored", [&] { return client.read_vectored(rooms); }) == 5, "read_vectored");
+    check(loop.eventually("read_vectored", [&] { return client.read_vectored(rooms); }) == 5,
+          "read_vectored");
     check(text_of(std::span(buffer).first(5)) == "world", "vectored data");
 
     attempt("modify", [&] { return loop.registry().modify(client, client_token, both, Trigger::oneshot); });
@@ -118,7 +119,8 @@ void udp_many() {
     auto b = attempt("UdpSocket::bind", [] { return UdpSocket::bind(any_port()); });
     const auto to = attempt("local_address", [&] { return b.local_address(); });
     attempt("add", [&] { return loop.registry().add(b, server_token, both); });
-    attempt("set_receive_info", [&] { return b.set_receive_info(DatagramInfo::ttl | DatagramInfo::local_ip); });
+    attempt("set_receive_info",
+            [&] { return b.set_receive_info(DatagramInfo::ttl | DatagramInfo::local_ip); });
     check(attempt("receive_info", [&] { return b.receive_info(); })
               == (DatagramInfo::ttl | DatagramInfo::local_ip),
           "receive_info");
@@ -130,10 +132,12 @@ void udp_many() {
     for (std::size_t sent = 0; sent < out.size();)
         sent += loop.eventually("send_many", [&] { return a.send_many(std::span(out).subspan(sent)); });
     std::array<std::array<std::byte, 16>, 3> rooms{};
-    std::array<IncomingDatagram, 3> in{IncomingDatagram{.buffer = rooms[0]}, IncomingDatagram{.buffer = rooms[1]},
+    std::array<IncomingDatagram, 3> in{IncomingDatagram{.buffer = rooms[0]},
+                                       IncomingDatagram{.buffer = rooms[1]},
                                        IncomingDatagram{.buffer = rooms[2]}};
     for (std::size_t received = 0; received < in.size();)
-        received += loop.eventually("receive_many", [&] { return b.receive_many(std::span(in).subspan(received)); });
+        received +=
+            loop.eventually("receive_many", [&] { return b.receive_many(std::span(in).subspan(received)); });
     check(in[2].size == 3 && in[1].ttl == std::uint8_t{9}, "datagrams");
 }
 
@@ -184,8 +188,14 @@ void names() {
 } // namespace
 
 const Part net_parts[] = {
-    {"tcp streams", &tcp_streams}, {"tcp options", &tcp_options}, {"udp", &udp_single}, {"udp many", &udp_many},
-    {"udp errors", &udp_errors},   {"any sockets", &any_sockets}, {"names", &names},    {},
+    {"tcp streams", &tcp_streams},
+    {"tcp options", &tcp_options},
+    {"udp", &udp_single},
+    {"udp many", &udp_many},
+    {"udp errors", &udp_errors},
+    {"any sockets", &any_sockets},
+    {"names", &names},
+    {},
 };
 
 } // namespace faults

@@ -31,7 +31,10 @@ void sweep(const char* name, void (*part)(), Totals& totals, const Options& opti
                 char label[128];
                 std::snprintf(label, sizeof label, "%s, call %zu (%s): %s %s", name, nth, call.name,
                               name_of_error(error), times == 1 ? "once" : "from then on");
-                run({.of = Fault::Of::call, .nth = static_cast<long>(nth), .number = call.number, .error = error,
+                run({.of = Fault::Of::call,
+                     .nth = static_cast<long>(nth),
+                     .number = call.number,
+                     .error = error,
                      .times = times},
                     part, label, totals);
             }

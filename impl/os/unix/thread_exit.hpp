@@ -14,7 +14,8 @@ namespace mio::os {
 class ThreadExit {
   public:
     /// `at_end` receives what was passed to `ask`.
-    explicit ThreadExit(void (*at_end)(void*)) noexcept : is_created_(::pthread_key_create(&key_, at_end) == 0) {}
+    explicit ThreadExit(void (*at_end)(void*)) noexcept
+        : is_created_(::pthread_key_create(&key_, at_end) == 0) {}
     ThreadExit(const ThreadExit&) = delete;
     ThreadExit& operator=(const ThreadExit&) = delete;
     ~ThreadExit() {

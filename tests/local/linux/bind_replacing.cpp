@@ -55,8 +55,8 @@ TEST_F(BindReplacingFailure, LeavesNoLockFileBehind) {
     for (const auto& [call, error] : cases) {
         in_child([&] {
             ASSERT_TRUE(forbid_system_call(call, error));
-            EXPECT_TRUE(fails_with(UnixListener::bind_replacing(path_),
-                                   std::error_code(error, mio::os_category())));
+            EXPECT_TRUE(
+                fails_with(UnixListener::bind_replacing(path_), std::error_code(error, mio::os_category())));
         });
         EXPECT_FALSE(fs::exists(path_ + lock_suffix)) << std::strerror(error);
     }

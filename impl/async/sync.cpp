@@ -5,10 +5,11 @@ module;
 #include <exception>
 #include <expected>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <system_error>
 #include <utility>
+
+#include "../core/attempt.hpp"
 
 module mio.async.sync;
 
@@ -131,19 +132,12 @@ void Errand::returned(Parcel& parcel, const Context* here) noexcept {
 
 namespace {
 
+// Null without memory; the errand has gone home then.
 std::optional<Task<>> make_task(Errand& errand, MakeErrandTask make) noexcept {
-#if defined(__cpp_exceptions)
-    errand.error = os_error(std::errc::not_enough_memory); // in advance: a failed `make` sends it home
-    try {
-        auto task = make(errand);
-        errand.error = {};
-        return task;
-    } catch (const std::bad_alloc&) {
-        return std::nullopt;
-    }
-#else
-    return make(errand);
-#endif
+    errand.error = os_error(std::errc::not_enough_memory); // in advance
+    std::optional<Task<>> task;
+    if (attempt([&] { task.emplace(make(errand)); }) == std::errc()) errand.error = {};
+    return task;
 }
 
 } // namespace

@@ -14,7 +14,8 @@ template <class F> [[nodiscard]] std::errc attempt(F&& function) noexcept {
     } catch (const std::bad_alloc&) {
         return std::errc::not_enough_memory;
     } catch (const std::system_error& refusal) {
-        return static_cast<std::errc>(refusal.code().value()); // of the generic category: the C++ library threw it
+        return static_cast<std::errc>(
+            refusal.code().value()); // of the generic category: the C++ library threw it
     }
 #else
     function();

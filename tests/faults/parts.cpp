@@ -89,9 +89,8 @@ int for_each_part(int count, char** arguments, const char* places,
             sweep(current->name, &play_current, totals, options);
         }
     }
-    std::printf("faults: %ld runs, %ld %s, %ld errnos, %ld failures (%s, %ld faults took effect)\n",
-                totals.runs, totals.places, places, totals.errors, totals.failures,
-                std::string(mio::backend()).c_str(), totals.hits);
+    std::printf("faults: %ld runs, %ld faults that took effect, %ld %s, %ld errnos, %ld failures\n",
+                totals.runs, totals.hits, totals.places, places, totals.errors, totals.failures);
     return totals.failures == 0 ? 0 : 1;
 }
 

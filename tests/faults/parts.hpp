@@ -13,7 +13,7 @@ struct Options {
 };
 
 /// Calls `sweep` for each part of the script, with its name and a function that plays it, after it was played without a
-/// fault. Then prints `totals`: "faults: 3000 runs, 400 calls, 30 errnos, 0 failures", with `places` instead of calls.
+/// fault. Then prints `totals`, as in README.md, with `places` as the unit of places.
 /// Returns the exit status of the program.
 int for_each_part(
     int count, char** arguments, const char* places,

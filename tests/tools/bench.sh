@@ -4,6 +4,7 @@
 set -euo pipefail
 
 bench=$(realpath "$1")
+scripts=$(realpath "$(dirname "$0")/../../tools/bench")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -106,3 +107,11 @@ rejects '--rounds' --rounds 0
 run udp --rounds 1 --scale 0.01 --json missing/file
 ((status == 1)) || fail "a document that cannot be written: exit status $status"
 grep -q '^mio-bench: cannot write missing/file$' err || fail 'nothing is said of a document that cannot be written'
+
+# What cannot be counted is not a figure that grew, nor a target that is missed.
+for script in exact bars; do
+    status=0
+    "$scripts/$script" --program missing/file >out 2>err || status=$?
+    ((status == 2)) || fail "$script without a program: exit status $status"
+    grep -qE "^$script: (there is no missing/file|(valgrind|strace|taskset) is not installed)" err || fail "$script: no reason"
+done

@@ -72,7 +72,8 @@ void await_sleeping_server() {
     std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(::getppid()));
     for (int i = 0; i < 5'000; ++i) { // a second at most: it may poll without sleeping
         std::array<char, 256> text{};
-        const int file = must(::open(path.data(), O_RDONLY | O_CLOEXEC), "open");
+        const int file = ::open(path.data(), O_RDONLY | O_CLOEXEC);
+        if (file == -1) return; // a sandbox without /proc
         must(::read(file, text.data(), text.size() - 1), "read");
         ::close(file);
         const char* const end_of_name = std::strrchr(text.data(), ')'); // see proc_pid_stat(5)

@@ -17,12 +17,13 @@ version = re.search(r"project\(metal-io VERSION ([0-9.]+)", (folder.parent / "CM
 VALUES = {
     "--trigger": ["edge", "level", "oneshot"],
     "--color": ["auto", "always", "never"],
-    "--time": ["absolute", "delta"],
+    "--time": ["elapsed", "absolute", "delta"],
     "--backend": ["epoll", "poll", "kqueue", "iocp"],
     "--scenario": "mio-probe events --list",
 }
 ARGUMENTS = {
-    "watch": ["tcp://", "listen://", "udp://", "unix://", "unix-listen://", "pipe://", "fd://", "stdin"],
+    "trace": "ps -e -o pid=",
+    "watch": ["tcp://", "listen://", "udp://", "unix://", "unix-listen://", "pipe://", "fd://", "timer://", "alarm://", "stdin"],
     "bench": "mio-probe bench --list",
 }
 
@@ -31,7 +32,7 @@ class Help:
     """The parts of a --help: description, options (names, argument, text), subcommands (name, text), and what follows."""
 
     def __init__(self, *command):
-        environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+        environment = {**os.environ, "NO_COLOR": "1"}
         text = subprocess.run([probe, *command, "--help"], capture_output=True, text=True, check=True, env=environment).stdout
         self.description = text.splitlines()[0].rstrip(".")
         self.usage = re.search(r"^Usage: (.*)$", text, re.M)[1]
@@ -81,6 +82,26 @@ def verbatim(text):
     return ".PP\n.nf\n" + escaped(text) + "\n.fi\n"
 
 
+def body(text):
+    """What follows the options: filled paragraphs, lists of two columns, and examples."""
+    out = ""
+    for paragraph in re.split(r"\n\n+", text):
+        lines = paragraph.splitlines()
+        pairs = []
+        for line in lines[1:]:
+            if entry := re.match(r"  (\S+)\s{2,}(\S.*)", line):
+                pairs.append([entry[1], entry[2]])
+            elif pairs and re.match(r"\s{6,}\S", line):
+                pairs[-1][1] += " " + line.strip()
+        if pairs:
+            out += ".PP\n" + escaped(" ".join(line for line in lines if not line.startswith("  "))) + "\n.RS\n" + entries(pairs) + ".RE\n"
+        elif any(line.startswith(" ") for line in lines):
+            out += verbatim(paragraph)
+        else:
+            out += ".PP\n" + escaped(paragraph) + "\n"
+    return out
+
+
 def page():
     out = f'.\\" Written by packaging/probe_docs.py from mio-probe --help.\n.TH MIO\\-PROBE 1 "" "mio {version}" "User Commands"\n'
     out += ".SH NAME\nmio\\-probe \\- show the behaviour of readiness backends on this machine\n.SH SYNOPSIS\n.nf\n"
@@ -92,8 +113,8 @@ def page():
     out += ".SH COMMANDS\n"
     for name, help in helps.items():
         out += f".SS {name}\n{escaped(commands[name])}.\n" + entries(help.positionals) + entries(help.options)
-        out += verbatim(help.rest)
-    out += ".SH NOTES\n" + verbatim(main.rest)
+        out += body(help.rest)
+    out += ".SH NOTES\n" + body(main.rest)
     out += ".SH SEE ALSO\n.BR epoll (7),\n.BR poll (2),\n.BR kqueue (2),\n.BR strace (1),\n.BR ss (8)\n"
     return out
 

@@ -24,7 +24,7 @@ PAGES = [
     ("Guide", [("docs/guide.md", "Guide"), ("docs/options.md", "Socket options"), ("docs/time.md", "Timers"),
                ("docs/async.md", "Coroutines"), ("docs/custom-sources.md", "Custom sources"), ("docs/porting.md", "Porting"),
                ("docs/faq.md", "FAQ")]),
-    ("Systems", [("docs/backends.md", "Backends"), ("docs/performance.md", "Performance"), ("docs/reliability.md", "Reliability")]),
+    ("Systems", [("docs/backends.md", "Backends"), ("docs/probe.md", "mio-probe"), ("docs/performance.md", "Performance"), ("docs/reliability.md", "Reliability")]),
     ("Project", [("docs/versions.md", "Versions"), ("CHANGELOG.md", "Changes"), ("CONTRIBUTING.md", "Contributing"),
                  ("SECURITY.md", "Security"), ("CODE_OF_CONDUCT.md", "Conduct")]),
 ]

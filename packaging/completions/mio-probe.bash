@@ -4,22 +4,25 @@ _mio_probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-        info | events | watch | bench | doctor) command=$word && break ;;
+        info | events | watch | bench | trace | doctor) command=$word && break ;;
         esac
     done
     local words
     case $previous in
     --trigger) words="edge level oneshot" ;;
+    --color) words="auto always never" ;;
+    --time) words="elapsed absolute delta" ;;
     --backend) words="epoll poll kqueue iocp" ;;
     --scenario) words="$(mio-probe events --list 2>/dev/null | awk '{print $1}')" ;;
     *)
         case $command in
-        info) words="-h --help --json" ;;
-        events) words="-h --help --scenario --backend --list --check --json" ;;
-        watch) words="-h --help --interest --trigger --read --hex --count --for --counters --json tcp:// listen:// udp:// unix:// unix-listen:// pipe:// fd:// stdin" ;;
-        bench) words="-h --help --rounds --for --list --json $(mio-probe bench --list 2>/dev/null | awk '{print $1}')" ;;
-        doctor) words="-h --help --json" ;;
-        *) words="info events watch bench doctor -h --help --version" ;;
+        info) words="-h --help --json --color" ;;
+        events) words="-h --help --json --color --scenario --backend --list --check" ;;
+        watch) words="-h --help --json --color --interest --trigger -s --show --send --count --for --read --hex --echo --time --counters tcp:// listen:// udp:// unix:// unix-listen:// pipe:// fd:// timer:// alarm:// stdin" ;;
+        bench) words="-h --help --json --color --rounds --for --list $(mio-probe bench --list 2>/dev/null | awk '{print $1}')" ;;
+        trace) words="-h --help --json --color $(ps -e -o pid= 2>/dev/null | awk '{print $1}')" ;;
+        doctor) words="-h --help --json --color" ;;
+        *) words="info events watch bench trace doctor help -h --help -V --version --json --color" ;;
         esac
         ;;
     esac

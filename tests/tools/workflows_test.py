@@ -15,7 +15,6 @@ except ImportError:
 root = pathlib.Path(sys.argv[1])
 presets = {preset["name"] for preset in json.loads((root / "CMakePresets.json").read_text())["testPresets"]}
 commands = set(re.search(r"^([\w| ]+)\)\n +command=", (root / "tools/dev").read_text(), re.M)[1].split(" | "))
-elsewhere = {"tools/nightly"}  # other programs of the project that a job may be
 wrong = []
 
 
@@ -45,7 +44,7 @@ def check_step(where, step, matrix, names):
         if command == "test":
             wrong.extend(f"{where}: there is no preset {preset}" for preset in used if preset not in presets)
     for program in re.findall(r"(?<![\w/])tools/[\w/]+", script):
-        if program not in elsewhere and not (root / program).exists():
+        if not (root / program).exists():
             wrong.append(f"{where}: there is no {program}")
 
 

@@ -105,6 +105,21 @@ TEST_F(Allocations, StreamsMakeNone) {
     }());
 }
 
+TEST_F(Allocations, ConnectionsMakeNone) {
+    run_alone([]() -> Task<> {
+        auto listener = must(async::TcpListener::bind(must(mio::net::SocketAddress::parse("127.0.0.1:0"))));
+        const auto address = must(listener.local_address());
+        co_await settles([&]() -> Task<> {
+            auto [client, server] =
+                co_await async::when_all(async::TcpStream::connect(address), listener.accept());
+            std::array<std::byte, 8> buffer{};
+            EXPECT_FALSE(co_await async::timeout(1us, server->read(buffer))); // registers it
+            client->close();
+            EXPECT_EQ(must(co_await server->read(buffer)), 0u);
+        });
+    }());
+}
+
 TEST_F(Allocations, ChannelsAndCallsMakeNone) {
     std::optional<async::RemoteLoop> remote;
     std::atomic<bool> stop = false, is_ready = false;

@@ -51,6 +51,22 @@ TEST(Pool, RunsFunctionsOnOtherThreads) {
     }(pool));
 }
 
+TEST(Pool, RunsAsManyAtOnceAsItHasThreads) {
+    async::Pool pool(3);
+    std::atomic<int> running = 0;
+    run_alone([](async::Pool& threads, std::atomic<int>& count) -> Task<> {
+        // Each waits for the others.
+        auto meet = [&count] {
+            ++count;
+            const auto end = mio::time::Clock::now() + 10s;
+            while (count < 3 && mio::time::Clock::now() < end) std::this_thread::yield();
+            return count == 3;
+        };
+        auto [a, b, c] = co_await async::when_all(threads.run(meet), threads.run(meet), threads.run(meet));
+        EXPECT_TRUE(must(std::move(a)) && must(std::move(b)) && must(std::move(c)));
+    }(pool, running));
+}
+
 TEST(Pool, ServesManyLoops) {
     async::Pool pool(3);
     std::atomic<int> sum = 0;

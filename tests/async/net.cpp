@@ -257,7 +257,7 @@ TEST(Tcp, AHangUpIsReportedAfterTheEndOfThePeersStream) {
     }());
 }
 
-TEST(Tcp, AHangUpBeforeTheWaitIsReportedOnce) {
+TEST(Tcp, AHangUpBeforeTheWaitIsReportedAndNotForEver) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection_with_reset();
         std::byte one{};
@@ -269,7 +269,10 @@ TEST(Tcp, AHangUpBeforeTheWaitIsReportedOnce) {
             co_await async::when_all(server.read(std::span(&one, 1)), reset(std::move(client)));
         EXPECT_FALSE(got && *got != 0);
         EXPECT_TRUE(ok(co_await async::timeout(5s, server.hung_up())));
-        EXPECT_TRUE(fails_with(co_await async::timeout(20ms, server.hung_up()), std::errc::timed_out));
+        // Events may be repeated, but a loop around it does not spin.
+        int repeated = 0;
+        while (repeated < 100 && co_await async::timeout(20ms, server.hung_up())) ++repeated;
+        EXPECT_LE(repeated, 3);
     }());
 }
 
@@ -364,11 +367,15 @@ TEST(Tcp, AConnectionDoesNotInheritTheHangUpOfAnother) {
             static_cast<void>(co_await async::when_all(server.read(std::span(&one, 1)), reset(client)));
         }
         co_await async::yield();
-        auto [client, server] = co_await connection();
-        auto [first, second] = co_await async::when_all(async::timeout(20ms, client.hung_up()),
-                                                        async::timeout(20ms, server.hung_up()));
-        EXPECT_TRUE(fails_with(first, std::errc::timed_out));
-        EXPECT_TRUE(fails_with(second, std::errc::timed_out));
+        // One of these takes its place in the loop.
+        std::vector<Connection> others;
+        for (int i = 0; i < 4; ++i) others.push_back(co_await connection());
+        for (auto& [client, server] : others) {
+            auto [first, second] = co_await async::when_all(async::timeout(5ms, client.hung_up()),
+                                                            async::timeout(5ms, server.hung_up()));
+            EXPECT_TRUE(fails_with(first, std::errc::timed_out));
+            EXPECT_TRUE(fails_with(second, std::errc::timed_out));
+        }
     }());
 }
 
@@ -398,6 +405,46 @@ TEST(Tcp, AnEventOfAClosedStreamIsNotThatOfAnotherOpenedInTheSameTurn) {
     must(first_client.source().write(bytes_of("x")));
     second_client.close();
     while (!is_done) ASSERT_TRUE(ok(loop.turn(10s)));
+}
+
+TEST(Tcp, ACancelledReadTakesNothingThatArrivesBeforeItResumes) {
+    auto loop = must(async::Loop::create());
+    auto both = must(async::run(loop, connection()));
+    async::Group group(loop);
+    std::array<std::byte, 8> buffer{};
+    std::optional<Result<std::size_t>> result;
+    group.spawn([&]() -> Task<> { result = co_await both.server.read(buffer); });
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+    ASSERT_TRUE(ok(loop.turn(0ns)));
+    group.cancel();
+    ASSERT_EQ(must(both.client.source().write(bytes_of("abc"))), 3u);
+    while (!result) ASSERT_TRUE(ok(loop.turn(10s)));
+    EXPECT_TRUE(fails_with(*result, std::errc::operation_canceled));
+    EXPECT_EQ(must(both.server.source().read(buffer)), 3u);
+}
+
+TEST(Tcp, AResetReportsWhatWasReadBefore) {
+    run_alone([]() -> Task<> {
+        auto [client, server] = co_await connection_with_reset();
+        std::array<std::byte, 64> buffer{};
+        auto reset = [](async::TcpStream& stream) -> Task<> {
+            co_await async::yield();
+            EXPECT_TRUE(co_await stream.write_all(bytes_of("hello")));
+            // The other side has read this when it has answered.
+            std::byte one{};
+            EXPECT_TRUE(ok(co_await async::timeout(5s, stream.read(std::span(&one, 1)))));
+            stream.close();
+        };
+        auto answer = [](async::TcpStream& stream) -> Task<> {
+            for (int i = 0; i < 10; ++i) co_await async::yield();
+            static_cast<void>(co_await async::sleep_for(5ms));
+            EXPECT_TRUE(co_await stream.write_all(bytes_of("x")));
+        };
+        auto [got, none, neither] =
+            co_await async::when_all(server.read_exact(buffer), reset(client), answer(server));
+        EXPECT_EQ(got.error(), std::errc::connection_reset);
+        EXPECT_EQ(got.count(), 5u);
+    }());
 }
 
 TEST(Tcp, AnOperationInACancelledScopeIsNotTried) {

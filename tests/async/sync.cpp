@@ -78,6 +78,31 @@ TEST(AsyncEvent, EndsAllWaits) {
     }());
 }
 
+TEST(AsyncEvent, TheFirstOfSetAndCancelCounts) {
+    run_alone([]() -> Task<> {
+        for (const bool is_set_first : {false, true}) {
+            async::Event event;
+            async::Scope scope;
+            auto wait = [](async::Event& waited, async::Scope& in) -> Task<Result<>> {
+                co_return co_await async::within(in, waited.wait());
+            };
+            auto both = [](async::Event& waited, async::Scope& in, bool sets_first) -> Task<> {
+                co_await async::yield();
+                if (sets_first) waited.set();
+                in.cancel();
+                if (!sets_first) waited.set();
+            };
+            auto [waited, none] =
+                co_await async::when_all(wait(event, scope), both(event, scope, is_set_first));
+            if (is_set_first) {
+                EXPECT_TRUE(ok(waited));
+            } else {
+                EXPECT_TRUE(fails_with(waited, std::errc::operation_canceled));
+            }
+        }
+    }());
+}
+
 TEST(AsyncEvent, DestroyingItEndsWaits) {
     run_alone([]() -> Task<> {
         std::optional<async::Event> event(std::in_place);
@@ -136,6 +161,20 @@ TEST(Channel, ClosingEndsWaits) {
         EXPECT_TRUE(fails_with(received, mio::Errc::end_of_stream));
         EXPECT_EQ(must(co_await full.receive()), 1);
         EXPECT_TRUE(fails_with(full.try_receive(), mio::Errc::end_of_stream));
+    }());
+}
+
+TEST(Channel, ASenderThatWaitsGoesOnWhenThereIsRoom) {
+    run_alone([]() -> Task<> {
+        async::Channel<int> channel(1);
+        EXPECT_TRUE(ok(channel.try_send(1)));
+        auto receive = [](async::Channel<int>& from) -> Task<> {
+            co_await async::yield();
+            EXPECT_EQ(must(from.try_receive()), 1);
+        };
+        auto [sent, none] = co_await async::when_all(async::timeout(5s, channel.send(2)), receive(channel));
+        EXPECT_TRUE(ok(sent));
+        EXPECT_EQ(must(channel.try_receive()), 2);
     }());
 }
 
@@ -289,6 +328,18 @@ TEST(RemoteLoop, ACancelledCallReturnsAtOnceAndItsTaskGoesOn) {
         // `slow` is destroyed with the call that has it; its captures outlive it.
         while (!done) co_await async::yield();
     }(other.remote(), has_begun, is_open, is_done));
+}
+
+TEST(RemoteLoop, ACancelledCallThatHasNotBegunDoesNotRun) {
+    auto other = must(async::Loop::create());
+    bool has_run = false;
+    run_alone([](async::RemoteLoop remote, bool& ran) -> Task<> {
+        EXPECT_TRUE(fails_with(co_await async::timeout(1ms, remote.call([&ran] { ran = true; })),
+                               std::errc::timed_out));
+    }(other.remote(), has_run));
+    ASSERT_TRUE(ok(other.turn(0ns)));
+    ASSERT_TRUE(ok(other.turn(0ns)));
+    EXPECT_FALSE(has_run);
 }
 
 TEST(RemoteLoop, ALoopThatIsGoneRefuses) {

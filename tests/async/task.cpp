@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -459,6 +460,51 @@ TEST(Group, AllJoinsEnd) {
             co_await async::when_all(async::timeout(10s, group.join()), async::timeout(10s, group.join()));
         EXPECT_TRUE(ok(first));
         EXPECT_TRUE(ok(second));
+    }());
+}
+
+TEST(Group, AJoinInACancelledScopeEndsAtOnce) {
+    run_alone([]() -> Task<> {
+        async::Group group(co_await async::this_context());
+        group.spawn([]() -> Task<> { static_cast<void>(co_await async::sleep_for(100s)); });
+        async::Scope scope;
+        scope.cancel();
+        EXPECT_TRUE(fails_with(co_await async::within(scope, group.join()), std::errc::operation_canceled));
+    }());
+}
+
+TEST(Group, AJoinThatHasEndedIsNotCancelledBeforeItsCoroutineResumes) {
+    run_alone([]() -> Task<> {
+        for (const bool is_destroyed : {false, true}) {
+            std::optional<async::Group> group(std::in_place, co_await async::this_context());
+            async::Scope scope;
+            async::Event over;
+            group->spawn([](async::Event& until) -> Task<> { static_cast<void>(co_await until.wait()); },
+                         std::ref(over));
+            auto join = [](async::Group& joined, async::Scope& in) -> Task<Result<>> {
+                co_return co_await async::within(in, joined.join());
+            };
+            // What it makes ready resumes in the next turn: the group's task first, then this coroutine.
+            auto end = [](std::optional<async::Group>& joined, async::Scope& in, async::Event& ends,
+                          bool destroys) -> Task<> {
+                co_await async::yield();
+                if (destroys) {
+                    joined.reset();
+                } else {
+                    ends.set();
+                    co_await async::yield();
+                    EXPECT_TRUE(joined->empty());
+                }
+                in.cancel();
+            };
+            auto [joined, none] =
+                co_await async::when_all(join(*group, scope), end(group, scope, over, is_destroyed));
+            if (is_destroyed) {
+                EXPECT_TRUE(fails_with(joined, std::errc::operation_canceled));
+            } else {
+                EXPECT_TRUE(ok(joined));
+            }
+        }
     }());
 }
 

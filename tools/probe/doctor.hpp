@@ -52,9 +52,19 @@ struct Need {
 /// A facility that was tried on `kernel`.
 Check check_facility(const Facility& facility, const Need& need, std::optional<KernelVersion> kernel);
 
-/// One of the facilities "IPv4 loopback" and "IPv6 loopback"; `up` is the command that sets the interface up.
+/// Remedies for a loopback that does not work; the default is those of Linux.
+struct LoopbackRemedies {
+    std::string_view set_up = "ip link set lo up";
+    std::string_view assign_v4 = "ip addr add 127.0.0.1/8 dev lo";
+    std::string_view assign_v6 =
+        "if it is wanted: sysctl -w net.ipv6.conf.lo.disable_ipv6=0, and a container with IPv6";
+    std::string_view see_filter = "nft list ruleset, iptables -L";
+    std::string_view see_routes = "ip addr show lo, ip route show table local";
+};
+
+/// One of the facilities "IPv4 loopback" and "IPv6 loopback".
 Check check_loopback(const Facility& facility, const std::optional<LoopbackInterface>& loopback,
-                     std::string_view up = "ip link set lo up");
+                     const LoopbackRemedies& remedies = {});
 
 /// Value of a limit that does not exist.
 inline constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();

@@ -112,7 +112,7 @@ Check check_facility(const Facility& facility, const Need& need, std::optional<K
 }
 
 Check check_loopback(const Facility& facility, const std::optional<LoopbackInterface>& loopback,
-                     std::string_view up) {
+                     const LoopbackRemedies& remedies) {
     if (!facility.error || is_shortage(facility.error)) return check_facility(facility, {}, std::nullopt);
     const bool is_v6 = facility.name.contains("IPv6");
     Check check{facility.name, is_v6 ? Verdict::note : Verdict::warn, "no connection", {}, facility.error};
@@ -121,22 +121,21 @@ Check check_loopback(const Facility& facility, const std::optional<LoopbackInter
     const auto advise = [&](std::string_view cure) { check.advice = consequence + std::string(cure); };
     if (loopback && !loopback->is_up) {
         check.finding = "the interface " + loopback->name + " is down";
-        advise(up);
+        advise(remedies.set_up);
     } else if (facility.error == std::errc::address_family_not_supported) {
         check.finding = "the system has no such sockets";
         advise(is_v6 ? "a kernel with IPv6, and a sandbox that allows it" : "let the sandbox allow them");
     } else if (facility.error == std::errc::address_not_available) {
         check.finding = "the address is not assigned";
-        advise(is_v6 ? "if it is wanted: sysctl -w net.ipv6.conf.lo.disable_ipv6=0, and a container with IPv6"
-                     : "ip addr add 127.0.0.1/8 dev lo");
+        advise(is_v6 ? remedies.assign_v6 : remedies.assign_v4);
     } else if (facility.error == std::errc::timed_out || facility.error == std::errc::connection_refused) {
-        advise("a packet filter seems to drop it: nft list ruleset, iptables -L");
+        advise("a packet filter seems to drop it: " + std::string(remedies.see_filter));
     } else if (facility.error == std::errc::operation_not_permitted
                || facility.error == std::errc::permission_denied) {
         check.finding = "forbidden";
         advise("let the sandbox (container, seccomp filter) and the packet filter allow it");
     } else {
-        advise("see the interface and its routes: ip addr show lo, ip route show table local");
+        advise("see the interface and its routes: " + std::string(remedies.see_routes));
     }
     return check;
 }

@@ -98,13 +98,20 @@ Need requirement_of(std::string_view facility) {
     return found == needs.end() ? Need{facility, {}, Verdict::note, "", ""} : *found;
 }
 
+// The loopback is no interface that could be down or lack an address.
+constexpr LoopbackRemedies remedies{.set_up = "",
+                                    .assign_v4 = "reset TCP/IP: netsh int ip reset",
+                                    .assign_v6 = "if it is wanted: netsh int ipv6 reset",
+                                    .see_filter = "netsh advfirewall show allprofiles",
+                                    .see_routes = "ipconfig /all, route print"};
+
 } // namespace
 
 std::vector<Check> system_checks() {
     std::vector<Check> checks;
     for (const auto& facility : facilities())
         checks.push_back(facility.name.ends_with(" loopback")
-                             ? check_loopback(facility, std::nullopt)
+                             ? check_loopback(facility, std::nullopt, remedies)
                              : check_facility(facility, requirement_of(facility.name), std::nullopt));
     return checks;
 }

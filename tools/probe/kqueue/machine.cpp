@@ -223,6 +223,16 @@ std::vector<Limit> system_limits() {
     return limits;
 }
 
+namespace {
+
+constexpr LoopbackRemedies remedies{.set_up = "ifconfig lo0 up",
+                                    .assign_v4 = "ifconfig lo0 127.0.0.1/8",
+                                    .assign_v6 = "if it is wanted: ifconfig lo0 inet6 ::1",
+                                    .see_filter = "pfctl -s rules, or ipfw list",
+                                    .see_routes = "ifconfig lo0, netstat -rn"};
+
+} // namespace
+
 std::vector<Check> system_checks() {
     std::vector<Check> checks;
     const auto used = open_files.name.empty() ? mio::Result<std::uint64_t>(0) : value_of(open_files);
@@ -239,7 +249,7 @@ std::vector<Check> system_checks() {
     const auto loopback = loopback_interface();
     for (const auto& facility : facilities()) {
         checks.push_back(facility.name.ends_with(" loopback")
-                             ? check_loopback(facility, loopback, "ifconfig lo0 up")
+                             ? check_loopback(facility, loopback, remedies)
                              : check_facility(facility, requirement_of(facility.name), std::nullopt));
     }
     return checks;

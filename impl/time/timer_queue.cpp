@@ -1,5 +1,6 @@
 module;
 
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,8 @@ using Entry = Heap::Entry;
 // Entry i is at index i + 3 of its block, so that the children of i, from 4 i + 1 on, fill a cache line.
 constexpr std::size_t arity = 4;
 constexpr std::size_t offset = arity - 1;
-constexpr auto alignment = std::align_val_t(arity * sizeof(Entry));
+constexpr auto alignment =
+    std::align_val_t(std::bit_ceil(arity * sizeof(Entry))); // an entry has 12 bytes on 32-bit processors
 
 constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(Entry) - 2 * arity;
 constexpr std::size_t bytes(std::size_t capacity) noexcept {

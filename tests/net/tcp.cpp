@@ -19,10 +19,10 @@ using namespace test;
 
 namespace {
 
-// A socket consists of its handle and one word for its registration.
-static_assert(sizeof(TcpStream) <= 2 * sizeof(void*));
-static_assert(sizeof(TcpListener) <= 2 * sizeof(void*));
-static_assert(sizeof(TcpSocket) <= 2 * sizeof(void*));
+// A socket consists of its handle and 64 bits for its registration.
+static_assert(sizeof(TcpStream) <= 16);
+static_assert(sizeof(TcpListener) <= 16);
+static_assert(sizeof(TcpSocket) <= 16);
 
 constexpr Token listener_token{1};
 constexpr Token client_token{2};

@@ -150,7 +150,7 @@ TEST(Timers, AgreeWithAMapAfterEachRandomStep) {
         } else if (action < 7) {
             // One of the last ones: armed or stale.
             const auto back = random() % std::min<std::size_t>(known.size(), 200);
-            auto& [id, key] = known[known.size() - 1 - back];
+            auto& [id, key] = known[known.size() - 1 - static_cast<std::size_t>(back)];
             if (action < 5) {
                 ASSERT_EQ(timers.cancel(id), key.has_value());
                 if (key) model.erase(*key);

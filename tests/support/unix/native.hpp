@@ -38,7 +38,7 @@ inline bool set_non_blocking(mio::RawHandle handle) {
 inline int wait(::pollfd& record, int timeout_ms) { return ::poll(&record, 1, timeout_ms); }
 
 inline ::timeval time_out(std::chrono::milliseconds limit) {
-    return {.tv_sec = limit.count() / 1000,
+    return {.tv_sec = static_cast<decltype(::timeval::tv_sec)>(limit.count() / 1000),
             .tv_usec = static_cast<decltype(::timeval::tv_usec)>(limit.count() % 1000 * 1000)};
 }
 

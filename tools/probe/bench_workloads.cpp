@@ -46,8 +46,7 @@ std::vector<Workload> workloads() {
          .on_library = alarm_round(),
          .on_bare_calls = bare.timeout},
         {.name = "sleep",
-         .operation =
-             "a coroutine's sleep_for of 50 µs; its latency is how late it ends",
+         .operation = "a coroutine's sleep_for of 50 µs; its latency is how late it ends",
          .operations = 40,
          .compared = Compared::latency,
          .on_library = async.sleep,

@@ -198,7 +198,7 @@ Parsed<std::chrono::milliseconds> parse_duration(std::string_view text) {
         std::ranges::find(units, name, &std::pair<std::string_view, std::chrono::milliseconds>::first);
     if (unit == std::end(units)) return wrong(text, what);
     const auto point = std::min(text.find('.'), digits);
-    const auto number = parse_number(text.substr(0, point), std::numeric_limits<std::uint32_t>::max());
+    const auto number = parse_number(text.substr(0, point), std::numeric_limits<std::uint64_t>::max());
     double fraction = 0;
     double place = 1;
     for (const char digit : text.substr(std::min(point + 1, digits), digits - std::min(point + 1, digits))) {

@@ -16,5 +16,6 @@ int mio_bench_tokio_serve(const mio_bench_tokio* runtime, int listener, std::uin
 std::uint64_t mio_bench_tokio_await(const mio_bench_tokio* runtime, std::uint64_t count);
 std::uint64_t mio_bench_tokio_spawn(const mio_bench_tokio* runtime, std::uint64_t count, std::uint64_t batch);
 std::uint64_t mio_bench_tokio_timeout(const mio_bench_tokio* runtime, std::uint64_t count);
-std::uint64_t mio_bench_tokio_channel(const mio_bench_tokio* runtime, std::uint64_t count, std::size_t capacity);
+std::uint64_t mio_bench_tokio_channel(const mio_bench_tokio* runtime, std::uint64_t count,
+                                      std::size_t capacity);
 }

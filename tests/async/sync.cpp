@@ -382,7 +382,9 @@ TEST(RemoteLoop, AParcelPostedByAParcelComesInTheNextTurn) {
         explicit Again(async::RemoteLoop there) : Parcel(&opened), loop(std::move(there)) {}
         static void opened(async::Parcel& parcel, const async::Context*) noexcept {
             auto& self = static_cast<Again&>(parcel);
-            if (++self.count < 5) EXPECT_TRUE(ok(self.loop.post(self)));
+            if (++self.count < 5) {
+                EXPECT_TRUE(ok(self.loop.post(self)));
+            }
         }
         async::RemoteLoop loop;
         int count = 0;

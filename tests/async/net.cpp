@@ -424,6 +424,7 @@ TEST(Tcp, ACancelledReadTakesNothingThatArrivesBeforeItResumes) {
 }
 
 TEST(Tcp, AResetReportsWhatWasReadBefore) {
+    if (is_wine()) GTEST_SKIP() << "Wine reports a reset as the end of the stream";
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection_with_reset();
         std::array<std::byte, 64> buffer{};

@@ -5,7 +5,19 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 #include "posix.hpp"
 #include "sandbox.hpp"

@@ -159,7 +159,6 @@ class Serving(unittest.TestCase):
     def test_clients_that_leave_in_the_middle_leak_nothing(self):
         with Files() as server:
             (server.root / "large").write_bytes(bytes(40_000_000))
-            self.assertEqual(server.ask("/text.txt")[0], 200)
             before = server.descriptors()
             for number in range(20):
                 client = server.connect()

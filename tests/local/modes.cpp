@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(All, UnixSocketMode, testing::ValuesIn(creators),
 // unix(7): a file of mode 0777 less the umask. A replaced socket does not pass on its mode.
 TEST_P(UnixSocketMode, IsThatOfTheUmask) {
     in_child([&] { // the umask belongs to the process
-        for (const ::mode_t mask : {077u, 027u, 0u}) {
+        for (const ::mode_t mask : {::mode_t{077}, ::mode_t{027}, ::mode_t{0}}) {
             ::umask(mask);
             GetParam().create(path_);
             EXPECT_EQ(mode_of(path_), 0777 & ~mask) << "umask " << mask;

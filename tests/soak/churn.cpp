@@ -25,7 +25,6 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
-#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -551,7 +550,7 @@ int run(std::chrono::seconds limit, unsigned seed) {
     Random random(seed);
     {
         Server server;
-        std::optional<LoopThread> other(std::in_place);
+        LoopThread other;
         while (std::chrono::steady_clock::now() - start < limit && memory.size() < memory.capacity()
                && !is_asked_to_end()) {
             {
@@ -562,13 +561,10 @@ int run(std::chrono::seconds limit, unsigned seed) {
                     threads.emplace_back(churn_shared_poll, std::cref(server), Random(random()));
                 }
                 threads.emplace_back(churn_timers, Random(random()));
-                threads.emplace_back(churn_tasks, other->remote, Random(random()));
+                threads.emplace_back(churn_tasks, other.remote, Random(random()));
                 for (auto& thread : threads) thread.join();
             }
             server.settle();
-            // A thread keeps the frames that it frees, up to 16 MiB, and gives them back at its end. Among them are calls of
-            // loops that have ended. With the address sanitizer it keeps none.
-            if (__lsan_do_recoverable_leak_check == nullptr) other.emplace();
             ++rounds;
             if (__lsan_do_recoverable_leak_check != nullptr && rounds % 16 == 0
                 && __lsan_do_recoverable_leak_check() != 0) {

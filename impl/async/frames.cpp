@@ -60,6 +60,11 @@ void close_free_lists() noexcept {
         while (list != nullptr) ::operator delete(std::exchange(list, list->next));
 }
 
+ReturnFrames::ReturnFrames() noexcept : before_(static_cast<unsigned char>(free_lists.state)) {
+    free_lists.state = FreeLists::State::closed;
+}
+ReturnFrames::~ReturnFrames() { free_lists.state = static_cast<FreeLists::State>(before_); }
+
 void* allocate_frame(std::size_t size) {
     const std::size_t index = (size - 1) / step;
     if (!reuses_frames || index >= classes) return ::operator new(size);

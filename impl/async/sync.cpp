@@ -116,7 +116,10 @@ void ChannelWaiter::withdraw() noexcept {
 void Errand::go_home() noexcept {
     open = &returned;
     const RemoteLoop home(std::move(home_)); // the home thread may destroy this before `post` returns
-    if (!home.post(*this)) destroy_(*this);
+    if (!home.post(*this)) {
+        const ReturnFrames foreign;
+        destroy_(*this);
+    }
 }
 
 void Errand::returned(Parcel& parcel, const Context* here) noexcept {

@@ -199,6 +199,19 @@ export void destroy_chain(Frame& frame) noexcept;
 export [[nodiscard]] void* allocate_frame(std::size_t size);
 export void free_frame(void* frame, std::size_t size) noexcept;
 
+/// While it exists, this thread returns the frames that it frees to the heap. For frames of other threads that this one would
+/// only collect.
+export class ReturnFrames {
+  public:
+    ReturnFrames() noexcept;
+    ReturnFrames(const ReturnFrames&) = delete;
+    ReturnFrames& operator=(const ReturnFrames&) = delete;
+    ~ReturnFrames();
+
+  private:
+    unsigned char before_;
+};
+
 /// Where a coroutine runs, and in which scope; see `this_context`.
 export struct Context {
     LoopCore* loop = nullptr;

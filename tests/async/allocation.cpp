@@ -1,4 +1,4 @@
-// A steady state allocates nothing. This program replaces operator new, and so is a program of its own.
+// A steady state allocates nothing, and keeps nothing of others. This program replaces operator new, and so is a program of its own.
 
 #include <gtest/gtest.h>
 
@@ -19,15 +19,20 @@
 
 namespace {
 std::atomic<std::uint64_t> allocations = 0;
-}
+std::atomic<std::int64_t> blocks = 0; // that are not freed
+} // namespace
 
 void* operator new(std::size_t size) {
     ++allocations;
+    ++blocks;
     if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
     std::abort();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+    if (memory != nullptr) --blocks;
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept { ::operator delete(memory); }
 
 namespace {
 
@@ -146,6 +151,25 @@ TEST_F(Allocations, ChannelsAndCallsMakeNone) {
     }(*remote, pool));
     stop = true;
     other.join();
+}
+
+// The call is freed by the thread that it was sent to, which never needs its memory again.
+TEST_F(Allocations, ACallWhoseCallerHasEndedLeavesNoMemoryWithTheOtherLoop) {
+    auto loop = must(async::Loop::create());
+    const auto call_and_end = [&] {
+        std::thread([remote = loop.remote()] {
+            auto calling = must(async::Loop::create());
+            async::spawn(calling, [](async::RemoteLoop there) -> Task<> {
+                static_cast<void>(co_await there.call([] { return 1; }));
+            }(remote));
+            EXPECT_TRUE(ok(calling.turn(0ns)));
+        }).join();
+        EXPECT_TRUE(ok(loop.turn(0ns)));
+    };
+    for (int round = 0; round < 10; ++round) call_and_end();
+    const auto before = blocks.load();
+    for (int round = 0; round < 100; ++round) call_and_end();
+    EXPECT_EQ(blocks.load() - before, 0);
 }
 
 } // namespace

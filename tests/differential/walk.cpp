@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +34,13 @@ std::string names_of_players() {
     return names;
 }
 
+bool is_asked_to_end() {
+    ::sigset_t pending;
+    ::sigemptyset(&pending);
+    ::sigpending(&pending);
+    return ::sigismember(&pending, SIGINT) == 1 || ::sigismember(&pending, SIGTERM) == 1;
+}
+
 // Shrinks a failing episode, and describes its steps and how to repeat it.
 std::string explain(std::uint64_t seed, const std::vector<Step>& steps, const Failure& failure,
                     Defect defect) {
@@ -50,14 +59,20 @@ std::string explain(std::uint64_t seed, const std::vector<Step>& steps, const Fa
 
 } // namespace
 
-// MIO_WALK_SEED is the seed of the first episode, and MIO_WALK_STEPS the number of steps in all.
+// MIO_WALK_SEED is the seed of the first episode, and MIO_WALK_STEPS the number of steps in all. SIGINT and SIGTERM end the
+// walk after the current episode, with the same report.
 TEST(Differential, EveryBackendReportsWhatTheLevelsAndEdgesAskFor) {
+    ::sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGINT);
+    ::sigaddset(&signals, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     const auto steps = number_from("MIO_WALK_STEPS", steps_in_all);
     const auto first_seed = number_from("MIO_WALK_SEED", 1);
     const auto begin = std::chrono::steady_clock::now();
     Report report;
     std::uint64_t findings = 0, episodes = 0;
-    for (auto seed = first_seed; report.steps < steps; ++seed) {
+    for (auto seed = first_seed; report.steps < steps && !is_asked_to_end(); ++seed) {
         const auto episode = steps_of(seed, steps_per_episode);
         ++episodes;
         const auto failure = play(episode, report);

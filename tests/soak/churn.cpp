@@ -3,10 +3,13 @@
 // must be the same each time, and the allocated memory must not grow. Meant for builds with the address sanitizer, which also
 // looks for leaks after each round, or the thread sanitizer. The backend is that of the build.
 //
+// SIGINT and SIGTERM end it after the current round, with the same report.
+//
 // The last line is for tools/nightly: "soak BACKEND[, SANITIZER]: NUMBER seconds, NUMBER rounds, …". Exit status: 0 passed,
 // 1 failed, 2 wrong usage.
 
 #include <malloc.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <array>
@@ -22,7 +25,6 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
-#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -499,6 +501,22 @@ std::size_t descriptors() {
     return static_cast<std::size_t>(std::distance(Iterator("/proc/self/fd"), Iterator()));
 }
 
+/// Blocks the signals that ask the program to end, also for all threads that start later, so that they interrupt no call.
+void block_end_signals() {
+    ::sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGINT);
+    ::sigaddset(&signals, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+bool is_asked_to_end() {
+    ::sigset_t pending;
+    ::sigemptyset(&pending);
+    ::sigpending(&pending);
+    return ::sigismember(&pending, SIGINT) == 1 || ::sigismember(&pending, SIGTERM) == 1;
+}
+
 /// What the descriptors refer to, for the report of a failure.
 void list_descriptors() {
     for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -532,8 +550,9 @@ int run(std::chrono::seconds limit, unsigned seed) {
     Random random(seed);
     {
         Server server;
-        std::optional<LoopThread> other(std::in_place);
-        while (std::chrono::steady_clock::now() - start < limit && memory.size() < memory.capacity()) {
+        LoopThread other;
+        while (std::chrono::steady_clock::now() - start < limit && memory.size() < memory.capacity()
+               && !is_asked_to_end()) {
             {
                 std::vector<std::thread> threads;
                 for (int i = 0; i < 2; ++i) {
@@ -542,13 +561,10 @@ int run(std::chrono::seconds limit, unsigned seed) {
                     threads.emplace_back(churn_shared_poll, std::cref(server), Random(random()));
                 }
                 threads.emplace_back(churn_timers, Random(random()));
-                threads.emplace_back(churn_tasks, other->remote, Random(random()));
+                threads.emplace_back(churn_tasks, other.remote, Random(random()));
                 for (auto& thread : threads) thread.join();
             }
             server.settle();
-            // A thread keeps the frames that it frees, up to 16 MiB, and gives them back at its end. Among them are calls of
-            // loops that have ended. With the address sanitizer it keeps none.
-            if (__lsan_do_recoverable_leak_check == nullptr) other.emplace();
             ++rounds;
             if (__lsan_do_recoverable_leak_check != nullptr && rounds % 16 == 0
                 && __lsan_do_recoverable_leak_check() != 0) {
@@ -609,5 +625,6 @@ int main(int argc, char** argv) {
             return 2;
         }
     }
+    block_end_signals();
     return run(std::chrono::seconds(seconds), seed);
 }

@@ -14,7 +14,7 @@
 
 #include "fuzz.hpp"
 
-#include "async_http.cpp"
+#include "../../examples/async_http.cpp"
 
 namespace {
 

@@ -170,6 +170,7 @@ export class Selector : public SharedSelectorBase {
     [[nodiscard]] bool is_inherited() const noexcept;
     // Called with the mutex of `oneshots_` held.
     [[nodiscard]] Result<> arm(RawHandle, Token, Interest, Trigger, bool replaces) noexcept;
+    [[nodiscard]] Result<> replace(NumberedSource&, Token, Interest, Trigger) noexcept;
     [[nodiscard]] Result<> disarm(RawHandle) noexcept;
     [[nodiscard]] bool may_exist(const NumberedSource&) noexcept;
     void report_oneshot(const Record&, Events&) noexcept;

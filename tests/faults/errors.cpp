@@ -14,6 +14,10 @@ template <int... errors> constexpr int list[] = {errors...};
 // @see the manual page of each
 constexpr Fallible table[] = {
     {write_eventfd, "write to an eventfd", list<EAGAIN>},
+    {create_kqueue, "kqueue", list<EMFILE, ENFILE, ENOMEM>},
+    {add_filter, "kevent with EV_ADD", list<ENOMEM, EACCES>},
+    {change_filters, "kevent with changes", list<EINTR>},
+    {wait_for_events, "kevent", list<EINTR>},
     {SYS_accept4, "accept4", list<EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EINTR, EAGAIN, EPERM>},
     {SYS_bind, "bind", list<EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOMEM>},
     {SYS_close, "close", list<EINTR, EIO>},

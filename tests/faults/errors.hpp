@@ -8,8 +8,11 @@ namespace faults {
 /// write(2) to an eventfd, which fails only if the counter is full.
 inline constexpr long write_eventfd = -1;
 
+/// Calls of the double of kqueue.
+inline constexpr long create_kqueue = -2, add_filter = -3, change_filters = -4, wait_for_events = -5;
+
 struct Fallible {
-    long number;
+    long number; ///< negative: not a number of the kernel's
     const char* name;
     std::span<const int> errors; ///< those that a correct program meets: no EBADF, no EFAULT
 };

@@ -10,6 +10,7 @@
 
 #include "errors.hpp"
 #include "heap.hpp"
+#include "kernel.hpp"
 #include "registrations.hpp"
 #include "trap.hpp"
 
@@ -47,14 +48,16 @@ bool fails(Fault::Of of, long nth) noexcept {
     return true;
 }
 
+// Counts a call with this number. Returns whether it fails.
+bool count_call(long number) noexcept {
+    if (!is_armed.load(std::memory_order_acquire)) return false;
+    const long nth = calls.fetch_add(1, std::memory_order_relaxed);
+    if (nth < most_calls) numbers[nth] = number;
+    return number == fault.number && fails(Fault::Of::call, nth);
+}
+
 long on_call(const Call& call) noexcept {
-    bool has_failed = false;
-    if (is_armed.load(std::memory_order_acquire)) {
-        const long number = number_of(call);
-        const long nth = calls.fetch_add(1, std::memory_order_relaxed);
-        if (nth < most_calls) numbers[nth] = number;
-        has_failed = number == fault.number && fails(Fault::Of::call, nth);
-    }
+    const bool has_failed = !is_inside_kernel() && count_call(number_of(call));
     // Linux closes the descriptor whatever close(2) returns.
     if (!has_failed || call.number == SYS_close) {
         const long result = pass(call);
@@ -65,8 +68,10 @@ long on_call(const Call& call) noexcept {
     return -fault.error;
 }
 
+int on_emulated_call(long number) noexcept { return count_call(number) ? fault.error : 0; }
+
 bool on_allocation() noexcept {
-    if (!is_armed.load(std::memory_order_acquire)) return true;
+    if (!is_armed.load(std::memory_order_acquire) || is_inside_kernel()) return true;
     return !fails(Fault::Of::allocation, allocations.fetch_add(1, std::memory_order_relaxed));
 }
 
@@ -78,6 +83,7 @@ bool prepare_faults() noexcept {
     for (const auto& fallible : fallible_calls())
         if (fallible.number >= 0) trapped[count++] = fallible.number;
     limit_heap(&on_allocation);
+    watch_kernel(&on_emulated_call);
     return trap({trapped, count}, &on_call);
 }
 

@@ -1,11 +1,12 @@
-// The heap of this program: which of its blocks are in use, and a place at which it runs out of memory.
+// The heap of this program: which of its blocks are in use, and a place at which it runs out of memory. One of the files of
+// heap/ defines it.
 #pragma once
 
 #include <cstddef>
 
 namespace faults {
 
-/// Blocks of this program. With a sanitizer, which has a heap of its own, there are none.
+/// Blocks of this program.
 struct Blocks {
     std::size_t count = 0;
     std::size_t bytes = 0;
@@ -13,11 +14,11 @@ struct Blocks {
 };
 Blocks blocks_in_use() noexcept;
 
-/// Calls of malloc, operator new and their like, by the whole program, are passed to `grants`: false makes them fail. Null:
-/// all succeed.
+/// Calls of operator new, and of malloc and its like except with the address sanitizer, by the whole program, are passed to
+/// `grants`: false makes them fail. Null: all succeed.
 void limit_heap(bool (*grants)() noexcept) noexcept;
 
-/// Whether this program has this heap.
-bool has_heap() noexcept;
+/// Whether the address sanitizer finds a block that nothing refers to; it prints them. False without it.
+bool has_leaks() noexcept;
 
 } // namespace faults

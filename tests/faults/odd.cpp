@@ -3,7 +3,8 @@
 //
 //   one_byte     reads and writes of streams transfer one byte: 256 of each 1024, so that megabytes do not take hours
 //   interrupted  every other wait for events fails with EINTR
-//   spurious     waits also report a source that need not be ready, and return at once every other time
+//   spurious     waits also report a source that need not be ready, and return at once every other time. Not an eventfd:
+//                the event of a waker means that it was woken
 //   reversed     waits report the events of a batch in reverse order
 //   single       waits report one event at a time
 
@@ -15,8 +16,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string_view>
 #include <utility>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -114,6 +117,15 @@ long transfer_some(const Call& call) noexcept {
 
 // ---- Waits
 
+// Whether the descriptor is an eventfd, such as that of a waker.
+bool is_eventfd(long fd) noexcept {
+    char path[32], target[32];
+    std::snprintf(path, sizeof path, "/proc/self/fd/%ld", fd);
+    const long size = pass(SYS_readlinkat, AT_FDCWD, path, target, sizeof target);
+    constexpr std::string_view name = "anon_inode:[eventfd]";
+    return size > 0 && std::string_view(target, static_cast<std::size_t>(size)) == name;
+}
+
 // Events of epoll.
 long add_spurious(long epoll, ::epoll_event* events, long count, long capacity) noexcept {
     ::epoll_event more{};
@@ -180,7 +192,7 @@ long on_call(const Call& call) noexcept {
     switch (call.number) {
     case SYS_epoll_ctl: {
         const long result = pass(call);
-        if (result == 0) note_registration(call);
+        if (result == 0 && !is_eventfd(call.arguments[2])) note_registration(call);
         return result;
     }
 #if defined(__x86_64__)

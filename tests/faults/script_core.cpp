@@ -66,6 +66,35 @@ void raw_sources() {
     attempt("remove handle", [&] { return loop.registry().remove(handle); });
 }
 
+// A change that fails leaves the registration as it was.
+void failed_changes() {
+    Loop loop;
+    auto [sender, receiver] = attempt("make_pipe", [] { return mio::net::make_pipe(); });
+    mio::RawSource source(receiver.raw());
+    const auto& registry = loop.registry();
+    std::array<std::byte, 8> buffer{};
+    // Calls `change`, and if it fails, expects an event with `before`.
+    const auto try_change = [&](const char* what, Token before, auto change) {
+        attempt(what, [&] {
+            auto changed = change();
+            if (changed || armed_fault().times != 1) return changed;
+            attempt("write", [&] { return sender.write(bytes_of("x")); });
+            loop.expect(before, what);
+            attempt("read", [&] { return receiver.read(buffer); });
+            return changed;
+        });
+    };
+    for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
+        attempt("add", [&] { return registry.add(source, first, Interest::readable, trigger); });
+        try_change("renew", first, [&] { return registry.renew(source); });
+        try_change("modify", first,
+                   [&] { return registry.modify(source, second, Interest::readable, Trigger::level); });
+        try_change("modify back", second,
+                   [&] { return registry.modify(source, first, Interest::readable, trigger); });
+        attempt("remove", [&] { return registry.remove(source); });
+    }
+}
+
 void signals() {
     Loop loop;
     auto signals = attempt("Signals::create", [] { return mio::Signals::create({mio::Signal::user1}); });
@@ -98,7 +127,7 @@ void children() {
 } // namespace
 
 const Part core_parts[] = {
-    {"wakers", &wakers}, {"raw sources", &raw_sources}, {"signals", &signals}, {"children", &children}, {},
+    {"wakers", &wakers}, {"raw sources", &raw_sources}, {"failed changes", &failed_changes}, {"signals", &signals}, {"children", &children}, {},
 };
 
 } // namespace faults

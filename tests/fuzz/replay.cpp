@@ -1,4 +1,4 @@
-// replay NAME CORPUS [ROUNDS]: plays the files of a corpus, prefixes of them, and random changes of each, without
+// replay NAME CORPUS [ROUNDS [PREFIXES]]: plays the files of a corpus, prefixes of them, and random changes of each, without
 // libFuzzer. The changes are the same in every run. Ends with a crash at the first input that breaks a property; the
 // input is then in the file NAME.crash.
 #include <algorithm>
@@ -23,10 +23,10 @@ using Input = std::vector<std::uint8_t>;
 
 #if defined(NDEBUG)
 constexpr std::uint64_t usual_rounds = 500;
-constexpr std::size_t most_prefixes = 500; // of an input
+constexpr std::size_t usual_prefixes = 500; // of an input
 #else                                      // unoptimised, or with sanitizers
 constexpr std::uint64_t usual_rounds = 40;
-constexpr std::size_t most_prefixes = 60;
+constexpr std::size_t usual_prefixes = 60;
 #endif
 
 std::string name;
@@ -90,11 +90,12 @@ Input changed(Input input, const std::vector<Input>& all, std::mt19937_64& rando
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        std::fputs("usage: replay NAME CORPUS [ROUNDS]\n", stderr);
+        std::fputs("usage: replay NAME CORPUS [ROUNDS [PREFIXES]]\n", stderr);
         return 2;
     }
     name = argv[1];
     const auto rounds = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : usual_rounds;
+    const auto most_prefixes = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : usual_prefixes;
     std::signal(SIGABRT, save);
     std::signal(SIGSEGV, save);
     const auto begin = std::chrono::steady_clock::now();

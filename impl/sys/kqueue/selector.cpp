@@ -225,16 +225,16 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
     const std::scoped_lock lock(oneshots_.mutex);
     auto& source = source_of(state);
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
-    auto modified = arm(source.handle, token, interest, trigger, true);
+    auto modified = replace(source, token, interest, trigger);
     if (modified) source.watch(token, interest, trigger);
     return modified;
 }
 
 Result<> Selector::renew(std::uint64_t state) noexcept {
     const std::scoped_lock lock(oneshots_.mutex);
-    const auto& source = source_of(state);
+    auto& source = source_of(state);
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
-    return arm(source.handle, Token{source.token}, source.interest, source.trigger, true);
+    return replace(source, Token{source.token}, source.interest, source.trigger);
 }
 
 // A replaced filter is deleted before it is added again; otherwise it would keep its original trigger.
@@ -254,6 +254,22 @@ Result<> Selector::arm(RawHandle handle, Token token, Interest interest, Trigger
     change(EVFILT_WRITE, interest.is_writable());
     change(EVFILT_READ, interest.is_readable());
     return changes.submit(kqueue_.get());
+}
+
+// Replaces the source's filters. If that fails, such as with ENOMEM, the previous ones are added again: one of them may
+// have been deleted, or replaced.
+Result<> Selector::replace(NumberedSource& source, Token token, Interest interest, Trigger trigger) noexcept {
+    const auto* const entry = oneshots_.find(source.handle);
+    const auto before = entry != nullptr ? *entry : Oneshots::Entry();
+    auto armed = arm(source.handle, token, interest, trigger, true);
+    if (armed) return armed;
+    if (before.is_oneshot && before.batch != 0) { // a one-shot that was reported has no filters
+        static_cast<void>(disarm(source.handle));
+        *oneshots_.find(source.handle) = before;
+    } else {
+        static_cast<void>(arm(source.handle, Token{source.token}, source.interest, source.trigger, true));
+    }
+    return armed;
 }
 
 Result<> Selector::disarm(RawHandle handle) noexcept {

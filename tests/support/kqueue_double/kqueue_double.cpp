@@ -11,6 +11,8 @@
 // retrieve.
 #include "sys/event.h"
 
+#include "kqueue_double.h"
+
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/sockios.h>
@@ -113,13 +115,17 @@ struct Kqueue {
 /// Protects everything below and every Kqueue. Not held while a thread waits for events.
 std::mutex mutex;
 
+thread_local int depth = 0; // of this thread's SystemCall objects
+
 /// Locks the mutex and blocks signals: on BSD these are system calls, which a handler cannot interrupt except while
 /// they wait, and the handler may make the same call.
 class SystemCall {
   public:
     SystemCall() {
+        ++depth;
         ::sigset_t all;
         ::sigfillset(&all);
+        ::sigdelset(&all, SIGSYS); // sent by a seccomp filter for a call of this thread; fatal if blocked
         ::pthread_sigmask(SIG_SETMASK, &all, &before_);
         mutex.lock();
     }
@@ -128,6 +134,7 @@ class SystemCall {
     ~SystemCall() {
         mutex.unlock();
         ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        --depth;
     }
 
     /// Waits until `fd` is readable, with signals unblocked and the mutex released. Returns 0 or an error number.
@@ -170,6 +177,11 @@ void unmark(int fd) {
 int fail(int error) {
     errno = error;
     return -1;
+}
+
+/// The error with which a test makes this call or change fail, or 0.
+int injected(kqueue_double_point point) {
+    return kqueue_double_fault != nullptr ? kqueue_double_fault(point) : 0;
 }
 
 Kqueue* find_kqueue(int fd) {
@@ -596,7 +608,8 @@ int wait_for_events(SystemCall& call, Kqueue& q, int kq, struct kevent* events, 
     const auto deadline = has_no_timeout || at_once
                               ? Nanoseconds{0}
                               : now() + Nanoseconds{timeout->tv_sec} * 1'000'000'000 + timeout->tv_nsec;
-    int error = 0;
+    int error = at_once ? 0 : injected(kqueue_double_wait);
+    if (error != 0) return fail(error);
     for (;;) {
         collect(q);
         const auto n = retrieve(q, events, nevents);
@@ -687,8 +700,13 @@ void in_child_after_fork() {
 
 extern "C" {
 
+int (*kqueue_double_fault)(kqueue_double_point) = nullptr;
+
+int kqueue_double_is_inside() { return depth != 0; }
+
 int kqueue() {
     const SystemCall call;
+    if (const auto error = injected(kqueue_double_create); error != 0) return fail(error);
     auto& q = kqueues().emplace_back();
     const int fd = ::epoll_create1(0);
     q.writers = ::epoll_create1(EPOLL_CLOEXEC);
@@ -719,7 +737,8 @@ int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent*
         auto change = changelist[i];
         if (change.filter == 0) continue;
         change.flags &= static_cast<unsigned short>(~EV_SYSFLAGS);
-        const auto error = apply(*q, change);
+        auto error = (change.flags & EV_ADD) != 0 ? injected(kqueue_double_add) : 0;
+        if (error == 0) error = apply(*q, change);
         if (error == 0 && (change.flags & EV_RECEIPT) == 0) continue;
         if (reports == nevents) {
             update_bell(*q);
@@ -730,6 +749,9 @@ int kevent(int kq, const struct kevent* changelist, int nchanges, struct kevent*
         eventlist[reports++] = change;
     }
     update_bell(*q);
+    if (nchanges > 0) {
+        if (const auto error = injected(kqueue_double_changes); error != 0) return fail(error);
+    }
     if (reports > 0 || nevents == 0) return reports;
     return wait_for_events(call, *q, kq, eventlist, nevents, timeout);
 }

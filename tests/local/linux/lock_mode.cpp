@@ -1,4 +1,5 @@
 // The lock file of `bind_replacing`, observed while it exists.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,12 +12,14 @@
 using namespace test;
 
 namespace {
-std::vector<::mode_t> locked; // the modes of the files that were locked
+std::vector<::mode_t> locked;     // the modes of the files that were locked
+std::vector<int> flags_of_locked; // their descriptors' flags
 } // namespace
 
 extern "C" int flock(int fd, int operation) noexcept {
     struct ::stat status{};
     if (::fstat(fd, &status) == 0) locked.push_back(status.st_mode & 07777);
+    flags_of_locked.push_back(::fcntl(fd, F_GETFD));
     return static_cast<int>(::syscall(SYS_flock, fd, operation));
 }
 
@@ -30,6 +33,16 @@ TEST(BindReplacingLock, CanBeOpenedOnlyByItsOwner) {
         must(UnixListener::bind_replacing(folder / "socket"));
         ASSERT_FALSE(locked.empty());
         for (const auto mode : locked) EXPECT_EQ(mode & 077, 0u) << "mode " << std::oct << mode;
+    });
+}
+
+// A program that another thread starts meanwhile would hold the lock for as long as it runs.
+TEST(BindReplacingLock, IsNotInherited) {
+    const Folder folder;
+    in_child([&] {
+        must(UnixListener::bind_replacing(folder / "socket"));
+        ASSERT_FALSE(flags_of_locked.empty());
+        for (const auto flags : flags_of_locked) EXPECT_EQ(flags, FD_CLOEXEC);
     });
 }
 

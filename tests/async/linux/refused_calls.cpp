@@ -1,4 +1,4 @@
-// Files of mio.async where only Linux can be observed: the flags of descriptors, and calls that a kernel or a sandbox refuses.
+// Files and thread pools where a kernel or a sandbox refuses calls; and the flags of descriptors.
 
 #include <gtest/gtest.h>
 
@@ -76,6 +76,22 @@ TEST_F(LinuxFiles, AreReadInThePoolWhereReadingAtOnceIsRefused) {
             }(pool, path_));
         })) << std::strerror(error);
     }
+}
+
+// One thread is enough, though it takes longer.
+TEST(PoolFailure, WorksWithFewerThreadsWhereNoMoreCanBeCreated) {
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
+    EXPECT_TRUE(holds_in_child([] {
+        async::Pool pool(3);
+        run_alone([](async::Pool& threads) -> Task<> {
+            EXPECT_EQ(must(co_await threads.run([] { return 1; })), 1);
+            // musl makes the older call, and so does the GNU C library where the newer one is missing.
+            EXPECT_TRUE(forbid_system_call(SYS_clone3, EAGAIN) && forbid_system_call(SYS_clone, EAGAIN));
+            auto [second, third, fourth] = co_await async::when_all(
+                threads.run([] { return 2; }), threads.run([] { return 3; }), threads.run([] { return 4; }));
+            EXPECT_EQ(must(std::move(second)) + must(std::move(third)) + must(std::move(fourth)), 9);
+        }(pool));
+    }));
 }
 
 } // namespace

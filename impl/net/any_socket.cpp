@@ -94,7 +94,9 @@ Result<std::size_t> Socket::write_vectored(std::span<const IoSlice> buffers) con
 }
 
 Result<std::size_t> Socket::send_to(std::span<const std::byte> bytes, const RawAddress& peer) const noexcept {
-    return try_io(Interest::writable, [&] { return net::send_to(raw(), bytes, to_os(peer)); });
+    const auto sent = try_io(Interest::writable, [&] { return net::send_to(raw(), bytes, to_os(peer)); });
+    if (sent && *sent < bytes.size()) exhausted(Interest::writable); // of a stream
+    return sent;
 }
 
 namespace {

@@ -245,6 +245,16 @@ TEST_F(BindReplacing, DoesNotFollowASymlinkAsItsLock) {
     EXPECT_TRUE(fs::is_symlink(path_ + lock_suffix));
 }
 
+// Another user who can write to the directory can put one there.
+TEST_F(BindReplacing, IsNotBlockedByAFifoAsItsLock) {
+    leave_stale_socket(path_);
+    ASSERT_EQ(::mkfifo((path_ + lock_suffix).c_str(), 0600), 0);
+    in_child([&] {
+        ::alarm(20); // ends the child if the call blocks
+        static_cast<void>(UnixListener::bind_replacing(path_));
+    });
+}
+
 TEST_F(BindReplacing, ReportsTooManyOpenFiles) {
     leave_stale_socket(path_);
     // Each additional descriptor lets one more step succeed.

@@ -43,7 +43,9 @@ Result<std::pair<PipeSender, PipeReceiver>> make_pipe() {
 
 Result<std::size_t> PipeSender::write(std::span<const std::byte> bytes) const noexcept {
     const ::iovec vector{const_cast<std::byte*>(bytes.data()), os::clamp(bytes.size())}; // not modified
-    return try_io(Interest::writable, [&] { return write_quietly(raw(), {&vector, 1}); });
+    const auto written = try_io(Interest::writable, [&] { return write_quietly(raw(), {&vector, 1}); });
+    if (written && *written < bytes.size()) exhausted(Interest::writable);
+    return written;
 }
 
 Result<std::size_t> PipeSender::write_vectored(std::span<const IoSlice> buffers) const noexcept {

@@ -1,3 +1,7 @@
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <optional>
 #include <utility>
 
@@ -48,6 +52,26 @@ TEST(Fork, ReleasingOrReplacingInheritedSourcesKeepsTheParentsRegistrations) {
     plain::write_all(there1, "x");
     plain::write_all(there2, "x");
     loop.expect({{id1, Interest::readable}, {id2, Interest::readable}});
+}
+
+// A child's copy keeps the kernel object of the waker, and its registration, in existence.
+TEST(Fork, WakerDestroyedByTheParentIsNotReportedWhileAChildHasACopy) {
+    Loop loop;
+    std::optional waker(must(mio::Waker::create(loop.registry(), id1)));
+    ASSERT_TRUE(ok(waker->wake()));
+    const auto [here, there] = plain::socket_pair();
+    const auto child = ::fork();
+    if (child == 0) {
+        char byte;
+        ::_exit(::read(there.fd(), &byte, 1) == 1 ? 0 : 1);
+    }
+    ASSERT_NE(child, -1);
+    waker.reset();
+    loop.expect_none();
+    plain::write_all(here, "x");
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
 }
 
 // A kqueue is not inherited, so the first descriptor that the child opens reuses the number of the parent's kqueue.

@@ -115,6 +115,14 @@ Attempt send_to_dead_datagram() {
     return [to = dead_datagram()] { return to->send(bytes_of(data)); };
 }
 
+/// The streams above as sockets of any family.
+template <class S> std::shared_ptr<mio::net::Socket> any(const std::shared_ptr<S>& dead) {
+    return std::make_shared<mio::net::Socket>(mio::net::Socket::from_raw(dead->release()));
+}
+Attempt send_to_any(std::shared_ptr<mio::net::Socket> to) {
+    return [to] { return to->send_to(bytes_of(data), mio::net::RawAddress()); };
+}
+
 /// A call that writes to a closed peer; for pipe writers, with the kernel's reply to RWF_NOSIGNAL.
 struct Call {
     const char* name;
@@ -137,6 +145,9 @@ constexpr Call calls[] = {
     {"UnixDatagramSendWithFds", [] { return send_with_fds_to(dead_datagram()); }},
     {"TcpStreamWrite", [] { return write_to(dead_tcp()); }},
     {"TcpStreamWriteVectored", [] { return write_vectored_to(dead_tcp()); }},
+    {"AnySocketWrite", [] { return write_to(any(dead_tcp())); }},
+    {"AnySocketWriteVectored", [] { return write_vectored_to(any(dead_stream())); }},
+    {"AnySocketSendTo", [] { return send_to_any(any(dead_stream())); }},
     {"SendFileToTcp", [] { return send_file_to(dead_tcp()); }},
     {"SendFileToUnixStream", [] { return send_file_to(dead_stream()); }},
     {"SpliceToTcp", [] { return splice_to(dead_tcp()); }},

@@ -1,6 +1,8 @@
 // Edge, level and one-shot triggers.
+#include <chrono>
 #include <cstddef>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "contract.hpp"
@@ -28,6 +30,22 @@ TEST_F(Contract, EdgesAreReportedOnceAndAgainAfterDraining) {
         EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable))); // as after a read that would block
         expect_nothing();
     }
+}
+
+// One thread waits while another one reads.
+TEST_F(Contract, RearmAffectsABlockedSelect) {
+    const Connection c;
+    const auto state = add(c, id1, Interest::readable);
+    c.speak();
+    EXPECT_EQ(select(), std::multiset{id1});
+    std::thread reading([&] {
+        std::this_thread::sleep_for(20ms);
+        c.hear();
+        EXPECT_TRUE(ok(Backend::rearm(state, Interest::readable)));
+        c.speak();
+    });
+    EXPECT_EQ(select(generous_margin), std::multiset{id1});
+    reading.join();
 }
 
 TEST_F(Contract, RearmingOneDirectionDoesNotReportTheOther) {

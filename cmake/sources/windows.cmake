@@ -13,5 +13,5 @@ target_sources(metal-io-mio
         impl/os/windows/winsock.cpp)
 
 # WIN32_LEAN_AND_MEAN omits Winsock 1, which conflicts with Winsock 2. NOMINMAX omits the macros min and max.
-target_compile_definitions(metal-io-mio PRIVATE WIN32_LEAN_AND_MEAN NOMINMAX)
+set(mio_definitions WIN32_LEAN_AND_MEAN NOMINMAX)
 target_link_libraries(metal-io-mio PUBLIC ws2_32 iphlpapi ntdll)

@@ -20,7 +20,7 @@ version = re.search(r"project\(metal-io VERSION ([0-9.]+)", (root / "CMakeLists.
 # The pages, in the order of the navigation: (section, [(source, title in the navigation)]).
 PAGES = [
     ("Start", [("README.md", "mio for C++"), ("docs/consuming.md", "Using mio"), ("docs/packages.md", "Packages"),
-               ("docs/build-systems.md", "xmake and Meson")]),
+               ("docs/build-systems.md", "xmake, Meson, MSVC")]),
     ("Guide", [("docs/guide.md", "Guide"), ("docs/options.md", "Socket options"), ("docs/time.md", "Timers"),
                ("docs/async.md", "Coroutines"), ("docs/custom-sources.md", "Custom sources"), ("docs/porting.md", "Porting"),
                ("docs/faq.md", "FAQ")]),

@@ -39,6 +39,14 @@ function marked(node, text, words) {
   }
 }
 
+// About 160 characters of `text` around the first of `words`, in whole words.
+function excerpt(text, words) {
+  const at = Math.max(0, text.toLowerCase().indexOf(words[0]) - 50);
+  const start = at && text.indexOf(" ", at) + 1;
+  const end = start + 160 < text.length ? Math.max(text.lastIndexOf(" ", start + 160), start + 1) : text.length;
+  return (start ? "…" : "") + text.slice(start, end) + (end < text.length ? " …" : "");
+}
+
 function show() {
   const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
   results.replaceChildren();
@@ -50,8 +58,7 @@ function show() {
     link.href = entry.u;
     marked(link.appendChild(document.createElement("b")), entry.t, words);
     if (entry.p !== entry.t) link.append(" · " + entry.p);
-    const at = Math.max(0, entry.x.toLowerCase().indexOf(words[0]) - 50);
-    marked(text, (at ? "…" : "") + entry.x.slice(at, at + 160), words);
+    marked(text, excerpt(entry.x, words), words);
     link.append(text);
     results.append(link);
   }

@@ -17,8 +17,11 @@ export import mio.async.pipe;
 
 namespace mio::async {
 
-template <> inline constexpr Interest default_interest<net::TcpListener> = Interest::readable;
-template <> inline constexpr Interest default_interest<net::UnixListener> = Interest::readable;
+// Exported for MSVC; see the end of mio.core.error.
+export {
+    template <> inline constexpr Interest default_interest<net::TcpListener> = Interest::readable;
+    template <> inline constexpr Interest default_interest<net::UnixListener> = Interest::readable;
+}
 
 /// A TCP connection; see `mio::net::TcpStream`, which `source` returns, for its options and addresses.
 export class TcpStream : public ByteStream<net::TcpStream> {

@@ -76,4 +76,7 @@ export bool in_progress(const std::error_code&) noexcept;
 
 } // namespace mio
 
-template <> struct std::is_error_code_enum<mio::Errc> : std::true_type {};
+// Exported, and inside the namespace, because MSVC does not find other specializations in an importer.
+export namespace std {
+template <> struct is_error_code_enum<mio::Errc> : true_type {};
+} // namespace std

@@ -219,8 +219,11 @@ static_assert(saturated<milliseconds>(hours::max()) == milliseconds::max());
 
 } // namespace mio
 
-template <> struct std::hash<mio::Token> {
+// For MSVC; see the end of mio.core.error.
+export namespace std {
+template <> struct hash<mio::Token> {
     std::size_t operator()(const mio::Token& token) const noexcept {
         return std::hash<std::size_t>{}(token.value);
     }
 };
+} // namespace std

@@ -540,9 +540,12 @@ std::error_code resolver_failure(int code) noexcept;
 
 } // namespace mio::net
 
-template <> struct std::is_error_condition_enum<mio::net::ResolveErrc> : std::true_type {};
+// For MSVC; see the end of mio.core.error.
+export namespace std {
 
-template <> struct std::hash<mio::net::IpAddress> {
+template <> struct is_error_condition_enum<mio::net::ResolveErrc> : std::true_type {};
+
+template <> struct hash<mio::net::IpAddress> {
     std::size_t operator()(const mio::net::IpAddress& address) const noexcept {
         // FNV-1a
         std::uint64_t digest = 0xcbf29ce484222325;
@@ -552,17 +555,19 @@ template <> struct std::hash<mio::net::IpAddress> {
     }
 };
 
-template <> struct std::hash<mio::net::IpPrefix> {
+template <> struct hash<mio::net::IpPrefix> {
     std::size_t operator()(const mio::net::IpPrefix& prefix) const noexcept {
         return std::hash<mio::net::IpAddress>{}(prefix.address())
                ^ static_cast<std::size_t>(prefix.length() * 0x9e3779b97f4a7c15);
     }
 };
 
-template <> struct std::hash<mio::net::SocketAddress> {
+template <> struct hash<mio::net::SocketAddress> {
     std::size_t operator()(const mio::net::SocketAddress& address) const noexcept {
         const auto rest = (std::uint64_t{address.scope_id()} << 16 | address.port()) * 0x9e3779b97f4a7c15;
         return std::hash<mio::net::IpAddress>{}(address.ip())
                ^ static_cast<std::size_t>(rest ^ address.flow_info());
     }
 };
+
+} // namespace std

@@ -310,7 +310,9 @@ export class UnixDatagram : public SocketBase {
 
 } // namespace mio::net
 
-template <> struct std::hash<mio::net::UnixAddress> {
+// For MSVC; see the end of mio.core.error.
+export namespace std {
+template <> struct hash<mio::net::UnixAddress> {
     std::size_t operator()(const mio::net::UnixAddress& address) const noexcept {
         const std::hash<std::string_view> digest;
         if (const auto path = address.path()) return digest(*path);
@@ -318,3 +320,4 @@ template <> struct std::hash<mio::net::UnixAddress> {
         return 0;
     }
 };
+} // namespace std

@@ -307,8 +307,11 @@ export class Alarm : private IoSource {
 
 } // namespace mio::time
 
-template <> struct std::hash<mio::time::TimerId> {
+// For MSVC; see the end of mio.core.error.
+export namespace std {
+template <> struct hash<mio::time::TimerId> {
     std::size_t operator()(const mio::time::TimerId& id) const noexcept {
         return std::hash<std::uint64_t>{}(id.sequence_);
     }
 };
+} // namespace std

@@ -44,7 +44,8 @@ for path in [*root.glob("*.md"), *root.glob("docs/*.md")]:
             wrong.append(f"{path.relative_to(root)}: there is no {target}")
 
 # The reference has every class of the interfaces that has a comment.
-names = {entry["t"] for entry in json.loads((folder / "search.js").read_text().removeprefix("window.SEARCH = ").removesuffix(";\n"))}
+entries = json.loads((folder / "search.js").read_text().removeprefix("window.SEARCH = ").removesuffix(";\n"))
+names = {entry["t"] for entry in entries}
 for path in sorted((root / "modules").rglob("*.cppm")):
     for match in re.finditer(r"^(?:///[^\n]*\n)export (?:template <[^<\n]*>\s*)?(?:class|struct|enum class) (\w+)", path.read_text(), re.M):
         if "native" not in path.parts and "calls" not in path.parts and not any(name.endswith(f"::{match[1]}") for name in names):
@@ -64,8 +65,13 @@ if browser:
                  "--virtual-time-budget=3000", "--dump-dom", page], capture_output=True, text=True, timeout=100).stdout
 
         found = shown(f"{(folder / 'index.html').as_uri()}?q=waker")
-        if 'href="reference-core.html#Waker"' not in found.partition('id="results"')[2].partition("</header>")[0]:
+        results = found.partition('id="results"')[2].partition("</header>")[0]
+        if 'href="reference-core.html#Waker"' not in results:
             wrong.append("the search of the site does not find Waker")
+        for excerpt in re.findall(r"<small>((?:(?!</small>).)+)", results):
+            text = html.unescape(re.sub(r"<[^>]*>", "", excerpt)).strip(" …")
+            if not any(re.search(r"(?<!\w)" + re.escape(text) + r"(?!\w)", entry["x"]) for entry in entries):
+                wrong.append(f"the search shows a part of a word: {text}")
         frames = "".join(f'<iframe name="{name}" src="{(folder / name).as_uri()}" style="width:390px;height:800px"></iframe>' for name in sorted(pages) if "source-" not in name)
         narrow = pathlib.Path(profile) / "narrow.html"
         narrow.write_text(f"""{frames}<script>onload = () => document.title = [...document.querySelectorAll("iframe")].filter(frame =>

@@ -279,7 +279,7 @@ test_schema() {
     ends_with 0
     python3 "$here/schema.py" "$here/../../docs/probe.schema.json" watch_line <out >err || fail 'not as documented'
     local kind
-    for kind in start listening bound accepted event read write end summary done; do
+    for kind in start listening bound accepted event read write end summary "done"; do
         grep -q "\"kind\":\"$kind\"" out || fail "no line of the kind $kind"
     done
 
@@ -328,6 +328,13 @@ test_width() {
         grep -q '100 %' out || fail 'no bar'
         fits_in "$columns" watch listen://127.0.0.1:0 udp://127.0.0.1:0 timer://5ms --count 2
         grep -q 'count reached' out || fail 'not watched'
+    done
+    # Messages on standard error, too, and their words stay whole.
+    for columns in 40 80; do
+        fits_in "$columns" --version
+        run env NO_COLOR=1 python3 "$here/terminal.py" "$columns" bash -c '"$0" watch nowhere://; true' "$probe"
+        (($(wc -L <out) <= columns)) || fail "a message is wider than $columns columns"
+        grep -qE '(^|[ ,])unix-listen://PATH' out || fail 'a word is torn apart'
     done
     # In a pipe nothing is broken.
     succeeds '^  RWF_NOSIGNAL|^  accept4 |^  AFD' "$probe" info
@@ -1380,7 +1387,7 @@ test_bench_progress() {
     run env TERM=xterm script -qec "'$probe' bench churn --rounds 2 >only_output" /dev/null
     ((status == 0)) || fail "exit status $status"
     grep -qE 'churn +\[#*\.*\] [0-9]+ %' out || fail 'no bar'
-    [[ $(tail -c 4 out) == *"$escape[K" ]] || fail 'the bar was left there'
+    [[ $(tail -c 4 out) == *"${escape}[K" ]] || fail 'the bar was left there'
     if grep -q "$escape" only_output; then fail 'colours in a file'; fi
     run env TERM=dumb script -qec "'$probe' bench churn --rounds 2 >only_output" /dev/null
     [[ ! -s out ]] || fail 'a bar on a terminal that cannot draw it'

@@ -2,9 +2,12 @@
 exist. Exit status 77 without PyYAML."""
 
 import json
+import os
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
 
 try:
     import yaml
@@ -15,6 +18,11 @@ except ImportError:
 root = pathlib.Path(sys.argv[1])
 presets = {preset["name"] for preset in json.loads((root / "CMakePresets.json").read_text())["testPresets"]}
 commands = set(re.search(r"^([\w| ]+)\)\n +command=", (root / "tools/dev").read_text(), re.M)[1].split(" | "))
+# The words that these programs accept from a matrix.
+words = {
+    "tools/nightly": re.search(r"^all=\((.*)\)", (root / "tools/nightly").read_text(), re.M)[1].split(),
+    "tools/portability/check": re.search(r"^  (macos .*)", (root / "tools/portability/check").read_text(), re.M)[1].split(),
+}
 wrong = []
 
 
@@ -46,6 +54,30 @@ def check_step(where, step, matrix, names):
     for program in re.findall(r"(?<![\w/])tools/[\w/]+", script):
         if not (root / program).exists():
             wrong.append(f"{where}: there is no {program}")
+    for program, name in re.findall(r"(tools/[\w/]+) [^\n]*\$\{\{ matrix\.(\w+) \}\}", script):
+        wrong.extend(f"{where}: {program} does not know {word}" for word in values_of(matrix, name)
+                     if program in words and word not in words[program])
+
+
+def check_draft(script):
+    """Runs the script that drafts a release on what two runners upload: a package each, and the same source archive."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = pathlib.Path(folder)
+        for runner in ("amd64", "arm64"):
+            files = here / "packages" / f"packages-{runner}"
+            files.mkdir(parents=True)
+            for name in (f"mio_{runner}.deb", f"mio-{runner}.tar.gz", "mio-source.tar.gz", "SHA256SUMS"):
+                (files / name).write_text(name)
+        (here / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >arguments\n')
+        (here / "gh").chmod(0o755)
+        environment = {**os.environ, "PATH": f"{here}:{os.environ['PATH']}", "TAG": "v1.0.0", "GITHUB_REPOSITORY": "a/b"}
+        drafted = subprocess.run(["bash", "-e", "-c", script], cwd=here, env=environment, capture_output=True, text=True)
+        wrong.extend(drafted.stderr.splitlines() if drafted.returncode else [])
+        uploaded = (here / "arguments").read_text().split() if (here / "arguments").exists() else []
+        expected = {f"files/{name}" for name in ("mio_amd64.deb", "mio_arm64.deb", "mio-amd64.tar.gz", "mio-arm64.tar.gz",
+                                                 "mio-source.tar.gz", "SHA256SUMS")}
+        if {word for word in uploaded if word.startswith("files/")} != expected:
+            wrong.append(f"release.yml: a release would consist of {uploaded}")
 
 
 files = sorted((root / ".github").rglob("*.yml"))
@@ -79,6 +111,13 @@ for path in files:
             unknown = step.keys() - {"name", "id", "if", "uses", "with", "run", "shell", "env", "continue-on-error"}
             wrong.extend(f"{where}: unknown key {key} of a step" for key in sorted(unknown))
             check_step(where, step, matrix, ids)
+            if "gh release create" in str(step.get("run")):
+                check_draft(step["run"])
+        # Without git, the checkout is no repository, and a container has no git.
+        uses = [str(step.get("uses") or step.get("run")) for step in job["steps"]]
+        checkout = next((i for i, used in enumerate(uses) if used.startswith("actions/checkout")), len(uses))
+        if "container" in job and any("install -y git" in used for used in uses[checkout:]):
+            wrong.append(f"{where}: git is installed after the checkout")
 
 print("\n".join(wrong))
 sys.exit(bool(wrong))

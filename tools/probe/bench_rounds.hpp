@@ -5,6 +5,7 @@
 
 #include "workloads/chain.hpp"
 #include "workloads/churn.hpp"
+#include "workloads/pingpong.hpp"
 #include "workloads/timeout.hpp"
 #include "workloads/wake.hpp"
 
@@ -75,6 +76,13 @@ constexpr Round timeout_round = [](std::uint64_t operations) {
 template <class C>
 constexpr Round wake_round = [](std::uint64_t operations) {
     return measured([&](Latencies latencies) { return ::bench::wake<C>(operations, latencies); });
+};
+
+template <class C>
+constexpr Round pingpong_round = [](std::uint64_t operations) {
+    return measured([&](Latencies latencies) {
+        return ::bench::PingPong<C, Latencies>(1, {}, latencies).run(operations);
+    });
 };
 
 template <class C>

@@ -240,7 +240,8 @@ Check check_time_outs(const TimerResolution& timer) {
     if (timer.fastest >= coarse) {
         check.verdict = Verdict::warn;
         check.advice =
-            "time-outs below a millisecond end late; see the timer slack, and the facilities for waiting";
+            "time-outs below a millisecond end late: because of the timer slack on Linux, the tick of the "
+            "system on Windows, or a facility that is missing above";
     } else if (!timer.is_fine()) {
         check.verdict = Verdict::note;
         check.advice = "the processors were busy: ask again when they are not";

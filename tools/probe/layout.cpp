@@ -140,6 +140,12 @@ std::string paragraph(std::string_view text, const Output& output, std::size_t i
     return lines;
 }
 
+void print_error(std::string_view message) {
+    const auto text = "mio-probe: " + visible(message);
+    const auto width = os::columns(os::standard_error);
+    for (const auto& line : width ? wrapped(text, *width) : std::vector{text}) std::cerr << line << '\n';
+}
+
 std::string heading(std::string_view title, std::string_view explanation, const Output& output) {
     if (explanation.empty()) return output.styled(title, Style::strong) + '\n';
     if (width_of(title) + 2 + width_of(explanation) <= output.width()) {

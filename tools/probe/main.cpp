@@ -498,7 +498,7 @@ Command parse_command_line(int count, const char* const* arguments) {
     } catch (const CLI::CallForHelp&) {
         return ShowText{app.help(), ExitStatus::done};
     } catch (const CLI::CallForVersion&) {
-        return ShowText{version_text() + '\n', ExitStatus::done};
+        return ShowText{paragraph(version_text(), Output()), ExitStatus::done};
     } catch (const CLI::ParseError& error) {
         throw WrongUsage{in_one_line(error.what()) + "; see: mio-probe --help" + suggestion_for(app)};
     }
@@ -515,7 +515,7 @@ Command parse_command_line(int count, const char* const* arguments) {
 }
 
 int end(ExitStatus status, std::string_view message) {
-    std::cerr << "mio-probe: " << visible(message) << '\n';
+    print_error(message);
     return static_cast<int>(status);
 }
 
@@ -538,5 +538,6 @@ int run_program(int count, const char* const* arguments) {
 int main(int count, char** arguments) {
     probe::os::occupy_standard_handles();
     probe::os::ignore_broken_pipes();
+    if (const auto status = probe::os::run_as_peer(count, arguments)) return *status;
     return probe::run_program(count, arguments);
 }

@@ -98,6 +98,9 @@ class TemporaryFolder {
     std::string path_;
 };
 
+/// The exit status if another mio-probe started this process as the peer of its measurements, where there is no fork(2).
+std::optional<int> run_as_peer(int count, const char* const* arguments);
+
 /// Makes closing the TCP socket reset the connection.
 mio::Result<> reset_on_close(mio::RawHandle socket);
 

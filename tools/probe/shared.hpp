@@ -105,6 +105,9 @@ std::vector<std::string> chunks(std::string_view text, std::size_t width);
 std::string paragraph(std::string_view text, const Output& output, std::size_t indent = 0,
                       Style style = Style::plain);
 
+/// Prints "mio-probe: MESSAGE" to standard error, as lines no wider than its terminal.
+void print_error(std::string_view message);
+
 /// A title and what it is about, in one line or below each other.
 std::string heading(std::string_view title, std::string_view explanation, const Output& output);
 

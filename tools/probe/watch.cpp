@@ -289,7 +289,7 @@ class Session {
         } catch (const Refused& refused) {
             was_refused_ = true;
             log_.final_failure(name_of(source), refused);
-            std::cerr << "mio-probe: " << name_of(source) << ": " << message_of(refused) << '\n';
+            print_error(name_of(source) + ": " + message_of(refused));
             entries_.erase(entry);
         }
     }

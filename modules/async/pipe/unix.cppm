@@ -12,8 +12,10 @@ import mio.async.io;
 
 namespace mio::async {
 
-template <> inline constexpr Interest default_interest<net::PipeSender> = Interest::writable;
-template <> inline constexpr Interest default_interest<net::PipeReceiver> = Interest::readable;
+export {
+    template <> inline constexpr Interest default_interest<net::PipeSender> = Interest::writable;
+    template <> inline constexpr Interest default_interest<net::PipeReceiver> = Interest::readable;
+}
 
 /// The write end of a pipe; see `mio::net::PipeSender`. It must be non-blocking.
 export class PipeSender : public ByteStream<net::PipeSender> {

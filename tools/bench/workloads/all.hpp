@@ -7,7 +7,7 @@
 #include "workloads/churn.hpp"
 #include "workloads/echo.hpp"
 #include "workloads/http.hpp"
-#include "workloads/pingpong.hpp"
+#include "workloads/pingpong_variants.hpp"
 #include "workloads/timeout.hpp"
 #include "workloads/wake.hpp"
 #include "workloads/wakeflood.hpp"

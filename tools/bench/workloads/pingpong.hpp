@@ -4,7 +4,6 @@
 #pragma once
 
 #include "contestants/contestant.hpp"
-#include "contestants/socket.hpp"
 #include "harness/latencies.hpp"
 #include "harness/stopwatch.hpp"
 #include "harness/suite.hpp"
@@ -13,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,16 +19,15 @@ namespace bench {
 
 template <Contestant C, class Latencies = NoLatencies> class PingPong {
   public:
-    PingPong(std::size_t pairs, std::size_t idle, Latencies latencies = {}) : latencies_(latencies) {
+    /// `idle` sources are watched beside the pairs, and are never ready.
+    PingPong(std::size_t pairs, std::vector<typename C::LocalStream> idle, Latencies latencies = {})
+        : latencies_(latencies), idle_(std::move(idle)) {
         for (std::size_t i = 0; i < pairs; ++i) {
             auto [a, b] = C::LocalStream::pair();
             streams_.push_back(std::move(a));
             streams_.push_back(std::move(b));
         }
         for (std::size_t i = 0; i < streams_.size(); ++i) loop_.add(streams_[i], i);
-        for (std::size_t i = 0; i < idle; ++i) {
-            idle_.push_back(C::LocalStream::from_raw(Socket::idle_descriptor()));
-        }
         for (auto& one : idle_) loop_.add(one, streams_.size());
         for (std::size_t i = 0; i < pairs; ++i) streams_[2 * i].write(std::span(buffer_).first(1));
     }
@@ -68,28 +65,5 @@ template <Contestant C, class Latencies = NoLatencies> class PingPong {
     std::uint64_t passes_ = 0;
     std::uint64_t goal_ = 0;
 };
-
-template <Contestant C> void enter_pingpong(Suite& suite) {
-    struct Variant {
-        Workload workload;
-        std::size_t pairs;
-        std::size_t idle;
-    };
-    for (const auto& [workload, pairs, idle] : {
-             Variant{{"pingpong", "a pass of a byte, 1 pair", 30'000}, 1, 0},
-             Variant{{"pingpong-64", "a pass of a byte, 64 pairs", 50'000, 256}, 64, 0},
-             Variant{{"pingpong-idle", "a pass of a byte, 1 pair beside 10,000 idle sources", 30'000, 10'100},
-                     1,
-                     10'000},
-             Variant{{"pingpong-64-idle", "a pass of a byte, 64 pairs beside 10,000 idle sources", 50'000,
-                      10'300},
-                     64,
-                     10'000},
-         }) {
-        suite.enter(workload, std::string(C::name), [pairs, idle](std::uint64_t operations) {
-            return PingPong<C>(pairs, idle).run(operations);
-        });
-    }
-}
 
 } // namespace bench

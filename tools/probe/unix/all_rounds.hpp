@@ -1,9 +1,8 @@
-// Rounds of all workloads: those with socket pairs and a client in another process, too.
+// Rounds of all workloads: that with a client in a forked process, too.
 
 #pragma once
 
 #include "workloads/echo.hpp"
-#include "workloads/pingpong.hpp"
 
 #include "bench_rounds.hpp"
 
@@ -12,12 +11,7 @@ namespace probe::bench {
 template <class C>
 constexpr Rounds rounds_of{
     .wake = wake_round<C>,
-    .pingpong =
-        [](std::uint64_t operations) {
-            return measured([&](Latencies latencies) {
-                return ::bench::PingPong<C, Latencies>(1, 0, latencies).run(operations);
-            });
-        },
+    .pingpong = pingpong_round<C>,
     .chain = chain_round<C>,
     .churn = churn_round<C>,
     .echo =

@@ -198,6 +198,8 @@ std::string TemporaryFolder::operator/(std::string_view name) const {
     return path_ + '/' + std::string(name);
 }
 
+std::optional<int> run_as_peer(int, const char* const*) { return std::nullopt; }
+
 mio::Result<> reset_on_close(mio::RawHandle socket) {
     const ::linger option{.l_onoff = 1, .l_linger = 0};
     return check(::setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, sizeof option));

@@ -1,8 +1,8 @@
-"""snippets.py PAGE[:PAGE…] PRELUDE OUTPUT [OPENING]: writes the C++ snippets of the pages to OUTPUT, so that they are compiled. PRELUDE is a
+"""snippets.py PAGE[:PAGE…] PRELUDE OUTPUT BODY: writes the C++ snippets of the pages to OUTPUT, so that they are compiled. PRELUDE is a
 file with the includes and what the snippets assume. A snippet with a `main` is a program: it goes to its own file beside OUTPUT.
-One that starts with a definition stands in a namespace of its own; others are the bodies of functions that begin with OPENING,
-in which NAME stands for the function's name. A snippet of another library is marked by a second word, as in ```cpp asio; … stands for
-statements of the reader."""
+One that starts with a definition stands in an inline namespace, others in BODY, a function, for …. Both are named after the
+heading above, as docs::porting::from_asio, and from_asio_2 for the second one below it; the name replaces NAME in BODY. A
+snippet of another library is marked by a second word, as in ```cpp asio; … in a snippet stands for statements of the reader."""
 
 import pathlib
 import re
@@ -10,10 +10,11 @@ import sys
 
 pages = [pathlib.Path(page) for page in sys.argv[1].split(":")]
 prelude, output = map(pathlib.Path, sys.argv[2:4])
-opening = sys.argv[4]
+opening, ending = sys.argv[4].split("…")
 program = None
 includes = []
 parts = []
+names = []
 
 
 def hoist(match):
@@ -21,22 +22,31 @@ def hoist(match):
     return "\n"
 
 
-snippets = []
+def name_of(text):
+    heading = re.findall(r"^#+ (.*)", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), re.M)[-1]
+    name = re.sub(r"\W+", "_", heading.lower()).strip("_")
+    names.append(name)
+    return name if names.count(name) == 1 else f"{name}_{names.count(name)}"
+
+
 for page in pages:
+    names.clear()
     text = page.read_text()
+    parts.append(f"namespace docs::{page.stem.replace('-', '_')} {{\n")
     for match in re.finditer(r"^```cpp(?: mio)?\n(.*?)^```$", text, re.S | re.M):
-        snippets.append((page, text.count("\n", 0, match.start()) + 2, match[1]))
-for number, (page, line, snippet) in enumerate(snippets, 1):
-    located = f'#line {line} "{page}"\n'
-    if "int main(" in snippet:
-        program = located + snippet
-        continue
-    located += re.sub(r"^#include .*\n", hoist, snippet, flags=re.M)
-    located = re.sub(r"^import [\w.]+;", "", re.sub(r"/\* … \*/|…", ";", located), flags=re.M)
-    if re.match(r"((mio::async::)?Task<|struct \w+ \{|class |template )", snippet):
-        parts.append(f"namespace snippet_{number} {{\n{located}}}\n")
-    else:
-        parts.append(f"{opening.replace('NAME', f'snippet_{number}')} {{\n{located}}}}}\n")
+        snippet = match[1]
+        located = f'#line {text.count(chr(10), 0, match.start()) + 2} "{page}"\n'
+        if "int main(" in snippet:
+            program = located + snippet
+            continue
+        name = name_of(text[: match.start()])
+        located += re.sub(r"^#include .*\n", hoist, snippet, flags=re.M)
+        located = re.sub(r"^import [\w.]+;", "", re.sub(r"/\* … \*/|…", ";", located), flags=re.M)
+        if re.match(r"((mio::async::)?Task<|struct \w+ \{|class |template )", snippet):
+            parts.append(f"inline namespace {name} {{\n{located}}}\n")
+        else:
+            parts.append(f"{opening.replace('NAME', name)}\n{located}{ending}\n")
+    parts.append("}\n")
 
 # Includes before imports.
 before, first_import, rest = prelude.read_text().partition("import ")

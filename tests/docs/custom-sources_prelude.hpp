@@ -1,0 +1,35 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "tcp.hpp"
+
+import mio;
+
+namespace {
+
+struct Surroundings {
+    const mio::Registry& registry;
+    mio::Token token;
+    mio::net::TcpStream& stream;
+    mio::net::TcpListener& listener;
+    int fd;
+};
+
+} // namespace

@@ -731,6 +731,9 @@ TEST(Tcp, AStreamThatHasNotWaitedPassesThroughAChannel) {
         run_alone([](async::Channel<async::TcpStream>& from) -> Task<> {
             auto stream = must(co_await from.receive());
             std::array<std::byte, 4> buffer{};
+            // Here it waits.
+            EXPECT_TRUE(fails_with(co_await async::timeout(2ms, stream.read(buffer)), std::errc::timed_out));
+            EXPECT_EQ(must(co_await stream.write(bytes_of("next"))), 4u);
             EXPECT_TRUE(co_await stream.read_exact(buffer));
             EXPECT_TRUE(co_await stream.write_all(buffer));
         }(streams));
@@ -739,7 +742,12 @@ TEST(Tcp, AStreamThatHasNotWaitedPassesThroughAChannel) {
         auto listener = must(async::TcpListener::bind(any_port()));
         auto [client, accepted] = co_await async::when_all(
             async::TcpStream::connect(must(listener.local_address())), listener.accept());
+        // An operation that need not wait leaves the stream as it was.
+        EXPECT_EQ(must(co_await accepted->write(bytes_of("here"))), 4u);
         EXPECT_TRUE(ok(co_await to.send(must(std::move(accepted)))));
+        std::array<std::byte, 8> greetings{};
+        EXPECT_TRUE(co_await async::timeout(10s, client->read_exact(greetings)));
+        EXPECT_EQ(text_of(greetings), "herenext");
         EXPECT_TRUE(co_await client->write_all(bytes_of("ping")));
         std::array<std::byte, 4> buffer{};
         EXPECT_TRUE(co_await async::timeout(10s, client->read_exact(buffer)));

@@ -128,6 +128,43 @@ TEST_F(Allocations, ConnectionsMakeNone) {
     }());
 }
 
+// A turn serves some of the readers of a stream, and leaves the others to the next turn.
+TEST_F(Allocations, StreamsThatAreClosedBetweenTwoTurnsOfTheirReadersMakeNone) {
+#if defined(__linux__)
+    if (mio::backend() == "kqueue") GTEST_SKIP() << "the kqueue double allocates";
+#endif
+    run_alone([]() -> Task<> {
+        auto listener = must(async::TcpListener::bind(must(mio::net::SocketAddress::parse("127.0.0.1:0"))));
+        const auto address = must(listener.local_address());
+        co_await settles([&]() -> Task<> {
+            auto [client, server] =
+                co_await async::when_all(async::TcpStream::connect(address), listener.accept());
+            std::array<std::byte, 200> bytes{};
+            async::Group group(co_await async::this_context());
+            async::Event some_are_served;
+            std::size_t served = 0;
+            struct Read {
+                async::TcpStream& from;
+                async::Event& some;
+                std::size_t& count;
+                Task<> operator()() const {
+                    std::byte one{};
+                    if (!co_await from.read(std::span(&one, 1))) co_return;
+                    if (++count == 100) some.set();
+                }
+            };
+            for (std::size_t i = 0; i < bytes.size(); ++i) group.spawn(Read{*server, some_are_served, served});
+            co_await async::yield();
+            co_await async::yield();
+            EXPECT_EQ(must(co_await client->write(bytes)), bytes.size());
+            EXPECT_TRUE(co_await some_are_served.wait());
+            server->close();
+            EXPECT_TRUE(co_await group.join());
+            EXPECT_LT(served, bytes.size());
+        });
+    }());
+}
+
 TEST_F(Allocations, ChannelsAndCallsMakeNone) {
     std::optional<async::RemoteLoop> remote;
     std::atomic<bool> stop = false, is_ready = false;

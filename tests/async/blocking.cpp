@@ -161,17 +161,12 @@ TEST(Resolve, FindsLocalhost) {
 
 class Files : public testing::Test {
   protected:
-    Files()
-        : path_(
-              (std::filesystem::temp_directory_path()
-               / ("mio-async-" + std::to_string(std::chrono::steady_clock::now().time_since_epoch().count())))
-                  .string()) {}
     ~Files() override {
         std::error_code ignored;
         std::filesystem::remove(path_, ignored);
     }
     async::Pool pool_{2};
-    std::string path_;
+    std::string path_ = fresh_path("file");
 };
 
 TEST_F(Files, AreWrittenAndRead) {

@@ -276,6 +276,34 @@ TEST(Tcp, AHangUpBeforeTheWaitIsReportedAndNotForEver) {
     }());
 }
 
+TEST(Tcp, AHangUpAfterTheCancellationOfAWaitIsKeptForTheNext) {
+    auto loop = must(async::Loop::create());
+    std::optional<Connection> both = must(async::run(loop, connection_with_reset()));
+    async::Scope scope;
+    async::Event other;
+    int cancelled = 0, waits = 0;
+    async::spawn(loop, [](async::TcpStream& stream, async::Scope& in, int& count) -> Task<> {
+        EXPECT_TRUE(
+            fails_with(co_await async::within(in, stream.hung_up()), std::errc::operation_canceled));
+        ++count;
+    }(both->server, scope, cancelled));
+    async::spawn(loop, [](async::Event& event, int& count) -> Task<> {
+        EXPECT_TRUE(ok(co_await event.wait()));
+        ++count;
+    }(other, waits));
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(ok(loop.turn(0ns)));
+    // The event comes before the coroutines resume. One that is made ready twice displaces those in between.
+    scope.cancel();
+    other.set();
+    both->client.close();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ok(loop.turn(0ns)));
+    EXPECT_EQ(cancelled, 1);
+    EXPECT_EQ(waits, 1);
+    EXPECT_TRUE(ok(must(async::run(loop, [](async::TcpStream& stream) -> Task<Result<>> {
+        co_return co_await async::timeout(5s, stream.hung_up());
+    }(both->server)))));
+}
+
 TEST(Tcp, SeveralReadersAreServedInOrder) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection();
@@ -653,7 +681,9 @@ TEST(Async, WaitsForASignalOfTheProgram) {
             async::timeout(5s, signals.perform(Interest::readable, receive)), raise());
         EXPECT_TRUE(ok(received));
         signals.close();
-        EXPECT_FALSE(co_await async::timeout(2ms, signals.perform(Interest::readable, receive)));
+        const auto closed = co_await async::timeout(2ms, signals.perform(Interest::readable, receive));
+        EXPECT_FALSE(closed);
+        EXPECT_FALSE(fails_with(closed, std::errc::timed_out));
     }());
 }
 
@@ -701,6 +731,9 @@ TEST(Tcp, AStreamThatHasNotWaitedPassesThroughAChannel) {
         run_alone([](async::Channel<async::TcpStream>& from) -> Task<> {
             auto stream = must(co_await from.receive());
             std::array<std::byte, 4> buffer{};
+            // Here it waits.
+            EXPECT_TRUE(fails_with(co_await async::timeout(2ms, stream.read(buffer)), std::errc::timed_out));
+            EXPECT_EQ(must(co_await stream.write(bytes_of("next"))), 4u);
             EXPECT_TRUE(co_await stream.read_exact(buffer));
             EXPECT_TRUE(co_await stream.write_all(buffer));
         }(streams));
@@ -709,7 +742,12 @@ TEST(Tcp, AStreamThatHasNotWaitedPassesThroughAChannel) {
         auto listener = must(async::TcpListener::bind(any_port()));
         auto [client, accepted] = co_await async::when_all(
             async::TcpStream::connect(must(listener.local_address())), listener.accept());
+        // An operation that need not wait leaves the stream as it was.
+        EXPECT_EQ(must(co_await accepted->write(bytes_of("here"))), 4u);
         EXPECT_TRUE(ok(co_await to.send(must(std::move(accepted)))));
+        std::array<std::byte, 8> greetings{};
+        EXPECT_TRUE(co_await async::timeout(10s, client->read_exact(greetings)));
+        EXPECT_EQ(text_of(greetings), "herenext");
         EXPECT_TRUE(co_await client->write_all(bytes_of("ping")));
         std::array<std::byte, 4> buffer{};
         EXPECT_TRUE(co_await async::timeout(10s, client->read_exact(buffer)));
@@ -738,8 +776,11 @@ TEST(Udp, SendsAndReceivesMany) {
         };
         auto [peeked, none] = co_await async::when_all(b.peek_from(buffers[0]), send(a, to));
         EXPECT_EQ(must(std::move(peeked)).first, 3u);
-        std::size_t received = 0;
-        for (std::size_t most = 2; received < 2 && most > 0; --most)
+        auto received = must(co_await async::timeout(5s, b.receive_many(incoming)));
+#if defined(__linux__)
+        EXPECT_EQ(received, 2u); // sending on loopback delivers
+#endif
+        if (received < 2)
             received +=
                 must(co_await async::timeout(5s, b.receive_many(std::span(incoming).subspan(received))));
         EXPECT_EQ(received, 2u);

@@ -332,6 +332,80 @@ class Accepting {
 
 TEST(Sweep, NoConnectionIsLost) { sweep<Accepting>(); }
 
+// ---- Hang-ups
+
+/// Waits for a hang-up in several ways at once, beside a read, while the peer sends and then resets the connection.
+class HangingUp {
+  public:
+    Task<> run() {
+        auto listener = must(async::TcpListener::bind(must(SocketAddress::parse("127.0.0.1:0"))));
+        auto [client, server] = co_await counted(
+            async::when_all(async::TcpStream::connect(must(listener.local_address())), listener.accept()));
+        if (!client || !server) co_return;
+        peer_ = std::move(*client);
+        stream_ = std::move(*server);
+        EXPECT_TRUE(ok(peer_->source().set_linger(std::chrono::seconds(0)))); // closing it resets
+        // While the peer is there, nothing is reported.
+        EXPECT_FALSE(co_await counted(async::timeout(20us, stream_->hung_up())));
+        const auto early = co_await counted(async::when_any(stream_->hung_up(), async::yield()));
+        EXPECT_FALSE(std::get<0>(early.second));
+        co_await counted(async::when_all(reset(), watch_with_limit(), watch(), watch(), read()));
+    }
+    Task<> check(bool is_dropped, bool has_fired) {
+        if (!peer_) co_return;
+        if (!has_fired) {
+            EXPECT_EQ(reported_, 3);
+        }
+        // An operation that is destroyed after its report takes it along.
+        const bool may_be_lost = is_dropped && has_reset_;
+        close();
+        if (reported_ == 0 && !may_be_lost) {
+            EXPECT_TRUE(ok(co_await async::timeout(10s, stream_->hung_up())));
+        }
+    }
+
+  private:
+    Task<> reset() {
+        co_await counted(async::yield());
+        EXPECT_TRUE(ok(peer_->source().write(bytes_of("x"))));
+        co_await counted(async::yield());
+        close();
+        co_await counted(async::yield());
+    }
+    void close() {
+        if (!std::exchange(has_reset_, true)) peer_->close();
+    }
+    Task<> watch() {
+        const Tracked local(1);
+        note(co_await counted(stream_->hung_up()));
+    }
+    Task<> watch_with_limit() {
+        const Tracked local(2);
+        note(co_await counted(async::timeout(10s, stream_->hung_up())));
+    }
+    void note(const Result<>& hung_up) {
+        if (hung_up) {
+            ++reported_;
+        } else {
+            EXPECT_TRUE(fails_with(hung_up, std::errc::operation_canceled));
+        }
+    }
+    Task<> read() {
+        std::byte one{};
+        while (true) {
+            const auto got = co_await counted(stream_->read(std::span(&one, 1)));
+            if (!got || *got == 0) co_return;
+        }
+    }
+
+    Tracked lives_{0};
+    std::optional<async::TcpStream> peer_, stream_;
+    bool has_reset_ = false;
+    int reported_ = 0;
+};
+
+TEST(Sweep, HangUpsAreReportedOrCancelled) { sweep<HangingUp>(); }
+
 // ---- Values
 
 template <std::size_t capacity> class Values {
@@ -514,12 +588,14 @@ TEST(Sweep, WorkOnOtherThreadsIsGivenBack) { sweep<Elsewhere>(); }
 
 class Writing {
   public:
-    Writing() : path_(std::filesystem::temp_directory_path() / ("mio-sweep-" + std::to_string(++number))) {}
-    ~Writing() { std::filesystem::remove(path_); }
+    ~Writing() {
+        std::error_code ignored;
+        std::filesystem::remove(path_, ignored);
+    }
 
     Task<> run() {
         auto file = co_await counted(
-            async::File::open(pool_, path_.string(), {.write = true, .create = true, .truncate = true}));
+            async::File::open(pool_, path_, {.write = true, .create = true, .truncate = true}));
         if (!file) co_return;
         std::vector<std::byte> data(200'000), back(200'000);
         for (std::size_t i = 0; i < data.size(); ++i) data[i] = pattern(i);
@@ -536,7 +612,7 @@ class Writing {
     }
     Task<> check(bool, bool) {
         if (written_ == 0) co_return;
-        auto file = must(co_await async::File::open(pool_, path_.string()));
+        auto file = must(co_await async::File::open(pool_, path_));
         std::vector<std::byte> back(written_);
         EXPECT_TRUE(co_await file.read_exact_at(back, 0));
         for (std::size_t i = 0; i < back.size(); ++i)
@@ -544,9 +620,7 @@ class Writing {
     }
 
   private:
-    inline static int number = 0;
-
-    std::filesystem::path path_;
+    std::string path_ = fresh_path("sweep");
     std::size_t written_ = 0;
     async::Pool pool_{1};
 };

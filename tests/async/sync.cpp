@@ -103,6 +103,30 @@ TEST(AsyncEvent, TheFirstOfSetAndCancelCounts) {
     }());
 }
 
+TEST(AsyncEvent, ACancelledWaitIsNotEndedBySetAsWell) {
+    auto loop = must(async::Loop::create());
+    async::Event event, other;
+    async::Scope scope;
+    int cancelled = 0, waits = 0;
+    async::spawn(loop, [](async::Event& waited, async::Scope& in, int& count) -> Task<> {
+        EXPECT_TRUE(
+            fails_with(co_await async::within(in, waited.wait()), std::errc::operation_canceled));
+        ++count;
+    }(event, scope, cancelled));
+    async::spawn(loop, [](async::Event& waited, int& count) -> Task<> {
+        EXPECT_TRUE(ok(co_await waited.wait()));
+        ++count;
+    }(other, waits));
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(ok(loop.turn(0ns)));
+    // Before either coroutine resumes. One that is made ready twice displaces those in between.
+    scope.cancel();
+    other.set();
+    event.set();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ok(loop.turn(0ns)));
+    EXPECT_EQ(cancelled, 1);
+    EXPECT_EQ(waits, 1);
+}
+
 TEST(AsyncEvent, DestroyingItEndsWaits) {
     run_alone([]() -> Task<> {
         std::optional<async::Event> event(std::in_place);

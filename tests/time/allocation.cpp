@@ -8,6 +8,7 @@
 #include <new>
 #include <optional>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "aligned.hpp"
@@ -19,6 +20,7 @@ namespace {
 
 std::size_t allocations = 0;
 std::size_t allocated_bytes = 0;
+std::size_t freed = 0; // allocations
 bool memory_is_short = false;
 std::size_t failing = 0; // the number of the allocation that fails, counted from `allocations`
 
@@ -34,6 +36,14 @@ void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
     if (memory_is_short || allocations == failing || size > std::numeric_limits<std::size_t>::max() / 4)
         return nullptr;
     return aligned::allocate(size, static_cast<std::size_t>(alignment));
+}
+void counted_free(void* memory) noexcept {
+    freed += memory != nullptr ? 1 : 0;
+    std::free(memory);
+}
+void counted_free_aligned(void* memory) noexcept {
+    freed += memory != nullptr ? 1 : 0;
+    aligned::free(memory);
 }
 void* or_throw(void* memory) {
     if (memory == nullptr) throw std::bad_alloc();
@@ -58,14 +68,14 @@ void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noe
 void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
     return allocate(n, a);
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { aligned::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { aligned::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { aligned::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { aligned::free(p); }
+void operator delete(void* p) noexcept { counted_free(p); }
+void operator delete[](void* p) noexcept { counted_free(p); }
+void operator delete(void* p, std::size_t) noexcept { counted_free(p); }
+void operator delete[](void* p, std::size_t) noexcept { counted_free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { counted_free_aligned(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { counted_free_aligned(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { counted_free_aligned(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { counted_free_aligned(p); }
 
 using namespace test;
 using mio::time::Clock;
@@ -180,6 +190,39 @@ TEST(TimerAllocation, IsNotMadeWithoutCapacity) {
               0U);
 }
 
+TEST(TimerAllocation, IsRareWhileTheyGrow) {
+    constexpr std::size_t count = 10'000;
+    std::vector<Timer> owned(count);
+    TimerQueue queue;
+    Timers timers;
+    bool succeeded = true;
+    EXPECT_LE(allocations_in([&] {
+                  for (std::size_t i = 0; i < count; ++i)
+                      succeeded &= queue.insert(owned[i], at(i)).has_value();
+              }),
+              15U);
+    EXPECT_LE(allocations_in([&] {
+                  for (std::size_t i = 0; i < count; ++i)
+                      succeeded &= timers.insert(at(i), Token{i}).has_value();
+              }),
+              30U); // two at a time
+    EXPECT_TRUE(succeeded);
+}
+
+TEST(TimerAllocation, IsGivenBack) {
+    const auto freed_before = freed;
+    const auto made = allocations_in([] {
+        TimerQueue queue(3), unused(5);
+        Timers timers(3);
+        for (std::size_t i = 0; i < 100; ++i) static_cast<void>(timers.insert(at(i), Token{i}));
+        static_cast<void>(queue.reserve(10));
+        static_cast<void>(queue.reserve(50));
+        Timers moved(std::move(timers)), assigned(7);
+        assigned = std::move(moved);
+    });
+    EXPECT_EQ(freed - freed_before, made);
+}
+
 TEST(TimerAllocation, FailureOfAQueueToGrowLosesNothing) {
     TimerQueue queue(3), other(1);
     std::vector<Timer> timers(5);
@@ -269,7 +312,13 @@ TEST(TimerAllocation, ReserveMakesRoom) {
     Timers timers;
     ASSERT_TRUE(ok(queue.reserve(100)));
     ASSERT_TRUE(ok(timers.reserve(100)));
-    ASSERT_TRUE(ok(queue.reserve(3))); // less than it has
+    EXPECT_EQ(allocations_in([&] {
+                  static_cast<void>(queue.reserve(3)); // less than it has
+                  static_cast<void>(queue.reserve(100));
+                  static_cast<void>(timers.reserve(3));
+                  static_cast<void>(timers.reserve(100));
+              }),
+              0U);
     EXPECT_EQ(queue.capacity(), 100U);
     EXPECT_EQ(timers.capacity(), 100U);
     std::vector<Timer> owned(100);

@@ -60,6 +60,7 @@ TEST(Timers, AStaleIdNamesNoTimer) {
     const auto cancelled = must(timers.insert(at(1), Token{1}));
     EXPECT_TRUE(timers.cancel(cancelled));
     EXPECT_FALSE(timers.cancel(cancelled));
+    EXPECT_FALSE(timers.cancel(TimerId())) << "it names the place that is free";
     const auto popped = must(timers.insert(at(1), Token{2}));
     EXPECT_EQ(due(timers, at(1)), List{{2}});
     const auto current = must(timers.insert(at(1), Token{3})); // in the place of both
@@ -124,6 +125,32 @@ TEST(Timers, MoveWithTheirIds) {
     EXPECT_TRUE(moved.cancel(id));
     timers = std::move(moved);
     EXPECT_EQ(due(timers, Time::max()), List{{2}});
+}
+
+TEST(Timers, UseTheirPlacesAgainAfterAMove) {
+    constexpr std::size_t count = 64;
+    for (const bool is_assigned : {false, true}) {
+        Timers timers(count);
+        std::vector<TimerId> ids;
+        for (std::size_t i = 0; i < count; ++i) ids.push_back(must(timers.insert(at(9), Token{i})));
+        for (std::size_t i = 1; i < count; ++i) ASSERT_TRUE(timers.cancel(ids[i]));
+        Timers moved = is_assigned ? Timers() : Timers(std::move(timers));
+        if (is_assigned) moved = std::move(timers);
+        EXPECT_TRUE(moved.cancel(ids[0]));
+        List tokens;
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto id = must(moved.insert(at(1), Token{i}));
+            for (const auto stale : ids) ASSERT_NE(id, stale);
+            tokens.push_back(Token{i});
+        }
+        EXPECT_EQ(moved.capacity(), count);
+        for (const auto stale : ids) EXPECT_FALSE(moved.cancel(stale));
+        EXPECT_EQ(due(moved, at(1)), tokens);
+        // The other one has no places, and takes timers as a new one does.
+        EXPECT_EQ(timers.capacity(), 0U); // NOLINT(bugprone-use-after-move)
+        const auto id = must(timers.insert(at(2), Token{7}));
+        EXPECT_TRUE(timers.cancel(id));
+    }
 }
 
 TEST(Timers, AgreeWithAMapAfterEachRandomStep) {

@@ -27,14 +27,6 @@ using namespace std::chrono_literals;
 using namespace test;
 using mio::Result;
 
-std::string fresh_path(const char* name) {
-    static int number = 0;
-    return (std::filesystem::temp_directory_path()
-            / ("mio-async-" + std::string(name) + std::to_string(::getpid()) + "-"
-               + std::to_string(++number)))
-        .string();
-}
-
 TEST(AsyncPipe, CarriesMoreThanItHolds) {
     run_alone([]() -> Task<> {
         auto [sender, receiver] = must(async::make_pipe());

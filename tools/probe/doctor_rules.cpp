@@ -237,11 +237,11 @@ Check check_time_outs(const TimerResolution& timer) {
                     + text_of(timer.median) + " as the median",
                 {},
                 {}};
-    if (timer.fastest >= coarse) {
+    if (!timer.is_fine()) {
         check.verdict = Verdict::warn;
         check.advice =
             "time-outs below a millisecond end late; see the timer slack, and the facilities for waiting";
-    } else if (!timer.is_fine()) {
+    } else if (timer.median >= coarse) {
         check.verdict = Verdict::note;
         check.advice = "the processors were busy: ask again when they are not";
     }

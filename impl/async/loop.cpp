@@ -194,6 +194,7 @@ void Loop::finish() noexcept {
 
 Result<> Loop::shut_down() {
     if (!core_->own_) return std::unexpected(make_error_code(Errc::unsupported));
+    if (core_->is_turning_) return std::unexpected(os_error(std::errc::resource_deadlock_would_occur));
     // Tasks that a cancelled task spawns belong to a cancelled scope too.
     core_->root_.cancel();
     while (!core_->tasks_.empty())
@@ -300,6 +301,14 @@ void LoopCore::start(Frame& frame) noexcept {
         schedule(frame);
     }
     exit();
+}
+
+Result<> LoopCore::start_main(Frame& frame) noexcept {
+    if (is_turning_) return std::unexpected(os_error(std::errc::resource_deadlock_would_occur));
+    is_turning_ = true; // the coroutine must not make turns either
+    resume(frame.coroutine);
+    is_turning_ = false;
+    return {};
 }
 
 // ---- Parcels

@@ -27,7 +27,8 @@ void start_root(PromiseBase& promise, TaskList& tasks, Scope& scope) noexcept {
 }
 
 void spawned_task_ended(PromiseBase& promise) noexcept {
-    if (promise.failure) std::terminate();
+    // Nothing can catch it, so it ends the program; the terminate handler prints which one it is.
+    if (promise.failure) std::rethrow_exception(std::move(promise.failure));
     promise.coroutine.destroy();
 }
 
@@ -42,12 +43,12 @@ void spawn(LoopCore& loop, Task<> task) noexcept {
     start_root(promise, loop.tasks(), loop.root());
 }
 
-void start_main(LoopCore& loop, PromiseBase& promise, bool& is_done) noexcept {
+Result<> start_main(LoopCore& loop, PromiseBase& promise, bool& is_done) noexcept {
     promise.loop = &loop;
     promise.scope = &loop.root();
     promise.listener = &is_done;
     promise.on_end = [](PromiseBase& ended) noexcept { *static_cast<bool*>(ended.listener) = true; };
-    loop.resume(promise.coroutine);
+    return loop.start_main(promise);
 }
 
 // ---- Time

@@ -431,6 +431,8 @@ export class LoopCore {
     }
     /// Starts a coroutine without a parent: now, or after the next poll if calls are nested too deeply.
     void start(Frame& frame) noexcept;
+    /// Starts the coroutine that `run` waits for. Error: `resource_deadlock_would_occur` in a coroutine of this loop.
+    [[nodiscard]] Result<> start_main(Frame& frame) noexcept;
 
   private:
     friend class Loop;

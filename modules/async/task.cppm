@@ -260,16 +260,17 @@ template <class A> [[nodiscard]] inline bool suspend(A& awaitable, std::coroutin
 export void spawn(LoopCore& loop, Task<> task) noexcept;
 export inline void spawn(const Loop& loop, Task<> task) noexcept { spawn(loop.core(), std::move(task)); }
 
-// Prepares the coroutine of `run`.
-void start_main(LoopCore& loop, PromiseBase& promise, bool& is_done) noexcept;
+// Prepares the coroutine of `run`, and starts it.
+[[nodiscard]] Result<> start_main(LoopCore& loop, PromiseBase& promise, bool& is_done) noexcept;
 
 /// Runs `task` on this thread, and turns of `loop`, until it ends. Returns its result; its exception is thrown.
 ///
 /// Spawned tasks that are left stay suspended until the loop makes further turns. Errors: as `Loop::turn`; the task is
-/// then destroyed where it is suspended.
+/// then destroyed where it is suspended. In a coroutine of the same loop it does not start: `co_await` it instead.
 export template <class T> [[nodiscard]] Result<T> run(Loop& loop, Task<T> task) {
     bool is_done = false;
-    start_main(loop.core(), task.promise(), is_done);
+    if (auto started = start_main(loop.core(), task.promise(), is_done); !started)
+        return std::unexpected(started.error());
     while (!is_done)
         if (auto turned = loop.turn(); !turned) return std::unexpected(turned.error());
     if constexpr (std::is_void_v<T>) {
@@ -437,6 +438,16 @@ template <class A> class [[nodiscard]] Timeout {
     A inner_; // destroyed first
 };
 
+/// A result that `timeout` can return: a `Result`, or another type that holds an error and takes `std::errc::timed_out`.
+export template <class R>
+concept HoldsError =
+    requires(R& result, const std::error_code& error) {
+        static_cast<bool>(result);
+        { result.error() == std::errc::operation_canceled } -> std::convertible_to<bool>;
+    }
+    && (requires(R& result, const std::error_code& error) { result.set_error(error); }
+        || requires(R& result, const std::error_code& error) { result = std::unexpected(error); });
+
 /// Awaits `awaitable`, a task or an operation that returns a `Result`, for at most `limit`, counted from this call.
 /// Then cancels it and waits for its end; if that is `operation_canceled`, the error becomes `std::errc::timed_out`.
 ///
@@ -444,11 +455,14 @@ template <class A> class [[nodiscard]] Timeout {
 /// A result other than `operation_canceled` is returned as it is, even if it is late. Cancelling the coroutine cancels
 /// `awaitable`, whose error then stays `operation_canceled`.
 export template <Waitable A>
+    requires HoldsError<AwaitResult<A>>
 [[nodiscard]] inline auto timeout(Saturating<std::chrono::nanoseconds> limit, A awaitable) {
     return Timeout<AwaiterType<A>>(time::after(limit), std::move(awaitable));
 }
 /// The same with a deadline.
-export template <Waitable A> [[nodiscard]] inline auto timeout_at(time::Instant deadline, A awaitable) {
+export template <Waitable A>
+    requires HoldsError<AwaitResult<A>>
+[[nodiscard]] inline auto timeout_at(time::Instant deadline, A awaitable) {
     return Timeout<AwaiterType<A>>(deadline, std::move(awaitable));
 }
 
@@ -690,6 +704,15 @@ export template <Waitable... A>
     }(as_task(std::move(awaitables))...);
 }
 
+/// A function that returns a task for these arguments, which are passed as rvalues or, if it does not take those, as
+/// lvalues.
+export template <class F, class... Args>
+concept StartsTask = requires(F& fn, Args... args) {
+    { fn(std::move(args)...) } -> Waitable;
+} || requires(F& fn, Args&... args) {
+    { fn(args...) } -> Waitable;
+};
+
 /// Tasks that run concurrently with the coroutine that has the group, and end with it or before.
 ///
 ///     mio::async::Group connections(co_await mio::async::this_context());
@@ -716,7 +739,7 @@ export class Group {
     /// `std::thread` makes them, live until the task ends: it may have reference parameters, and `fn` may be a lambda
     /// with captures.
     template <class F, class... Args>
-        requires(!std::same_as<F, Task<>>)
+        requires(!std::same_as<F, Task<>> && StartsTask<F, Args...>)
     void spawn(F fn, Args... args) {
         spawn(keep(std::move(fn), std::move(args)...));
     }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -33,6 +34,19 @@ Task<int> deep_waiting(int depth) {
     co_return 1 + co_await deep_waiting(depth - 1);
 }
 Task<Result<>> sleeper(std::chrono::nanoseconds time) { co_return co_await async::sleep_for(time); }
+
+// A wrong argument is an error of the call, not of the library's code.
+template <class A>
+concept CanBeLimited = requires(A awaitable) { async::timeout(1s, std::move(awaitable)); };
+static_assert(CanBeLimited<Task<Result<int>>>);
+static_assert(!CanBeLimited<Task<int>> && !CanBeLimited<Task<>>);
+template <class... A>
+concept CanBeSpawned =
+    requires(async::Group& group, A... arguments) { group.spawn(std::move(arguments)...); };
+static_assert(CanBeSpawned<Task<>> && CanBeSpawned<Task<> (*)(int&), int>
+              && CanBeSpawned<Task<> (*)(int&&), int>);
+static_assert(!CanBeSpawned<Task<int>> && !CanBeSpawned<void (*)()>
+              && !CanBeSpawned<Task<> (*)(int), Task<>>);
 
 TEST(Tasks, ReturnTheirValue) {
     EXPECT_EQ(run_alone([]() -> Task<int> { co_return co_await one() + co_await one(); }()), 2);
@@ -596,18 +610,26 @@ TEST(Group, OutlivesTheScopeThatItWasMadeIn) {
 }
 
 #if defined(__cpp_exceptions)
-TEST(GroupDeathTest, AnExceptionOfASpawnedTaskEndsTheProgram) {
+TEST(GroupDeathTest, AnExceptionOfASpawnedTaskEndsTheProgramAndIsNamed) {
     if (mio::backend() == "iocp") GTEST_SKIP() << "Wine shows a dialogue";
     testing::FLAGS_gtest_death_test_style = "threadsafe";
-    EXPECT_DEATH(run_alone([]() -> Task<> {
+    const auto fail = []() -> Task<> {
+        co_await async::yield();
+        throw std::runtime_error("the reason");
+    };
+    EXPECT_DEATH(run_alone([](auto failing) -> Task<> {
                      async::Group group(co_await async::this_context());
-                     group.spawn([]() -> Task<> {
-                         co_await async::yield();
-                         throw 1;
-                     });
+                     group.spawn(failing);
                      static_cast<void>(co_await group.join());
-                 }()),
-                 "");
+                 }(fail)),
+                 "the reason");
+    EXPECT_DEATH(
+        {
+            auto loop = must(async::Loop::create());
+            async::spawn(loop, fail());
+            static_cast<void>(loop.shut_down());
+        },
+        "the reason");
 }
 #endif
 
@@ -805,6 +827,29 @@ TEST(Loop, ATurnInsideATurnIsAnError) {
     }(loop));
     ASSERT_TRUE(ok(loop.turn()));
     EXPECT_TRUE(loop.is_idle());
+}
+
+TEST(Loop, AMainTaskCannotRunItsLoop) {
+    auto loop = must(async::Loop::create());
+    const auto attempt = [](async::Loop& own, int& started) -> Task<> {
+        auto count = [](int& calls) -> Task<> {
+            ++calls;
+            co_return;
+        };
+        EXPECT_TRUE(fails_with(async::run(own, count(started)), std::errc::resource_deadlock_would_occur));
+        EXPECT_TRUE(fails_with(own.turn(0ns), std::errc::resource_deadlock_would_occur));
+        EXPECT_TRUE(fails_with(own.shut_down(), std::errc::resource_deadlock_would_occur));
+        EXPECT_TRUE(ok(co_await async::sleep_for(1ms))); // `shut_down` has cancelled nothing
+    };
+    int started = 0;
+    const auto twice = [&]() -> Task<> {
+        co_await attempt(loop, started); // before the first turn
+        co_await attempt(loop, started); // in a turn
+        auto other = must(async::Loop::create());
+        EXPECT_TRUE(ok(async::run(other, sleeper(1ms)))); // another loop may run
+    };
+    EXPECT_TRUE(ok(async::run(loop, twice())));
+    EXPECT_EQ(started, 0);
 }
 
 TEST(Loop, SharesThePollOfTheProgram) {

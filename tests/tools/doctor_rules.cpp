@@ -208,6 +208,11 @@ TEST(TimeOuts, DistinguishesBusyMachineFromCoarseClock) {
     EXPECT_TRUE(is(Verdict::warn, check_time_outs({100us, 1ms, 1100us})));
 }
 
+TEST(TimeOuts, AreFineIfOnePollWasFine) {
+    EXPECT_TRUE((TimerResolution{100us, 150us, 3ms}.is_fine()));
+    EXPECT_FALSE((TimerResolution{100us, 1ms, 1100us}.is_fine()));
+}
+
 TEST(BrokenPipes, AreReportedAsANote) {
     EXPECT_TRUE(is(Verdict::ok, check_broken_pipes(true)));
     EXPECT_TRUE(is(Verdict::note, check_broken_pipes(false)));

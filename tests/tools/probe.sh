@@ -143,7 +143,8 @@ test_usage() {
     wrong "TARGET 'fd://x'" watch fd://x
     wrong "TARGET 'fd://99999999999'" watch fd://99999999999
     wrong "TARGET 'pipe://'.* path is missing" watch pipe://
-    wrong "TARGET is required" watch
+    wrong "TARGET 'timer://0s'.* from 1ms" watch timer://0s
+    wrong "TARGET is required; see: mio-probe watch --help" watch
     wrong "--for '5x'" watch stdin --for 5x
     wrong "--for '0s'" watch stdin --for 0s
     wrong "--for '9999999999999h'" watch stdin --for 9999999999999h
@@ -158,7 +159,7 @@ test_usage() {
     wrong "--backend 'nonsense'" events --backend "$(a_backend),nonsense" --check
     wrong "--nonsense" doctor --nonsense
     wrong "nonsense" doctor nonsense
-    wrong "nonsense" nonsense
+    wrong "nonsense; see: mio-probe --help" nonsense
 
     run "$probe"
     ((status == 2)) || fail "without arguments: exit status $status"
@@ -413,6 +414,9 @@ test_descriptor_limit() {
         rejects 3 'Too many open files' bash -c 'ulimit -n "$1"; exec "$0" watch stdin' "$probe" "$limit"
     done
     rejects 3 'Too many open files' bash -c 'ulimit -n 6; exec "$0" events' "$probe"
+    [[ ! -d /proc/self/fdinfo ]] || # the limit, not the process, is what is wrong
+        rejects 3 'open /proc/[0-9]+/fd: Too many open files \(EMFILE\)$' \
+            bash -c 'ulimit -n 4; exec "$0" trace $PPID' "$probe"
 }
 
 # A limit that it reaches while it runs: it says so once, goes on, and gives back what it took.
@@ -654,6 +658,7 @@ test_interrupted_events() {
     prints 'tcp-connected-idle'
     kill -INT "$pid"
     ends_with 0 # nothing was to be checked
+    grep -qE '^interrupted; [0-9]+ of [0-9]+ scenarios were played$' out || fail 'nothing says that it was interrupted'
 }
 
 test_scenario_patterns() {
@@ -728,7 +733,10 @@ with client, open("received", "wb") as file:
     cmp -s received large || fail 'not what was sent'
     grep -qE "^  tcp://127.0.0.1:[0-9]+ .* 20000000$" out || fail 'the bytes written are not in the summary'
 
-    wrong "--send '@missing'.* file" watch "tcp://127.0.0.1:1" --send @missing
+    wrong "--send '@missing': the file cannot be read: No such file" watch tcp://127.0.0.1:1 --send @missing
+    wrong "--send '@\.': the file cannot be read: " watch tcp://127.0.0.1:1 --send @.
+    : >empty
+    wrong "--send '@empty': the file is empty" watch tcp://127.0.0.1:1 --send @empty
     wrong "--send 'a.q'.* escapes" watch tcp://127.0.0.1:1 --send 'a\q'
     wrong '--send: needs a target with connections' watch stdin --send x
     wrong "--interest 'r'.* need w" watch listen://127.0.0.1:0 --send x --interest r

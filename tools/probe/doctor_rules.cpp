@@ -237,12 +237,12 @@ Check check_time_outs(const TimerResolution& timer) {
                     + text_of(timer.median) + " as the median",
                 {},
                 {}};
-    if (timer.fastest >= coarse) {
+    if (!timer.is_fine()) {
         check.verdict = Verdict::warn;
         check.advice =
             "time-outs below a millisecond end late: because of the timer slack on Linux, the tick of the "
             "system on Windows, or a facility that is missing above";
-    } else if (!timer.is_fine()) {
+    } else if (timer.median >= coarse) {
         check.verdict = Verdict::note;
         check.advice = "the processors were busy: ask again when they are not";
     }

@@ -52,7 +52,10 @@ std::string verdict(const std::vector<ScenarioResult>& all, std::size_t backend,
     }
     const auto documented = " documented for " + std::string(name);
     if (count == 0) {
-        const auto text = interrupted + "all " + std::to_string(steps) + " steps played are as" + documented;
+        const auto text =
+            interrupted
+            + (steps == 1 ? "the only step played is" : "all " + std::to_string(steps) + " steps played are")
+            + " as" + documented;
         return paragraph(text, output, 0, Style::good);
     }
     const auto text = interrupted + std::to_string(count) + " of " + std::to_string(steps)
@@ -71,7 +74,10 @@ std::string comparison(const std::vector<ScenarioResult>& all, const std::string
             std::ranges::count_if(names, [&](const std::string& name) { return !agree(outcome, name); }));
     }
     if (count == 0)
-        return paragraph(interrupted + "all " + std::to_string(steps) + " steps played agree", output);
+        return paragraph(interrupted
+                             + (steps == 1 ? "the only step played agrees"
+                                           : "all " + std::to_string(steps) + " steps played agree"),
+                         output);
     return paragraph(interrupted + std::to_string(count) + " of " + std::to_string(steps)
                          + " steps played differ from backend to backend",
                      output);
@@ -261,7 +267,12 @@ std::string verdict(const std::vector<ScenarioResult>& all, const Selection& sel
     for (std::size_t i = 0; selection.check && i < selection.backends.size(); ++i) {
         text += verdict(all, i, selection.backends[i].name, interrupted, output);
     }
-    return selection.backends.size() > 1 ? text + comparison(all, interrupted, output) : text;
+    if (selection.backends.size() > 1) text += comparison(all, interrupted, output);
+    if (text.empty() && !interrupted.empty())
+        text = paragraph(interrupted + std::to_string(all.size()) + " of "
+                             + std::to_string(selection.scenarios.size()) + " scenarios were played",
+                         output);
+    return text;
 }
 
 std::string table_of(const std::vector<Scenario>& list, const Output& output) {

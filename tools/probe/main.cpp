@@ -500,7 +500,10 @@ Command parse_command_line(int count, const char* const* arguments) {
     } catch (const CLI::CallForVersion&) {
         return ShowText{paragraph(version_text(), Output()), ExitStatus::done};
     } catch (const CLI::ParseError& error) {
-        throw WrongUsage{in_one_line(error.what()) + "; see: mio-probe --help" + suggestion_for(app)};
+        const auto chosen = app.get_subcommands();
+        throw WrongUsage{in_one_line(error.what()) + "; see: mio-probe "
+                         + (chosen.empty() ? "" : chosen.front()->get_name() + ' ') + "--help"
+                         + suggestion_for(app)};
     }
 
     Output::set_colours(common.chosen_colours());

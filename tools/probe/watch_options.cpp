@@ -79,7 +79,8 @@ Parsed<Target> parse_descriptor(std::string_view argument, std::string_view rest
 
 template <bool is_alarm> Parsed<Target> parse_timer(std::string_view argument, std::string_view rest) {
     const auto period = parse_duration(rest);
-    if (!period) return wrong(argument, "not a duration, like timer://250ms or alarm://5s");
+    if (!period)
+        return wrong(argument, "not a duration from 1ms to a year, like timer://250ms or alarm://5s");
     return Target{std::string(argument), TimerTarget{*period, is_alarm}};
 }
 
@@ -135,6 +136,18 @@ std::optional<mio::Interest> interest_of(char letter) {
     }
 }
 
+// All of a file, whatever it is; with the C library, whose errors have reasons.
+std::expected<std::string, std::error_code> read_file(const std::string& path) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+    std::string data;
+    std::array<char, 65536> part;
+    while (file && std::feof(file.get()) == 0 && std::ferror(file.get()) == 0)
+        data.append(part.data(), std::fread(part.data(), 1, part.size(), file.get()));
+    if (!file || std::ferror(file.get()) != 0)
+        return std::unexpected(std::error_code(errno, std::generic_category()));
+    return data;
+}
+
 } // namespace
 
 Parsed<Target> parse_target(std::string_view text) {
@@ -155,10 +168,10 @@ Parsed<Target> parse_target(std::string_view text) {
 Parsed<std::string> parse_data(std::string_view text) {
     if (text.empty()) return wrong(text, "nothing to send");
     if (text.starts_with('@')) {
-        std::ifstream file(std::string(text.substr(1)), std::ios::binary);
-        std::string data{std::istreambuf_iterator<char>(file), {}};
-        if (!file || data.empty()) return wrong(text, "no file that can be read, or an empty one");
-        return data;
+        auto data = read_file(std::string(text.substr(1)));
+        if (!data) return wrong(text, "the file cannot be read: " + data.error().message());
+        if (data->empty()) return wrong(text, "the file is empty");
+        return *std::move(data);
     }
     std::string data;
     for (auto rest = text; !rest.empty();) {

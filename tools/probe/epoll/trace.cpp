@@ -126,6 +126,15 @@ std::optional<Registered> parse_registration(std::string_view line) {
     return registered;
 }
 
+// What an error of opening the descriptors of a process means, if it does not say so itself.
+std::string_view explanation_of(const std::error_code& error) {
+    if (error == std::errc::permission_denied) return "a process of another user: ask as root";
+    if (error != std::errc::no_such_file_or_directory) return "";
+    std::error_code ignored;
+    return std::filesystem::exists("/proc/self", ignored) ? "there is no such process"
+                                                          : "/proc is not mounted";
+}
+
 } // namespace
 
 TracedProcess read_process(std::uint64_t id) {
@@ -137,10 +146,8 @@ TracedProcess read_process(std::uint64_t id) {
     std::error_code error;
     std::filesystem::directory_iterator entries(path + "/fd", error);
     if (error) {
-        throw Refused{"open " + path + "/fd",
-                      {error.value(), mio::os_category()},
-                      error == std::errc::permission_denied ? "a process of another user: ask as root"
-                                                            : "there is no such process"};
+        throw Refused{
+            "open " + path + "/fd", {error.value(), mio::os_category()}, std::string(explanation_of(error))};
     }
     const auto sockets = sockets_of(path);
     for (; entries != std::filesystem::directory_iterator(); entries.increment(error)) {

@@ -51,8 +51,8 @@ export class File;
 /// it reads and writes. `file` may be closed or destroyed meanwhile; `to` may be closed. Errors: those of `read_at` and
 /// `write_all`; `operation_canceled`.
 /// @see sendfile(2)
-export [[nodiscard]] [[clang::coro_wrapper]] Task<Transferred>
-send_file(TcpStream& to, File& file, std::uint64_t offset, std::uint64_t count);
+export [[nodiscard]] Task<Transferred> send_file(TcpStream& to, File& file, std::uint64_t offset,
+                                                 std::uint64_t count);
 
 /// A regular file that coroutines read and write at given offsets.
 ///
@@ -77,26 +77,22 @@ export class File {
     /// Reads at most `buffer.size()` bytes from `offset` and returns their number; 0 is the end of the file (or an empty
     /// buffer). It may return less than there is. Errors: the OS's own.
     /// @see pread(2), preadv2(2)
-    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<std::size_t>> read_at(std::span<std::byte> buffer,
-                                                                            std::uint64_t offset);
+    [[nodiscard]] Task<Result<std::size_t>> read_at(std::span<std::byte> buffer, std::uint64_t offset);
     /// Reads until `buffer` is full. The count is right also if there is an error: `Errc::end_of_stream` at the end of
     /// the file, and those of `read_at`.
-    [[nodiscard]] [[clang::coro_wrapper]] Task<Transferred> read_exact_at(std::span<std::byte> buffer,
-                                                                          std::uint64_t offset);
+    [[nodiscard]] Task<Transferred> read_exact_at(std::span<std::byte> buffer, std::uint64_t offset);
     /// Writes at least one byte, at most 128 KiB, at `offset`, and returns the number. Errors: the OS's own.
     /// @see pwrite(2)
-    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<std::size_t>> write_at(std::span<const std::byte> bytes,
-                                                                             std::uint64_t offset);
+    [[nodiscard]] Task<Result<std::size_t>> write_at(std::span<const std::byte> bytes, std::uint64_t offset);
     /// Writes all of `bytes`. The count says how much was certainly written, also if there is an error.
-    [[nodiscard]] [[clang::coro_wrapper]] Task<Transferred> write_all_at(std::span<const std::byte> bytes,
-                                                                         std::uint64_t offset);
+    [[nodiscard]] Task<Transferred> write_all_at(std::span<const std::byte> bytes, std::uint64_t offset);
     /// Waits until the disk has what was written. Errors: the OS's own.
     /// @see fsync(2), FlushFileBuffers
-    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<>> sync();
+    [[nodiscard]] Task<Result<>> sync();
     /// The size in bytes. Errors: the OS's own.
-    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<std::uint64_t>> size();
+    [[nodiscard]] Task<Result<std::uint64_t>> size();
     /// Changes the size; new bytes are 0. Errors: the OS's own.
-    [[nodiscard]] [[clang::coro_wrapper]] Task<Result<>> resize(std::uint64_t size);
+    [[nodiscard]] Task<Result<>> resize(std::uint64_t size);
 
     /// Closes the file, after the operations that have begun. Later ones fail.
     inline void close() noexcept { handle_.reset(); }

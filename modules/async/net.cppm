@@ -29,10 +29,9 @@ export class TcpStream : public ByteStream<net::TcpStream> {
     using ByteStream::ByteStream;
 
     /// Connects to `peer`. Errors: those of the OS, such as `connection_refused`. Cancelled, the attempt is given up.
-    [[nodiscard]] [[clang::coro_wrapper]] static Task<Result<TcpStream>> connect(net::SocketAddress peer);
+    [[nodiscard]] static Task<Result<TcpStream>> connect(net::SocketAddress peer);
     /// The same, with a socket whose options are set.
-    [[nodiscard]] [[clang::coro_wrapper]] static Task<Result<TcpStream>> connect(net::TcpSocket socket,
-                                                                                 net::SocketAddress peer);
+    [[nodiscard]] static Task<Result<TcpStream>> connect(net::TcpSocket socket, net::SocketAddress peer);
 
     /// As `mio::net::TcpStream::shutdown`. Operations that wait see the end, or an error.
     [[nodiscard]] Result<> shutdown(net::Shutdown how) noexcept { return source().shutdown(how); }

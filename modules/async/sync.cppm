@@ -415,7 +415,7 @@ export template <class E> [[nodiscard]] Task<> run_errand(E& errand, ErrandGuard
     co_return;
 }
 /// Makes that coroutine, for an errand of the class `E`. Throws `std::bad_alloc`; the errand then has gone home.
-export template <class E> [[nodiscard]] [[clang::coro_wrapper]] Task<> make_errand_task(Errand& errand) {
+export template <class E> [[nodiscard]] Task<> make_errand_task(Errand& errand) {
     auto& own = static_cast<E&>(errand);
     return run_errand(own, ErrandGuard(own));
 }

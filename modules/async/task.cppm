@@ -87,7 +87,7 @@ export class PromiseBase : public Frame {
 template <class T> class Promise final : public PromiseBase {
   public:
     inline Promise() noexcept { coroutine = std::coroutine_handle<Promise>::from_promise(*this); }
-    [[nodiscard]] [[clang::coro_wrapper]] inline Task<T> get_return_object() noexcept;
+    [[nodiscard]] inline Task<T> get_return_object() noexcept;
     template <class U = T>
         requires std::constructible_from<T, U&&>
     inline void return_value(U&& value) {
@@ -106,7 +106,7 @@ template <class T> class Promise final : public PromiseBase {
 template <class T> class Promise<T&> final : public PromiseBase {
   public:
     inline Promise() noexcept { coroutine = std::coroutine_handle<Promise>::from_promise(*this); }
-    [[nodiscard]] [[clang::coro_wrapper]] inline Task<T&> get_return_object() noexcept;
+    [[nodiscard]] inline Task<T&> get_return_object() noexcept;
     inline void return_value(T& value) noexcept { result_ = &value; }
     [[nodiscard]] inline T& take() {
         rethrow();
@@ -120,7 +120,7 @@ template <class T> class Promise<T&> final : public PromiseBase {
 template <> class Promise<void> final : public PromiseBase {
   public:
     inline Promise() noexcept { coroutine = std::coroutine_handle<Promise>::from_promise(*this); }
-    [[nodiscard]] [[clang::coro_wrapper]] inline Task<void> get_return_object() noexcept;
+    [[nodiscard]] inline Task<void> get_return_object() noexcept;
     inline void return_void() noexcept {}
     inline void take() { rethrow(); }
 };
@@ -154,15 +154,13 @@ export class TaskBase {
 ///
 /// It is lazy: it starts when it is awaited (once, as `co_await std::move(task)` or directly), or is passed to
 /// `spawn`, `run` or a combinator. What it refers to must live until it ends. A coroutine's parameters that are
-/// references, spans or the captures of a lambda are not copied: Clang warns about temporaries among them, and
-/// `Group::spawn(fn, args…)` keeps them.
+/// references or spans, and the captures of a lambda, are not copied; `Group::spawn(fn, args…)` keeps them.
 ///
 /// An exception that leaves it is thrown at the `co_await`. Destroying a suspended task on its loop's thread ends it
 /// where it stands: its locals are destroyed, its operations withdraw. A running task must not be destroyed.
 ///
 /// Movable, not copyable. A task belongs to the thread of its loop once it has started.
-export template <class T>
-class [[nodiscard]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]] Task : public TaskBase {
+export template <class T> class [[nodiscard]] Task : public TaskBase {
   public:
     using promise_type = Promise<T>;
     using value_type = T;
@@ -673,11 +671,8 @@ template <bool first, class... T> class [[nodiscard]] Together {
 template <class A> [[nodiscard]] Task<AwaitResult<A>> as_task_of(A awaitable) {
     co_return co_await std::move(awaitable);
 }
-template <class T> [[nodiscard]] [[clang::coro_wrapper]] inline Task<T> as_task(Task<T> task) noexcept {
-    return task;
-}
-template <Awaitable A>
-[[nodiscard]] [[clang::coro_wrapper]] inline Task<AwaitResult<A>> as_task(A awaitable) {
+template <class T> [[nodiscard]] inline Task<T> as_task(Task<T> task) noexcept { return task; }
+template <Awaitable A> [[nodiscard]] inline Task<AwaitResult<A>> as_task(A awaitable) {
     return as_task_of(std::move(awaitable));
 }
 
@@ -843,7 +838,7 @@ template <template <class> class Callback, class Token, class A>
 ///
 /// `Callback` is the token's callback type, such as `std::stop_callback`.
 export template <template <class> class Callback, class Token, Waitable A>
-[[nodiscard]] [[clang::coro_wrapper]] inline Task<AwaitResult<A>> stoppable(Token token, A awaitable) {
+[[nodiscard]] inline Task<AwaitResult<A>> stoppable(Token token, A awaitable) {
     return stoppable_task<Callback>(std::move(token), std::move(awaitable));
 }
 

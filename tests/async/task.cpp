@@ -9,7 +9,9 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "async.hpp"
@@ -47,6 +49,16 @@ static_assert(CanBeSpawned<Task<>> && CanBeSpawned<Task<> (*)(int&), int>
               && CanBeSpawned<Task<> (*)(int&&), int>);
 static_assert(!CanBeSpawned<Task<int>> && !CanBeSpawned<void (*)()>
               && !CanBeSpawned<Task<> (*)(int), Task<>>);
+
+TEST(Tasks, AreReturnedByTheFunctionObjectsOfTheStandardLibrary) {
+    const std::function<Task<int>(int)> twice = [](int number) -> Task<int> { co_return 2 * number; };
+    EXPECT_EQ(run_alone(twice(1)), 2);
+    EXPECT_EQ(run_alone(std::invoke(twice, 2)), 4);
+    EXPECT_EQ(run_alone(std::apply(twice, std::tuple(3))), 6);
+    EXPECT_EQ(run_alone(std::visit(twice, std::variant<int, short>(4))), 8);
+    const auto wrapped = [&](int number) { return twice(number); }; // neither a coroutine
+    EXPECT_EQ(run_alone(wrapped(5)), 10);
+}
 
 TEST(Tasks, ReturnTheirValue) {
     EXPECT_EQ(run_alone([]() -> Task<int> { co_return co_await one() + co_await one(); }()), 2);

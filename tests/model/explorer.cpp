@@ -322,17 +322,8 @@ class Explorer {
     std::string counterexample_;
 };
 
-Total total;
-
 } // namespace
 
-Result explore(const Model& model, std::size_t most_states) {
-    auto result = Explorer(model, most_states).run();
-    ++total.models;
-    total.states += result.states;
-    return result;
-}
-
-Total explored() { return total; }
+Result explore(const Model& model, std::size_t most_states) { return Explorer(model, most_states).run(); }
 
 } // namespace model

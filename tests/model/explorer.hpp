@@ -49,10 +49,4 @@ struct Result {
 /// Ends the program if there are more than `most_states`.
 [[nodiscard]] Result explore(const Model&, std::size_t most_states = 20'000'000);
 
-/// All that this process has explored.
-struct Total {
-    std::size_t models = 0, states = 0;
-};
-[[nodiscard]] Total explored();
-
 } // namespace model

@@ -353,7 +353,7 @@ TEST(Dump, ListsWhatWaitsForWhat) {
     async::spawn(loop, [](async::Event& waited) -> Task<> {
         auto inner = [](async::Event& what) -> Task<Result<>> { co_return co_await what.wait(); };
         static_cast<void>(co_await async::when_all(async::timeout(10s, inner(waited)),
-                                                   async::shield(async::sleep_for(20ms))));
+                                                   async::shield(async::sleep_for(300ms))));
     }(event));
     ASSERT_TRUE(ok(loop.turn(0ns)));
     const auto text = async::dump(loop);

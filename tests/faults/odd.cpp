@@ -1,7 +1,8 @@
 // A library for LD_PRELOAD: the system calls of any program have short and odd, but correct, results. FAULTS_ODD names the
 // ways, separated by commas:
 //
-//   one_byte     reads and writes of streams transfer one byte: 256 of each 1024, so that megabytes do not take hours
+//   one_byte     reads and writes of streams transfer one byte: 256 of each 1024, so that megabytes do not take hours.
+//                They do so irregularly, so that a program has to write in pieces what it has read at once
 //   interrupted  every other wait for events fails with EINTR
 //   spurious     waits also report a source that need not be ready, and return at once every other time. Not an eventfd:
 //                the event of a waker means that it was woken
@@ -90,8 +91,9 @@ long transfer_message(const Call& call) noexcept {
 
 long transfer_some(const Call& call) noexcept {
     static std::atomic<unsigned> transfers[1024]; // by descriptor
-    if (transfers[call.arguments[0] % 1024].fetch_add(1, std::memory_order_relaxed) % 1024 >= 256)
-        return pass(call);
+    const auto count = transfers[call.arguments[0] % 1024].fetch_add(1, std::memory_order_relaxed);
+    constexpr auto irregular = 0x9e3779b1u; // 2^32 / the golden ratio
+    if (count % 1024 >= 512 || (count * irregular) >> 31 != 0) return pass(call);
     switch (call.number) {
     case SYS_recvfrom:
     case SYS_sendto:

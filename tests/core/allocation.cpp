@@ -304,6 +304,25 @@ TEST(Allocation, IsNotNeededToRegisterWhereStatesAreReused) {
     }));
 }
 
+// A program closes a handle without removing it, and registers the next one, which has the same number. More often than any
+// backend has states in advance.
+TEST(Allocation, IsNotNeededForHandlesThatAreClosedAndRegisteredAgain) {
+    if (differences.registering_may_allocate || is_kqueue_double())
+        GTEST_SKIP() << "registering may allocate";
+    Loop loop;
+    const auto once = [&] {
+        const auto [here, there] = plain::socket_pair();
+        return loop.registry().add(here.fd(), id1, Interest::readable).has_value();
+    };
+    ASSERT_TRUE(once());
+    EXPECT_TRUE(takes_no_memory([&] {
+        for (int i = 0; i < 200; ++i) {
+            if (!once()) return false;
+        }
+        return true;
+    }));
+}
+
 TEST(Allocation, IsNotNeededForIo) {
     Loop loop;
     Stream stream;

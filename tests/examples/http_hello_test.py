@@ -170,6 +170,10 @@ class Raw(unittest.TestCase):
             [(_, first, _), (_, second, _)] = self.ask(server, kept, b"GET / HTTP/1.0\r\n\r\n")
             self.assertEqual((first["connection"], second["connection"]), ("keep-alive", "close"))
 
+    def test_http_1_0_client_is_not_told_to_continue(self):
+        post = b"POST / HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc"
+        self.assertEqual(self.statuses(post), [405])
+
     def test_head_has_no_body(self):
         with Server() as server, server.connect() as client:
             client.sendall(LAST.replace(b"GET", b"HEAD"))
@@ -199,6 +203,8 @@ class Raw(unittest.TestCase):
             (400, request(b"GET / HTTP/1.1", b"Name: one", b" two")),
             (400, request(b"GET / HTTP/1.1", b": value")),
             (400, request(b"GET / HTTP/1.1", b"Name: \0")),
+            (400, request(b"GET / HTTP/1.1", b"Name: \x7f")),
+            (400, request(b"GET /\x7f HTTP/1.1")),
             (400, request(b"GET / HTTP/1.1", b"Name: a\rb")),
             (400, request(b"GET / HTTP/1.1", b"Content-Length: x")),
             (400, request(b"GET / HTTP/1.1", b"Content-Length: -1")),
@@ -223,6 +229,7 @@ class Raw(unittest.TestCase):
         cases = [
             b"\r\n\r\n" + LAST,
             LAST.replace(b"Connection", b"cOnNeCtIoN").replace(b"close", b"foo ,\tCLOSE, bar"),
+            LAST.replace(b"close", b"close, keep-alive"),
             LAST.replace(b": test", b":\t test \t"),
             LAST.replace(b"HTTP/1.1", b"HTTP/1.2"),
             LAST.replace(b"GET / ", b"GET /a?b=\xc3\xa4%20#c "),
@@ -244,6 +251,13 @@ class Raw(unittest.TestCase):
             client.sendall(b"garbage\n" + bytes(500_000))
             client.shutdown(socket.SHUT_WR)
             self.assertEqual([status for status, _, _ in answers(receive_all(client))], [400])
+
+    def test_rejected_client_that_never_stops_sending_is_disconnected(self):
+        with Server() as server, server.connect() as client:
+            client.sendall(b"garbage\n")
+            with self.assertRaises((ConnectionResetError, BrokenPipeError)):
+                for _ in range(1024):
+                    client.sendall(bytes(64 << 10))
 
     def test_connections_are_kept_alive_and_released(self):
         with Server() as server:

@@ -80,7 +80,7 @@ TEST(AsyncUnix, StreamsEchoThroughAPath) {
 TEST(AsyncUnix, ConnectingWaitsForAFullQueue) {
     const auto path = fresh_path("queue");
     run_alone([](std::string where) -> Task<> {
-        auto listener = must(async::UnixListener::bind(where));
+        async::UnixListener listener(must(mio::net::UnixListener::bind(where, 1)));
         // More connections than the queue holds, with no room for the last ones until the listener accepts.
         async::Group clients(co_await async::this_context());
         constexpr int count = 200;

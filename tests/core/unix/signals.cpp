@@ -99,17 +99,22 @@ TEST(Signal, LosesNoEvent) {
 
 TEST(Signal, DoesNotEndPollUntil) {
     Handler handler;
-    Loop loop;
-    const auto deadline = Clock::now() + 100ms;
-    {
-        Nuisance nuisance;
-        EXPECT_TRUE(ok(loop.poll.poll_until(loop.events, deadline)));
+    for (const bool counts : {false, true}) {
+        handled = 0;
+        Loop loop;
+        mio::PollCounters counters;
+        const auto deadline = Clock::now() + 100ms;
+        {
+            Nuisance nuisance;
+            EXPECT_TRUE(ok(counts ? loop.poll.poll_until(loop.events, deadline, counters)
+                                  : loop.poll.poll_until(loop.events, deadline)));
+        }
+        EXPECT_GE(Clock::now(), deadline) << "the wait continues for the remaining time";
+        EXPECT_LT(Clock::now(), deadline + generous_margin)
+            << "the wait continues for the remaining time, not for the whole timeout";
+        EXPECT_TRUE(loop.events.empty());
+        EXPECT_GE(handled.load(), 2) << "too few signals were delivered";
     }
-    EXPECT_GE(Clock::now(), deadline) << "the wait continues for the remaining time";
-    EXPECT_LT(Clock::now(), deadline + generous_margin)
-        << "the wait continues for the remaining time, not for the whole timeout";
-    EXPECT_TRUE(loop.events.empty());
-    EXPECT_GE(handled.load(), 2) << "too few signals were delivered";
 }
 
 TEST(Signal, DoesNotKeepAnEventFromEndingPollUntil) {

@@ -22,17 +22,21 @@ mark_as_advanced(MIO_DPKG)
 if(MIO_DPKG)
     list(APPEND CPACK_GENERATOR DEB)
 endif()
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_SOURCE_DIR}/packaging/debian.cmake)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libmetal-io-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "cmake (>= 3.28), ninja-build (>= 1.11)")
-set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "The library, for C++23: static archives, the module interfaces that every project compiles with its own compiler, and a CMake package.")
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "The library, for C++23: static archives, the module interfaces that every
+project compiles with its own compiler, and a CMake package.")
 set(CPACK_DEBIAN_PROBE_PACKAGE_NAME mio-probe)
 set(CPACK_DEBIAN_PROBE_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PROBE_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PROBE_DESCRIPTION "mio-probe shows which readiness events this machine's kernel reports. It watches sockets, pipes and descriptors, compares the events of epoll and
-poll with the documented ones, checks the machine's limits, and measures the cost of an event.")
+set(CPACK_DEBIAN_PROBE_DESCRIPTION "mio-probe shows which readiness events this machine's kernel reports. It
+watches sockets, pipes and descriptors, compares the events of epoll and poll
+with the documented ones, checks the machine's limits, and measures the cost of
+an event.")
 
 # Debian requires the licence under this name.
 foreach(mio_part IN ITEMS development probe)

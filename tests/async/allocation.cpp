@@ -153,7 +153,8 @@ TEST_F(Allocations, StreamsThatAreClosedBetweenTwoTurnsOfTheirReadersMakeNone) {
                     if (++count == 100) some.set();
                 }
             };
-            for (std::size_t i = 0; i < bytes.size(); ++i) group.spawn(Read{*server, some_are_served, served});
+            for (std::size_t i = 0; i < bytes.size(); ++i)
+                group.spawn(Read{*server, some_are_served, served});
             co_await async::yield();
             co_await async::yield();
             EXPECT_EQ(must(co_await client->write(bytes)), bytes.size());

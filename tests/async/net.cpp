@@ -283,8 +283,7 @@ TEST(Tcp, AHangUpAfterTheCancellationOfAWaitIsKeptForTheNext) {
     async::Event other;
     int cancelled = 0, waits = 0;
     async::spawn(loop, [](async::TcpStream& stream, async::Scope& in, int& count) -> Task<> {
-        EXPECT_TRUE(
-            fails_with(co_await async::within(in, stream.hung_up()), std::errc::operation_canceled));
+        EXPECT_TRUE(fails_with(co_await async::within(in, stream.hung_up()), std::errc::operation_canceled));
         ++count;
     }(both->server, scope, cancelled));
     async::spawn(loop, [](async::Event& event, int& count) -> Task<> {

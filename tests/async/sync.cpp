@@ -109,8 +109,7 @@ TEST(AsyncEvent, ACancelledWaitIsNotEndedBySetAsWell) {
     async::Scope scope;
     int cancelled = 0, waits = 0;
     async::spawn(loop, [](async::Event& waited, async::Scope& in, int& count) -> Task<> {
-        EXPECT_TRUE(
-            fails_with(co_await async::within(in, waited.wait()), std::errc::operation_canceled));
+        EXPECT_TRUE(fails_with(co_await async::within(in, waited.wait()), std::errc::operation_canceled));
         ++count;
     }(event, scope, cancelled));
     async::spawn(loop, [](async::Event& waited, int& count) -> Task<> {

@@ -669,8 +669,7 @@ TEST(Group, AJoinThatDestructionEndedIsNotCancelledAsWell) {
     int joins = 0, waits = 0;
     group->spawn([]() -> Task<> { static_cast<void>(co_await async::sleep_for(100s)); });
     async::spawn(loop, [](async::Group& joined, async::Scope& in, int& count) -> Task<> {
-        EXPECT_TRUE(
-            fails_with(co_await async::within(in, joined.join()), std::errc::operation_canceled));
+        EXPECT_TRUE(fails_with(co_await async::within(in, joined.join()), std::errc::operation_canceled));
         ++count;
     }(*group, scope, joins));
     async::spawn(loop, [](async::Event& event, int& count) -> Task<> {
@@ -801,8 +800,8 @@ TEST(Loop, EndsTheTasksOfAGroupThatIsMadeWhileItIsDestroyed) {
             int* count;
             ~Maker() {
                 made->emplace(async::Context{loop, &loop->root()});
-                (*made)->spawn([](Guard, Spawner) -> Task<> { co_return; },
-                               Guard(*count), Spawner(*loop, *count));
+                (*made)->spawn([](Guard, Spawner) -> Task<> { co_return; }, Guard(*count),
+                               Spawner(*loop, *count));
             }
         };
         async::spawn(loop, [](std::optional<async::Group>& to, async::LoopCore& own, int& count) -> Task<> {

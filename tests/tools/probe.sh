@@ -728,6 +728,7 @@ with client, open("received", "wb") as file:
 
     wrong "--send '@missing': the file cannot be read: No such file" watch tcp://127.0.0.1:1 --send @missing
     wrong "--send '@\.': the file cannot be read: " watch tcp://127.0.0.1:1 --send @.
+    wrong "--send '@/dev/zero': a device" watch tcp://127.0.0.1:1 --send @/dev/zero
     : >empty
     wrong "--send '@empty': the file is empty" watch tcp://127.0.0.1:1 --send @empty
     wrong "--send 'a.q'.* escapes" watch tcp://127.0.0.1:1 --send 'a\q'

@@ -145,6 +145,7 @@ test_usage() {
     wrong "TARGET 'pipe://'.* path is missing" watch pipe://
     wrong "TARGET 'timer://0s'.* from 1ms" watch timer://0s
     wrong "TARGET is required; see: mio-probe watch --help" watch
+    wrong "not expected: --nonsense; see: mio-probe watch --help" watch --nonsense
     wrong "--for '5x'" watch stdin --for 5x
     wrong "--for '0s'" watch stdin --for 0s
     wrong "--for '9999999999999h'" watch stdin --for 9999999999999h

@@ -145,6 +145,7 @@ test_usage() {
     wrong "TARGET 'pipe://'.* path is missing" watch pipe://
     wrong "TARGET 'timer://0s'.* from 1ms" watch timer://0s
     wrong "TARGET is required; see: mio-probe watch --help" watch
+    wrong "not expected: --nonsense; see: mio-probe watch --help" watch --nonsense
     wrong "--for '5x'" watch stdin --for 5x
     wrong "--for '0s'" watch stdin --for 0s
     wrong "--for '9999999999999h'" watch stdin --for 9999999999999h
@@ -735,6 +736,7 @@ with client, open("received", "wb") as file:
 
     wrong "--send '@missing': the file cannot be read: No such file" watch tcp://127.0.0.1:1 --send @missing
     wrong "--send '@\.': the file cannot be read: " watch tcp://127.0.0.1:1 --send @.
+    wrong "--send '@/dev/zero': a device" watch tcp://127.0.0.1:1 --send @/dev/zero
     : >empty
     wrong "--send '@empty': the file is empty" watch tcp://127.0.0.1:1 --send @empty
     wrong "--send 'a.q'.* escapes" watch tcp://127.0.0.1:1 --send 'a\q'

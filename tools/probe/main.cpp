@@ -460,6 +460,14 @@ std::string suggestion_for(const CLI::App& app) {
     return did_you_mean(word.substr(0, word.find('=')), {names.begin(), names.end()});
 }
 
+// One line. An unknown option comes before a positional argument that is missing: it may be the reason.
+std::string problem_of(const CLI::App& app, const CLI::ParseError& error) {
+    const auto unknown = app.remaining(true);
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !unknown.empty())
+        return "The following argument was not expected: " + in_one_line(unknown.front());
+    return in_one_line(error.what());
+}
+
 // The help of the subcommand called `name`, or of the whole program.
 std::string help_of(const CLI::App& app, const std::string& name) {
     if (name.empty()) // `app.help()` would be that of the subcommand "help"
@@ -501,7 +509,7 @@ Command parse_command_line(int count, const char* const* arguments) {
         return ShowText{paragraph(version_text(), Output()), ExitStatus::done};
     } catch (const CLI::ParseError& error) {
         const auto chosen = app.get_subcommands();
-        throw WrongUsage{in_one_line(error.what()) + "; see: mio-probe "
+        throw WrongUsage{problem_of(app, error) + "; see: mio-probe "
                          + (chosen.empty() ? "" : chosen.front()->get_name() + ' ') + "--help"
                          + suggestion_for(app)};
     }

@@ -168,7 +168,11 @@ Parsed<Target> parse_target(std::string_view text) {
 Parsed<std::string> parse_data(std::string_view text) {
     if (text.empty()) return wrong(text, "nothing to send");
     if (text.starts_with('@')) {
-        auto data = read_file(std::string(text.substr(1)));
+        const std::string path(text.substr(1));
+        std::error_code ignored;
+        if (std::filesystem::is_character_file(path, ignored))
+            return wrong(text, "a device, whose data may have no end");
+        auto data = read_file(path);
         if (!data) return wrong(text, "the file cannot be read: " + data.error().message());
         if (data->empty()) return wrong(text, "the file is empty");
         return *std::move(data);

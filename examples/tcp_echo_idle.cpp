@@ -37,9 +37,10 @@ struct Connection {
 
 class Server {
   public:
-    Server(mio::Poll& poll, net::TcpListener& listener) noexcept : poll_(poll), listener_(listener) {}
+    Server(mio::Poll& poll, net::TcpListener& listener, mio::Signals& stop) noexcept
+        : poll_(poll), listener_(listener), stop_(stop) {}
 
-    /// Serves until an event with the stop token.
+    /// Serves until a signal arrives.
     mio::Result<> run() {
         if (const auto added = listen(); !added) return added;
         mio::Events events(1024);
@@ -48,8 +49,9 @@ class Server {
                 return polled;
             bool clients_wait = false;
             for (const auto& event : events) {
-                if (event.token() == stop_token) return {};
-                if (event.token() == listener_token) {
+                if (event.token() == stop_token) {
+                    if (stop_.receive()) return {}; // otherwise the event was spurious
+                } else if (event.token() == listener_token) {
                     clients_wait = true;
                 } else if (auto& connection = connections_[event.token().value]; connection) {
                     if (!serve(*connection, event.token())) close(event.token());
@@ -141,6 +143,7 @@ class Server {
 
     mio::Poll& poll_;
     net::TcpListener& listener_;
+    mio::Signals& stop_;
     std::deque<std::optional<Connection>> connections_; // grows without a copy
     std::vector<std::size_t> free_;                     // unused places of connections_
     std::array<std::byte, 64 * 1024> buffer_{};
@@ -176,6 +179,6 @@ int main(int argc, char** argv) {
     if (!local) return fail(name, local.error());
     std::cout << "listening on " << local->to_string() << std::endl; // flushed: a program may wait for it
 
-    const auto served = Server(*poll, *listener).run();
+    const auto served = Server(*poll, *listener, *stop).run();
     return served ? EXIT_SUCCESS : fail("cannot poll", served.error());
 }

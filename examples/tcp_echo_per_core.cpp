@@ -153,8 +153,8 @@ class Loop {
 constexpr mio::Token new_clients{0};
 constexpr mio::Token stop{1};
 
-/// Accepts until an event with the stop token.
-mio::Result<> accept_all(mio::Poll& poll, net::TcpListener& listener,
+/// Accepts until a signal arrives.
+mio::Result<> accept_all(mio::Poll& poll, net::TcpListener& listener, mio::Signals& signals,
                          std::span<const std::unique_ptr<Loop>> loops) {
     std::size_t next = 0;
     bool is_starved = false;
@@ -164,7 +164,8 @@ mio::Result<> accept_all(mio::Poll& poll, net::TcpListener& listener,
         if (const auto polled = poll.poll(events, timeout); !polled && !mio::interrupted(polled.error()))
             return polled;
         for (const auto& event : events) {
-            if (event.token() == stop) return {};
+            // Without a signal, the event was spurious.
+            if (event.token() == stop && signals.receive()) return {};
         }
         while (true) {
             auto client = listener.accept();
@@ -220,7 +221,7 @@ int main(int argc, char** argv) {
     }
     if (!error) {
         std::cout << "listening on " << listener->local_address().value_or(*address) << std::endl;
-        if (const auto accepted = accept_all(*poll, *listener, loops); !accepted) error = accepted.error();
+        if (const auto accepted = accept_all(*poll, *listener, *signals, loops); !accepted) error = accepted.error();
     }
 
     for (std::size_t i = 0; i < loops.size(); ++i)

@@ -96,10 +96,11 @@ struct Connection {
 
 class Proxy {
   public:
-    Proxy(mio::Poll& poll, const net::TcpListener& listener, const net::SocketAddress& target) noexcept
-        : poll_(poll), listener_(listener), target_(target) {}
+    Proxy(mio::Poll& poll, const net::TcpListener& listener, const net::SocketAddress& target,
+          mio::Signals& stop) noexcept
+        : poll_(poll), listener_(listener), target_(target), stop_(stop) {}
 
-    /// Serves until an event with the stop token.
+    /// Serves until a signal arrives.
     mio::Result<> run() {
         mio::Events events(256);
         while (true) {
@@ -111,8 +112,9 @@ class Proxy {
             }
             bool clients_wait = starved_;
             for (const auto& event : events) {
-                if (event.token() == stop_token) return {};
-                if (event.token() == listener_token) {
+                if (event.token() == stop_token) {
+                    if (stop_.receive()) return {}; // otherwise the event was spurious
+                } else if (event.token() == listener_token) {
                     clients_wait = true;
                 } else {
                     serve(event);
@@ -228,6 +230,7 @@ class Proxy {
     mio::Poll& poll_;
     const net::TcpListener& listener_;
     net::SocketAddress target_;
+    mio::Signals& stop_;
     std::vector<std::unique_ptr<Connection>> connections_;
     std::vector<std::size_t> free_;        // unused places of connections_
     std::optional<net::TcpStream> client_; // accepted, but not yet connected to the target
@@ -264,6 +267,6 @@ int main(int argc, char** argv) {
     if (!local) return fail(argv[1], local.error());
     std::cout << "listening on " << local->to_string() << std::endl; // flushed: a program may wait for it
 
-    const auto served = Proxy(*poll, *listener, *target).run();
+    const auto served = Proxy(*poll, *listener, *target, *stop).run();
     return served ? EXIT_SUCCESS : fail("cannot poll", served.error());
 }

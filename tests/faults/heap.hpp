@@ -18,7 +18,4 @@ Blocks blocks_in_use() noexcept;
 /// `grants`: false makes them fail. Null: all succeed.
 void limit_heap(bool (*grants)() noexcept) noexcept;
 
-/// Whether the address sanitizer finds a block that nothing refers to; it prints them. False without it.
-bool has_leaks() noexcept;
-
 } // namespace faults

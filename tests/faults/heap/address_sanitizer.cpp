@@ -1,4 +1,4 @@
-// With the address sanitizer, whose malloc cannot be replaced: operator new and delete, and its search for leaks.
+// With the address sanitizer, whose malloc cannot be replaced: operator new and delete.
 #include "heap.hpp"
 
 #include <atomic>
@@ -7,7 +7,6 @@
 #include <new>
 
 #include <malloc.h>
-#include <sanitizer/lsan_interface.h>
 
 namespace faults {
 namespace {
@@ -19,11 +18,12 @@ std::atomic<std::size_t> count = 0, bytes = 0;
 
 Blocks blocks_in_use() noexcept { return {count, bytes}; }
 void limit_heap(bool (*grants)() noexcept) noexcept { limit = grants; }
-bool has_leaks() noexcept { return __lsan_do_recoverable_leak_check() != 0; }
 
 } // namespace faults
 
 namespace {
+
+constexpr std::size_t usual = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
     const auto grants = faults::limit.load(std::memory_order_relaxed);
@@ -48,7 +48,6 @@ void deallocate(void* memory) noexcept {
     std::free(memory);
 }
 
-constexpr std::size_t usual = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 constexpr std::size_t number(std::align_val_t alignment) { return static_cast<std::size_t>(alignment); }
 
 } // namespace

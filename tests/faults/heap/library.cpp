@@ -18,7 +18,6 @@ std::atomic<std::size_t> count = 0, bytes = 0;
 
 Blocks blocks_in_use() noexcept { return {count, bytes}; }
 void limit_heap(bool (*grants)() noexcept) noexcept { limit = grants; }
-bool has_leaks() noexcept { return false; }
 
 } // namespace faults
 

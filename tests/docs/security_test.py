@@ -12,8 +12,8 @@ import sys
 source, build = (pathlib.Path(argument) for argument in sys.argv[1:])
 listed = subprocess.run(["ctest", "-N"], cwd=build, check=True, capture_output=True, text=True).stdout
 tests = re.findall(r"^ *Test +#\d+: (.+?)(?:  # GetParam.*)?$", listed, re.MULTILINE)
-folders = {name.partition("/")[0] for name in tests}
-if not {"core", "net", "local", "pipe", "async", "time", "examples", "tools"} <= folders:
+needed = ["core", "net", "local", "pipe", "async", "time", "fuzz", "faults", "examples", "tools/probe"]
+if not all(any(name.startswith(f"{folder}/") for name in tests) for folder in needed):
     sys.exit(77)
 
 rows = re.findall(r"^\| (?!promise|---)(.+) \| (.+) \|$", (source / "SECURITY.md").read_text(), re.MULTILINE)

@@ -221,7 +221,8 @@ int main(int argc, char** argv) {
     }
     if (!error) {
         std::cout << "listening on " << listener->local_address().value_or(*address) << std::endl;
-        if (const auto accepted = accept_all(*poll, *listener, *signals, loops); !accepted) error = accepted.error();
+        if (const auto accepted = accept_all(*poll, *listener, *signals, loops); !accepted)
+            error = accepted.error();
     }
 
     for (std::size_t i = 0; i < loops.size(); ++i)

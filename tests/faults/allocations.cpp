@@ -30,6 +30,4 @@ void sweep(const char* name, void (*part)(), Totals& totals, const Options& opti
 
 } // namespace
 
-int main(int count, char** arguments) {
-    return for_each_part(count, arguments, "allocations", &sweep);
-}
+int main(int count, char** arguments) { return for_each_part(count, arguments, "allocations", &sweep); }

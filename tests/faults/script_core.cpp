@@ -127,7 +127,8 @@ void children() {
 } // namespace
 
 const Part core_parts[] = {
-    {"wakers", &wakers}, {"raw sources", &raw_sources}, {"failed changes", &failed_changes}, {"signals", &signals}, {"children", &children}, {},
+    {"wakers", &wakers},   {"raw sources", &raw_sources}, {"failed changes", &failed_changes},
+    {"signals", &signals}, {"children", &children},       {},
 };
 
 } // namespace faults

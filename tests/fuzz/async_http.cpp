@@ -90,7 +90,9 @@ template <class Next> std::string served(std::string_view text, Next next) {
                                  receive(client, output));
         co_return {};
     };
-    const auto in_time = [&]() -> Task<mio::Result<>> { co_return co_await async::timeout(5s, connection()); };
+    const auto in_time = [&]() -> Task<mio::Result<>> {
+        co_return co_await async::timeout(5s, connection());
+    };
     const auto ran = async::run(loop, in_time());
     require(ran.has_value(), "the loop ends without an error");
     require(ran->has_value(), "the server ends the connection after its client does", text);
@@ -102,7 +104,9 @@ template <class Next> std::string served(std::string_view text, Next next) {
 void fuzz::run(std::span<const std::uint8_t> input) {
     const auto text = text_of(input);
     const auto responses = expected(text);
-    const auto same = [&](const std::string& other, const char* how) { require(other == responses, how, text); };
+    const auto same = [&](const std::string& other, const char* how) {
+        require(other == responses, how, text);
+    };
     same(served(text, [&] { return text.size(); }), "the responses are those of http_hello");
     if (text.size() <= 300)
         same(served(text, [] { return std::size_t{1}; }), "the responses are the same byte by byte");

@@ -24,7 +24,7 @@ using Input = std::vector<std::uint8_t>;
 #if defined(NDEBUG)
 constexpr std::uint64_t usual_rounds = 500;
 constexpr std::size_t usual_prefixes = 500; // of an input
-#else                                      // unoptimised, or with sanitizers
+#else                                       // unoptimised, or with sanitizers
 constexpr std::uint64_t usual_rounds = 40;
 constexpr std::size_t usual_prefixes = 60;
 #endif

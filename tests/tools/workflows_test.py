@@ -20,7 +20,7 @@ presets = {preset["name"] for preset in json.loads((root / "CMakePresets.json").
 commands = set(re.search(r"^([\w| ]+)\)\n +command=", (root / "tools/dev").read_text(), re.M)[1].split(" | "))
 # The words that these programs accept from a matrix.
 words = {
-    "tools/nightly": re.search(r"^all=\((.*)\)", (root / "tools/nightly").read_text(), re.M)[1].split(),
+    "tools/nightly": re.search(r"^ *local all=\((.*?)\)", (root / "tools/nightly").read_text(), re.M)[1].split(),
     "tools/portability/check": re.search(r"^  (macos .*)", (root / "tools/portability/check").read_text(), re.M)[1].split(),
 }
 wrong = []

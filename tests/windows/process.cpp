@@ -29,7 +29,8 @@ class Process {
         startup.cb = sizeof startup;
         EXPECT_NE(::CreateProcessW(nullptr, command.data(), nullptr, nullptr, FALSE, DETACHED_PROCESS,
                                    nullptr, nullptr, &startup, &information_),
-                  0);
+                  0)
+            << "error " << ::GetLastError();
         ::CloseHandle(information_.hThread);
     }
     Process(Process&& other) noexcept : information_(std::exchange(other.information_, {})) {}

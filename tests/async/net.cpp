@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -584,6 +585,8 @@ TEST(Tcp, TwoReadersOfAPeerThatIsAlwaysReadyDoNotStarveOthers) {
     run_alone([]() -> Task<> {
         auto [client, server] = co_await connection();
         bool is_done = false;
+        int reads = 0; // in this turn of the loop
+        int most = 0;
         // The readers take single bytes of a stream that always has more.
         auto writer = [](async::TcpStream& to, const bool& stop) -> Task<> {
             std::vector<std::byte> block(1 << 16);
@@ -593,20 +596,28 @@ TEST(Tcp, TwoReadersOfAPeerThatIsAlwaysReadyDoNotStarveOthers) {
             }
             EXPECT_TRUE(ok(to.shutdown(mio::net::Shutdown::write)));
         };
-        auto reader = [](async::TcpStream& from, const bool& stop) -> Task<> {
+        auto reader = [](async::TcpStream& from, int& count, const bool& stop) -> Task<> {
             std::byte one{};
             while (!stop) {
                 auto got = co_await from.read(std::span(&one, 1));
                 if (!got || *got == 0) break;
+                ++count;
+            }
+        };
+        auto turns = [](int& count, int& maximum, const bool& stop) -> Task<> {
+            while (!stop) {
+                maximum = std::max(maximum, std::exchange(count, 0));
+                co_await async::yield();
             }
         };
         auto other = [](bool& stop) -> Task<> {
             for (int i = 0; i < 5; ++i) static_cast<void>(co_await async::sleep_for(1ms));
             stop = true;
         };
-        co_await async::when_all(reader(server, is_done), reader(server, is_done), writer(client, is_done),
-                                 other(is_done));
+        co_await async::when_all(reader(server, reads, is_done), reader(server, reads, is_done),
+                                 turns(reads, most, is_done), writer(client, is_done), other(is_done));
         EXPECT_TRUE(is_done);
+        EXPECT_LE(most, 1000); // 64 for each event, and for each reader that is resumed
     }());
 }
 

@@ -10,9 +10,6 @@ import mio.async.loop;
 import mio.async.task;
 import mio.async.sync;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-
 namespace mio::async {
 
 /// Threads for functions that block or compute for long. Any number of loops may share one.
@@ -69,5 +66,3 @@ export [[nodiscard]] Task<Result<std::vector<net::SocketAddress>>> resolve(Pool&
                                                                            std::string service);
 
 } // namespace mio::async
-
-#pragma GCC diagnostic pop

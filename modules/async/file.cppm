@@ -12,9 +12,6 @@ import mio.async.io;
 import mio.async.net;
 import mio.async.blocking;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-
 namespace mio::async {
 
 /// How `File::open` opens a file.
@@ -128,5 +125,3 @@ Result<std::size_t> send_file_some(const net::TcpStream& to, RawHandle file, std
                                    std::size_t count) noexcept;
 
 } // namespace mio::async
-
-#pragma GCC diagnostic pop

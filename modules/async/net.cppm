@@ -12,9 +12,6 @@ import mio.async.io;
 
 export import mio.async.pipe;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-
 namespace mio::async {
 
 // Exported for MSVC; see the end of mio.core.error.
@@ -313,5 +310,3 @@ inline auto UnixStream::receive_with_fds(std::span<std::byte> buffer, std::span<
 }
 
 } // namespace mio::async
-
-#pragma GCC diagnostic pop

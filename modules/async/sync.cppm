@@ -8,9 +8,6 @@ import mio.core;
 import mio.async.loop;
 import mio.async.task;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-
 namespace mio::async {
 
 // ---- Within a loop
@@ -524,5 +521,3 @@ export template <class F> [[nodiscard]] inline auto make_call(const RemoteLoop& 
 }
 
 } // namespace mio::async
-
-#pragma GCC diagnostic pop

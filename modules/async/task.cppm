@@ -8,10 +8,6 @@ import mio.core;
 import mio.time;
 import mio.async.loop;
 
-// GCC does not know Clang's attributes below.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-
 namespace mio::async {
 
 using time::Clock;
@@ -843,5 +839,3 @@ export template <template <class> class Callback, class Token, Waitable A>
 }
 
 } // namespace mio::async
-
-#pragma GCC diagnostic pop

@@ -1,4 +1,4 @@
-// The variants of pingpong in mio-bench, some of which have idle sources.
+// Variants of pingpong for mio-bench, some with idle sources.
 
 #pragma once
 

@@ -117,32 +117,6 @@ export class Channel;
 export class Wait;
 export class Waker;
 
-/// A source of events outside the kernel: a waker or a channel. It is in the port's ring while it has an
-/// event to report.
-struct Node {
-    explicit Node(bool wakes) noexcept : is_waker(wakes) {}
-    Node(const Node&) = delete;
-    Node& operator=(const Node&) = delete;
-
-    [[nodiscard]] inline bool is_linked() const noexcept { return next != this; }
-    inline void link_before(Node& position) noexcept {
-        previous = position.previous;
-        next = &position;
-        previous->next = this;
-        position.previous = this;
-    }
-    /// No effect if the node is not in a ring.
-    inline void unlink() noexcept {
-        previous->next = next;
-        next->previous = previous;
-        previous = next = this;
-    }
-
-    Node* previous = this;
-    Node* next = this;
-    const bool is_waker;
-};
-
 class Port;
 /// The sources served by one handle of the AFD device.
 struct Group;
@@ -258,8 +232,8 @@ class Port {
     std::atomic<bool> is_waiting_ = false;
     Coalescer interruption_; // the packet that ends a wait
 
-    std::mutex mutex_;               // guards everything below
-    Node ring_{false};               // list head; reported nodes move to the end, for fairness
+    std::mutex mutex_;     // guards everything below
+    RingNode ring_{false}; // wakers and channels to report; reported nodes move to the end, for fairness
     Waker* first_waker_ = nullptr;   // list of all wakers
     Source* first_queued_ = nullptr; // sources whose AFD poll is updated before the next wait
     Source* last_queued_ = nullptr;
@@ -321,7 +295,7 @@ export class Selector : public SharedSelectorBase {
 
 /// Coalesces wake-ups. `select` moves pending wakers to the port's ring. If a thread waits, a packet in the
 /// port's queue ends the wait.
-export class Waker : Node {
+export class Waker : RingNode {
   public:
     struct Parts {};
     [[nodiscard]] static Result<Parts> open(Selector&, Token) noexcept { return Parts{}; }
@@ -363,9 +337,9 @@ export class Waker : Node {
 ///
 /// Until the first `add` has returned, only one thread at a time may make calls. Afterwards this restriction
 /// applies only to `add`, `modify`, `renew`, `remove` and `close`.
-export class Channel : Node {
+export class Channel : RingNode {
   public:
-    Channel() noexcept : Node(false) {}
+    Channel() noexcept : RingNode(false) {}
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
     ~Channel() = default; // after `close`
@@ -398,7 +372,7 @@ export class Channel : Node {
     friend class Port;
     friend class Wait;
 
-    inline explicit Channel(Wait* wait) noexcept : Node(false), wait_(wait) {}
+    inline explicit Channel(Wait* wait) noexcept : RingNode(false), wait_(wait) {}
 
     [[nodiscard]] Result<> check_belongs_to(const Selector&) const noexcept;
     [[nodiscard]] Result<> watch(Port&, Token, Interest, Trigger) noexcept;

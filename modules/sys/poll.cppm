@@ -70,30 +70,6 @@ static_assert(decode(POLLHUP, Interest::priority)
 export class Selector;
 export class Waker;
 
-/// A member of the ring of everything that can be reported: a source or a waker.
-struct Node {
-    Node(Token reported_with, bool wakes) noexcept : token(reported_with), is_waker(wakes) {}
-    Node(const Node&) = delete;
-    Node& operator=(const Node&) = delete;
-
-    /// Inserts this node before `position`. The node must not be in a ring.
-    inline void link_before(Node& position) noexcept {
-        previous = position.previous;
-        next = &position;
-        previous->next = this;
-        position.previous = this;
-    }
-    inline void unlink() noexcept {
-        previous->next = next;
-        next->previous = previous;
-    }
-
-    Node* previous = this;
-    Node* next = this;
-    Token token;
-    const bool is_waker;
-};
-
 /// A registered handle: the state of a `Registration`, and the conversion of poll's levels to edges.
 struct Source;
 
@@ -138,7 +114,7 @@ class Table {
     bool report(Source&, Events&) noexcept;
 
     std::mutex mutex_;                       // guards everything down to `capacity_`
-    Node ring_{{}, false};                   // list head; reported nodes move to the end, for fairness
+    RingNode ring_{false};                   // list head; reported nodes move to the end, for fairness
     ByHandle<Source*> by_handle_;            // the attached sources
     std::size_t count_ = 0;                  // number of sources
     std::unique_ptr<Record[]> next_records_; // larger array for the next wait, or null
@@ -201,7 +177,7 @@ export class Selector : public SharedSelectorBase {
 };
 
 /// A flag that `select` checks before it waits. If `select` is already waiting, a wake-up interrupts it.
-export class Waker : Node {
+export class Waker : RingNode {
   public:
     struct Parts {};
     [[nodiscard]] static Result<Parts> open(Selector&, Token) noexcept { return Parts{}; }
@@ -217,6 +193,7 @@ export class Waker : Node {
 
     Coalescer pending_;
     Table& table_; // the selector outlives its wakers
+    const Token token_;
 };
 
 } // namespace mio::sys::poll

@@ -1,6 +1,6 @@
 /// @file
-/// The backend concept, the table of differences between backends, and code shared by backends: reference counting of selectors, and tables of sources
-/// indexed by handle.
+/// The backend concept, the table of differences between backends, and code shared by backends: reference counting of
+/// selectors, rings, and tables of sources indexed by handle.
 
 module;
 
@@ -57,6 +57,33 @@ export class SharedSelectorBase {
 export template <class S> void destroy_selector(SharedSelectorBase& selector) noexcept {
     delete static_cast<S*>(&selector);
 }
+
+/// Internal: a member of a ring, the list of what a backend can report: wakers and other nodes. A node that is in no list is
+/// a ring of its own.
+export struct RingNode {
+    explicit RingNode(bool wakes) noexcept : is_waker(wakes) {}
+    RingNode(const RingNode&) = delete;
+    RingNode& operator=(const RingNode&) = delete;
+
+    [[nodiscard]] inline bool is_linked() const noexcept { return next != this; }
+    /// Inserts this node before `position`. It must not be in a list.
+    inline void link_before(RingNode& position) noexcept {
+        previous = position.previous;
+        next = &position;
+        previous->next = this;
+        position.previous = this;
+    }
+    /// No effect if the node is not in a list.
+    inline void unlink() noexcept {
+        previous->next = next;
+        next->previous = previous;
+        previous = next = this;
+    }
+
+    RingNode* previous = this;
+    RingNode* next = this;
+    const bool is_waker;
+};
 
 /// Values indexed by handle, for systems whose handles are small numbers.
 export template <class T> class ByHandle {

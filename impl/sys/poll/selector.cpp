@@ -39,11 +39,11 @@ using Clock = std::chrono::steady_clock;
 /// A source is in the table from `add` until `remove` or `forget`, or, if its handle is closed while registered,
 /// until the kernel reports that or another source is added with the same number. It exists as long as a
 /// `Registration` refers to it.
-struct Source : Node {
+struct Source : RingNode {
     Source(Selector& owner, RawHandle watched, const struct ::stat& file, Token reported_with,
            Interest wanted, Trigger how) noexcept
-        : Node(reported_with, false), selector(owner), handle(watched), device(file.st_dev),
-          inode(file.st_ino), interest(wanted), trigger(how) {
+        : RingNode(false), selector(owner), handle(watched), device(file.st_dev), inode(file.st_ino),
+          interest(wanted), trigger(how) {
         watch(reported_with, wanted, how);
     }
 
@@ -74,6 +74,7 @@ struct Source : Node {
     // device and inode differ if the number was reused for another file; see `has_own_inode`
     const ::dev_t device;
     const ::ino_t inode;
+    Token token;
     Interest interest;
     Trigger trigger;
     bool is_attached = true;
@@ -89,7 +90,7 @@ namespace {
 // The kernel reports these flags without a request, and again while they hold.
 constexpr short implicit_flags = POLLHUP | POLLERR;
 
-template <class F> void for_each_source(Node& ring, F&& f) {
+template <class F> void for_each_source(RingNode& ring, F&& f) {
     for (auto* node = ring.next; node != &ring; node = node->next) {
         if (!node->is_waker) f(static_cast<Source&>(*node));
     }
@@ -244,9 +245,10 @@ void Table::collect(Events& events) noexcept {
         bool is_reported = false;
         if (!node->is_waker) {
             is_reported = report(static_cast<Source&>(*node), events);
-        } else if (is_woken && static_cast<Waker&>(*node).pending_.take()) {
-            BackendAccess::push(events, Event(node->token, Readiness::readable, POLLIN));
-            is_reported = true;
+        } else if (is_woken) {
+            auto& waker = static_cast<Waker&>(*node);
+            is_reported = waker.pending_.take();
+            if (is_reported) BackendAccess::push(events, Event(waker.token_, Readiness::readable, POLLIN));
         }
         if (is_reported) {
             node->unlink();

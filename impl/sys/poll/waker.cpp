@@ -14,7 +14,7 @@ import mio.sys.wakers;
 namespace mio::sys::poll {
 
 Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
-    : Node(reported_with, true), table_(*selector.table_) {
+    : RingNode(true), table_(*selector.table_), token_(reported_with) {
     table_.link(*this);
 }
 

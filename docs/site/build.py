@@ -52,6 +52,8 @@ for path in sorted((root / "modules").rglob("*.cppm")):
     if where in ("std.cppm", "mio.cppm") or where.startswith(("sys/native/", "sys/calls/")):
         continue
     module, comment, found = reference.read(path)
+    if "Internal:" in comment:
+        continue
     if path.stem == "windows" and where != "sys/windows.cppm":
         module += " (Windows)"
     page = next((page for page, _, prefixes in REFERENCE if module.startswith(tuple(prefixes))), None)

@@ -216,6 +216,9 @@ def declarations(text, namespace, module, out):
         if not re.match(r"(template\b.*?)?export\b", declared, re.S) or re.match(r"export (module|import)\b", declared):
             group = group if not re.match(r"(static_assert|template|class|struct|enum)", declared) else None
             continue
+        if comment.startswith("Internal"):  # exported for other modules of the library
+            group = None
+            continue
         kind, name = name_of(declared)
         if not comment:
             if group is not None and not blank:

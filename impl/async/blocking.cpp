@@ -24,9 +24,9 @@ module mio.async.blocking;
 
 import mio.core;
 import mio.net.address;
+import mio.async.job;
 import mio.async.loop;
 import mio.async.task;
-import mio.async.sync;
 
 namespace mio::async {
 
@@ -35,21 +35,21 @@ struct Pool::State {
 
     std::mutex mutex;
     std::condition_variable has_work;
-    Errand* first = nullptr; // the queue
-    Errand* last = nullptr;
+    Job* first = nullptr; // the queue
+    Job* last = nullptr;
     bool is_ending = false;
     std::size_t idle = 0; // threads that wait
     std::size_t queued = 0;
     const std::size_t limit;
     std::vector<std::thread> threads;
 
-    Errand* pop() noexcept {
-        Errand* const errand = first;
-        if (errand == nullptr) return nullptr;
-        first = errand->next_errand;
+    Job* pop() noexcept {
+        Job* const job = first;
+        if (job == nullptr) return nullptr;
+        first = job->next_job;
         if (first == nullptr) last = nullptr;
         --queued;
-        return errand;
+        return job;
     }
 
     void work() noexcept {
@@ -59,12 +59,12 @@ struct Pool::State {
             while (!is_ending && first == nullptr) has_work.wait(lock);
             --idle;
             if (is_ending) return;
-            Errand* const errand = pop();
+            Job* const job = pop();
             lock.unlock();
-            if (errand->is_abandoned())
-                errand->go_home();
+            if (job->is_abandoned())
+                job->send_back();
             else
-                errand->work(*errand);
+                job->work(*job);
             lock.lock();
         }
     }
@@ -84,20 +84,20 @@ Pool::~Pool() {
     }
     state_->has_work.notify_all();
     for (auto& thread : state_->threads) thread.join();
-    while (Errand* const errand = state_->pop()) errand->go_home();
+    while (Job* const job = state_->pop()) job->send_back();
     delete state_;
 }
 
-Result<> Pool::submit(Errand& errand) noexcept {
+Result<> Pool::submit(Job& job) noexcept {
     {
         const std::scoped_lock lock(state_->mutex);
         if (state_->queued >= state_->idle && state_->threads.size() < state_->limit) {
-            // One thread is enough, though it takes longer.
+            // Fewer threads also suffice.
             if (auto started = state_->start_thread(); !started && state_->threads.empty()) return started;
         }
-        errand.next_errand = nullptr;
-        (state_->last != nullptr ? state_->last->next_errand : state_->first) = &errand;
-        state_->last = &errand;
+        job.next_job = nullptr;
+        (state_->last != nullptr ? state_->last->next_job : state_->first) = &job;
+        state_->last = &job;
         ++state_->queued;
     }
     state_->has_work.notify_one();

@@ -23,11 +23,11 @@ module mio.async.file;
 
 import mio.core;
 import mio.net;
+import mio.async.internal;
 import mio.async.loop;
 import mio.async.task;
 import mio.async.io;
 import mio.async.net;
-import mio.async.sync;
 import mio.async.blocking;
 
 namespace mio::async {
@@ -140,8 +140,8 @@ Task<Result<File>> File::open(Pool& pool, std::string path, OpenOptions options)
 
 File File::from_raw(Pool& pool, RawHandle handle) { return File(pool, std::make_shared<FileHandle>(handle)); }
 
-// The coroutines have the pool and a share of the handle instead of the file, which the program may close, move or
-// destroy while they wait.
+// The coroutines hold the pool and the shared handle, not the `File`, which the program may close, move or destroy
+// while they wait.
 namespace {
 
 Task<Result<std::size_t>> read_some(Pool* pool, std::shared_ptr<FileHandle> file, std::span<std::byte> buffer,

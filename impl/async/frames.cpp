@@ -6,11 +6,11 @@ module;
 #include <new>
 #include <utility>
 
-module mio.async.loop;
+module mio.async.internal;
 
 #include "frames.hpp"
 
-// A frame that is used after it was freed would be found only by chance among reused ones.
+// Sanitizers would not detect the use of a freed frame that was reused.
 #if defined(__SANITIZE_ADDRESS__)
 #define MIO_REUSES_FRAMES 0
 #elif defined(__has_feature)
@@ -27,7 +27,7 @@ namespace {
 
 constexpr bool reuses_frames = MIO_REUSES_FRAMES != 0;
 constexpr std::size_t step = 64;
-constexpr std::size_t classes = 16 * 1024 / step;   // of sizes
+constexpr std::size_t classes = 16 * 1024 / step;   // of frame sizes
 constexpr std::size_t most_kept = 16 * 1024 * 1024; // bytes, per thread
 
 struct Free {
@@ -53,7 +53,7 @@ bool may_keep(std::size_t size) noexcept {
 
 } // namespace
 
-// Frames that are freed later still are not kept.
+// Frames freed afterwards are not kept.
 void close_free_lists() noexcept {
     free_lists.state = FreeLists::State::closed;
     for (Free*& list : free_lists.lists)

@@ -1,12 +1,12 @@
-// The end of a thread's free lists. Include it in the purview of mio.async.loop.
+// Cleanup of a thread's free lists. Include it in the purview of mio.async.internal.
 #pragma once
 
 namespace mio::async {
 
-/// Gives the frames in this thread's lists back.
+/// Frees the frames in this thread's lists.
 void close_free_lists() noexcept;
 
-/// Makes `close_free_lists` be called when this thread ends. False: there is no memory for that.
+/// Arranges for a call of `close_free_lists` when this thread ends. Returns false if memory is exhausted.
 [[nodiscard]] bool close_free_lists_at_thread_exit() noexcept;
 
 } // namespace mio::async

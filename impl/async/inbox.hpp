@@ -3,7 +3,7 @@
 
 namespace mio::async {
 
-// Parcels on their way to a loop. Owned by the loop and its `RemoteLoop`s; the last one destroys it.
+// The queue of parcels for a loop. Owned by the loop and its `RemoteLoop`s; the last one destroys it.
 //
 // The parcels form a stack, latest first. The sender of the first one wakes the loop; the loop takes all of them when
 // the wake-up arrives. A sender that finds the stack filled need not wake: the sender of the first parcel has not
@@ -18,11 +18,11 @@ class Inbox {
         if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
-    // False: the loop is gone.
+    // Returns false if the loop is destroyed.
     bool post(Parcel& parcel) noexcept {
         Parcel* first = first_.load(std::memory_order_acquire);
         do {
-            if (first == &closed_mark) return false; // the caller sees all that the loop did
+            if (first == &closed_mark) return false; // synchronizes with the loop's end
             parcel.next = first;
         } while (!first_.compare_exchange_weak(first, &parcel, std::memory_order_release,
                                                std::memory_order_acquire));
@@ -89,7 +89,7 @@ class SlotTable {
         }
         closing_ = kept;
     }
-    // The loop is gone.
+    // Called when the loop is destroyed.
     void orphan() noexcept {
         loop_ = nullptr;
         for (Chunk* chunk = chunks_; chunk != nullptr; chunk = chunk->next)

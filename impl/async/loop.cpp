@@ -20,6 +20,7 @@ module mio.async.loop;
 
 import mio.core;
 import mio.time;
+import mio.async.internal;
 
 #include "inbox.hpp"
 
@@ -105,7 +106,7 @@ class Turn {
         if (!loop.inbox_->is_empty() || !loop.received_.empty()) [[unlikely]]
             loop.open_parcels();
         if (!loop.ready_.empty()) {
-            // What these make ready comes after the next poll.
+            // Those that become ready meanwhile wait for the next turn.
             List<Frame, ReadyTag> batch;
             batch.take_front(loop.ready_);
             do loop.resume(batch.pop_front().coroutine);
@@ -115,25 +116,25 @@ class Turn {
     }
 
   private:
-    // Those who wait for it resume after the batch.
+    // The waiting coroutines resume after the batch.
     static void hang_up(LoopCore& loop, Slot& slot) noexcept {
         slot.has_hung_up_ = slot.waiting_for_hang_up_.empty();
         while (!slot.waiting_for_hang_up_.empty()) {
             Waiter& waiter = slot.waiting_for_hang_up_.pop_front();
-            static_cast<Link<CancelTag>&>(waiter).unlink();
+            waiter.Hook::unlink();
             loop.schedule(*waiter.frame);
         }
     }
 
-    // Attempts the operations that wait, until one would block. A coroutine that is resumed may close the source, which
-    // empties the lists, and may queue its next operation: what comes after a number of them waits for the next turn.
+    // Attempts the queued operations until one would block. A resumed coroutine may close the source, which empties
+    // the lists, and may queue its next operation: after `time_slice` of them, the rest waits for the next turn.
     [[gnu::always_inline]] static inline void dispatch(LoopCore& loop, Slot& slot, unsigned way) noexcept {
         auto& waiting = slot.waiting_[way];
         for (int left = LoopCore::time_slice; left > 0; --left) {
             Waiter& waiter = waiting.front();
             if (!waiter.attempt(waiter)) return;
             static_cast<Link<WaitTag>&>(waiter).unlink();
-            static_cast<Link<CancelTag>&>(waiter).unlink();
+            waiter.Hook::unlink();
             loop.resume(waiter.frame->coroutine);
             if ((slot.ready_ >> way & 1) == 0 || waiting.empty()) return;
         }
@@ -220,7 +221,7 @@ LoopCore::~LoopCore() {
             group.loop_ = nullptr;
         }
     }
-    // Parcels that were sent here go back, such as the calls of other loops.
+    // Calls of other loops are returned to them.
     receive(inbox_->close());
     while (!received_.empty()) {
         Parcel& parcel = received_.pop_front();
@@ -240,7 +241,7 @@ std::optional<Clock::time_point> LoopCore::deadline() const noexcept {
     return has_ready() ? std::optional(Clock::time_point()) : timers_.next();
 }
 
-// With nothing ready: at most until the next timer.
+// The time until the next timer, at most `limit`.
 std::chrono::nanoseconds LoopCore::time_to_wait(std::chrono::nanoseconds limit) const noexcept {
     const auto next = timers_.next();
     if (!next) return limit;
@@ -305,7 +306,7 @@ void LoopCore::start(Frame& frame) noexcept {
 
 Result<> LoopCore::start_main(Frame& frame) noexcept {
     if (is_turning_) return std::unexpected(os_error(std::errc::resource_deadlock_would_occur));
-    is_turning_ = true; // the coroutine must not make turns either
+    is_turning_ = true; // the coroutine must not call `turn`
     resume(frame.coroutine);
     is_turning_ = false;
     return {};
@@ -326,7 +327,7 @@ void LoopCore::receive(Parcel* latest) noexcept {
 
 void LoopCore::open_parcels() noexcept {
     collect();
-    // What these post to their own loop comes after the next poll.
+    // Parcels that these post to their own loop wait for the next turn.
     List<Parcel, ParcelTag> batch;
     batch.take_front(received_);
     const Context here{this, &root_};
@@ -385,7 +386,7 @@ void Slot::cancel_waiters() noexcept {
     for (auto* const list : {&waiting_[0], &waiting_[1], &waiting_for_hang_up_}) {
         while (!list->empty()) {
             Waiter& waiter = list->pop_front();
-            static_cast<Link<CancelTag>&>(waiter).unlink();
+            waiter.Hook::unlink();
             waiter.on_cancel(waiter);
         }
     }

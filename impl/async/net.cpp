@@ -49,7 +49,7 @@ Result<std::pair<Async, Async>> wrapped_pair(Result<std::pair<S, S>> sources) {
     return std::pair(Async(std::move(sources->first)), Async(std::move(sources->second)));
 }
 
-// With `socket`, or else one of the peer's family.
+// Uses `socket`, or a new one of the peer's family.
 Task<Result<TcpStream>> connect_with(std::optional<net::TcpSocket> socket, net::SocketAddress peer) {
     const auto here = co_await this_context();
     if (here.scope->is_cancelled()) co_return std::unexpected(canceled_error());
@@ -61,7 +61,7 @@ Task<Result<TcpStream>> connect_with(std::optional<net::TcpSocket> socket, net::
     co_return std::move(stream);
 }
 
-// Pauses between attempts at what no event reports.
+// Pauses between attempts whose success no event reports.
 class Backoff {
   public:
     [[nodiscard]] Task<Result<>> pause() {

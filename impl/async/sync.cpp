@@ -9,11 +9,10 @@ module;
 #include <system_error>
 #include <utility>
 
-#include "../core/attempt.hpp"
-
 module mio.async.sync;
 
 import mio.core;
+import mio.async.internal;
 import mio.async.loop;
 import mio.async.task;
 
@@ -24,7 +23,7 @@ namespace mio::async {
 Event::~Event() {
     while (!waiting_.empty()) {
         Waiter& waiter = waiting_.pop_front();
-        static_cast<Link<CancelTag>&>(waiter).unlink();
+        waiter.Hook::unlink();
         waiter.on_cancel(waiter);
     }
 }
@@ -33,7 +32,7 @@ void Event::set() noexcept {
     is_set_ = true;
     while (!waiting_.empty()) {
         Waiter& waiter = waiting_.pop_front();
-        static_cast<Link<CancelTag>&>(waiter).unlink();
+        waiter.Hook::unlink();
         waiter.frame->loop->schedule(*waiter.frame);
     }
 }
@@ -81,7 +80,7 @@ void ChannelWaiter::complete(const std::error_code& result) noexcept {
 void ChannelWaiter::opened(Parcel& parcel, const Context*) noexcept {
     auto& waiter = static_cast<ChannelWaiter&>(parcel);
     waiter.mutex_ = nullptr;
-    static_cast<Link<CancelTag>&>(waiter).unlink();
+    waiter.Hook::unlink();
     waiter.frame->loop->resume(waiter.frame->coroutine);
 }
 
@@ -90,7 +89,7 @@ void ChannelWaiter::cancelled(Hook& hook) noexcept {
     {
         const std::scoped_lock lock(*waiter.mutex_);
         auto& place = static_cast<Link<WaitTag>&>(waiter);
-        if (!place.is_linked()) return; // completed, and on the way
+        if (!place.is_linked()) return; // completed, and posted to the loop
         place.unlink();
     }
     waiter.mutex_ = nullptr;
@@ -109,89 +108,6 @@ void ChannelWaiter::withdraw() noexcept {
     }
     if (is_posted) frame->loop->withdraw(*this);
     mutex_ = nullptr;
-}
-
-// ---- Work elsewhere
-
-void Errand::go_home() noexcept {
-    open = &returned;
-    const RemoteLoop home(std::move(home_)); // the home thread may destroy this before `post` returns
-    if (!home.post(*this)) {
-        const ReturnFrames foreign;
-        destroy_(*this);
-    }
-}
-
-void Errand::returned(Parcel& parcel, const Context* here) noexcept {
-    auto& errand = static_cast<Errand&>(parcel);
-    ErrandWaiter* const waiter = std::exchange(errand.waiter_, nullptr);
-    if (waiter == nullptr || here == nullptr) {
-        errand.destroy_(errand);
-        return;
-    }
-    waiter->unlink();
-    here->loop->resume(waiter->frame->coroutine);
-}
-
-namespace {
-
-// Null without memory; the errand has gone home then.
-std::optional<Task<>> make_task(Errand& errand, MakeErrandTask make) noexcept {
-    errand.error = os_error(std::errc::not_enough_memory); // in advance
-    std::optional<Task<>> task;
-    if (attempt([&] { task.emplace(make(errand)); }) == std::errc()) errand.error = {};
-    return task;
-}
-
-} // namespace
-
-void start_errand(Errand& errand, MakeErrandTask make, LoopCore& loop) noexcept {
-    auto task = make_task(errand, make);
-    if (!task) return;
-    auto& promise = task->release();
-    promise.loop = &loop;
-    promise.scope = &loop.root();
-    promise.listener = &errand;
-    promise.on_end = [](PromiseBase& ended) noexcept {
-        static_cast<Errand*>(ended.listener)->failure = std::move(ended.failure);
-        ended.coroutine.destroy(); // which sends the errand home
-    };
-    loop.tasks().add(promise);
-    loop.resume(promise.coroutine);
-}
-
-void run_errand_here(Errand& errand, MakeErrandTask make) noexcept {
-    auto task = make_task(errand, make);
-    if (!task) return;
-    auto& promise = task->promise();
-    promise.listener = &errand;
-    promise.on_end = [](PromiseBase& ended) noexcept {
-        static_cast<Errand*>(ended.listener)->failure = std::move(ended.failure);
-    };
-    promise.coroutine.resume();
-    // The task is destroyed here, which sends the errand home.
-}
-
-void ErrandWaiter::wait(Errand& errand, const char* operation) noexcept {
-    errand_ = &errand;
-    errand.waiter_ = this;
-    on_cancel = &cancelled;
-    name = operation;
-    frame->scope->add(*this);
-}
-
-void ErrandWaiter::give_up() noexcept {
-    if (errand_ == nullptr) return;
-    errand_->is_abandoned_.store(true, std::memory_order_relaxed);
-    errand_->waiter_ = nullptr;
-    errand_ = nullptr;
-}
-
-void ErrandWaiter::cancelled(Hook& hook) noexcept {
-    auto& waiter = static_cast<ErrandWaiter&>(hook);
-    waiter.give_up();
-    waiter.error_ = canceled_error();
-    waiter.frame->loop->schedule(*waiter.frame);
 }
 
 } // namespace mio::async

@@ -14,6 +14,7 @@ module mio.async.task;
 
 import mio.core;
 import mio.time;
+import mio.async.internal;
 import mio.async.loop;
 
 namespace mio::async {
@@ -27,7 +28,7 @@ void start_root(PromiseBase& promise, TaskList& tasks, Scope& scope) noexcept {
 }
 
 void spawned_task_ended(PromiseBase& promise) noexcept {
-    // Nothing can catch it, so it ends the program; the terminate handler prints which one it is.
+    // Nothing can catch the exception, so it ends the program; the terminate handler prints it.
     if (promise.failure) std::rethrow_exception(std::move(promise.failure));
     promise.coroutine.destroy();
 }
@@ -131,7 +132,7 @@ Group::Group(const Loop& loop) noexcept : Group(Context{&loop.core(), &loop.core
 Group::~Group() {
     while (!joining_.empty()) {
         auto& join = static_cast<Join&>(joining_.front());
-        static_cast<Link<CancelTag>&>(join).unlink();
+        join.Hook::unlink();
         join.cancel();
     }
 }
@@ -147,11 +148,11 @@ void Group::spawn(Task<> task) noexcept {
 
 void Group::ended(PromiseBase& task) noexcept {
     auto& group = *static_cast<Group*>(task.listener);
-    spawned_task_ended(task); // before the group counts it: a coroutine that joins finds nothing of it left
+    spawned_task_ended(task); // first, so that a coroutine that joins finds the task destroyed
     if (--group.size_ != 0) return;
     while (!group.joining_.empty()) {
         Waiter& waiter = group.joining_.pop_front();
-        static_cast<Link<CancelTag>&>(waiter).unlink();
+        waiter.Hook::unlink();
         waiter.frame->loop->schedule(*waiter.frame);
     }
 }

@@ -1,23 +1,23 @@
 /// @file
-/// Threads for work that blocks, and name resolution.
+/// A thread pool for functions that block, and name resolution.
 
 export module mio.async.blocking;
 
 import mio.std;
 import mio.core;
 import mio.net.address;
+import mio.async.job;
 import mio.async.loop;
 import mio.async.task;
-import mio.async.sync;
 
 namespace mio::async {
 
-/// Threads for functions that block or compute for long. Any number of loops may share one.
+/// A thread pool for functions that block or compute for a long time. Any number of loops may share one.
 ///
 ///     mio::async::Pool pool(4);
 ///     auto digest = co_await pool.run([text] { return sha256(text); });
 ///
-/// It cannot be moved. Destroying it drops the functions that have not begun, whose waits end with
+/// It cannot be moved. Destroying it discards functions that have not started, whose waits end with
 /// `operation_canceled`, and waits for those that have. It must outlive the waits.
 export class Pool {
   public:
@@ -28,33 +28,31 @@ export class Pool {
     ~Pool();
 
     /// Runs `fn` on a thread of the pool and waits for its result, on the loop of the caller. A `Result<T>` is returned
-    /// as it is, another `T` as `Result<T>`; an exception is thrown again. `fn` and its result must own what they use.
+    /// as it is, another `T` as `Result<T>`; an exception is rethrown. `fn` and its result must own the data that they use.
     ///
-    /// Errors: `operation_canceled` if the waiting scope is cancelled. A function that has begun then still runs to its
-    /// end, and its result is discarded; one that has not begun does not run. If the pool has no thread and none can be
-    /// started: the OS's own, such as `resource_unavailable_try_again`. Without memory for the call: `not_enough_memory`.
+    /// Errors: `operation_canceled` if the waiting scope is cancelled. A function that has started then still runs to its
+    /// end, and its result is discarded; one that has not started does not run. The OS's own, such as
+    /// `resource_unavailable_try_again`, if the pool has no thread and cannot start one. `not_enough_memory`.
     template <class F> [[nodiscard]] inline auto run(F fn) {
-        static_assert(!ErrandOf<F>::is_task, "there is no loop on a thread of the pool: return a value");
-        return Away<F, Sender>(Sender(*this), "run", std::move(fn));
+        static_assert(!JobOf<F>::is_task, "a thread of the pool has no loop: return a value, not a Task");
+        return JobOperation<F, Sender>(Sender(*this), "run", std::move(fn));
     }
 
   private:
     class Sender {
       public:
         inline explicit Sender(Pool& pool) noexcept : pool_(&pool) {}
-        [[nodiscard]] inline Result<> send(Errand& errand) const noexcept { return pool_->submit(errand); }
+        [[nodiscard]] inline Result<> send(Job& job) const noexcept { return pool_->submit(job); }
 
         template <class E> static void opened(Parcel&, const Context*) noexcept {}
-        template <class E> static void worked(Errand& errand) noexcept {
-            run_errand_here(errand, &make_errand_task<E>);
-        }
+        template <class E> static void worked(Job& job) noexcept { run_job_here(job, &make_job_task<E>); }
 
       private:
         Pool* pool_;
     };
     struct State;
 
-    [[nodiscard]] Result<> submit(Errand& errand) noexcept;
+    [[nodiscard]] Result<> submit(Job& job) noexcept;
 
     State* state_;
 };

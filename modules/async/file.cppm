@@ -14,7 +14,7 @@ import mio.async.blocking;
 
 namespace mio::async {
 
-/// How `File::open` opens a file.
+/// Options of `File::open`.
 export struct OpenOptions {
     bool read = true;
     bool write = false;
@@ -34,7 +34,7 @@ class FileHandle {
     [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
     // Takes `handle`; there was none before.
     inline void set(RawHandle handle) noexcept { handle_ = handle; }
-    // Whether a read without waiting is worth an attempt.
+    // Whether to try to read without waiting.
     bool reads_at_once = true;
 
   private:
@@ -43,25 +43,25 @@ class FileHandle {
 
 export class File;
 
-/// Sends `count` bytes of `file`, from `offset`, to a stream; less if the file ends before. The count of the result is
-/// right also if there is an error. Where the OS has sendfile it copies nothing, and may wait for the disk; elsewhere
-/// it reads and writes. `file` may be closed or destroyed meanwhile; `to` may be closed. Errors: those of `read_at` and
-/// `write_all`; `operation_canceled`.
+/// Sends `count` bytes of `file`, starting at `offset`, to a stream; fewer if the file ends first. The count of the
+/// result is valid even if there is an error. Where the OS has sendfile, it copies nothing and may wait for the disk;
+/// elsewhere it reads and writes. `file` may be closed or destroyed meanwhile; `to` may be closed. Errors: those of
+/// `read_at` and `write_all`; `operation_canceled`.
 /// @see sendfile(2)
 export [[nodiscard]] Task<Transferred> send_file(TcpStream& to, File& file, std::uint64_t offset,
                                                  std::uint64_t count);
 
 /// A regular file that coroutines read and write at given offsets.
 ///
-/// What could wait for a disk runs in a thread pool. On Linux 4.14 and newer, except 5.9 and 5.10, reads of what is in
-/// the page cache are done at once instead. Reads and writes in the pool use a buffer of their own, of at most 128 KiB,
-/// so that the coroutine may be cancelled or destroyed meanwhile.
+/// System calls that may wait for a disk run in a thread pool. On Linux 4.14 and newer, except 5.9 and 5.10, data in the
+/// page cache is read at once instead. Reads and writes in the pool use a separate buffer, of at most 128 KiB, so that
+/// the coroutine may be cancelled or destroyed meanwhile.
 ///
 /// Several operations may run at once, from several coroutines, in any order. The file may be closed, moved or destroyed
-/// while they wait: they go on, and it stays open until the last one has ended. Movable. The pool must outlive the file.
+/// while they wait: they continue, and it stays open until the last one has ended. Movable. The pool must outlive the file.
 ///
-/// **Cancellation.** Operations return `operation_canceled`. A read has then changed nothing; a write that has begun may
-/// still be done.
+/// **Cancellation.** Operations return `operation_canceled`. A read has then not changed its buffer; a write that has started
+/// may still take effect.
 export class File {
   public:
     /// Opens the file at `path`, which is UTF-8 on Windows. It is not inherited by child processes. Errors: the OS's
@@ -75,15 +75,15 @@ export class File {
     /// buffer). It may return less than there is. Errors: the OS's own.
     /// @see pread(2), preadv2(2)
     [[nodiscard]] Task<Result<std::size_t>> read_at(std::span<std::byte> buffer, std::uint64_t offset);
-    /// Reads until `buffer` is full. The count is right also if there is an error: `Errc::end_of_stream` at the end of
-    /// the file, and those of `read_at`.
+    /// Reads until `buffer` is full. The count is valid even if there is an error: `Errc::end_of_stream` at the end of
+    /// the file; those of `read_at`.
     [[nodiscard]] Task<Transferred> read_exact_at(std::span<std::byte> buffer, std::uint64_t offset);
     /// Writes at least one byte, at most 128 KiB, at `offset`, and returns the number. Errors: the OS's own.
     /// @see pwrite(2)
     [[nodiscard]] Task<Result<std::size_t>> write_at(std::span<const std::byte> bytes, std::uint64_t offset);
-    /// Writes all of `bytes`. The count says how much was certainly written, also if there is an error.
+    /// Writes all of `bytes`. If there is an error, more than the count may have been written.
     [[nodiscard]] Task<Transferred> write_all_at(std::span<const std::byte> bytes, std::uint64_t offset);
-    /// Waits until the disk has what was written. Errors: the OS's own.
+    /// Waits until written data is on the disk. Errors: the OS's own.
     /// @see fsync(2), FlushFileBuffers
     [[nodiscard]] Task<Result<>> sync();
     /// The size in bytes. Errors: the OS's own.
@@ -91,10 +91,10 @@ export class File {
     /// Changes the size; new bytes are 0. Errors: the OS's own.
     [[nodiscard]] Task<Result<>> resize(std::uint64_t size);
 
-    /// Closes the file, after the operations that have begun. Later ones fail.
+    /// Closes the file once the running operations have ended. Later ones fail.
     inline void close() noexcept { handle_.reset(); }
     [[nodiscard]] inline RawHandle raw() const noexcept { return handle_ ? handle_->get() : invalid_handle; }
-    /// The pool in which it works.
+    /// The pool that runs its system calls.
     [[nodiscard]] inline Pool& pool() const noexcept { return *pool_; }
 
   private:
@@ -106,9 +106,7 @@ export class File {
     std::shared_ptr<FileHandle> handle_;
 };
 
-// ---- For one system each
-
-// The system's calls, which may block.
+// System calls, which may block.
 Result<RawHandle> open_file(const std::string& path, const OpenOptions& options) noexcept;
 Result<std::size_t> read_file(RawHandle file, std::span<std::byte> buffer, std::uint64_t offset) noexcept;
 Result<std::size_t> write_file(RawHandle file, std::span<const std::byte> bytes,
@@ -117,10 +115,10 @@ Result<> sync_file(RawHandle file) noexcept;
 Result<std::uint64_t> size_of_file(RawHandle file) noexcept;
 Result<> resize_file(RawHandle file, std::uint64_t size) noexcept;
 void close_file(RawHandle file) noexcept;
-// Would-block: only with waiting. `Errc::unsupported`: never.
+// Reads without waiting for the disk. Errors: would-block if that is impossible now, `Errc::unsupported` if always.
 Result<std::size_t> read_file_at_once(RawHandle file, std::span<std::byte> buffer,
                                       std::uint64_t offset) noexcept;
-// `Errc::unsupported`: the system has no such call.
+// Errors: `Errc::unsupported` if the system has no such call; the OS's own.
 Result<std::size_t> send_file_some(const net::TcpStream& to, RawHandle file, std::uint64_t offset,
                                    std::size_t count) noexcept;
 

@@ -6,21 +6,17 @@ export module mio.async.io;
 import mio.std;
 import mio.core;
 import mio.net.socket;
+import mio.async.internal;
 import mio.async.loop;
 import mio.async.task;
 
 namespace mio::async {
 
-/// What a source is registered for, unless its constructor of `Async` says otherwise.
+/// The interest that `Async` registers a source for, unless its constructor is passed another one.
 export template <class S>
 inline constexpr Interest default_interest = Interest::readable | Interest::writable;
 
-// A result, or an error that is not one yet.
-template <class R> [[nodiscard]] inline bool is_blocked(const R& result) noexcept {
-    return !result && would_block(result.error());
-}
-
-// The result of an operation that is written when the operation ends.
+// Storage for the result of an operation, constructed when the operation ends.
 template <class R> class Outcome {
   public:
     inline Outcome() noexcept {}
@@ -55,20 +51,19 @@ template <class R> class Outcome {
 
 /// A source, such as a socket, whose operations coroutines wait for.
 ///
-/// An operation is tried when it is awaited. Only if it would block, the coroutine is suspended, and the loop tries
-/// again at each event; the coroutine resumes with the result. The source is registered when this happens for the first
-/// time, with the loop of the coroutine, for good. Until then it may be moved to another thread. Any number of
-/// coroutines may wait; those for one direction are served in the order in which they came.
+/// An operation is tried when it is awaited. If it would block, the coroutine is suspended, and the loop retries the
+/// operation at each event; the coroutine resumes with the result. The first operation that blocks registers the
+/// source with the loop of its coroutine, permanently. Until then the source may be moved to another thread. Any
+/// number of coroutines may wait; those that wait for one direction are served in order.
 ///
-/// **Cancellation.** In a cancelled scope an operation returns `std::errc::operation_canceled` without being tried; one
-/// that waits ends with that error and has transferred nothing, unless it says otherwise. It never takes data and then
-/// loses it: an operation that has succeeded returns its result, even if it is cancelled before its coroutine resumes.
+/// **Cancellation.** In a cancelled scope an operation returns `std::errc::operation_canceled` without being tried.
+/// One that waits ends with that error and has transferred nothing, unless documented otherwise. No data is lost: an
+/// operation that has succeeded returns its result, even if it is cancelled before its coroutine resumes.
 ///
-/// Closing, moving or destroying the source ends the operations that wait with `operation_canceled`. A source that is
+/// Closing, moving or destroying the source ends waiting operations with `operation_canceled`. A source that is
 /// registered with another loop that exists fails with `Errc::other_registry`.
 ///
-/// Every type that satisfies `Source` and is movable will do. One without a member `exhausted` is read until it would
-/// block.
+/// `S` may be any movable type that models `Source`. One without a member `exhausted` is read until it would block.
 export template <Source S> class Async {
   public:
     /// Takes `source`, which must not be registered. `interest` contains readable, writable or both.
@@ -92,7 +87,7 @@ export template <Source S> class Async {
     [[nodiscard]] inline const S& source() const noexcept { return source_; }
     [[nodiscard]] inline S& source() noexcept { return source_; }
 
-    /// Ends the operations that wait and the registration, and returns the source, for another loop or for use without.
+    /// Ends waiting operations and the registration, and returns the source, for use with another loop or without one.
     [[nodiscard]] inline S into_source() && noexcept {
         if (slot_ != nullptr) {
             if (auto* const loop = slot_->loop()) static_cast<void>(loop->registry().remove(source_));
@@ -101,32 +96,32 @@ export template <Source S> class Async {
         return std::move(source_);
     }
 
-    /// Closes the source. Operations that wait end with `operation_canceled`, later ones fail.
+    /// Closes the source. Waiting operations end with `operation_canceled`, later ones fail.
     inline void close() noexcept {
         close_slot();
         S closed(std::move(source_));
     }
 
-    /// Waits until the source is readable or writable: data or room, end or error. It looks at the source itself each
-    /// time, whatever was read or written in between, and by whom; `perform` costs less. Errors: as for any operation,
-    /// and those of `Registry::add`. @{
+    /// Waits until the source is readable or writable: data or room, end of stream, or an error. Each call has the kernel
+    /// check the source, so that other code may have used it in between; `perform` costs less. Errors: as for any
+    /// operation, and those of `Registry::add`. @{
     [[nodiscard]] inline auto readable() noexcept;
     [[nodiscard]] inline auto writable() noexcept;
     /// @}
 
-    /// Waits until an event reports an error, or that nothing more can be written (`Event::is_error`,
-    /// `Event::is_write_closed`), such as that the peer has reset the connection. It ends although data is unread, and
-    /// while other operations wait; it takes no turn among them. It ends at once if that has been reported since the
-    /// last time. The source's `take_error` returns the error; none means that both sides have ended their streams.
+    /// Waits for an event with `Event::is_error` or `Event::is_write_closed`, for example because the peer has reset the
+    /// connection. It does not depend on unread data or on other waiting operations. It ends at once if such an event
+    /// has arrived since the last `hung_up`. The source's `take_error` then returns the error, or none if both sides
+    /// have shut down writing.
     ///
-    ///     // A client that gives up ends the work for it.
-    ///     co_await when_any(answer(client), client.hung_up());
+    ///     // Stops working for a client that has disconnected.
+    ///     co_await when_any(reply(client), client.hung_up());
     ///
-    /// A peer that has only ended its stream has not hung up: a read returns that. Errors: as `readable`.
+    /// A peer that has only shut down writing has not hung up: a read returns end of stream. Errors: as `readable`.
     [[nodiscard]] inline auto hung_up() noexcept;
 
-    /// An operation of the program: calls `operation(source)`, which returns a `Result`, until it does not return
-    /// would-block or interrupted. `interest` is `readable` or `writable`: the direction in which it can block. The
+    /// A user-defined operation: calls `operation(source)`, which returns a `Result`, until it returns neither
+    /// would-block nor interrupted. `interest` is `readable` or `writable`: the direction in which it can block. The
     /// operation runs through the source's `try_io`, if it has one. It must not throw.
     ///
     ///     auto got = co_await device.perform(Interest::readable, [&](auto& source) { return read_record(source); });
@@ -134,14 +129,14 @@ export template <Source S> class Async {
 
     // ---- For operations
 
-    /// The source is known to block in this direction until an event says otherwise, or not.
+    /// Whether to try an operation; see `Slot::may_try`.
     [[nodiscard]] inline bool may_try(Direction direction) const noexcept {
         return slot_ == nullptr || slot_->may_try(direction);
     }
     inline void blocked(Direction direction) noexcept {
         if (slot_ != nullptr) slot_->blocked(direction);
     }
-    /// A read got less than it asked for. True: so nothing is left, and another attempt would block.
+    /// After a short read: returns true if another one would block, because nothing is left.
     inline bool drained() noexcept {
         if constexpr (requires { source_.exhausted(Interest::readable); }) {
             if (slot_ == nullptr || slot_->is_closed(Direction::read)) return false;
@@ -152,7 +147,7 @@ export template <Source S> class Async {
             return false;
         }
     }
-    /// A write took less than it was given. True: so another attempt would block.
+    /// After a short write: returns true if another one would block.
     inline bool filled() noexcept {
         if constexpr (requires { source_.exhausted(Interest::writable); }) {
             if (slot_ == nullptr || slot_->is_closed(Direction::write)) return false;
@@ -170,7 +165,7 @@ export template <Source S> class Async {
         slot_->wait(direction, waiter);
         return {};
     }
-    /// As `wait`, for the next event, even if the last one was not used up.
+    /// As `wait`, but does not end before another event.
     [[nodiscard]] Result<> wait_for_event(Direction direction, Waiter& waiter) noexcept {
         if (slot_ == nullptr || slot_->loop() != waiter.frame->loop) return wait(direction, waiter);
         // A condition that holds is reported again.
@@ -181,7 +176,7 @@ export template <Source S> class Async {
         return {};
     }
 
-    /// As `wait`, for `hung_up`. True: it has been reported.
+    /// As `wait`, for `hung_up`. Returns true if it has been reported; `waiter` is then not queued.
     [[nodiscard]] Result<bool> wait_for_hang_up(Waiter& waiter) noexcept {
         if (slot_ == nullptr || slot_->loop() != waiter.frame->loop)
             if (auto added = add(*waiter.frame->loop); !added) return std::unexpected(added.error());
@@ -215,12 +210,11 @@ export template <Source S> class Async {
     Interest interest_;
 };
 
-/// What awaits one operation: see `Async`. `Op` is called with the `Async` until its result is not would-block.
+/// The awaitable of one operation; see `Async`. Calls `Op` with the `Async` until the result is not would-block.
 ///
-/// An `Op` has a member `direction`, in which it can block, and a static member `name`, for `dump`. It may have a member
-/// `stopped(error)`, which returns the result if the operation ends before `Op` has ended it.
-/// Otherwise that is `std::unexpected(error)`. It may have a member `is_empty()`: if that is true, `Op` is called even if
-/// the source is known to block.
+/// An `Op` has a member `direction`, in which it can block, and a static member `name`, for `dump`. Optional members:
+/// `stopped(error)` returns the result of an operation that was cancelled or failed, by default
+/// `std::unexpected(error)`; `is_empty()` returns true if `Op` has nothing to transfer and therefore never blocks.
 export template <class S, class Op> class [[nodiscard]] Operation : Waiter {
   public:
     using Output = std::invoke_result_t<Op&, Async<S>&>;
@@ -376,7 +370,7 @@ template <class S> class [[nodiscard]] HangUp : Waiter {
     Result<> result_;
 };
 
-// Calls an operation of the program with the source itself.
+// The operation of `perform`.
 template <class S, class Op> struct SourceOp {
     static constexpr const char* name = "perform";
     Op op;
@@ -401,7 +395,7 @@ template <Source S> template <class Op> inline auto Async<S>::perform(Interest i
         SourceOp<S, Op>{std::move(operation), interest.is_writable() ? Direction::write : Direction::read});
 }
 
-/// How many bytes were transferred, and the error that ended it, if there was one: both may hold.
+/// The number of bytes transferred, and the error that ended the transfer, if any.
 ///
 /// It behaves as a `Result<std::size_t>`: true without an error. The count is valid in any case.
 export class [[nodiscard]] Transferred {
@@ -422,7 +416,7 @@ export class [[nodiscard]] Transferred {
     [[nodiscard]] inline std::error_code error() const noexcept {
         return value_ == 0 ? std::error_code() : std::error_code(value_, *category_);
     }
-    /// Loses the count of an error.
+    /// As a `Result`; if there is an error, the count is lost.
     [[nodiscard]] inline Result<std::size_t> result() const noexcept {
         if (value_ != 0) return std::unexpected(error());
         return count_;
@@ -556,29 +550,29 @@ template <class S> struct WriteAllOp {
 
 /// A source that bytes can be read from and written to, such as `TcpStream`. Buffers must live until the operation ends.
 ///
-/// One coroutine may read while another one writes. Several that read, or several that write, take turns; what each of
-/// them gets is then up to chance, unless each operation is a whole message.
+/// One coroutine may read while another one writes. Several readers, or several writers, take turns by operation, which
+/// makes sense only if each operation transfers a whole message.
 export template <Source S> class ByteStream : public Async<S> {
   public:
     using Async<S>::Async;
 
     /// Reads at most `buffer.size()` bytes and returns their number; 0 is the end of the stream (or an empty buffer).
-    /// Errors: as the source's `read`, without would-block. Cancelled or timed out, it has read nothing.
+    /// Errors: as the source's `read`, without would-block. If cancelled or timed out, it has read nothing.
     [[nodiscard]] inline auto read(std::span<std::byte> buffer) noexcept
         requires requires(S& s) { s.read(buffer); }
     {
         return Operation<S, ReadOp<S>>(*this, {buffer});
     }
     /// Reads until `buffer` is full. The result has the number of bytes read also if there is an error:
-    /// `Errc::end_of_stream` if the stream ends before; those of `read`; `operation_canceled`. Cancelled or timed out,
-    /// it may have read a part: the count says how much, and nothing more was taken from the stream.
+    /// `Errc::end_of_stream` if the stream ends before; those of `read`; `operation_canceled`. If cancelled or timed
+    /// out, it may have read a part: exactly the count was taken from the stream.
     [[nodiscard]] inline auto read_exact(std::span<std::byte> buffer) noexcept
         requires requires(S& s) { s.read(buffer); }
     {
         return Operation<S, ReadExactOp<S>>(*this, {buffer});
     }
-    /// As `read`, into several buffers in order. The array of buffers must live as long as they. Without room in any of
-    /// them it returns 0 at once.
+    /// As `read`, into several buffers in order. The array of buffers must live as long as they do. Returns 0 at once if
+    /// all of them are empty.
     [[nodiscard]] inline auto read_vectored(std::span<const net::IoSliceMut> buffers) noexcept
         requires requires(S& s) { s.read_vectored(buffers); }
     {
@@ -592,20 +586,20 @@ export template <Source S> class ByteStream : public Async<S> {
     }
 
     /// Writes at least one byte of `bytes`, as many as fit, and returns their number. Errors: as the source's `write`,
-    /// without would-block. Cancelled or timed out, it has written nothing.
+    /// without would-block. If cancelled or timed out, it has written nothing.
     [[nodiscard]] inline auto write(std::span<const std::byte> bytes) noexcept
         requires requires(S& s) { s.write(bytes); }
     {
         return Operation<S, WriteOp<S>>(*this, {bytes});
     }
     /// Writes all of `bytes`. The result has the number of bytes written also if there is an error: those of `write`;
-    /// `operation_canceled`. Cancelled or timed out, it may have written a part: the count says how much.
+    /// `operation_canceled`. If cancelled or timed out, it may have written a part.
     [[nodiscard]] inline auto write_all(std::span<const std::byte> bytes) noexcept
         requires requires(S& s) { s.write(bytes); }
     {
         return Operation<S, WriteAllOp<S>>(*this, {bytes});
     }
-    /// As `write`, from several buffers in order. The array of buffers must live as long as they.
+    /// As `write`, from several buffers in order. The array of buffers must live as long as they do.
     [[nodiscard]] inline auto write_vectored(std::span<const net::IoSlice> buffers) noexcept
         requires requires(S& s) { s.write_vectored(buffers); }
     {

@@ -6,6 +6,7 @@ export module mio.async.loop;
 import mio.std;
 import mio.core;
 import mio.time;
+import mio.async.internal;
 
 namespace mio::async {
 
@@ -19,86 +20,6 @@ export struct Frame;
 
 /// The error of an operation that was cancelled; equal to `std::errc::operation_canceled`.
 export [[nodiscard]] std::error_code canceled_error() noexcept;
-
-// ---- Intrusive lists
-
-/// A place in one list. `Tag` distinguishes several of one object. Destroying it removes it from its list.
-export template <class Tag> class Link {
-  public:
-    Link() noexcept = default;
-    Link(const Link&) = delete;
-    Link& operator=(const Link&) = delete;
-    inline ~Link() { unlink(); }
-
-    [[nodiscard]] inline bool is_linked() const noexcept { return next_ != nullptr; }
-    inline void unlink() noexcept {
-        if (next_ == nullptr) return;
-        next_->previous_ = previous_;
-        previous_->next_ = next_;
-        next_ = nullptr;
-    }
-
-  private:
-    template <class, class> friend class List;
-
-    Link* next_ = nullptr; // null: in no list
-    Link* previous_;       // valid while linked
-};
-
-/// A doubly linked list of `T`, which derive from `Link<Tag>`. It owns nothing and allocates nothing.
-export template <class T, class Tag> class List {
-    using Item = Link<Tag>;
-
-  public:
-    List() noexcept { head_.next_ = head_.previous_ = &head_; }
-    List(const List&) = delete;
-    List& operator=(const List&) = delete;
-    inline ~List() {
-        while (!empty()) pop_front();
-        head_.next_ = nullptr;
-    }
-
-    [[nodiscard]] inline bool empty() const noexcept { return head_.next_ == &head_; }
-    [[nodiscard]] inline T& front() noexcept { return static_cast<T&>(*head_.next_); }
-    [[nodiscard]] inline T& back() noexcept { return static_cast<T&>(*head_.previous_); }
-    inline void push_back(T& value) noexcept {
-        Item& item = value;
-        item.next_ = &head_;
-        item.previous_ = head_.previous_;
-        head_.previous_->next_ = &item;
-        head_.previous_ = &item;
-    }
-    inline T& pop_front() noexcept {
-        T& value = front();
-        static_cast<Item&>(value).unlink();
-        return value;
-    }
-    /// Moves all items of `other` to the front, in order.
-    inline void take_front(List& other) noexcept {
-        if (other.empty()) return;
-        Item& first = *other.head_.next_;
-        Item& last = *other.head_.previous_;
-        other.head_.next_ = other.head_.previous_ = &other.head_;
-        last.next_ = head_.next_;
-        head_.next_->previous_ = &last;
-        head_.next_ = &first;
-        first.previous_ = &head_;
-    }
-    /// Calls `f` with each item. `f` must not change the list.
-    template <class F> void for_each(F&& f) const {
-        for (Item* item = head_.next_; item != &head_; item = item->next_) f(static_cast<T&>(*item));
-    }
-
-  private:
-    Item head_;
-};
-
-export struct ReadyTag {};
-export struct RootTag {};
-export struct CancelTag {};
-export struct WaitTag {};
-export struct GroupTag {};
-export struct ParcelTag {};
 
 // ---- Cancellation
 
@@ -124,9 +45,9 @@ export struct Hook : Link<CancelTag> {
 
 /// Work that can be cancelled as one: the operations and scopes inside it, and theirs.
 ///
-/// Cancellation is cooperative. Operations that wait end with `std::errc::operation_canceled`, and so does
-/// each one that is begun afterwards, without being tried. The coroutines themselves go on: they see the error
-/// and return. What an operation had transferred before is not lost; see each one. A scope stays cancelled.
+/// Cancellation is cooperative. Waiting operations end with `std::errc::operation_canceled`; operations that
+/// start afterwards fail with it without being tried. The coroutines continue: they see the error and return.
+/// Data that was transferred before is not lost; see each operation. A scope stays cancelled.
 ///
 /// Work runs inside a scope through `within`, a `Group` or a combinator. A scope must outlive the work in it.
 /// It cannot be moved, and belongs to one loop's thread.
@@ -139,15 +60,15 @@ export class Scope : Hook {
     void cancel() noexcept;
     [[nodiscard]] inline bool is_cancelled() const noexcept { return is_cancelled_; }
 
-    /// For authors of awaitables. Makes this a part of `parent`, until `leave` or destruction: it is cancelled
-    /// with it, and at once if `parent` is cancelled.
+    /// For authors of awaitables. Nests this scope in `parent`, until `leave` or destruction: cancelling `parent`
+    /// cancels it as well. If `parent` is already cancelled, so is this scope.
     inline void enter(Scope& parent) noexcept {
         parent_ = &parent;
         if (parent.is_cancelled_) [[unlikely]]
             is_cancelled_ = true;
         parent.hooks_.push_back(*this);
     }
-    /// As `enter`, but without being cancelled with `parent`, which only lists it for `dump`.
+    /// As `enter`, but `parent` does not cancel this scope; it only lists it for `dump`.
     inline void enter_shielded(Scope& parent) noexcept {
         kind = Kind::shield;
         parent_ = &parent;
@@ -159,11 +80,11 @@ export class Scope : Hook {
     }
     /// Calls `hook.on_cancel` when the scope is cancelled, unless the hook is unlinked or destroyed before.
     inline void add(Hook& hook) noexcept { hooks_.push_back(hook); }
-    /// Whether the cancellation that reaches this scope is one that reaches `other` as well.
+    /// Whether the cancellation of this scope also reaches `other`.
     [[nodiscard]] bool is_cancelled_with(const Scope& other) const noexcept;
     /// Calls `f` with each hook, operations and scopes.
     template <class F> void for_each_hook(F&& f) const { hooks_.for_each(f); }
-    /// The scope that a hook of the kind `scope` or `shield` is.
+    /// Converts a hook of the kind `scope` or `shield` to the scope that it is.
     [[nodiscard]] inline static const Scope& of(const Hook& hook) noexcept {
         return static_cast<const Scope&>(hook);
     }
@@ -184,35 +105,17 @@ export class Scope : Hook {
 export struct Frame : Link<ReadyTag>, Link<RootTag> {
     std::coroutine_handle<> coroutine;
     LoopCore* loop = nullptr;   ///< where it runs; null before it starts
-    Scope* scope = nullptr;     ///< the innermost scope of what it awaits
+    Scope* scope = nullptr;     ///< the scope of the operations that it awaits
     Frame* parent = nullptr;    ///< the coroutine that awaits this one; null for the outermost
     Frame* child = nullptr;     ///< the suspended task that this one awaits
     Frame** owner = nullptr;    ///< the pointer to this frame in the task that `parent` awaits
     std::source_location where; ///< of the last co_await
 };
 
-/// Destroys a suspended coroutine and the tasks that it awaits, innermost first, without recursion.
+/// Internal: destroys a suspended coroutine and the tasks that it awaits, innermost first, without recursion.
 export void destroy_chain(Frame& frame) noexcept;
 
-/// Allocates a coroutine frame. Frames of up to 16 KiB are taken from the thread's free lists, and go back
-/// there. Throws `std::bad_alloc`.
-export [[nodiscard]] void* allocate_frame(std::size_t size);
-export void free_frame(void* frame, std::size_t size) noexcept;
-
-/// While it exists, this thread returns the frames that it frees to the heap. For frames of other threads that this one would
-/// only collect.
-export class ReturnFrames {
-  public:
-    ReturnFrames() noexcept;
-    ReturnFrames(const ReturnFrames&) = delete;
-    ReturnFrames& operator=(const ReturnFrames&) = delete;
-    ~ReturnFrames();
-
-  private:
-    unsigned char before_;
-};
-
-/// Where a coroutine runs, and in which scope; see `this_context`.
+/// The loop and the scope of a coroutine; see `this_context`.
 export struct Context {
     LoopCore* loop = nullptr;
     Scope* scope = nullptr;
@@ -224,44 +127,44 @@ export enum class Direction : std::uint8_t { read = 0, write = 1 };
 
 /// A suspended operation on a source.
 export struct Waiter : Hook, Link<WaitTag> {
-    /// Repeats the operation and stores its result. False: it would still block, and `Slot::blocked` has been called.
+    /// Retries the operation and stores its result. Returns false if it would still block, after `Slot::blocked`.
     bool (*attempt)(Waiter&) noexcept;
 };
 
 class SlotTable;
 class Turn;
 
-/// What a loop keeps of a registered source. Its address is the source's token, with the top bit set.
+/// Internal: a loop's state of a registered source, whose token is made from its address.
 export class Slot {
   public:
-    /// Whether an operation is worth an attempt: nothing is known to block it, and no other waits before it.
+    /// Whether to try an operation: the direction is not known to block, and no other operation is queued.
     [[nodiscard]] inline bool may_try(Direction direction) const noexcept {
         const auto way = static_cast<unsigned>(direction);
         return (ready_ >> way & 1) != 0 && waiting_[way].empty();
     }
-    /// After would-block: waits for the next event.
+    /// Records that an operation would have blocked; the next event resets it.
     inline void blocked(Direction direction) noexcept {
         ready_ = static_cast<std::uint8_t>(ready_ & ~(1u << static_cast<unsigned>(direction)));
     }
-    /// Whether an event has shown that the direction is closed or has failed, so that an operation that
-    /// transferred less than it was asked to may not be the last.
+    /// Whether an event reported that the direction is closed or has failed. A short transfer then does not mean
+    /// that the next one would block.
     [[nodiscard]] inline bool is_closed(Direction direction) const noexcept {
         return (closed_ >> static_cast<unsigned>(direction) & 1) != 0;
     }
-    /// Adds an operation behind those that wait already.
+    /// Queues an operation.
     inline void wait(Direction direction, Waiter& waiter) noexcept {
         waiting_[static_cast<unsigned>(direction)].push_back(waiter);
     }
-    /// Adds an operation that ends when an event reports an error, or that nothing more can be written. True: an event
-    /// has, since the last call, and `waiter` was not added.
+    /// Queues an operation that ends at an event with `is_error` or `is_write_closed`. Returns true, without queueing
+    /// it, if such an event has arrived since the last call.
     [[nodiscard]] bool wait_for_hang_up(Waiter& waiter) noexcept;
-    /// The loop that the source is registered with; null if it is gone.
+    /// The loop that the source is registered with; null once the loop is destroyed.
     [[nodiscard]] inline LoopCore* loop() const noexcept { return loop_; }
     [[nodiscard]] Token token() const noexcept;
-    /// Ends all operations that wait, with `operation_canceled`.
+    /// Ends all queued operations with `operation_canceled`.
     void cancel_waiters() noexcept;
-    /// Ends all operations that wait and gives the slot back. The source's registration must end before the
-    /// loop polls again.
+    /// Ends all queued operations and frees the slot. The source's registration must end before the loop polls
+    /// again.
     void close() noexcept;
 
   private:
@@ -273,30 +176,30 @@ export class Slot {
     List<Waiter, WaitTag> waiting_for_hang_up_;
     LoopCore* loop_ = nullptr;
     SlotTable* table_ = nullptr;
-    Slot* next_ = nullptr;  // of the free ones, or of those that were closed during this batch
-    Slot* again_ = nullptr; // of those with operations to attempt without a new event
+    Slot* next_ = nullptr;  // in the list of free slots, or of those closed during this batch
+    Slot* again_ = nullptr; // in the list of slots to retry without a new event
     std::uint8_t ready_ = 0;
     std::uint8_t closed_ = 0;
     bool is_open_ = false;
     bool is_again_ = false;
-    bool has_hung_up_ = false; // reported, and not yet to an operation
+    bool has_hung_up_ = false; // not yet reported to an operation
 };
 
 // ---- Timers
 
 /// A timer of a loop, for authors of awaitables.
 export struct LoopTimer : time::Timer {
-    /// Called when it is due, after it was disarmed.
+    /// Called when the timer expires, after it was disarmed.
     void (*fire)(LoopTimer&) noexcept;
 };
 
 // ---- Other threads
 
-/// A message to a loop from any thread, which the loop opens on its own thread. It is part of the sender's
-/// object; posting does not allocate.
+/// A message from any thread to a loop, which calls `open` on its own thread. It is part of the sender's object;
+/// posting does not allocate.
 export struct Parcel : Link<ParcelTag> {
-    /// Called once for each successful post, on the loop's thread, after which the parcel may be posted again
-    /// or destroyed. `there` is null if the loop was destroyed before it could open the parcel.
+    /// Called once for each successful post, on the loop's thread. The parcel may then be posted again or
+    /// destroyed. `there` is null if the loop was destroyed first.
     using Open = void (*)(Parcel& parcel, const Context* there) noexcept;
 
     inline explicit Parcel(Open on_open) noexcept : open(on_open) {}
@@ -305,11 +208,11 @@ export struct Parcel : Link<ParcelTag> {
     Parcel* next = nullptr; // in the inbox
 };
 
-// The parcels that were posted to a loop, shared with its `RemoteLoop`s.
+// The queue of parcels posted to a loop, shared with its `RemoteLoop`s.
 class Inbox;
 
-/// A handle to a loop, for other threads. Copies refer to the same loop. Any thread may use it at any time, also
-/// after the loop is gone.
+/// A handle to a loop, for other threads. Copies refer to the same loop. Any thread may use it at any time, even
+/// after the loop is destroyed.
 export class RemoteLoop {
   public:
     RemoteLoop(const RemoteLoop& other) noexcept;
@@ -321,11 +224,11 @@ export class RemoteLoop {
     ~RemoteLoop();
 
     /// Posts `parcel`. It must stay valid, and must not be posted again, until the loop has opened it. The loop
-    /// opens parcels of one thread in the order in which they were posted. Does not allocate, and makes no
-    /// system call if the loop has parcels to open anyway or if it is called on the loop's own thread.
+    /// opens the parcels of one thread in the order in which they were posted. Does not allocate. Makes no system
+    /// call on the loop's own thread, or if other parcels are already pending.
     ///
-    /// What the caller wrote before is visible to `Parcel::open`. Error: `operation_canceled` if the loop is
-    /// gone; the parcel is then not opened.
+    /// Writes of the caller before the call are visible to `Parcel::open`. Error: `operation_canceled` if the
+    /// loop is destroyed; the parcel is then not opened.
     [[nodiscard]] Result<> post(Parcel& parcel) const noexcept;
 
     /// Runs `fn` on the loop's thread and waits for its result, on the loop of the caller:
@@ -333,13 +236,12 @@ export class RemoteLoop {
     ///     auto size = co_await remote.call([&table] { return table.size(); });
     ///
     /// `fn` may return a value, nothing, or a `Task`, which then runs on that loop. A `Result<T>` is returned as
-    /// it is, another `T` as `Result<T>`; an exception is thrown again. `fn` and its result cross between the
-    /// threads, and must own what they use.
+    /// it is, another `T` as `Result<T>`; an exception is rethrown. `fn` and its result move between the threads
+    /// and must own the data that they use.
     ///
-    /// Error: `operation_canceled` if the loop is destroyed before `fn` has ended, or if the waiting scope is cancelled.
-    /// In that case `fn`, or its task, still runs to its end if it has begun, and the result is discarded. Without memory
-    /// for the call on that thread: `not_enough_memory`. Needs
-    /// `import mio.async.sync`.
+    /// Errors: `operation_canceled` if the loop is destroyed before `fn` has ended, or if the waiting scope is cancelled;
+    /// if `fn`, or its task, has started, it then still runs to its end, and the result is discarded.
+    /// `not_enough_memory`, of either thread. Requires `import mio.async.sync;`.
     template <class F> [[nodiscard]] auto call(F fn) const { return make_call(*this, std::move(fn)); }
 
     /// Whether both refer to the same loop.
@@ -354,14 +256,14 @@ export class RemoteLoop {
 
 // ---- The loop
 
-/// Coroutines that were started by `spawn` and have no parent. Destroying the list destroys them where they are
-/// suspended, the latest first.
+/// Internal: coroutines that were started by `spawn` and have no parent. Destroying the list destroys them where they
+/// are suspended, the latest first.
 export class TaskList : public Link<GroupTag> {
   public:
     explicit TaskList(LoopCore& loop) noexcept;
     inline ~TaskList() { drop(); }
 
-    /// The loop; null if it is gone.
+    /// The loop; null once it is destroyed.
     [[nodiscard]] inline LoopCore* loop() const noexcept { return loop_; }
     [[nodiscard]] inline bool empty() const noexcept { return frames_.empty(); }
     inline void add(Frame& frame) noexcept { frames_.push_back(frame); }
@@ -395,7 +297,7 @@ export class LoopCore {
         budget_ = time_slice;
         run(coroutine);
     }
-    /// Takes from the running coroutine's time slice, at each operation that completes at once. False: the
+    /// Counts an operation that completed at once against the coroutine's time slice. Returns false if the
     /// coroutine should let others run first.
     [[nodiscard]] inline bool spend() noexcept { return --budget_ > 0; }
 
@@ -408,22 +310,22 @@ export class LoopCore {
         timers_.postpone(timer, later);
     }
 
-    /// A slot for a source that is about to be registered; null without memory.
+    /// A slot for a source that is about to be registered; null if memory is exhausted.
     [[nodiscard]] Slot* open_slot() noexcept;
 
     /// As `RemoteLoop::post`, from any thread, while the loop exists.
     void post(Parcel& parcel) noexcept;
-    /// Takes back a parcel that was posted to this loop and has not been opened.
+    /// Removes a parcel that was posted to this loop and has not been opened.
     void withdraw(Parcel& parcel) noexcept;
 
-    // Starting and ending coroutines without symmetric transfer. With GCC below -O2, and with its address
-    // sanitizer, that is no tail call, and a loop over tasks that end at once would run out of stack. Instead a
-    // task is started by a plain call, so that one that ends at once costs no more than a function. Beyond a
-    // depth, and at the end of a task that was suspended, the coroutine to go on with is passed to `run`.
+    // Coroutines start and end without symmetric transfer, which GCC does not compile to a tail call below -O2 or
+    // with its address sanitizer: a loop over tasks that end at once would exhaust the stack. A task is started by
+    // a plain call instead, so that one that ends at once costs no more than a function. Beyond `nesting_limit`,
+    // and at the end of a task that was suspended, the coroutine to continue with is passed to `run`.
     [[nodiscard]] inline bool enter() noexcept { return ++depth_ <= nesting_limit; }
     inline void exit() noexcept { --depth_; }
     inline void run_next(std::coroutine_handle<> coroutine) noexcept { next_ = coroutine; }
-    /// Runs `coroutine` and those that it hands over to, until they are suspended.
+    /// Runs `coroutine`, then those passed to `run_next`, until they are suspended.
     inline void run(std::coroutine_handle<> coroutine) noexcept {
         coroutine.resume();
         while (next_) [[unlikely]]
@@ -486,11 +388,11 @@ export class LoopCore {
 ///     if (!loop) return loop.error();
 ///     auto result = mio::async::run(*loop, serve());
 ///
-/// Each turn polls for events first and then resumes what they, timers, other threads and the coroutines
-/// themselves have made ready. A turn resumes only what was ready when it began to, so that no coroutine starves
-/// the poll; 64 operations of one coroutine that complete at once make it wait for the next turn.
+/// Each turn polls for events and then resumes the coroutines that events, timers, other threads and other
+/// coroutines have made ready. Those that become ready meanwhile wait for the next turn, so that none starves the
+/// poll; so does a coroutine after 64 operations that complete at once.
 ///
-/// A steady state allocates nothing: operations, timers and posts are part of coroutine frames, and frames are
+/// Nothing is allocated in a steady state: operations, timers and posts are part of coroutine frames, and frames are
 /// reused.
 ///
 /// Destroying the loop destroys the spawned tasks where they are suspended, the latest first, then ends the
@@ -498,12 +400,12 @@ export class LoopCore {
 /// only be destroyed or assigned to.
 export class Loop {
   public:
-    /// Creates a loop with a poll of its own, which takes up to `events` events per turn. Errors: as
+    /// Creates a loop with its own `Poll`, for up to `events` events per turn. Errors: as
     /// `Poll::create` and `Waker::create`; `Errc::no_capacity` if `events` is 0; `not_enough_memory`.
     [[nodiscard]] static Result<Loop> create(std::size_t events = 256);
 
     /// Creates a loop over the program's own `poll`, which must outlive it. The program polls until `deadline`,
-    /// passes each event to `handle`, and calls `finish` after the last event of a batch, also of an empty one:
+    /// passes each event to `handle`, and calls `finish` after each batch, even an empty one:
     ///
     ///     poll.poll_until(events, loop.deadline().value_or(mio::time::Clock::time_point::max()));
     ///     for (const auto& event : events)
@@ -511,7 +413,7 @@ export class Loop {
     ///     loop.finish();
     ///
     /// Tokens with the top bit set belong to such loops; a poll may have several of them. Destroy one only between
-    /// batches, since another loop may be handed its events. Errors: as `create`.
+    /// batches, since its events may be passed to another loop. Errors: as `create`.
     [[nodiscard]] static Result<Loop> over(Poll& poll);
 
     inline Loop(Loop&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
@@ -522,7 +424,7 @@ export class Loop {
     }
     ~Loop();
 
-    /// Makes one turn, which waits for at most `limit` if nothing is ready; without a limit until something is.
+    /// Makes one turn. If nothing is ready, it waits for at most `limit`, or indefinitely without a limit.
     ///
     /// A signal ends the wait like an event. Errors: the OS's own; `Errc::unsupported` for a loop made by
     /// `over`; `resource_deadlock_would_occur` if it is called by a coroutine of this loop.
@@ -531,19 +433,20 @@ export class Loop {
         return core_->turn(limit ? std::chrono::nanoseconds(*limit) : forever);
     }
 
-    /// The time until which a poll may wait: in the past if something is ready, `nullopt` if nothing is due.
+    /// The time until which a poll may wait: in the past if something is ready, `nullopt` if no timer is armed.
     [[nodiscard]] std::optional<Clock::time_point> deadline() const noexcept;
-    /// Resumes what waits for `event`. False, and no effect, if the event is not this loop's.
+    /// Resumes the coroutines that wait for `event`. Returns false, without effect, if the event does not belong to
+    /// this loop.
     bool handle(const mio::Event& event) noexcept;
-    /// Ends a batch of events: resumes what timers, other threads and coroutines have made ready.
+    /// Ends a batch of events: resumes the coroutines that timers, other threads and coroutines have made ready.
     void finish() noexcept;
 
     /// A handle to this loop for other threads.
     [[nodiscard]] RemoteLoop remote() const noexcept { return core_->remote(); }
 
-    /// Whether no task that `spawn` started is left.
+    /// Whether all tasks that `spawn` started have ended.
     [[nodiscard]] bool is_idle() const noexcept { return core_->tasks_.empty(); }
-    /// Cancels all work of this loop, and makes turns until the spawned tasks have ended. New work may begin
+    /// Cancels all work of this loop, and makes turns until the spawned tasks have ended. New work may start
     /// afterwards. Errors: as `turn`.
     [[nodiscard]] Result<> shut_down();
 
@@ -558,8 +461,8 @@ export class Loop {
     LoopCore* core_;
 };
 
-/// Describes what waits for what: a line for each suspended operation, with the places in the source at which the
-/// coroutines around it wait, innermost first. For diagnostics: the format may change.
+/// Lists the suspended operations, one per line, with the source locations at which the coroutines that await them
+/// are suspended, innermost first. For diagnostics: the format may change.
 export [[nodiscard]] std::string dump(const Loop& loop);
 
 } // namespace mio::async

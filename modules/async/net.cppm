@@ -25,12 +25,12 @@ export class TcpStream : public ByteStream<net::TcpStream> {
   public:
     using ByteStream::ByteStream;
 
-    /// Connects to `peer`. Errors: those of the OS, such as `connection_refused`. Cancelled, the attempt is given up.
+    /// Connects to `peer`. Errors: the OS's own, such as `connection_refused`. If cancelled, the attempt is abandoned.
     [[nodiscard]] static Task<Result<TcpStream>> connect(net::SocketAddress peer);
-    /// The same, with a socket whose options are set.
+    /// The same with an existing socket, for options that must be set before.
     [[nodiscard]] static Task<Result<TcpStream>> connect(net::TcpSocket socket, net::SocketAddress peer);
 
-    /// As `mio::net::TcpStream::shutdown`. Operations that wait see the end, or an error.
+    /// As `mio::net::TcpStream::shutdown`. Waiting operations return end of stream or an error.
     [[nodiscard]] Result<> shutdown(net::Shutdown how) noexcept { return source().shutdown(how); }
 };
 
@@ -47,11 +47,11 @@ export class TcpListener : public Async<net::TcpListener> {
 
     /// Waits for a connection and returns its stream. Errors: as `mio::net::TcpListener::accept`, without would-block.
     /// The listener stays usable. After `too_many_files_open` the connection is still pending, and another `accept`
-    /// tries at once: wait before, or close something. Cancelled, it has accepted nothing.
+    /// tries again at once: pause first, or close something. If cancelled, it has accepted nothing.
     [[nodiscard]] inline auto accept() noexcept;
     /// The same, returning a pair of the stream and the address of its peer.
     [[nodiscard]] inline auto accept_from() noexcept;
-    /// The address that it listens on.
+    /// The address that the socket is bound to.
     [[nodiscard]] Result<net::SocketAddress> local_address() const noexcept {
         return source().local_address();
     }
@@ -62,9 +62,9 @@ export class UnixStream : public ByteStream<net::UnixStream> {
   public:
     using ByteStream::ByteStream;
 
-    /// Connects to a listener. While its queue is full, which no event reports the end of, it tries again after 1 ms and
-    /// more, up to 64 ms. Errors: as `mio::net::UnixStream::connect`, without would-block. Cancelled, it is not
-    /// connected.
+    /// Connects to a listener. While the listener's queue is full, it retries after 1 ms, doubled up to 64 ms, because no
+    /// event reports room in the queue. Errors: as `mio::net::UnixStream::connect`, without would-block. If cancelled,
+    /// it is not connected.
     [[nodiscard]] static Task<Result<UnixStream>> connect(net::UnixAddress peer);
     [[nodiscard]] static Task<Result<UnixStream>> connect(std::string path);
     /// Two connected streams.
@@ -72,7 +72,7 @@ export class UnixStream : public ByteStream<net::UnixStream> {
 
     [[nodiscard]] Result<> shutdown(net::Shutdown how) noexcept { return source().shutdown(how); }
 
-    /// As `mio::net::UnixStream::send_with_fds` and `receive_with_fds`. Cancelled, nothing has been sent or received. @{
+    /// As `mio::net::UnixStream::send_with_fds` and `receive_with_fds`. If cancelled, nothing has been sent or received. @{
     [[nodiscard]] inline auto send_with_fds(std::span<const std::byte> bytes,
                                             std::span<const RawHandle> fds) noexcept;
     [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer,
@@ -174,7 +174,7 @@ template <class S> struct ReceiveWithFdsOp {
 };
 
 /// Operations on datagrams. Buffers must live until the operation ends. Errors: as those of the source, without
-/// would-block. Cancelled, none has sent or received a datagram.
+/// would-block. If cancelled, no datagram has been sent or received.
 export template <Source S> class DatagramSocket : public Async<S> {
   public:
     using Async<S>::Async;
@@ -214,7 +214,7 @@ export class UdpSocket : public DatagramSocket<net::UdpSocket> {
     [[nodiscard]] inline auto send_many(std::span<const net::OutgoingDatagram> datagrams) noexcept {
         return Operation<net::UdpSocket, SendManyOp>(*this, {datagrams});
     }
-    /// Receives at least one datagram, as many as are there, and returns their number.
+    /// Receives the pending datagrams, at least one, and returns their number.
     [[nodiscard]] inline auto receive_many(std::span<net::IncomingDatagram> datagrams) noexcept {
         return Operation<net::UdpSocket, ReceiveManyOp>(*this, {datagrams});
     }
@@ -232,8 +232,8 @@ export class UnixDatagram : public DatagramSocket<net::UnixDatagram> {
     [[nodiscard]] static Result<std::pair<UnixDatagram, UnixDatagram>> pair();
     /// @}
 
-    /// Sends one datagram to `peer`; returns its size. While the receiver's queue is full, which no event reports the
-    /// end of, it tries again after 1 ms and more, up to 64 ms. `bytes` must live until the operation ends.
+    /// Sends one datagram to `peer`; returns its size. While the receiver's queue is full, it retries after 1 ms, doubled
+    /// up to 64 ms, because no event reports room in the queue. `bytes` must live until the operation ends.
     [[nodiscard]] Task<Result<std::size_t>> send_to(std::span<const std::byte> bytes, net::UnixAddress peer);
 
     /// As `UnixStream`. @{

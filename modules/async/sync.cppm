@@ -1,10 +1,12 @@
 /// @file
-/// Coroutines that wait for each other: within a loop, between loops, and for work on other threads.
+/// Communication between coroutines: events within a loop, channels and calls between loops.
 
 export module mio.async.sync;
 
 import mio.std;
 import mio.core;
+import mio.async.job;
+import mio.async.internal;
 import mio.async.loop;
 import mio.async.task;
 
@@ -14,7 +16,7 @@ namespace mio::async {
 
 /// A condition that coroutines of one loop wait for.
 ///
-/// It cannot be moved, and belongs to its loop's thread. Destroying it ends those that wait with `operation_canceled`.
+/// It cannot be moved, and belongs to its loop's thread. Destroying it ends waits with `operation_canceled`.
 export class Event {
   public:
     explicit Event(bool is_set = false) noexcept : is_set_(is_set) {}
@@ -22,13 +24,13 @@ export class Event {
     Event& operator=(const Event&) = delete;
     ~Event();
 
-    /// Ends all waits, and later ones at once, until `reset`. The coroutines resume after the next poll.
+    /// Ends all waits; until `reset`, later ones end at once. The coroutines resume after the next poll.
     void set() noexcept;
     inline void reset() noexcept { is_set_ = false; }
     [[nodiscard]] inline bool is_set() const noexcept { return is_set_; }
 
     class [[nodiscard]] Wait;
-    /// Waits until the event is set. It succeeds also if the event is reset before the coroutine resumes. Error:
+    /// Waits until the event is set. Succeeds even if the event is reset before the coroutine resumes. Error:
     /// `operation_canceled`.
     [[nodiscard]] inline Wait wait() noexcept;
 
@@ -61,7 +63,7 @@ inline Event::Wait Event::wait() noexcept { return Wait(*this); }
 
 // ---- Between loops
 
-// A coroutine that waits for a channel. The thread that completes it holds the channel's lock while it stores the result,
+// A coroutine that waits for a channel. The thread that completes the wait holds the channel's lock while it stores the result,
 // takes the waiter from the list and posts it to its loop.
 class ChannelWaiter : public Hook, public Link<WaitTag>, public Parcel {
   public:
@@ -89,16 +91,16 @@ class ChannelWaiter : public Hook, public Link<WaitTag>, public Parcel {
 ///     co_await jobs.send(std::move(job));                     // on one loop
 ///     while (auto next = co_await jobs.receive()) work(*next); // on others
 ///
-/// Values are received in the order in which they were sent, each by one receiver. Those who wait are served in the
-/// order in which they came. Any thread may call any member at any time; no member but the constructor allocates. The
-/// channel cannot be moved, and must outlive those that wait for it.
+/// Values are received in the order in which they were sent, each by one receiver. Waiting coroutines are served in
+/// order. Any thread may call any member at any time; only the constructor allocates. The channel cannot be moved, and
+/// must outlive the coroutines that wait for it.
 ///
 /// `T` is moved under a lock: its move constructor must not throw, and must not use the channel.
 export template <class T> class Channel {
     static_assert(std::is_nothrow_move_constructible_v<T>);
 
   public:
-    /// A channel that holds at most `capacity` values. With 0 a value goes from a sender to a receiver that waits.
+    /// A channel that holds at most `capacity` values. With capacity 0, a sender waits for a receiver.
     /// Throws `std::bad_alloc`.
     explicit Channel(std::size_t capacity) : ring_(capacity) {}
     Channel(const Channel&) = delete;
@@ -107,10 +109,10 @@ export template <class T> class Channel {
     class [[nodiscard]] Send;
     class [[nodiscard]] Receive;
 
-    /// Sends `value`, and waits while the channel is full. Errors, after which the value is destroyed:
-    /// `std::errc::broken_pipe` if the channel is closed, also while it waits; `operation_canceled`.
+    /// Sends `value`, waiting while the channel is full. Errors, after which the value is destroyed:
+    /// `std::errc::broken_pipe` if the channel is closed, even during the wait; `operation_canceled`.
     [[nodiscard]] inline Send send(T value) noexcept { return Send(*this, std::move(value)); }
-    /// Sends `value` if there is room. Errors, which leave `value` as it was: would-block; `std::errc::broken_pipe`.
+    /// Sends `value` if there is room. Errors, which leave `value` unchanged: would-block; `std::errc::broken_pipe`.
     [[nodiscard]] Result<> try_send(T&& value) noexcept {
         const std::scoped_lock lock(mutex_);
         if (is_closed_) return std::unexpected(os_error(std::errc::broken_pipe));
@@ -124,9 +126,9 @@ export template <class T> class Channel {
         return try_send(T(value));
     }
 
-    /// Receives the next value, and waits while there is none. Errors: `Errc::end_of_stream` if the channel is closed
-    /// and empty; `operation_canceled`, after which it has received nothing. A coroutine that is destroyed after a value
-    /// was passed to it, and before it resumes, destroys the value.
+    /// Receives the next value, waiting while there is none. Errors: `Errc::end_of_stream` if the channel is closed and
+    /// empty; `operation_canceled`, after which no value has been received. If the coroutine is destroyed between the
+    /// receipt of a value and its resumption, the value is lost.
     [[nodiscard]] inline Receive receive() noexcept { return Receive(*this); }
     /// Receives the next value if there is one. Errors: would-block; `Errc::end_of_stream`.
     [[nodiscard]] Result<T> try_receive() noexcept {
@@ -137,7 +139,8 @@ export template <class T> class Channel {
         return std::unexpected(os_error(std::errc::operation_would_block));
     }
 
-    /// Ends the channel: senders fail, those that wait too; receivers get what is in it, then `Errc::end_of_stream`.
+    /// Closes the channel: senders fail, also waiting ones; receivers get the remaining values, then
+    /// `Errc::end_of_stream`.
     void close() noexcept {
         const std::scoped_lock lock(mutex_);
         is_closed_ = true;
@@ -192,7 +195,7 @@ export template <class T> class Channel {
 
       private:
         friend class Channel;
-        // True: it is over.
+        // Returns true if the operation has ended.
         bool attempt() noexcept {
             if (channel_->is_closed_) {
                 this->error = os_error(std::errc::broken_pipe);
@@ -256,7 +259,7 @@ export template <class T> class Channel {
     };
 
   private:
-    // Under the lock. False: there is no room, and `value` is as it was.
+    // With the lock held. Returns false, leaving `value` unchanged, if there is no room.
     bool put(T& value) noexcept {
         if (!receivers_.empty()) {
             auto& receiver = static_cast<Receive&>(receivers_.front());
@@ -269,7 +272,7 @@ export template <class T> class Channel {
         ++size_;
         return true;
     }
-    // Under the lock. False: there is none.
+    // With the lock held. Returns false if there is no value.
     bool take(std::optional<T>& value) noexcept {
         if (size_ != 0) {
             value.emplace(std::move(*ring_[first_]));
@@ -300,224 +303,29 @@ export template <class T> class Channel {
     bool is_closed_ = false;
 };
 
-// ---- Work elsewhere
-
-template <class R> struct ErrandValue {
-    using Type = R;
-    static constexpr bool is_task = false;
-};
-template <class T> struct ErrandValue<Task<T>> {
-    using Type = T;
-    static constexpr bool is_task = true;
-};
-template <class T> struct ErrandOutput {
-    using Type = Result<T>;
-};
-template <class T> struct ErrandOutput<Result<T>> {
-    using Type = Result<T>;
-};
-
-class ErrandWaiter;
-
-/// A function on its way to another thread, and its result on the way back. It belongs to the thread that has it, and is
-/// destroyed on the thread that sent it, or on the last one if that loop is gone. For authors of awaitables.
-export class Errand : public Parcel {
-  public:
-    Errand(const Errand&) = delete;
-    Errand& operator=(const Errand&) = delete;
-
-    /// Whether the sender no longer waits for the result.
-    [[nodiscard]] inline bool is_abandoned() const noexcept {
-        return is_abandoned_.load(std::memory_order_relaxed);
-    }
-    /// Sends it back, with a result, or without one if the function did not run.
-    void go_home() noexcept;
-
-    /// For the queue of a thread pool.
-    void (*work)(Errand&) noexcept = nullptr;
-    Errand* next_errand = nullptr;
-    std::exception_ptr failure;
-    std::error_code error; // of an errand that has no result; empty: it was cancelled
-
-  protected:
-    inline Errand(Open on_open, LoopCore& home, void (*destroy)(Errand&) noexcept) noexcept
-        : Parcel(on_open), home_(home.remote()), destroy_(destroy) {}
-    ~Errand() = default;
-
-  private:
-    friend class ErrandWaiter;
-    static void returned(Parcel&, const Context*) noexcept;
-
-    RemoteLoop home_;
-    ErrandWaiter* waiter_ = nullptr; // on the home thread
-    std::atomic<bool> is_abandoned_ = false;
-    void (*destroy_)(Errand&) noexcept;
-};
-
-/// An errand with its function and its result.
-export template <class F> class ErrandOf final : public Errand {
-  public:
-    using Returned = std::invoke_result_t<F&>;
-    using Value = typename ErrandValue<Returned>::Type;
-    using Output = typename ErrandOutput<Value>::Type;
-    static constexpr bool is_task = ErrandValue<Returned>::is_task;
-
-    [[nodiscard]] static ErrandOf* create(Open on_open, LoopCore& home, F&& function) {
-        static_assert(alignof(ErrandOf) <= alignof(void*) * 2);
-        return ::new (allocate_frame(sizeof(ErrandOf))) ErrandOf(on_open, home, std::move(function));
-    }
-
-    F fn;
-    std::optional<Output> result;
-
-  private:
-    inline ErrandOf(Open on_open, LoopCore& home, F&& function)
-        : Errand(on_open, home, &destroyed), fn(std::move(function)) {}
-    static void destroyed(Errand& errand) noexcept {
-        auto& self = static_cast<ErrandOf&>(errand);
-        self.~ErrandOf();
-        free_frame(&self, sizeof(ErrandOf));
-    }
-};
-
-/// Sends an errand home when the coroutine that runs it ends, or is destroyed.
-export class ErrandGuard {
-  public:
-    inline explicit ErrandGuard(Errand& errand) noexcept : errand_(&errand) {}
-    inline ErrandGuard(ErrandGuard&& other) noexcept : errand_(std::exchange(other.errand_, nullptr)) {}
-    inline ~ErrandGuard() {
-        if (errand_ != nullptr) errand_->go_home();
-    }
-
-  private:
-    Errand* errand_;
-};
-
-/// The coroutine that runs an errand: its promise catches exceptions also where `try` is no keyword.
-export template <class E> [[nodiscard]] Task<> run_errand(E& errand, ErrandGuard guard) {
-    static_cast<void>(guard);
-    if constexpr (E::is_task) {
-        if constexpr (std::is_void_v<typename E::Value>) {
-            co_await errand.fn();
-            errand.result.emplace();
-        } else {
-            errand.result.emplace(co_await errand.fn());
-        }
-    } else if constexpr (std::is_void_v<typename E::Value>) {
-        errand.fn();
-        errand.result.emplace();
-    } else {
-        errand.result.emplace(errand.fn());
-    }
-    co_return;
-}
-/// Makes that coroutine, for an errand of the class `E`. Throws `std::bad_alloc`; the errand then has gone home.
-export template <class E> [[nodiscard]] Task<> make_errand_task(Errand& errand) {
-    auto& own = static_cast<E&>(errand);
-    return run_errand(own, ErrandGuard(own));
-}
-using MakeErrandTask = Task<> (*)(Errand&);
-
-// Both send the errand home with `not_enough_memory` if its coroutine cannot be made.
-// Starts it on a loop's thread; it may wait there.
-void start_errand(Errand& errand, MakeErrandTask make, LoopCore& loop) noexcept;
-/// Runs it on a thread without a loop.
-export void run_errand_here(Errand& errand, MakeErrandTask make) noexcept;
-
-class ErrandWaiter : public Hook {
-  public:
-    ErrandWaiter() noexcept = default;
-    inline ErrandWaiter(ErrandWaiter&&) noexcept {} // before it is awaited
-    inline ~ErrandWaiter() { give_up(); }
-
-    inline void bind(Frame& self) noexcept { frame = &self; }
-    // The errand is on its way.
-    void wait(Errand& errand, const char* operation) noexcept;
-
-  protected:
-    void give_up() noexcept; // the errand comes back to nothing
-    static void release(Errand& errand) noexcept { errand.destroy_(errand); }
-
-    Errand* errand_ = nullptr;
-    std::error_code error_; // the wait ends with it, and without the errand
-
-  private:
-    friend class Errand;
-    static void cancelled(Hook&) noexcept;
-};
-
-/// Waits for the result of a function on another thread. `Sender::send(errand)` sends it there.
-export template <class F, class Sender> class [[nodiscard]] Away : ErrandWaiter {
-    using E = ErrandOf<F>;
-
-  public:
-    inline Away(Sender sender, const char* operation, F&& fn)
-        : sender_(std::move(sender)), operation_(operation), fn_(std::move(fn)) {}
-    inline Away(Away&& other)
-        : ErrandWaiter(std::move(other)), sender_(std::move(other.sender_)), operation_(other.operation_),
-          fn_(std::move(other.fn_)) {}
-    inline ~Away() { give_up(); }
-
-    using ErrandWaiter::bind;
-    [[nodiscard]] inline bool await_ready() noexcept {
-        if (!frame->scope->is_cancelled()) return false;
-        error_ = canceled_error();
-        return true;
-    }
-    bool await_suspend(std::coroutine_handle<>) {
-        E* const errand = E::create(Sender::template opened<E>, *frame->loop, std::move(fn_));
-        errand->work = &Sender::template worked<E>;
-        if (auto sent = sender_.send(*errand); !sent) {
-            release(*errand);
-            error_ = sent.error();
-            return false;
-        }
-        wait(*errand, operation_);
-        return true;
-    }
-    typename E::Output await_resume() {
-        if (error_) return std::unexpected(error_);
-        E& errand = static_cast<E&>(*std::exchange(errand_, nullptr));
-        const Release release_it(errand);
-        if (errand.failure) std::rethrow_exception(errand.failure);
-        if (!errand.result) return std::unexpected(errand.error ? errand.error : canceled_error());
-        return std::move(*errand.result);
-    }
-
-  private:
-    struct Release {
-        inline explicit Release(E& back) noexcept : errand(back) {}
-        Release(const Release&) = delete;
-        inline ~Release() { release(errand); }
-        E& errand;
-    };
-
-    Sender sender_;
-    const char* operation_;
-    F fn_;
-};
+// ---- Calls of other loops
 
 class CallSender {
   public:
     inline explicit CallSender(const RemoteLoop& remote) noexcept : remote_(remote) {}
-    [[nodiscard]] inline Result<> send(Errand& errand) const noexcept { return remote_.post(errand); }
+    [[nodiscard]] inline Result<> send(Job& job) const noexcept { return remote_.post(job); }
 
     template <class E> static void opened(Parcel& parcel, const Context* there) noexcept {
-        auto& errand = static_cast<Errand&>(parcel);
-        if (there == nullptr || errand.is_abandoned())
-            errand.go_home();
+        auto& job = static_cast<Job&>(parcel);
+        if (there == nullptr || job.is_abandoned())
+            job.send_back();
         else
-            start_errand(errand, &make_errand_task<E>, *there->loop);
+            start_job(job, &make_job_task<E>, *there->loop);
     }
-    template <class E> static void worked(Errand&) noexcept {}
+    template <class E> static void worked(Job&) noexcept {}
 
   private:
     RemoteLoop remote_;
 };
 
-/// See `RemoteLoop::call`.
+/// Internal: see `RemoteLoop::call`.
 export template <class F> [[nodiscard]] inline auto make_call(const RemoteLoop& remote, F fn) {
-    return Away<F, CallSender>(CallSender(remote), "call", std::move(fn));
+    return JobOperation<F, CallSender>(CallSender(remote), "call", std::move(fn));
 }
 
 } // namespace mio::async

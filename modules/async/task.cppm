@@ -6,16 +6,17 @@ export module mio.async.task;
 import mio.std;
 import mio.core;
 import mio.time;
+import mio.async.internal;
 import mio.async.loop;
 
 namespace mio::async {
 
 using time::Clock;
 
-/// What a `Task` can `co_await`. The coroutine's frame is bound before the question whether it is ready; from then
-/// on the awaitable is not moved. `await_suspend` stores the frame where it will be found, returns false to go on
-/// at once, and resumes nothing itself. An awaitable that waits adds a `Hook` to the frame's scope, and withdraws
-/// from everything when it is destroyed.
+/// An object that a `Task` can `co_await`. `bind` receives the coroutine's frame before `await_ready` is called; from
+/// then on the awaitable is not moved. `await_suspend` stores the frame for its completion, returns false to continue
+/// at once, and resumes nothing itself. An awaitable that waits adds a `Hook` to the frame's scope. Its destructor
+/// ends the wait.
 export template <class A>
 concept Awaitable = requires(A& awaitable, Frame& frame, std::coroutine_handle<> coroutine) {
     awaitable.bind(frame);
@@ -26,7 +27,7 @@ concept Awaitable = requires(A& awaitable, Frame& frame, std::coroutine_handle<>
 
 export template <class T = void> class Task;
 
-/// The base of all promises.
+/// Internal: the base of all promises.
 export class PromiseBase : public Frame {
   public:
     [[nodiscard]] static void* operator new(std::size_t size) { return allocate_frame(size); }
@@ -152,8 +153,8 @@ export class TaskBase {
 /// `spawn`, `run` or a combinator. What it refers to must live until it ends. A coroutine's parameters that are
 /// references or spans, and the captures of a lambda, are not copied; `Group::spawn(fn, args…)` keeps them.
 ///
-/// An exception that leaves it is thrown at the `co_await`. Destroying a suspended task on its loop's thread ends it
-/// where it stands: its locals are destroyed, its operations withdraw. A running task must not be destroyed.
+/// An exception that leaves it is thrown at the `co_await`. Destroying a suspended task on its loop's thread
+/// destroys its local variables and ends its operations. A running task must not be destroyed.
 ///
 /// Movable, not copyable. A task belongs to the thread of its loop once it has started.
 export template <class T> class [[nodiscard]] Task : public TaskBase {
@@ -161,7 +162,7 @@ export template <class T> class [[nodiscard]] Task : public TaskBase {
     using promise_type = Promise<T>;
     using value_type = T;
 
-    /// What `co_await` does with a task.
+    /// The awaiter of a task.
     class Awaiter : TaskBase {
       public:
         inline explicit Awaiter(Task&& task) noexcept : TaskBase(std::move(task)) {}
@@ -203,7 +204,7 @@ export template <class T> class [[nodiscard]] Task : public TaskBase {
         }
     };
 
-    /// For combinators of one's own. @{
+    /// For user-defined combinators. @{
     [[nodiscard]] inline promise_type& promise() const noexcept {
         return static_cast<promise_type&>(*frame_);
     }
@@ -227,12 +228,12 @@ template <class A> struct AwaiterOf {
 template <class T> struct AwaiterOf<Task<T>> {
     using Type = typename Task<T>::Awaiter;
 };
-/// What a combinator keeps of an awaitable: itself, or the awaiter of a task.
+/// The type that a combinator stores: the awaitable itself, or the awaiter of a task.
 export template <class A> using AwaiterType = typename AwaiterOf<std::remove_cvref_t<A>>::Type;
 /// A task, or another awaitable.
 export template <class A>
 concept Waitable = Awaitable<AwaiterType<A>> && !std::is_reference_v<A>;
-/// What `co_await` returns for it.
+/// The type that `co_await` returns for it.
 export template <class A> using AwaitResult = decltype(std::declval<AwaiterType<A>&>().await_resume());
 
 // `await_suspend` may return nothing, which means true.
@@ -249,7 +250,7 @@ template <class A> [[nodiscard]] inline bool suspend(A& awaitable, std::coroutin
 
 /// Starts `task` on `loop`, in its next turn, in the outermost scope. An exception that leaves it ends the program.
 ///
-/// If the loop is destroyed, so is the task. `Group` ties tasks to their surroundings instead. Call it on the loop's
+/// Destroying the loop destroys the task. A `Group` limits the lifetime of tasks to its own. Call it on the loop's
 /// thread, or before that thread runs the loop.
 export void spawn(LoopCore& loop, Task<> task) noexcept;
 export inline void spawn(const Loop& loop, Task<> task) noexcept { spawn(loop.core(), std::move(task)); }
@@ -257,10 +258,10 @@ export inline void spawn(const Loop& loop, Task<> task) noexcept { spawn(loop.co
 // Prepares the coroutine of `run`, and starts it.
 [[nodiscard]] Result<> start_main(LoopCore& loop, PromiseBase& promise, bool& is_done) noexcept;
 
-/// Runs `task` on this thread, and turns of `loop`, until it ends. Returns its result; its exception is thrown.
+/// Runs `task` on this thread, with turns of `loop`, until it ends. Returns its result, or throws its exception.
 ///
-/// Spawned tasks that are left stay suspended until the loop makes further turns. Errors: as `Loop::turn`; the task is
-/// then destroyed where it is suspended. In a coroutine of the same loop it does not start: `co_await` it instead.
+/// Remaining spawned tasks stay suspended until the loop makes further turns. Errors: as `Loop::turn`; the task is then
+/// destroyed where it is suspended. In a coroutine of the same loop it does not start: use `co_await` there.
 export template <class T> [[nodiscard]] Result<T> run(Loop& loop, Task<T> task) {
     bool is_done = false;
     if (auto started = start_main(loop.core(), task.promise(), is_done); !started)
@@ -275,7 +276,7 @@ export template <class T> [[nodiscard]] Result<T> run(Loop& loop, Task<T> task) 
     }
 }
 
-// Where the coroutine that asks runs.
+// The awaitable of `this_context`.
 class [[nodiscard]] ThisContext {
   public:
     inline void bind(Frame& frame) noexcept { context_ = {frame.loop, frame.scope}; }
@@ -298,7 +299,7 @@ class [[nodiscard]] Yield : Hook {
     inline void await_suspend(std::coroutine_handle<>) noexcept { frame->loop->schedule(*frame); }
     inline void await_resume() const noexcept {}
 };
-/// Lets other coroutines run: goes on after the next poll. It is not cancelled.
+/// Lets other coroutines run, and continues after the next poll. It is not cancelled.
 export [[nodiscard]] inline Yield yield() noexcept { return {}; }
 
 // ---- Time
@@ -338,7 +339,7 @@ export [[nodiscard]] inline Sleep sleep_for(Saturating<std::chrono::nanoseconds>
     return Sleep(time::after(delay));
 }
 
-// Replaces the error of a result, and keeps what else it says.
+// Replaces the error of a result, and keeps its count, if it has one.
 template <class R> inline void replace_error(R& result, const std::error_code& error) {
     if constexpr (requires { result.set_error(error); })
         result.set_error(error);
@@ -384,7 +385,7 @@ class TimeLimit {
         if (!frame_->loop->arm(timer_, until_)) [[unlikely]]
             expire(std::errc::not_enough_memory);
     }
-    // The error that replaces `operation_canceled`, if the time is over.
+    // The error that replaces `operation_canceled`, if the limit has expired.
     [[nodiscard]] inline const std::optional<std::errc>& error() const noexcept { return error_; }
 
   private:
@@ -509,8 +510,8 @@ template <class A> class [[nodiscard]] Shield {
     A inner_; // destroyed first
 };
 
-/// Awaits `awaitable` without the cancellation of the scopes around it, for work that must be finished, such as a
-/// farewell to the peer. Give it a limit: `shield(timeout(1s, stream.write_all(farewell)))`.
+/// Awaits `awaitable` without the cancellation of the enclosing scopes, for work that must be completed, such as a last
+/// message to the peer. Give it a limit: `shield(timeout(1s, stream.write_all(farewell)))`.
 export template <Waitable A> [[nodiscard]] inline auto shield(A awaitable) {
     return Shield<AwaiterType<A>>(std::move(awaitable));
 }
@@ -685,8 +686,8 @@ export template <Waitable... A> [[nodiscard]] inline auto when_all(A... awaitabl
     }(as_task(std::move(awaitables))...);
 }
 /// The same, but the first one that ends cancels the others; it then waits until these have ended too. Returns a pair:
-/// the index of the first, and the tuple of all results. The others usually have `operation_canceled`; one that ended
-/// with a result nevertheless has that.
+/// the index of the first, and the tuple of all results. The results of the others are usually `operation_canceled`, or
+/// their own if they completed nevertheless.
 export template <Waitable... A>
     requires(sizeof...(A) != 0)
 [[nodiscard]] inline auto when_any(A... awaitables) {
@@ -704,16 +705,15 @@ concept StartsTask = requires(F& fn, Args... args) {
     { fn(args...) } -> Waitable;
 };
 
-/// Tasks that run concurrently with the coroutine that has the group, and end with it or before.
+/// Tasks that run concurrently with the coroutine that owns the group, and do not outlive the group.
 ///
 ///     mio::async::Group connections(co_await mio::async::this_context());
 ///     while (auto stream = co_await listener.accept()) connections.spawn(serve, std::move(*stream));
 ///     connections.cancel();
 ///     co_await connections.join();
 ///
-/// The group's scope is a part of the scope of the context that it is made from. Destroying the group destroys the
-/// tasks that are left, where they are suspended, and ends waits in `join` with `operation_canceled`. It cannot be moved,
-/// and belongs to its loop's thread. A task must not destroy its own group.
+/// The group's scope is nested in that of its context. Destroying the group destroys the remaining tasks where they are
+/// suspended, and ends waits in `join` with `operation_canceled`. It cannot be moved, and belongs to its loop's thread. A task must not destroy its own group.
 export class Group {
   public:
     explicit Group(const Context& context) noexcept;
@@ -748,8 +748,8 @@ export class Group {
     /// Waits until all tasks have ended, including those that are spawned meanwhile.
     ///
     /// Cancelling the coroutine ends the wait with `operation_canceled`, unless the same cancellation reaches the tasks:
-    /// then it waits for their end. `timeout(5s, group.join())` therefore waits for 5 s and leaves the tasks alone; after
-    /// `cancel`, another `join` waits for their end.
+    /// then it waits for their end. `timeout(5s, group.join())` therefore waits for at most 5 s and does not cancel the
+    /// tasks; after `cancel`, another `join` waits for their end.
     [[nodiscard]] inline Join join() noexcept;
 
   private:
@@ -800,10 +800,10 @@ class StopRelay : Parcel {
     inline ~StopRelay() {
         if (is_posted_ && !is_opened_) loop_.withdraw(*this);
     }
-    // Once, on any thread, and before the destructor.
+    // Called once, on any thread, before the destructor.
     inline void stop() noexcept {
         is_posted_ = true;
-        static_cast<void>(remote_.post(*this)); // the loop is there: it has not destroyed this yet
+        static_cast<void>(remote_.post(*this)); // cannot fail: the loop destroys this object before it ends
     }
 
   private:

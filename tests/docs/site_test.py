@@ -43,13 +43,16 @@ for path in [*root.glob("*.md"), *root.glob("docs/*.md")]:
         if not re.match(r"https?:|mailto:|#", target) and not (path.parent / target.split("#")[0]).exists():
             wrong.append(f"{path.relative_to(root)}: there is no {target}")
 
-# The reference has every class of the interfaces that has a comment.
+# The reference has every class of the interfaces that has a comment, except internal ones.
 entries = json.loads((folder / "search.js").read_text().removeprefix("window.SEARCH = ").removesuffix(";\n"))
 names = {entry["t"] for entry in entries}
 for path in sorted((root / "modules").rglob("*.cppm")):
-    for match in re.finditer(r"^(?:///[^\n]*\n)export (?:template <[^<\n]*>\s*)?(?:class|struct|enum class) (\w+)", path.read_text(), re.M):
-        if "native" not in path.parts and "calls" not in path.parts and not any(name.endswith(f"::{match[1]}") for name in names):
-            wrong.append(f"the reference lacks {match[1]} of {path.relative_to(root)}")
+    text = path.read_text()
+    if "native" in path.parts or "calls" in path.parts or re.match(r"(?:///[^\n]*\n)*///.*\bInternal:", text):
+        continue
+    for match in re.finditer(r"((?:^///[^\n]*\n)+)export (?:template <[^<\n]*>\s*)?(?:class|struct|enum class) (\w+)", text, re.M):
+        if not match[1].startswith("/// Internal") and not any(name.endswith(f"::{match[2]}") for name in names):
+            wrong.append(f"the reference lacks {match[2]} of {path.relative_to(root)}")
 for name in ("mio::Poll::poll", "mio::Registry::add", "mio::net::TcpStream::read", "mio::async::Group::spawn", "mio::time::Timers::insert"):
     if name not in names:
         wrong.append(f"the search does not find {name}")

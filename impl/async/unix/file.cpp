@@ -30,7 +30,7 @@ import mio.net;
 namespace mio::async {
 namespace {
 
-// More is rejected by some systems, or shortened.
+// Some systems reject larger sizes, or shorten the transfer.
 constexpr std::size_t most_bytes = 0x7fff'f000;
 constexpr std::size_t clamp(std::size_t size) noexcept { return size < most_bytes ? size : most_bytes; }
 
@@ -125,7 +125,7 @@ Result<std::size_t> read_file_at_once([[maybe_unused]] RawHandle file,
         if (count >= 0) return static_cast<std::size_t>(count);
         if (errno == EAGAIN || errno == EINTR)
             return std::unexpected(os_error(std::errc::operation_would_block));
-        // Not every file system has it; nor did Linux before 4.14, or some sandboxes.
+        // Some file systems, Linux before 4.14 and some sandboxes do not support it.
         if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != EPERM)
             return failed<std::size_t>();
     }

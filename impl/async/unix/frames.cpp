@@ -2,7 +2,7 @@ module;
 
 #include "../../os/unix/thread_exit.hpp"
 
-module mio.async.loop;
+module mio.async.internal;
 
 #include "../frames.hpp"
 
@@ -10,7 +10,7 @@ namespace mio::async {
 
 bool close_free_lists_at_thread_exit() noexcept {
     static os::ThreadExit at_exit([](void*) { close_free_lists(); });
-    return at_exit.ask(&at_exit);
+    return at_exit.request(&at_exit);
 }
 
 } // namespace mio::async

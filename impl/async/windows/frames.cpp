@@ -1,4 +1,4 @@
-module mio.async.loop;
+module mio.async.internal;
 
 #include "../frames.hpp"
 

@@ -108,7 +108,7 @@ Blocked* Blocked::of_this_thread() noexcept {
     if (of_thread != nullptr) return of_thread;
     auto* const made = new (std::nothrow) Blocked;
     if (made == nullptr) return nullptr;
-    if (!at_exit.ask(made)) {
+    if (!at_exit.request(made)) {
         made->release();
         return nullptr;
     }

@@ -5,15 +5,15 @@
 
 namespace mio::os {
 
-/// Calls a function when a thread ends, on that thread, for each thread that asks for it. Construct it once, as a static
-/// object. The main thread ends with the process, without the call.
+/// Calls a function at the end of each thread that requested it. Construct it once, as a static object. There is no call
+/// for the main thread, which ends with the process.
 ///
-/// It stands for a thread_local object with a destructor: the GNU C library ends the process if it has no memory to
+/// A replacement for a thread_local object with a destructor: the GNU C library ends the process if it has no memory to
 /// register one.
 /// @see pthread_key_create(3)
 class ThreadExit {
   public:
-    /// `at_end` receives what was passed to `ask`.
+    /// `at_end` receives what was passed to `request`.
     explicit ThreadExit(void (*at_end)(void*)) noexcept
         : is_created_(::pthread_key_create(&key_, at_end) == 0) {}
     ThreadExit(const ThreadExit&) = delete;
@@ -22,8 +22,9 @@ class ThreadExit {
         if (is_created_) ::pthread_key_delete(key_);
     }
 
-    /// Asks for the call at the end of this thread. `value` is not null. False: there is no memory, or no key.
-    [[nodiscard]] bool ask(void* value) const noexcept {
+    /// Requests the call at the end of this thread. `value` must not be null. Returns false if memory or keys are
+    /// exhausted.
+    [[nodiscard]] bool request(void* value) const noexcept {
         return is_created_ && ::pthread_setspecific(key_, value) == 0;
     }
 

@@ -40,8 +40,8 @@ export class NamedPipe : public ByteStream<net::NamedPipe> {
                                                 net::PipeMode mode = net::PipeMode::bytes);
     /// @}
 
-    /// Server: waits for a client. Errors: the OS's own. Cancelled, the pipe still accepts a client, which the next
-    /// `connect` finds.
+    /// Server: waits for a client. Errors: the OS's own. If cancelled, the pipe still accepts a client, which the
+    /// next `connect` returns.
     [[nodiscard]] inline auto connect() noexcept {
         return Operation<net::NamedPipe, ConnectPipeOp>(*this, {});
     }

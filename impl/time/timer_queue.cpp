@@ -114,7 +114,7 @@ inline void Heap::remove(std::size_t at) noexcept {
     if (at != size_) place(at, last);
 }
 
-// Makes the first entry exact. Each turn costs a postponement that was only written down before.
+// Makes the first entry exact. Each iteration completes an earlier `postpone`.
 inline void Heap::settle() noexcept {
     while (size_ != 0 && entries_[0].deadline != entries_[0].node->deadline)
         sink(0, {entries_[0].node->deadline, entries_[0].node});

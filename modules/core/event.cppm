@@ -44,8 +44,8 @@ export class Event {
   public:
     constexpr Event() noexcept = default;
 
-    /// Constructs an event from an OS record; for backends. `flags`, `detail` and `filter` are fields of the
-    /// record, kept for `describe`.
+    /// An event with the given token and predicates. `flags`, `detail` and `filter` are fields of the OS record; see
+    /// `raw_flags`, `raw_detail` and `raw_filter`.
     constexpr Event(Token token, Readiness readiness, std::uint32_t flags, std::uint16_t detail = 0,
                     std::int8_t filter = 0) noexcept
         : token_(token), flags_(flags),

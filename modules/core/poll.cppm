@@ -35,7 +35,7 @@ concept RenewableSource = Source<S> && requires(S& s, const Registry& registry) 
 template <class T>
 concept SourceReference = std::is_lvalue_reference_v<T> && Source<std::remove_reference_t<T>>;
 
-/// What `Registry` accepts: a source, or an object whose member `source()` returns a reference to one. A class
+/// A type that `Registry` accepts: a source, or an object whose member `source()` returns a reference to one. A class
 /// that contains a socket thus needs one line:
 ///
 ///     class Session {

@@ -1,5 +1,5 @@
 /// @file
-/// Windows: handles that can be waited for, as sources.
+/// Sources for Windows handles that can be waited for.
 
 export module mio.sys.waitable;
 

@@ -3,7 +3,7 @@
 ///
 /// A queue holds deadlines and makes no system call. Its `next` is the deadline for `Poll::poll_until`; after each
 /// poll, `pop` returns the timers that are due, one by one. `TimerQueue` links timers that the program's own objects
-/// contain; `Timers` keeps them itself and returns tokens. See docs/time.md.
+/// contain; `Timers` stores its timers itself and returns tokens. See docs/time.md.
 
 export module mio.time;
 
@@ -15,7 +15,7 @@ import mio.core.types;
 
 namespace mio::time {
 
-/// The clock of all deadlines: monotonic, unaffected by changes of the date. It is the clock of `Poll::poll_until`.
+/// The clock of all deadlines: monotonic, unaffected by changes of the system time. It is the clock of `Poll::poll_until`.
 export using Clock = std::chrono::steady_clock;
 
 /// A time point of `Clock` that converts implicitly from one with any unit; a value that does not fit saturates.
@@ -35,7 +35,7 @@ export [[nodiscard]] inline Clock::time_point after(Instant start,
     if (add < 0 && from < Limits::min() - add) return Clock::time_point::min();
     return Clock::time_point(Clock::duration(from + add));
 }
-/// The same, from now on.
+/// The same, starting now.
 export [[nodiscard]] inline Clock::time_point after(Saturating<std::chrono::nanoseconds> delay) noexcept {
     return after(Clock::now(), delay);
 }
@@ -43,7 +43,7 @@ export [[nodiscard]] inline Clock::time_point after(Saturating<std::chrono::nano
 static_assert(std::is_same_v<Clock::rep, std::int64_t> || sizeof(Clock::rep) == sizeof(std::int64_t));
 static_assert(std::is_same_v<Clock::duration, std::chrono::nanoseconds>);
 
-// What the heap knows of a timer.
+// The heap's part of a timer.
 struct HeapNode {
     std::int64_t deadline = 0;  // not before that of its entry, which `settle` and `pop` correct
     std::uint64_t sequence = 0; // of its insertion, never reused: orders equal deadlines
@@ -162,12 +162,12 @@ export class TimerQueue {
     /// in `os_category()`; all timers, including `timer`, are then as before.
     [[nodiscard]] Result<> insert(Timer& timer, Instant deadline) noexcept;
 
-    /// Disarms `timer`. False, and no effect, if it is not armed in this queue.
+    /// Disarms `timer`. Returns false, without effect, if it is not armed in this queue.
     bool cancel(Timer& timer) noexcept;
 
-    /// Changes the deadline of an armed timer. False, and no effect, if it is not armed in this queue.
+    /// Changes the deadline of an armed timer. Returns false, without effect, if it is not armed in this queue.
     ///
-    /// A later deadline is only written down: the timer is moved when its old place comes up. That makes it cheap to
+    /// A later deadline is only recorded; the queue is reordered when the old deadline comes up. This makes it cheap to
     /// postpone an idle limit at each read. An earlier deadline is legal; it may cost as much as `insert`. Among equal
     /// deadlines the timer keeps the order of its insertion. Never allocates.
     bool postpone(Timer& timer, Instant later) noexcept;
@@ -193,9 +193,9 @@ export class TimerQueue {
     Heap heap_;
 };
 
-/// Name of a timer in a `Timers`. A default-constructed one names no timer. Regular, ordered, hashable.
+/// Identifies a timer of a `Timers`. A default-constructed one identifies none. Regular, ordered, hashable.
 ///
-/// It is never reused: after its timer was popped or cancelled it names none.
+/// It is never reused: after its timer was popped or cancelled, it identifies none.
 export class TimerId {
   public:
     constexpr TimerId() noexcept = default;
@@ -216,7 +216,7 @@ struct TimerSlot : HeapNode {
     Token token;
 };
 
-/// Timers that the queue keeps itself. Each has a token, and an id by which it is cancelled.
+/// A queue that stores its timers. Each has a token, which `pop` returns, and an id, which identifies it for `cancel`.
 ///
 /// Order, costs, legal deadlines and memory (48 bytes a timer) are those of `TimerQueue`. Movable; a moved-from object
 /// is empty, without capacity. Belongs to one thread at a time.
@@ -232,11 +232,11 @@ export class Timers {
     /// size exceeds the capacity. Error: `not_enough_memory` in `os_category()`; nothing has changed then.
     [[nodiscard]] Result<TimerId> insert(Instant deadline, Token token) noexcept;
 
-    /// Disarms the timer. False, and no effect, if `id` names none (any more). An id of another `Timers` must not be
-    /// passed.
+    /// Disarms the timer. Returns false, without effect, if `id` identifies none (any more). Do not pass an id of another
+    /// `Timers`.
     bool cancel(TimerId id) noexcept;
 
-    /// Changes the deadline, as `TimerQueue::postpone` does. False, and no effect, if `id` names no timer.
+    /// Changes the deadline, as `TimerQueue::postpone` does. Returns false, without effect, if `id` identifies no timer.
     bool postpone(TimerId id, Instant later) noexcept;
 
     /// The earliest deadline, exactly; `nullopt` if there are no timers. For `Poll::poll_until`.
@@ -283,12 +283,12 @@ export class Alarm : private IoSource {
     /// @see timerfd_create(2), kqueue(2)
     [[nodiscard]] static Result<Alarm> create() noexcept;
 
-    /// Makes the source readable from `deadline` on, and until then not readable. At once if that has passed. Errors:
+    /// Makes the source readable from `deadline` on, at once if that has passed, and unreadable until then. Errors:
     /// the OS's own; the alarm is then as before.
     /// @see timerfd_settime(2), kevent(2)
     [[nodiscard]] Result<> arm(Instant deadline) noexcept;
 
-    /// Makes the source not readable, now and later. Errors: the OS's own.
+    /// Makes the source unreadable until it is armed again. Errors: the OS's own.
     [[nodiscard]] Result<> disarm() noexcept;
 
     /// The time it is armed for, also if that has passed; `nullopt` if it is not armed.

@@ -27,7 +27,7 @@ import mio.sys.waitable;
 
 namespace mio {
 
-// Those of the C runtime's <signal.h>, which has SIGBREAK for Ctrl-Break; Linux's for the others.
+// Signal numbers of the C runtime's <signal.h>, which has SIGBREAK for Ctrl-Break; Linux's for the others.
 constinit const Signal Signal::interrupt{2};
 constinit const Signal Signal::terminate{15};
 constinit const Signal Signal::hangup{1};

@@ -139,7 +139,7 @@ inline std::unexpected<std::error_code> no_device() noexcept {
 
 export inline Result<> set_device(RawHandle handle, std::string_view name) noexcept {
     DeviceName copy{};
-    if (name.size() >= copy.size()) return no_device(); // the kernel would use its beginning
+    if (name.size() >= copy.size()) return no_device(); // the kernel would truncate it
     std::ranges::copy(name, copy.begin());
     return net::set_option(handle, SOL_SOCKET, SO_BINDTODEVICE, copy);
 }

@@ -203,7 +203,7 @@ Result<> Selector::set_options(RawHandle handle, const WatchOptions& wanted) noe
         if (modified) source->options = options & all_options;
         return modified;
     }
-    // The kernel does not change EPOLLEXCLUSIVE of a registration; refusals are found out before it is replaced.
+    // The kernel does not change EPOLLEXCLUSIVE of a registration. Invalid options are detected before it is replaced.
     if (wanted.is_exclusive && (source->trigger == Trigger::oneshot || source->interest.is_priority()))
         return failure(-EINVAL);
     if (const auto code = control_epoll(epoll_.get(), EPOLL_CTL_DEL, handle, nullptr); code != 0)
@@ -243,8 +243,8 @@ Selector& Selector::selector_of(std::uint64_t state) noexcept {
 
 void Selector::forget(std::uint64_t state) noexcept {
     auto& source = source_of(state);
-    // The registration is the parent's, and lasts. The lock may be, too: of a thread that the child does not have. The state
-    // is freed with the selector.
+    // The registration belongs to the parent. A thread that does not exist in the child may hold the lock. The state is
+    // freed with the selector.
     if (source.fork_generation != os::fork_generation()) [[unlikely]]
         return;
     auto& selector = selector_of(state);

@@ -34,7 +34,7 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
       pending_(selector.wakers_, token.value) {}
 
 // Closing the eventfd alone would leave it registered while a child process holds a copy. In such a child, the registration
-// is the parent's.
+// belongs to the parent.
 Waker::~Waker() {
     if (fork_generation_ != os::fork_generation()) return;
     control_epoll(selector_.epoll_.get(), EPOLL_CTL_DEL, eventfd_.get(), nullptr);

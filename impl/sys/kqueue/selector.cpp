@@ -298,7 +298,7 @@ Selector& Selector::selector_of(std::uint64_t state) noexcept {
 void Selector::forget(std::uint64_t state) noexcept {
     auto& source = source_of(state);
     auto& selector = selector_of(state);
-    // The lock may be that of a thread that the child does not have. The state is freed with the selector.
+    // A thread that does not exist in the child may hold the lock. The state is freed with the selector.
     if (selector.is_inherited()) return;
     const std::scoped_lock lock(selector.oneshots_.mutex);
     if (source.is_attached) static_cast<void>(selector.disarm(source.handle));

@@ -3,8 +3,8 @@
 //
 //     async_chat /tmp/room & socat - UNIX-CONNECT:/tmp/room        (or nc -U /tmp/room; any number of clients)
 //
-// Each client has two coroutines, one that reads and one that writes, and a channel: what the others say waits there
-// until it is written. A channel is bounded. If it is full because the client does not read, further lines are dropped
+// Each client has two coroutines, one that reads and one that writes, and a channel: the others' lines wait there until
+// they are written. A channel is bounded. If it is full because the client does not read, further lines are dropped
 // until the client has caught up, and the client is informed of their number. The other clients are not delayed. Closing
 // the channel ends the writer once it has written everything. Bytes that could control a terminal are forwarded as
 // escapes, such as \x1b. Exits on SIGINT and SIGTERM, and removes the path.
@@ -41,7 +41,7 @@ namespace {
 
 constexpr std::size_t max_line = 1000; // in bytes; a longer line is split
 
-/// Whole lines, shared by the channels of those who receive them.
+/// Whole lines, shared by the channels of the receiving clients.
 using Lines = std::shared_ptr<const std::string>;
 
 class Client;
@@ -140,7 +140,7 @@ Task<> write(Client& client) {
         if (text.empty()) {
             auto lines = co_await client.outbox.receive();
             if (!lines) co_return;
-            // With those that have come meanwhile, one system call writes them.
+            // One system call also writes the lines that have arrived meanwhile.
             for (; lines && text.size() < 16 * 1024; lines = client.outbox.try_receive()) text += **lines;
             if (lines) text += **lines;
         }

@@ -36,7 +36,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What the threads share.
+/// State shared by the threads.
 struct Shared {
     async::Channel<async::TcpStream> streams{64}; // from the listener to the cores
     async::Channel<bool> stop{1};                 // is closed at the end

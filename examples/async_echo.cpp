@@ -1,5 +1,5 @@
 // async_echo [ADDRESS]: a TCP echo server of coroutines, at 127.0.0.1:9000 by default. A client that is silent for a
-// minute is disconnected. On SIGINT and SIGTERM nothing more is read, and clients have a second to take what was.
+// minute is disconnected. After SIGINT or SIGTERM it reads nothing more, and clients have a second to receive their replies.
 
 #include <array>
 #include <chrono>

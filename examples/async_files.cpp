@@ -78,8 +78,8 @@ struct Found {
     std::uint64_t size;
 };
 
-/// The regular file that `name` stands for, if it is inside `root`. The comparison is of paths without links and "..",
-/// so that no spelling of a name leads out.
+/// The regular file named `name`, if it is inside `root`. Paths are compared after resolving links and "..", so that no
+/// name leads outside.
 std::optional<Found> find(const fs::path& root, const std::string& name) {
     std::error_code error;
     const auto relative = name.substr(std::min(name.find_first_not_of('/'), name.size()));
@@ -111,8 +111,8 @@ std::string_view type_of(std::string_view path) {
     return "application/octet-stream";
 }
 
-/// Sends the file in pieces, each within its own limit. False: the client is gone or too slow, or the file
-/// has become shorter, which only closing the connection can express.
+/// Sends the file in pieces, each within its own limit. Returns false if the client is gone or too slow, or if
+/// the file has become shorter, which only closing the connection can signal.
 Task<bool> send(Connection& client, async::File& file, std::uint64_t size) {
     if (!co_await client.flush()) co_return false;
     for (std::uint64_t sent = 0; sent < size;) {

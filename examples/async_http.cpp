@@ -3,10 +3,11 @@
 //
 //     async_http & curl -i http://127.0.0.1:9000/        wrk -c 100 http://127.0.0.1:9000/
 //
-// Connections are persistent, and requests may be pipelined. A client has SECONDS, 30 by default, to begin a request, as
-// long again to complete its head, and as long to take a response or to send more of a body. Each client has two fixed
+// Connections are persistent, and requests may be pipelined. A client has SECONDS, 30 by default, to begin a request, the
+// same time to complete its head, and the same time to receive a response or to send more of a body. Each client has two fixed
 // buffers and nothing is read while responses are unsent, so that the memory per client is bounded: this is
-// back-pressure, see http_connection.hpp. On SIGINT and SIGTERM no further request is read, and clients have a second to take their responses.
+// back-pressure, see http_connection.hpp. After SIGINT or SIGTERM no further request is read, and clients have a second
+// to receive their responses.
 
 #include <algorithm>
 #include <charconv>

@@ -44,7 +44,7 @@ struct Both {
     }
 };
 
-/// Forwards until the stream ends, which it passes on.
+/// Forwards data until end of stream, then shuts down the other side.
 Task<> forward(async::TcpStream& from, async::TcpStream& to, Both& both) {
     std::array<std::byte, 8 * 1024> buffer;
     while (true) {

@@ -1,4 +1,4 @@
-// quic_like_udp [ADDRESS]: a UDP server of the shape of a QUIC endpoint. ADDRESS is 127.0.0.1:9000 by default;
+// quic_like_udp [ADDRESS]: a UDP server structured like a QUIC endpoint. ADDRESS is 127.0.0.1:9000 by default;
 // with port 0 the system chooses a port, and the first line of output contains it. [::]:9000 serves IPv4 and
 // IPv6 at every address of the machine.
 //
@@ -8,7 +8,7 @@
 // As in QUIC, the reply has at most three times the bytes of the request, so that a forged sender's address
 // does not multiply an attack: a request for more than one packet is padded.
 //
-// Shows batches, receive and segmentation offload, ECN, replies from the address that was asked, and the
+// Shows batches, receive and segmentation offload, ECN, replies from the address that the request was sent to, and the
 // error queue. Where the system lacks one of them, the server does without. On SIGINT or SIGTERM it prints
 // statistics and exits.
 

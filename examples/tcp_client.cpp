@@ -144,7 +144,7 @@ int main(int argc, char** argv) {
         if (events.empty()) continue;
 
         // There is only one source. The predicates are not needed: an event is a hint, and trying the
-        // operation gives the answer.
+        // operation reports it.
         if (!connected) {
             const auto finished = stream->finish_connect();
             if (!finished) return fail(name, finished.error());

@@ -49,7 +49,7 @@ struct Direction {
 
     enum class Result { blocked, has_more, failed };
     Result move(net::TcpStream& from, net::TcpStream& to, bool& moved) {
-        for (int turns = 0; turns < 64; ++turns) { // then the other sessions have a turn
+        for (int turns = 0; turns < 64; ++turns) { // limits the work per event
             if (ended) return Result::blocked;
             const auto count = rest.empty() ? from.read(buffer) : to.write(rest);
             if (!count) return mio::would_block(count.error()) ? Result::blocked : Result::failed;

@@ -11,7 +11,7 @@ from conan.tools.scm import Version
 
 required_conan_version = ">=2.0"
 
-# What the library is built from; also the contents of the source archive.
+# The sources of the library; also the contents of the source archive.
 SOURCES = ("CMakeLists.txt", "LICENSE", "README.md", "cmake/*", "include/*", "modules/*", "impl/*")
 
 

@@ -459,7 +459,7 @@ TEST(Tcp, AResetReportsWhatWasReadBefore) {
         auto reset = [](async::TcpStream& stream) -> Task<> {
             co_await async::yield();
             EXPECT_TRUE(co_await stream.write_all(bytes_of("hello")));
-            // The other side has read this when it has answered.
+            // The reply shows that the other side has read this.
             std::byte one{};
             EXPECT_TRUE(ok(co_await async::timeout(5s, stream.read(std::span(&one, 1)))));
             stream.close();

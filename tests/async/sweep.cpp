@@ -188,7 +188,7 @@ class Transfer {
             EXPECT_EQ(sent_, total);
             EXPECT_EQ(received_.size(), total);
         }
-        // The streams can be used as if nothing had happened. What nothing has received yet is there.
+        // The streams are usable. Data that nothing has received yet can be read.
         const std::size_t before = received_.size();
         auto [ended, drained] = co_await async::when_all(end(), drain());
         EXPECT_TRUE(ended && drained);

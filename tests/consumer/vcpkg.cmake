@@ -29,7 +29,7 @@ function(vcpkg_check_features)
     set(${arg_OUT_FEATURE_OPTIONS} -D${option}=OFF PARENT_SCOPE)
 endfunction()
 
-# What the port asks for is what BUILD has.
+# BUILD provides what the port downloads.
 function(vcpkg_cmake_configure)
     called(vcpkg_cmake_configure)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" SOURCE_PATH OPTIONS)
@@ -92,7 +92,7 @@ foreach(function IN ITEMS vcpkg_check_linkage vcpkg_cmake_configure vcpkg_cmake_
         message(FATAL_ERROR "the port does not call ${function}")
     endif()
 endforeach()
-# What vcpkg's checks after a build refuse.
+# Errors of vcpkg's post-build checks.
 foreach(refused IN ITEMS debug/share debug/include lib/cmake share/licenses)
     if(EXISTS ${PREFIX}/${refused})
         message(FATAL_ERROR "the port leaves ${refused}")

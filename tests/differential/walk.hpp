@@ -40,7 +40,7 @@ enum class Defect {
     keeps_the_token,
 };
 
-/// What was played, and the reports of edges that were neither owed nor wrong.
+/// The steps that ran, and the reported edges that were neither required nor wrong.
 struct Report {
     struct Key {
         std::string kind;      // of the source

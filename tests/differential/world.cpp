@@ -63,7 +63,7 @@ constexpr bool is_pipe(Kind kind) { return kind == Kind::pipe_reader || kind == 
 constexpr unsigned readable = 1, writable = 2, priority = 4, error = 8;
 constexpr short read_levels = POLLIN | POLLRDHUP, all_levels = POLLIN | POLLOUT | POLLPRI | POLLRDHUP;
 
-/// What one player has reported, and owes, for one registration.
+/// The events that one player has reported, and must still report, for one registration.
 struct Watch {
     unsigned owed = 0;        // directions and errors that the next poll reports if their level holds
     unsigned now = 0;         // reported in this check
@@ -94,7 +94,7 @@ struct End {
     [[nodiscard]] bool is_free() const { return !is_open && !is_registered && duplicates.empty(); }
 };
 
-/// A registration that ended while a duplicate of its closed descriptor was open: epoll goes on reporting it.
+/// A registration that ended while a duplicate of its closed descriptor was open: epoll continues to report it.
 struct Leftover {
     std::size_t token;
     std::vector<int> duplicates;
@@ -665,7 +665,7 @@ class World {
         log("set %s to %ld ns", text_of(at).c_str(), when.it_value.tv_nsec);
         touch(at, "set-timer");
         if (!ends_[at].is_registered) return;
-        // Setting a timer takes back an expiration, as a read that would block then finds out.
+        // Setting a timer cancels an expiration; a read then would block.
         if ((levels_of(at) & POLLIN) == 0) note_blocked(at, readable);
     }
     void wake(const Step& step) {
@@ -934,7 +934,7 @@ class World {
         }
     }
 
-    // What this player still owes.
+    // The events that this player must still report.
     std::string missing(std::size_t p, const std::array<short, max_ends>& before,
                         const std::array<short, max_ends>& after) {
         for (const auto& waker : wakers_[p])

@@ -203,7 +203,7 @@ class SlowAndDead(unittest.TestCase):
         with Room(measured=True) as room:
             one, two, slow = room.join_many(3)
             before = room.resident_bytes()
-            blocks = 400  # twenty megabytes, of which `slow` takes nothing for now
+            blocks = 400  # twenty megabytes; `slow` reads nothing for now
             for _ in range(blocks):
                 one.sendall(self.block)
                 expect(two, self.heard)

@@ -109,7 +109,7 @@ class TcpClient(unittest.TestCase):
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"got 0", b""))
 
     def test_refused(self):
-        with socket.socket() as unused:  # bound, so that nobody else takes the port, and not listening
+        with socket.socket() as unused:  # bound, to reserve the port, and not listening
             unused.bind(("127.0.0.1", 0))
             result = run("127.0.0.1:%d" % unused.getsockname()[1], "text")
         self.assertEqual((result.returncode, result.stdout), (1, b""))

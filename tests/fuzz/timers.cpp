@@ -1,4 +1,4 @@
-// `TimerQueue` and `Timers` beside simple models: lists of (deadline, order of insertion), of which the least is due.
+// `TimerQueue` and `Timers` beside simple models: lists of (deadline, order of insertion), whose minimum is due.
 #include <algorithm>
 #include <array>
 #include <chrono>

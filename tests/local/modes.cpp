@@ -77,7 +77,7 @@ TEST(UnixSocketModes, PrivateSocketRefusesOtherUsers) {
         const auto listener = must(UnixListener::bind_replacing(path));
         ASSERT_EQ(::setuid(65534), 0);
         EXPECT_TRUE(fails_with(UnixStream::connect(path), std::errc::permission_denied));
-        // Nor does it find out whether there is a listener, or replace the socket.
+        // It cannot check for a listener, or replace the socket, either.
         EXPECT_FALSE(UnixListener::bind_replacing(path));
         EXPECT_EQ(mode_of(path), 0700u);
     });

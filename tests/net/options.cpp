@@ -31,7 +31,7 @@ static_assert(std::is_base_of_v<IpSocketBase, mio::net::UdpSocket>
               && std::is_base_of_v<SocketBase, mio::net::UnixDatagram>);
 static_assert(sizeof(TcpStream) == sizeof(SocketBase) && sizeof(mio::net::UdpSocket) == sizeof(SocketBase));
 
-// What an option's value may be: what is the value in memory too.
+// The types of an option's value: their memory is the value.
 enum class Number : int {};
 static_assert(SocketOption<int> && SocketOption<bool> && SocketOption<std::uint8_t> && SocketOption<Number>
               && SocketOption<::linger> && SocketOption<::in6_addr> && SocketOption<::sockaddr_storage>

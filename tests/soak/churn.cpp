@@ -517,7 +517,7 @@ bool is_asked_to_end() {
     return ::sigismember(&pending, SIGINT) == 1 || ::sigismember(&pending, SIGTERM) == 1;
 }
 
-/// What the descriptors refer to, for the report of a failure.
+/// The files of the open descriptors, for the report of a failure.
 void list_descriptors() {
     for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
         std::error_code ignored;

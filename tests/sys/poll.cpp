@@ -65,7 +65,7 @@ TEST(PollSelector, HasNoDescriptor) {
     EXPECT_EQ(selector.raw_fd(), mio::invalid_handle);
 }
 
-// The directory is refused, as it is always ready; the source whose number it has is not watched in its place.
+// The directory is always ready, so it is refused; the old registration does not watch it instead.
 TEST(PollSelector, ModifyFailsIfTheNumberOfTheClosedHandleIsReused) {
     for (const bool is_added : {false, true}) {
         Selector selector(must(Selector::open()));

@@ -187,8 +187,8 @@ class Sharing {
         for (auto& worker : workers_) worker.join();
     }
 
-    /// Connects while all threads wait, and returns how many it woke. The connection stays pending until then: a thread
-    /// that finds it gone goes on waiting.
+    /// Connects while all threads wait, and returns the number of threads that woke. The connection stays pending until
+    /// then: a thread that finds none continues to wait.
     int connect() {
         await_all_waiting();
         woken_ = 0;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests of mio-bench as its user sees it, no figure of time among them. Usage: bench.sh PROGRAM. Exit status: 0 passed,
+# Tests of mio-bench's interface, without measured values. Usage: bench.sh PROGRAM. Exit status: 0 passed,
 # 1 failed.
 set -euo pipefail
 
@@ -36,7 +36,7 @@ rejects() { # PATTERN ARGUMENTS...
     [[ ! -s out ]] || fail "mio-bench ${*:2}: something on standard output"
 }
 
-# Everything that is to be measured is there, for this library and for the bare calls.
+# All workloads are listed, for this library and for the bare calls.
 succeeds --list
 for workload in pingpong pingpong-64 pingpong-idle pingpong-64-idle chain chain-5000 churn churn-open echo echo-64 http \
     accept wake-one-cpu wake-two-cpus wakeflood wakeflood-polled timeout-50us timeout-1ms udp; do
@@ -59,13 +59,13 @@ done
 for workload in await spawn await-limit channel; do
     grep -A1 -- "^$workload: " out | grep -qE '^  mio-async(,|$)' || fail "--list: $workload"
 done
-# A peer takes part, or is said to be missing.
+# Another library is a contestant, or is reported as missing.
 for peer in libuv libevent asio asio-async mio-rs tokio; do
     (($(grep -cE "(, $peer(,|\$))|^not built, since it was not installed: $peer \(Debian: " out) > 0)) ||
         fail "--list says nothing of $peer"
 done
 
-# A round of each workload with few operations: the table, the document and the chart tell of the same ones.
+# A round of each workload with few operations: the table, the JSON document and the chart have the same ones.
 succeeds --rounds 3 --scale 0.002 --contestant bare mio --json result.json --plot result.svg
 grep -qE '^pingpong: ' out || fail 'no table'
 grep -qE '^  mio( +[0-9.]+){6}$' out || fail 'no line of this library in the table'
@@ -96,7 +96,7 @@ succeeds pingpong --contestant mio --once 100
 succeeds --describe
 python3 -m json.tool <out >/dev/null || fail '--describe'
 
-# Each contestant does each workload. Which they are, --list says.
+# Each contestant runs each workload, as --list shows.
 succeeds --list
 mapfile -t contestants < <(sed -n 's/^  //p' out | tr -d ' ' | tr , '\n' | sort -u)
 succeeds --rounds 1 --scale 0.002 --contestant "${contestants[@]}"
@@ -108,7 +108,7 @@ run udp --rounds 1 --scale 0.01 --json missing/file
 ((status == 1)) || fail "a document that cannot be written: exit status $status"
 grep -q '^mio-bench: cannot write missing/file$' err || fail 'nothing is said of a document that cannot be written'
 
-# What cannot be counted is not a figure that grew, nor a target that is missed.
+# A count that is not available is neither an increase nor a missed target.
 for script in exact bars; do
     status=0
     "$scripts/$script" --program missing/file >out 2>err || status=$?

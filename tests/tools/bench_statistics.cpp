@@ -1,4 +1,4 @@
-// What `mio-probe bench` makes of its measurements.
+// The statistics of `mio-probe bench`.
 
 #include <gtest/gtest.h>
 

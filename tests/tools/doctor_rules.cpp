@@ -1,4 +1,4 @@
-// What mio-probe's doctor says of a value, on a machine that nobody has to have.
+// The verdicts of mio-probe's doctor for given values, independent of this machine.
 #include <gtest/gtest.h>
 
 #include "doctor.hpp"
@@ -28,7 +28,7 @@ bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != std::string_view::npos;
 }
 
-// What is not all well says what to do, and only that.
+// Every verdict but ok has advice; ok has none.
 testing::AssertionResult is(Verdict verdict, const Check& check) {
     if (check.verdict != verdict) {
         return testing::AssertionFailure() << name_of(check.verdict) << ": " << check.finding;

@@ -2,16 +2,16 @@
 # Tests of mio-probe. Usage: probe.sh PROGRAM CASE [FORBID]; a case is a function `test_CASE` below. Exit status: 0 passed,
 # 1 failed, 77 skipped.
 #
-# Loopback and a folder of its own are all that a case uses, so that any number of them can run at once.
+# Each case uses only loopback and a temporary folder, so that any number of cases can run at once.
 set -euo pipefail
 
 probe=$(realpath "$1")
 here=$(dirname "$(realpath "$0")")
 folder=$(mktemp -d)
-chmod 755 "$folder" # some cases run the program as somebody else
+chmod 755 "$folder" # some cases run the program as another user
 cd "$folder"
 
-# ctest leaves descriptors open, and some cases need to know which are. Bash reads this file through 255.
+# ctest leaves descriptors open; some cases depend on the open ones. Bash reads this file through 255.
 for path in "/proc/$$/fd/"*; do
     handle=${path##*/}
     ((handle <= 2 || handle == 255)) || eval "exec $handle>&-"
@@ -39,7 +39,7 @@ skip() {
     exit 77
 }
 
-# A sanitizer's run time needs descriptors too, and ends the program when it gets none.
+# A sanitizer's run time needs descriptors, too, and ends the program without them.
 skip_with_sanitizer() {
     if grep -qE '__[a-z]+san_init' "$probe"; then skip 'built with a sanitizer'; fi
 }
@@ -54,7 +54,7 @@ run() {
     timeout 30 "$@" >out 2>err || status=$?
 }
 
-# rejects STATUS PATTERN COMMAND...: COMMAND ends so, with one line on standard error that matches.
+# rejects STATUS PATTERN COMMAND...: COMMAND ends with STATUS, and one line on standard error that matches.
 rejects() {
     local expected=$1 pattern=$2
     shift 2
@@ -64,7 +64,7 @@ rejects() {
     grep -qE -- "^mio-probe: .*$pattern" err || fail "$*: standard error has no '$pattern'"
 }
 
-# succeeds PATTERN COMMAND...: COMMAND ends with 0, prints something that matches, and says nothing else.
+# succeeds PATTERN COMMAND...: COMMAND ends with 0, its output matches, and standard error is empty.
 succeeds() {
     local pattern=$1
     shift
@@ -85,7 +85,7 @@ start() {
     pids+=("$pid")
 }
 
-# until_true WHAT COMMAND...: waits for COMMAND to succeed, ten seconds at the most.
+# until_true WHAT COMMAND...: waits for COMMAND to succeed, at most ten seconds.
 until_true() {
     local what=$1 _
     shift
@@ -117,7 +117,7 @@ is_silent() { [[ ! -s err ]] || fail "standard error is not empty"; }
 
 is_json() { python3 -m json.tool <"$1" >/dev/null || fail "$1 is not JSON"; }
 
-# ---- What is wrong, and what the OS refuses --------------------------------------------------------------------------
+# ---- Wrong usage and errors of the OS ---------------------------------------------------------------------------------
 
 test_usage() {
     wrong "TARGET 'nonsense'" watch nonsense
@@ -182,7 +182,7 @@ test_usage() {
     done
 }
 
-# An option that was given and is empty is not one that was left out.
+# An empty value of an option is an error, not an omitted option.
 test_empty_values() {
     local option
     for option in --for --count --trigger --interest --send --show; do
@@ -204,7 +204,7 @@ test_durations() {
         *) ((status == 2)) || fail "$duration: exit status $status" ;;
         esac
     done
-    # A number alone is of seconds.
+    # A number without a unit is in seconds.
     local start=${EPOCHREALTIME/./}
     succeeds 'time is up' "$probe" watch listen://127.0.0.1:0 --for 1
     (((${EPOCHREALTIME/./} - start) >= 1000000)) || fail 'ended before a second was over'
@@ -227,7 +227,7 @@ test_suggestions() {
     if grep -q 'did you mean' err; then fail 'a suggestion for a word that is like nothing'; fi
 }
 
-# Options that every subcommand has.
+# Options of every subcommand.
 test_common_options() {
     needs python3
     local arguments
@@ -247,7 +247,7 @@ test_common_options() {
     wrong '--color: .*auto.*always.*never' info --color red
 }
 
-# The documents are those of docs/probe.schema.json.
+# The documents match docs/probe.schema.json.
 is_documented() { # NAME ARGUMENTS...
     local name=$1
     shift
@@ -285,7 +285,7 @@ test_schema() {
         grep -q "\"kind\":\"$kind\"" out || fail "no line of the kind $kind"
     done
 
-    # The check finds what is not documented.
+    # The check detects undocumented members.
     echo '{"schema":1,"command":"bench --list","version":"1","backend":"epoll","workloads":[{"name":"x"}],"more":1}' >out
     if python3 "$here/schema.py" "$here/../../docs/probe.schema.json" bench_list <out >err; then fail 'nothing is checked'; fi
     grep -q 'no operation' err && grep -q 'more is not documented' err || fail 'not what is wrong'
@@ -293,7 +293,7 @@ test_schema() {
 
 # ---- Terminals -------------------------------------------------------------------------------------------------------
 
-# What a terminal of so many columns shows, in the file out: each line fits, except commands in texts of help.
+# Writes the display of a terminal with COLUMNS columns to the file out: each line fits, except commands in help texts.
 fits_in() { # COLUMNS ARGUMENTS...
     local columns=$1
     shift
@@ -303,7 +303,7 @@ fits_in() { # COLUMNS ARGUMENTS...
 import re, sys
 columns = int(sys.argv[1])
 for line in open("out", encoding="utf-8", newline="\n"):
-    # A bar returns to the start of its line: each drawing has to leave the last column free.
+    # A progress bar returns to the start of its line: it must leave the last column free.
     for part in re.split(r"\r\x1b\[K", line.rstrip("\n")):
         if len(part) > columns and not part.startswith("  mio-probe "): sys.exit(f"{len(part)} columns: {part!r}")
 EOF
@@ -331,20 +331,20 @@ test_width() {
         fits_in "$columns" watch listen://127.0.0.1:0 udp://127.0.0.1:0 timer://5ms --count 2
         grep -q 'count reached' out || fail 'not watched'
     done
-    # Messages on standard error, too, and their words stay whole.
+    # Messages on standard error as well; words are not broken.
     for columns in 40 80; do
         fits_in "$columns" --version
         run env NO_COLOR=1 python3 "$here/terminal.py" "$columns" bash -c '"$0" watch nowhere://; true' "$probe"
         (($(wc -L <out) <= columns)) || fail "a message is wider than $columns columns"
         grep -qE '(^|[ ,])unix-listen://PATH' out || fail 'a word is torn apart'
     done
-    # In a pipe nothing is broken.
+    # In a pipe, lines are not broken.
     succeeds '^  RWF_NOSIGNAL|^  accept4 |^  AFD' "$probe" info
     (($(wc -L <out) > 60)) || fail 'a pipe is taken for a narrow terminal'
-    # Words are not torn apart, and the meaning of a row goes beside its name or below it.
+    # Words are not broken, and the description of a row is beside its name or below it.
     fits_in 80 info
     grep -qE '^  selected +|^  backend selected +' out || fail 'no rows'
-    # The program that calls it may say how wide the terminal is.
+    # The calling program may set the width of the terminal.
     run env NO_COLOR=1 python3 "$here/terminal.py" 200 env COLUMNS=50 "$probe" doctor
     (($(wc -L <out) <= 50)) || fail 'COLUMNS is not obeyed'
 }
@@ -367,9 +367,9 @@ test_refusals() {
     refused 'pipe://file: open: not a FIFO' watch pipe://file
     refused 'pipe://\.: open: not a FIFO' watch pipe://.
     refused 'fd://99: .*Bad file descriptor' watch fd://99
-    refused 'fd://3: .*Bad file descriptor' watch fd://3 # which the program would open next
+    refused 'fd://3: .*Bad file descriptor' watch fd://3 # the next number that the program would open
     rejects 3 'stdin: .*Bad file descriptor' bash -c '"$0" watch stdin <&-' "$probe"
-    if [[ $(a_backend) == kqueue ]]; then # watches files, and has the later one of two that watch one handle
+    if [[ $(a_backend) == kqueue ]]; then # accepts files, and the second of two sources for one handle replaces the first
         echo data >data
         succeeds '^ +data\\n$' bash -c '"$0" watch fd://5 --read 5<data' "$probe"
         succeeds 'fd://0 +read 5 bytes' bash -c '"$0" watch stdin fd://0 --read --count 1 < <(echo data)' "$probe"
@@ -407,7 +407,7 @@ test_permissions() {
         "${as_nobody[@]}" ./program watch listen://127.0.0.1:81
 }
 
-# A limit that the program reaches before it has begun.
+# A descriptor limit that the program reaches at its start.
 test_descriptor_limit() {
     skip_with_sanitizer
     local limit
@@ -420,7 +420,7 @@ test_descriptor_limit() {
             bash -c 'ulimit -n 4; exec "$0" trace $PPID' "$probe"
 }
 
-# A limit that it reaches while it runs: it says so once, goes on, and gives back what it took.
+# A descriptor limit that it reaches while it runs: it reports that once, continues, and leaks nothing.
 test_descriptors_returned() {
     needs python3
     skip_with_sanitizer
@@ -453,7 +453,7 @@ open("hold").read()' "$port" &
     is_silent
 }
 
-# ---- What it finds ---------------------------------------------------------------------------------------------------
+# ---- Findings ---------------------------------------------------------------------------------------------------------
 
 test_info() {
     needs python3
@@ -465,14 +465,14 @@ test_info() {
     is_json out
 }
 
-# examines STATUS COMMAND...: COMMAND, which ends in a doctor, does so with STATUS and says nothing on standard error.
+# examines STATUS COMMAND...: COMMAND runs the doctor, which ends with STATUS and an empty standard error.
 examines() {
     run "${@:2}"
     ((status == $1)) || fail "${*:2}: exit status $status instead of $1"
     is_silent
 }
 
-# finds VERDICT NAME FINDING ADVICE: a line of the doctor's, and what the next one advises. Patterns.
+# finds VERDICT NAME FINDING ADVICE: a line of the doctor, and the advice on the next line. Patterns.
 finds() {
     grep -qE "^  $1 +$2 +$3" out || fail "not found: $*"
     grep -E -A1 "^  $1 +$2 +$3" out | tail -n +2 | grep -qE "^ {8,}.*$4" || fail "no such advice: $*"
@@ -495,7 +495,7 @@ test_doctor() {
     is_json out
     mv out doctor.json
     "$probe" info --json >info.json
-    # Everything that info tries is judged, and what is not well has an advice.
+    # Everything that info tries has a verdict; every verdict but ok has advice.
     python3 - doctor.json info.json >out 2>err <<'END' || fail 'the document is not as it should be'
 import json, sys
 doctor, info = (json.load(open(name)) for name in sys.argv[1:])
@@ -529,7 +529,7 @@ test_doctor_limits() {
     is_json out
     grep -q '"verdict": "fail"' out || fail 'the verdict is not fail'
 
-    # What could not be tried for want of descriptors is not called forbidden.
+    # A facility that could not be tried for lack of descriptors is not reported as forbidden.
     examines 1 bash -c 'ulimit -n 4; exec "$0" doctor' "$probe"
     finds warn accept4 'could not be tried: Too many open files' 'limits of open files'
 
@@ -564,7 +564,7 @@ test_doctor_sandbox() {
     fi
 }
 
-# A machine on which nothing can be polled: the rest is reported.
+# A machine on which polling fails: the rest is reported.
 test_info_sandbox() {
     local forbid=$1 eperm=1
     needs python3
@@ -577,7 +577,7 @@ test_info_sandbox() {
     is_json out
 }
 
-# A network namespace without a network, as containers and sandboxes have.
+# A network namespace without a network, as in containers and sandboxes.
 test_doctor_namespace() {
     local -a alone=(unshare -n)
     if ((EUID != 0)); then alone=(unshare -rn); fi
@@ -587,7 +587,7 @@ test_doctor_namespace() {
     finds note 'IPv6 loopback' 'the interface lo is down: .*EADDRNOTAVAIL' 'ip link set lo up'
     succeeds '^  IPv4 loopback +no +Network is unreachable' "${alone[@]}" "$probe" info
 
-    # The advice helps.
+    # Following the advice helps.
     needs ip
     run "${alone[@]}" bash -c 'ip link set lo up && exec "$0" doctor' "$probe"
     grep -qE '^  ok +IPv4 loopback ' out || fail 'the loopback is not found to be up'
@@ -624,7 +624,7 @@ test_events_backends() {
     backend=$(a_backend)
     succeeds "^all [0-9]+ steps played are as documented for $backend\$" "$probe" events --check --backend "$backend"
 
-    # Each of this build on its own, and all side by side.
+    # Each backend of this build alone, and all side by side.
     local -a all
     read -ra all < <("$probe" info | sed -nE 's/^  backends built in +//p' | tr -d ,)
     for name in "${all[@]}"; do
@@ -644,7 +644,7 @@ test_events_backends() {
     (($(grep -c "^ .*\"backend\": \"$backend\"" out) == 3)) || fail 'not two backends in the document'
 }
 
-# A check that did not reach its end is no success.
+# An incomplete check is not a success.
 test_interrupted_events() {
     local signal
     for signal in INT TERM HUP; do
@@ -658,7 +658,7 @@ test_interrupted_events() {
     start events
     prints 'tcp-connected-idle'
     kill -INT "$pid"
-    ends_with 0 # nothing was to be checked
+    ends_with 0 # there was nothing to check
     grep -qE '^interrupted; [0-9]+ of [0-9]+ scenarios were played$' out || fail 'nothing says that it was interrupted'
 }
 
@@ -668,11 +668,11 @@ test_scenario_patterns() {
     grep -q '^ok.* waker-once ' out || fail 'a scenario that matches was not played'
     if grep -qE '^ok.* (tcp-peer-reset|pipe-data) ' out; then fail 'another was played'; fi
     wrong "--scenario 'nothing-\\*'.* --list" events --scenario 'nothing-*'
-    # However many patterns match it, it is played once.
+    # It runs once even if several patterns match it.
     succeeds '^all 2 steps' "$probe" events --check --scenario tcp-peer-close 'tcp-peer-clos?' 'tcp-peer-c*'
 }
 
-# ---- What it watches -------------------------------------------------------------------------------------------------
+# ---- watch ------------------------------------------------------------------------------------------------------------
 
 test_connection() {
     needs nc
@@ -685,7 +685,7 @@ test_connection() {
     prints '^ +there\\x01$'
     prints '#1 127\.0\.0\.1:[0-9]+ +end of stream'
 
-    curl -s --max-time 0.5 "http://127.0.0.1:$port/index" >/dev/null || true # nobody answers it
+    curl -s --max-time 0.5 "http://127.0.0.1:$port/index" >/dev/null || true # it gets no reply
     prints '^ +GET /index HTTP/1\.1\\r\\n$'
     prints '#2 .* end of stream'
     kill -INT "$pid"
@@ -693,14 +693,14 @@ test_connection() {
     prints 'interrupted, [0-9]+ events'
     is_silent
 
-    listen --hex --interest r --count 2 # the listener's, and that of the data
+    listen --hex --interest r --count 2 # the event of the listener, and that of the data
     printf 'ABC' | nc -N 127.0.0.1 "$port" || true
     ends_with 0
     prints '00000000  41 42 43  .*\|ABC\|'
     prints 'count reached, 2 events'
 }
 
-# What is sent arrives, in parts if it must, with its escapes, and from a file.
+# --send: the text arrives, in parts if necessary, with its escapes, and from a file.
 test_send() {
     needs nc
     needs python3
@@ -714,7 +714,7 @@ test_send() {
     kill -INT "$pid"
     ends_with 0
 
-    # More than there is room for: the rest follows as the peer reads.
+    # More than the socket buffers hold: the rest follows as the peer reads.
     head -c 20000000 /dev/urandom >large
     mkfifo bound
     python3 -c '
@@ -760,7 +760,7 @@ datagrams.settimeout(5)
 datagrams.sendto(b"datagram", ("127.0.0.1", int(sys.argv[2])))
 assert datagrams.recvfrom(100)[0] == b"datagram"
 
-# More than fits into the buffers on the way: a client that reads late gets all of it, and then the end.
+# More than the buffers hold: a client that reads late receives all of it, then end of stream.
 sent = bytes(range(256)) * 80000
 client = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
 def send():
@@ -790,14 +790,14 @@ test_shown_bytes() {
     succeeds '^ +00000000  30 31 32 +\|012\|$' "$probe" watch stdin --hex -s 3 < <(cat data)
     succeeds '"bytes":10,"shown":4,"text":"0123"' "$probe" watch stdin --read --json -s 4 < <(cat data)
 
-    # By default people see a part, and programs all.
+    # By default the log for people is shortened, JSON is not.
     printf 'x%.0s' {1..5000} >data
     succeeds '^ +\.\.\. [0-9]+ more bytes$' "$probe" watch stdin --read < <(cat data)
     (($(tr -cd x <out | wc -c) == 1024)) || fail 'not 1024 bytes are shown'
     succeeds '"bytes":5000,"text":"x{5000}"' "$probe" watch stdin --read --json < <(cat data)
 }
 
-# Text is shown as such, and what a terminal obeys is not.
+# Text is printed as text, and terminal control characters are escaped.
 test_text_of_other_languages() {
     printf 'h\303\251llo \342\206\222 \344\275\240\345\245\275\n\377\302\233' >data
     run "$probe" watch stdin --read < <(cat data)
@@ -826,7 +826,7 @@ assert len(deltas) == 3 and all(0.02 < delta < 5 for delta in deltas), deltas
 EOF
     wrong '--time: .*absolute' watch stdin --time exact
 
-    # In JSON both: since the start, and of the day.
+    # JSON has both times: since the start, and of the day.
     before=$(date +%s)
     succeeds '"time_us"' "$probe" watch timer://10ms --count 1 --json
     python3 - "$before" "$(date +%s)" <<'EOF' || fail 'no wall clock'
@@ -838,7 +838,7 @@ for line in open("out"):
 EOF
 }
 
-# How late timers end here.
+# The delay of timers.
 test_timers() {
     succeeds '^ +[0-9.]+  timer://20ms +expired [0-9]+ µs late$' "$probe" watch timer://20ms --count 3
     (($(grep -c 'expired [0-9]* µs late' out) == 3)) || fail 'not three times'
@@ -846,7 +846,7 @@ test_timers() {
         fail 'no summary'
     awk '/late$/ && $1 + 0 < 0.02 { exit 1 }' out || fail 'expired early'
     run "$probe" watch alarm://20ms --count 2
-    if ((status == 3)) && grep -q 'not supported' err; then return; fi # where there is no alarm
+    if ((status == 3)) && grep -q 'not supported' err; then return; fi # on a system without alarms
     ((status == 0)) || fail "alarm: exit status $status"
     (($(grep -c 'alarm://20ms  *R' out) == 2)) || fail 'not two events'
     grep -q 'alarm://20ms: expired 2 times' out || fail 'no summary of the alarm'
@@ -871,7 +871,7 @@ test_summary() {
     prints '"kind":"summary","events":0,"readable":0,.*"connections":0,"bytes_read":0,"bytes_written":0}'
 }
 
-# The end of a terminal is a clean end; what nohup(1) started goes on.
+# It ends cleanly when its terminal closes; started by nohup(1), it continues.
 test_hangup() {
     needs python3
     start watch unix-listen://socket
@@ -959,7 +959,7 @@ test_counters() {
 
 test_connection_refused() {
     needs python3
-    # Bound and not listening: nobody else takes the port.
+    # Bound and not listening, to reserve the port.
     mkfifo bound hold
     python3 -c '
 import socket
@@ -991,7 +991,7 @@ test_datagrams() {
     prints 'read 6 bytes from 127\.0\.0\.1:[0-9]+$'
     prints '^ +hello\\n$'
 
-    # Three at once, one of them empty, and one as long as they get.
+    # Three at once: one is empty, one has the maximum length.
     python3 -c '
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0))
@@ -1028,13 +1028,13 @@ test_unix_listener() {
     prints '#1 process .* end of stream'
     printf 'there' | socat - UNIX-CONNECT:socket
     prints '#2 process .* read 5 bytes'
-    curl -s --max-time 0.5 --unix-socket socket http://localhost/index >/dev/null || true # nobody answers it
+    curl -s --max-time 0.5 --unix-socket socket http://localhost/index >/dev/null || true # it gets no reply
     prints '^ +GET /index HTTP/1\.1\\r\\n$'
     prints '#3 process .* end of stream'
 
-    # Nobody takes the name of one that answers, and it goes with its maker.
+    # The path of a live listener is not replaced, and is removed with the listener.
     refused 'unix-listen://socket: bind: Address already in use' watch unix-listen://socket
-    prints '#4 process' # who asked whether it answers
+    prints '#4 process' # the process that checked whether it is live
     kill -INT "$pid"
     ends_with 0
     [[ ! -e socket ]] || fail 'the socket was left behind'
@@ -1049,7 +1049,7 @@ test_unix_name() {
     succeeds 'time is up' "$probe" watch unix-listen://socket --for 20ms
     [[ ! -e socket ]] || fail 'the socket was left behind'
 
-    # What somebody else put there meanwhile is not the probe's.
+    # A file that replaced the socket meanwhile is not removed.
     start watch unix-listen://socket
     prints 'listening on socket$'
     rm socket
@@ -1069,7 +1069,7 @@ test_unix_connection() {
     grep -qE '^ +hello\\n$' out || fail 'nothing was read'
 }
 
-# The queue of a Unix listener is full: no event tells when it is not any more.
+# The queue of a Unix listener is full: no event reports when there is room.
 test_unix_queue() {
     needs python3
     mkfifo bound hold
@@ -1109,11 +1109,11 @@ test_json_lines() {
     grep -q '"kind":"done","reason":"interrupted"' out || fail 'no last line'
 }
 
-# Bytes that a terminal obeys, or that reorder text: control characters (C0, DEL, C1 alone and as UTF-8), bidirectional
+# Bytes that control a terminal or reorder text: control characters (C0, DEL, C1 alone and as UTF-8), bidirectional
 # controls and separators.
 dangerous=$'\033[31m \177 \233 \302\233 \302\235 \342\200\256 \342\201\246 \342\200\216 \330\234 \342\200\250 \342\200\251'
 
-# FILE...: nothing in these files but text and line ends.
+# FILE...: these files contain only text and line ends.
 is_harmless() {
     python3 - "$@" <<'EOF'
 import re, sys
@@ -1224,7 +1224,7 @@ test_nobody_reads() {
     grep -q '"kind":"read"' out || fail 'nothing was read'
 }
 
-# What another process registered.
+# Sources that another process registered.
 test_trace() {
     needs python3
     wrong 'PID is required' trace
@@ -1254,7 +1254,7 @@ test_trace() {
 }
 
 # ---- bench -----------------------------------------------------------------------------------------------------------
-# What is measured, never how much it is.
+# The set of measurements, not their values.
 
 compared=(wake pingpong chain churn echo timeout alarm sleep coroutine)
 alone=(timers await spawn)
@@ -1294,7 +1294,7 @@ test_bench() {
     [[ $(grep -o '^[a-z]*, ' out | paste -sd' ') == 'churn,  wake, ' ]] || fail 'not those two, in their order'
 }
 
-# A ratio from a few rounds says nothing.
+# A ratio of few rounds is not shown.
 test_bench_few_rounds() {
     needs python3
     succeeds '^  no ratio: 9 pairs of rounds are too few, it takes 10$' "$probe" bench churn --rounds 9
@@ -1393,7 +1393,7 @@ test_bench_limits() {
 test_bench_progress() {
     needs script
     local escape=$'\033'
-    # On a terminal there is a bar, which goes away; elsewhere, and on one that cannot draw, there is none.
+    # On a terminal there is a progress bar, which is removed at the end; there is none elsewhere or on a dumb terminal.
     run env TERM=xterm script -qec "'$probe' bench churn --rounds 2 >only_output" /dev/null
     ((status == 0)) || fail "exit status $status"
     grep -qE 'churn +\[#*\.*\] [0-9]+ %' out || fail 'no bar'

@@ -66,7 +66,7 @@ assert documents, "no document"
 found = []
 for document in documents:
     found += problems(document, {"$ref": f"#/$defs/{name}"}, root, "$")
-    # A document fits one shape of all, so that a reader can tell them apart.
+    # A document matches exactly one schema, so that a reader can distinguish them.
     found += problems(document, {"oneOf": root["oneOf"]}, root, "$")
 for problem in found:
     print(problem)

@@ -86,7 +86,7 @@ for path in files:
     document = yaml.safe_load(path.read_text())
     if path.parent.name != "workflows":
         continue
-    triggers = document.get(True, document.get("on"))  # YAML 1.1 reads `on` as a truth value
+    triggers = document.get(True, document.get("on"))  # YAML 1.1 parses `on` as a boolean
     if not triggers or "permissions" not in document:
         wrong.append(f"{path.name}: `on` and `permissions` are set")
     for name, job in document["jobs"].items():

@@ -16,7 +16,7 @@ struct Measurement {
     std::chrono::nanoseconds time{}; ///< of the whole round without its preparation
 };
 
-/// Runs one round of about `operations`. Throws `Refused`.
+/// Runs one round of about `operations` operations. Throws `Refused`.
 using Round = Measurement (*)(std::uint64_t operations);
 
 /// A round of each workload, on one contestant; null for those that it does not have.
@@ -29,8 +29,8 @@ struct Rounds {
     Round timeout = nullptr;
 };
 
-/// Rounds on this library, and on the system calls of the backend that `Poll` uses: none where no bare loop was written
-/// for it.
+/// Rounds on this library, and on the bare system calls of the backend that `Poll` uses; none for a backend without a
+/// bare loop.
 Rounds library_rounds();
 Rounds bare_rounds();
 /// The round of `timeout` on this library, with waits that a `mio::time::Alarm` ends; null where there is no alarm.
@@ -52,10 +52,10 @@ enum class Compared {
     latency, ///< the median latency of a round, where the rest of the time is the requested wait
 };
 
-/// Something to do on this library, and on the bare calls of the OS if they have it.
+/// A workload, on this library and, if possible, on the OS's bare system calls.
 struct Workload {
     std::string_view name;
-    std::string_view operation; ///< what one operation is, and its latency
+    std::string_view operation; ///< describes one operation, and its latency
     std::uint64_t operations;   ///< of one round
     Compared compared = Compared::time;
     Round on_library;
@@ -70,14 +70,14 @@ struct Tally {
     Histogram latencies;
     std::uint64_t operations = 0;
     std::chrono::nanoseconds time{};
-    std::vector<double> compared; ///< by round, what the ratio is of: nanoseconds
+    std::vector<double> compared; ///< the quantity of `ratio`, by round: nanoseconds
 
     void add(const Measurement& round, const Workload& workload);
     /// Operations a second.
     [[nodiscard]] double rate() const;
 };
 
-/// Both of them side by side, the rounds in pairs.
+/// The rounds of both contestants, in pairs.
 struct Comparison {
     Workload workload;
     Tally library;
@@ -85,7 +85,7 @@ struct Comparison {
 
     [[nodiscard]] std::size_t rounds() const { return library.compared.size(); }
     [[nodiscard]] bool has_bare() const { return workload.on_bare_calls != nullptr; }
-    /// Of this library to the bare calls: above 1 it takes longer. Nothing without bare calls or with too few rounds.
+    /// Ratio of this library to the bare calls: above 1, it takes longer. Empty without bare calls or with too few rounds.
     [[nodiscard]] std::optional<Spread> ratio() const {
         if (!has_bare() || rounds() < bench_fewest_pairs) return std::nullopt;
         return paired_ratios(library.compared, bare.compared);

@@ -21,7 +21,7 @@ constexpr std::uint64_t per_operation = 1'000;
 
 mio::async::Loop new_loop() { return must(mio::async::Loop::create(), "Loop::create"); }
 
-// Records the time from one call to the next, and counts the operations that are still to be done.
+// Records the time from one call to the next, and counts the remaining operations.
 class Laps {
   public:
     Laps(Measurement& measurement, std::uint64_t operations)
@@ -86,7 +86,7 @@ Measurement coroutine(std::uint64_t operations) {
     const auto measure = [&](auto pair) {
         must(must(run(loop, pass_between(pair.first, pair.second, laps)), "run"), "read, write");
     };
-    // As the bare loop does, where the system has such pairs.
+    // As in the bare loop, where the system has such pairs.
     if (auto pair = mio::async::UnixStream::pair()) {
         measure(std::move(*pair));
     } else {
@@ -115,7 +115,7 @@ Measurement sleep(std::uint64_t operations) {
     return measurement;
 }
 
-// Limits of 30 s that are met, beside those of as many connections.
+// Limits of 30 s that do not expire, beside those of many connections.
 Measurement timers(std::uint64_t operations) {
     constexpr std::size_t others = 1'000;
     mio::time::Timers timers(others + 1);

@@ -132,7 +132,7 @@ std::string ratio_line(const Comparison& comparison, const Output& output) {
                        output, 2, Style::faint);
 }
 
-// Columns of a histogram's bars: as many as fit and help; none if these are too few to show anything.
+// Columns of a histogram's bars: as many as fit and are useful; none if these are too few.
 std::size_t bar_width(const Output& output, std::size_t bars) {
     constexpr std::size_t widest = 24;
     constexpr std::size_t narrowest = 4;

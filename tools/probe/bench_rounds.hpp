@@ -24,13 +24,13 @@ class Latencies {
         is_recording_ = true;
         last_ = Clock::now();
     }
-    /// The end of an operation that began when the one before ended.
+    /// Ends an operation that began when the previous one ended.
     void lap() {
         const auto now = Clock::now();
         add(now - last_);
         last_ = now;
     }
-    /// The begin and the end of an operation that others overlap.
+    /// Begins and ends an operation that overlaps others.
     void mark(std::size_t operation) {
         if (marks_.size() <= operation) marks_.resize(operation + 1);
         marks_[operation] = Clock::now();
@@ -67,7 +67,7 @@ constexpr Round timeout_round = [](std::uint64_t operations) {
     using namespace std::chrono_literals;
     auto measurement = measured(
         [&](Latencies latencies) { return ::bench::Timeout<C, Latencies>(latencies).run(operations, 50us); });
-    // The sample is how late a wait ends; the rate is of whole waits.
+    // The sample is the delay of a wait; the rate counts whole waits.
     const auto count = static_cast<std::int64_t>(measurement.latencies.count());
     measurement.time += count * std::chrono::nanoseconds(50us);
     return measurement;

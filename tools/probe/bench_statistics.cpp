@@ -27,7 +27,7 @@ nanoseconds Histogram::at(double quantile) const noexcept {
     for (std::size_t step = 0; step < steps; ++step) {
         seen += counts_[step];
         if (seen < wanted) continue;
-        // The middle of a step may lie beyond all that is in it.
+        // The middle of a step may lie beyond all of its times.
         return nanoseconds(static_cast<nanoseconds::rep>(std::clamp(time_of(step), minimum_, maximum_)));
     }
     return maximum();

@@ -32,11 +32,11 @@ static_assert(step_of(0) == 0 && step_of(255) == 255 && step_of(256) == 256 && s
 static_assert(step_of(largest_time) == steps - 1);
 static_assert(time_of(255) == 255 && time_of(256) == 256 && step_of(time_of(1000)) == 1000);
 
-/// Counts times, by nanosecond up to 255 and in steps of less than one percent from there on. Its size does not
-/// depend on how many there are.
+/// Counts times, by nanosecond up to 255 and in steps of less than one percent above. Its size does not depend on
+/// their number.
 class Histogram {
   public:
-    /// Counts one. A negative time is counted as none, one beyond a quarter of an hour as that.
+    /// Counts one time. Negative times count as 0, times over a quarter of an hour as that.
     inline void record(std::chrono::nanoseconds time) noexcept;
     /// Counts all that `other` counted.
     void merge(const Histogram& other) noexcept;
@@ -44,14 +44,14 @@ class Histogram {
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
 
-    /// The shortest and the longest that were counted, exactly; none without any.
+    /// The exact minimum and maximum; empty if nothing was counted.
     [[nodiscard]] std::chrono::nanoseconds minimum() const noexcept;
     [[nodiscard]] std::chrono::nanoseconds maximum() const noexcept;
-    /// The time that the part `quantile` of all does not exceed, to less than one percent; none without any.
+    /// The quantile, for example 0.5 for the median, to less than one percent; empty if nothing was counted.
     [[nodiscard]] std::chrono::nanoseconds at(double quantile) const noexcept;
 
-    /// How many are in each of the ranges that `limits`, which ascend, are the upper ends of, and last those that
-    /// are not below any. A time that shares a step of this histogram with a limit may be counted on either side.
+    /// The number of times in each range: `limits`, in ascending order, are their upper ends, and the last range is above
+    /// all limits. A time that shares a step of this histogram with a limit may be counted on either side.
     [[nodiscard]] std::vector<std::uint64_t>
     counts_below(const std::vector<std::chrono::nanoseconds>& limits) const;
 
@@ -70,7 +70,7 @@ void Histogram::record(std::chrono::nanoseconds time) noexcept {
     if (length > maximum_) maximum_ = length;
 }
 
-/// The quartiles of some numbers and how far they go. All 0 without any.
+/// The quartiles of some numbers, and their minimum and maximum. All 0 if there are none.
 struct Spread {
     double minimum = 0;
     double first_quartile = 0;

@@ -27,18 +27,19 @@ ExitStatus run(const EventsOptions& options);
 /// Default measurement time of a workload.
 inline constexpr std::chrono::milliseconds bench_default_time{2000};
 
-/// The fewest pairs of rounds whose ratio says something.
+/// The fewest pairs of rounds that give a meaningful ratio.
 inline constexpr std::size_t bench_fewest_pairs = 10;
 
 struct BenchOptions {
-    std::vector<std::string> workloads;            ///< which ones; none means all
-    std::optional<std::uint64_t> rounds;           ///< of each, at the most
-    std::optional<std::chrono::milliseconds> time; ///< for each, at the most; without rounds the default
-    bool list = false;                             ///< names them instead of measuring
+    std::vector<std::string> workloads;  ///< which ones; none means all
+    std::optional<std::uint64_t> rounds; ///< of each workload, at most
+    std::optional<std::chrono::milliseconds>
+        time;          ///< for each workload, at most; if `rounds` is not set, a default applies
+    bool list = false; ///< names them instead of measuring
     bool json = false;
 };
 
-/// Throws `WrongUsage` for a workload that there is not.
+/// Throws `WrongUsage` for an unknown workload.
 ExitStatus run(const BenchOptions& options);
 
 struct DoctorOptions {
@@ -52,7 +53,7 @@ struct TraceOptions {
     bool json = false;
 };
 
-/// Throws `Refused` for a process that cannot be looked into.
+/// Throws `Refused` for a process that cannot be inspected.
 ExitStatus run(const TraceOptions& options);
 
 ExitStatus run(const WatchOptions& options);

@@ -44,12 +44,12 @@ std::optional<KernelVersion> parse_kernel(std::string_view release);
 struct Need {
     std::string_view facility;       ///< its name among `facilities()`
     KernelVersion since;             ///< the release that brought it; {} if every one has it
-    Verdict without = Verdict::note; ///< what its absence is
+    Verdict without = Verdict::note; ///< the verdict if it is absent
     std::string_view consequence;    ///< what its absence means
     std::string_view cure; ///< remedy on a kernel that is new enough; default: allow it in the sandbox
 };
 
-/// A facility that was tried on `kernel`.
+/// Judges a facility that was tried on `kernel`.
 Check check_facility(const Facility& facility, const Need& need, std::optional<KernelVersion> kernel);
 
 /// Remedies for a loopback that does not work; the default is those of Linux.
@@ -69,7 +69,7 @@ Check check_loopback(const Facility& facility, const std::optional<LoopbackInter
 /// Value of a limit that does not exist.
 inline constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
-/// How many descriptors a process may have, and how far it may raise that.
+/// The limit of descriptors of a process, and the limit to which it may raise that.
 Check check_open_files(std::uint64_t soft, std::uint64_t hard);
 
 // `setting` is what an administrator changes; the default is that of Linux.

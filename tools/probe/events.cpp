@@ -8,7 +8,7 @@ namespace {
 std::vector<Scenario> chosen_scenarios(const std::vector<std::string>& names) {
     const auto all = scenarios();
     if (names.empty()) return all;
-    // In their order, and each once, however many patterns match it.
+    // In order, each once even if several patterns match it.
     const auto matches_any = [&](const Scenario& scenario) {
         return std::ranges::any_of(names,
                                    [&](const auto& name) { return matches_glob(name, scenario.name); });

@@ -6,7 +6,7 @@
 
 namespace probe {
 
-/// A step that differs from the golden table, or that only one of both has.
+/// A step that differs from the golden table, or is missing on one side.
 struct Difference {
     std::string step;
     std::string documented;

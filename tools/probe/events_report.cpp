@@ -10,7 +10,7 @@ constexpr std::string_view unsupported = "unsupported";
 
 Cell mark(bool is_good) { return is_good ? Cell{"ok", Style::good} : Cell{"DIFFERS", Style::bad}; }
 
-// Nothing if that backend did not get as far as that.
+// Empty if that backend did not reach the step.
 const Step* find(const BackendResult& result, std::string_view name) {
     const auto step = std::ranges::find(result.steps, name, &Step::name);
     return step == result.steps.end() ? nullptr : &*step;
@@ -28,7 +28,7 @@ std::string to_text(std::string_view scenario, const Difference& difference, con
            + aligned({{{"documented"}, {difference.documented}}, {{"seen"}, {difference.seen}}}, output);
 }
 
-// As wide as every row of the contract needs, so that the columns stand still while the rows come.
+// Wide enough for every row of the golden table, so that the columns do not move while rows are added.
 std::size_t raw_width(const Backend& backend, const std::vector<Scenario>& list) {
     std::size_t width = std::max(raw_head.size(), unsupported.size());
     for (const auto& row : backend.contract) {
@@ -160,7 +160,7 @@ void ReportTable::head() {
     line(titles);
 }
 
-// Each scenario, its steps, and the events of each backend, further to the right each time.
+// Each scenario, its steps, and the events of each backend, each indented further.
 void ReportTable::rows_below(const ScenarioResult& outcome) {
     output_.write(paragraph(outcome.scenario.name, output_, 0, Style::accent));
     for (const auto& step : step_names(outcome)) {

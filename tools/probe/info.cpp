@@ -6,7 +6,7 @@ namespace probe {
 
 namespace {
 
-// What cannot be polled is a finding: the rest is reported all the same.
+// If a poll fails, that is a finding: the rest is still reported.
 std::expected<TimerResolution, Refused> try_timer_resolution() {
     try {
         return measure_timer_resolution();

@@ -7,7 +7,7 @@
 
 namespace probe {
 
-/// Everything that it reports about the machine.
+/// Everything that `mio-probe info` reports about the machine.
 struct MachineReport {
     System system;
     std::vector<Facility> facilities;

@@ -11,7 +11,7 @@ namespace probe {
 /// A detail of a line of JSON: a name and a value.
 using Field = std::pair<std::string_view, std::variant<std::string, std::uint64_t, std::vector<std::string>>>;
 
-/// Version of the documents' shape: it grows when a member is removed, renamed or changes its type.
+/// Version of the documents' schema, incremented when a member is removed, renamed or changes its type.
 inline constexpr unsigned json_schema = 1;
 
 /// The members with which every document begins, and the first line of `watch`.

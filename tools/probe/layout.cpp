@@ -7,7 +7,7 @@ namespace probe {
 
 namespace {
 
-// Below this many columns the last cell of a row goes under the others.
+// Below this many columns, the last cell of a row is printed under the others.
 constexpr std::size_t least_beside = 16;
 constexpr std::size_t indent_below = 6;
 

@@ -16,7 +16,7 @@ struct System {
 
 System system();
 
-/// Something that the kernel or a sandbox may not offer, and how an attempt to use it ended.
+/// A facility that the kernel or a sandbox may lack, and the result of trying it.
 struct Facility {
     std::string name;
     std::string purpose;   ///< what the library or an operator has of it
@@ -29,9 +29,9 @@ std::vector<Facility> facilities();
 /// A limit of the system or the process.
 struct Limit {
     std::string name;
-    std::string value;     ///< empty if it could not be found out
+    std::string value;     ///< empty if unknown
     std::string purpose;   ///< what it limits
-    std::error_code error; ///< why it could not be found out
+    std::error_code error; ///< the reason if unknown
 };
 
 /// Tries a TCP connection from this machine to itself, over 127.0.0.1 or ::1.
@@ -44,7 +44,7 @@ struct LoopbackInterface {
     bool is_up = false;
 };
 
-/// Nothing if the system has none or does not show its interfaces.
+/// Empty if the system has none or does not show its interfaces.
 std::optional<LoopbackInterface> loopback_interface();
 
 /// The limits of this process.
@@ -53,7 +53,7 @@ std::vector<Limit> process_limits();
 /// The limits that the whole system sets. Written once for each kind of system.
 std::vector<Limit> system_limits();
 
-/// How long polls with a short time-out took.
+/// Durations of polls with a short timeout.
 struct TimerResolution {
     std::chrono::nanoseconds asked;
     std::chrono::nanoseconds fastest;

@@ -96,7 +96,7 @@ class HelpFormatter : public CLI::Formatter {
     Output output_;
 };
 
-// Options of every subcommand, which may stand before it or behind it.
+// Options of every subcommand, before or after its name.
 struct CommonOptions {
     bool json = false;
     std::string colours = "auto";
@@ -444,7 +444,7 @@ std::vector<std::string_view> names_of(const std::vector<const CLI::App*>& apps)
     return names;
 }
 
-// For the first argument that nothing took.
+// For the first argument that nothing accepts.
 std::string suggestion_for(const CLI::App& app) {
     const auto unknown = app.remaining(true);
     if (unknown.empty()) return {};
@@ -460,7 +460,7 @@ std::string suggestion_for(const CLI::App& app) {
     return did_you_mean(word.substr(0, word.find('=')), {names.begin(), names.end()});
 }
 
-// One line. An unknown option comes before a positional argument that is missing: it may be the reason.
+// One line. An unknown option is reported before a missing positional argument: it may be the reason.
 std::string problem_of(const CLI::App& app, const CLI::ParseError& error) {
     const auto unknown = app.remaining(true);
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !unknown.empty())

@@ -29,7 +29,7 @@ bool is_terminal(mio::RawHandle handle) noexcept;
 /// The number in the environment variable COLUMNS, if it is one. The same on every system.
 std::optional<std::size_t> columns_of_environment() noexcept;
 
-/// Columns of the terminal `handle`: those that the environment variable COLUMNS says, or its width. Nothing if it is no
+/// Columns of the terminal `handle`: the environment variable COLUMNS, or the terminal's width. Empty if it is no
 /// terminal or its width is unknown.
 std::optional<std::size_t> columns(mio::RawHandle handle) noexcept;
 
@@ -46,7 +46,7 @@ mio::Result<> require_open(mio::RawHandle handle);
 mio::Result<std::size_t> read_ready(mio::RawHandle handle, std::span<std::byte> buffer);
 
 /// Opens the reading end of the FIFO at `path`, non-blocking, with or without a writer.
-/// Nothing if it is something other than a FIFO.
+/// Empty if it is not a FIFO.
 mio::Result<std::optional<mio::OwnedHandle>> open_fifo(const std::string& path);
 
 /// Condition that `await` waits for.
@@ -65,8 +65,8 @@ mio::Result<> await(mio::RawHandle handle, State state);
 /// Whether the kernel shows `state` for `handle` now or in the next moment.
 mio::Result<bool> becomes(mio::RawHandle handle, State state);
 
-/// The name of a bound Unix socket, which its closing leaves behind. Removed at the end, unless it is the name of
-/// something else by then.
+/// The path of a bound Unix socket, which closing does not remove. The destructor removes it, unless another file has
+/// replaced it.
 class SocketFile {
   public:
     /// No name.
@@ -98,7 +98,8 @@ class TemporaryFolder {
     std::string path_;
 };
 
-/// The exit status if another mio-probe started this process as the peer of its measurements, where there is no fork(2).
+/// On systems without fork(2): the exit status of a process that another mio-probe started as the peer of its
+/// measurements.
 std::optional<int> run_as_peer(int count, const char* const* arguments);
 
 /// Makes closing the TCP socket reset the connection.

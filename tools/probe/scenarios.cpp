@@ -254,7 +254,7 @@ void second_datagram(Stage& stage) {
     stage.observe("another one arrived");
 }
 
-// A socket that is connected to another takes nothing from this one, keeps its port from others, and so refuses.
+// A socket that is connected to another one occupies its port and accepts nothing from this one: it refuses.
 void refused(Stage& stage) {
     const auto refusing = bound();
     connect(refusing, refusing);

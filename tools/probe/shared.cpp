@@ -240,7 +240,7 @@ std::pair<std::size_t, char32_t> decode(std::string_view text) {
     return {length, point};
 }
 
-// Characters that a terminal obeys instead of printing, and those that reorder or break lines of text.
+// Characters that control a terminal, and those that reorder or break lines of text.
 bool is_control(char32_t point) {
     return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0x061c || point == 0x200e
            || point == 0x200f || point == 0x2028 || point == 0x2029 || (point >= 0x202a && point <= 0x202e)
@@ -278,7 +278,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
     std::string_view best;
     auto least = word.size() / 3 + 2;
     for (const auto name : names) {
-        // Two of a few letters are not alike because they have the same length.
+        // Short words are not similar merely because they have the same length.
         const auto most = std::max<std::size_t>(std::min(word.size(), name.size()) / 2, 1);
         const auto distance = word.size() > 2 && name.starts_with(word) ? 1 : distance_of(word, name);
         if (distance >= least || distance > most) continue;

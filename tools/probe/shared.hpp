@@ -22,9 +22,9 @@ struct WrongUsage {
     std::string message;
 };
 
-/// A call that the OS refused; thrown where that ends what was to be done.
+/// A failed OS call; thrown if it ends the operation.
 struct Refused {
-    std::string call;        ///< "bind", and what it was for where that is not plain
+    std::string call;        ///< "bind", and its purpose where that is not obvious
     std::error_code error;   ///< none if the call succeeded and gave something of no use
     std::string explanation; ///< what follows, or what to do, if the error does not say it
 };
@@ -53,7 +53,7 @@ std::string standard_library();
 /// Every backend that was built in, the platform's own choice first.
 std::vector<std::string> backends();
 
-/// How a piece of text looks on a terminal.
+/// The style of a text on a terminal.
 enum class Style { plain, faint, strong, accent, good, caution, bad };
 
 /// When to use colours.
@@ -75,10 +75,10 @@ class Output {
     /// True once a write found that the reader closed the pipe.
     [[nodiscard]] bool closed() const noexcept { return closed_; }
 
-    /// `text` as it looks in `style` here.
+    /// `text` with the escapes of `style`, if colours are used.
     [[nodiscard]] std::string styled(std::string_view text, Style style) const;
 
-    /// Columns of the terminal; `no_limit` if it is none.
+    /// Columns of the terminal; `no_limit` if it is not a terminal.
     [[nodiscard]] std::size_t width() const noexcept { return width_; }
     static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
@@ -91,7 +91,7 @@ class Output {
 /// Columns that `text` takes: one for each character.
 std::size_t width_of(std::string_view text);
 
-/// `text` filled up with spaces to `width` columns. Longer text stays as it is.
+/// `text` padded with spaces to `width` columns. Longer text is unchanged.
 std::string padded(std::string_view text, std::size_t width);
 
 /// `text` as lines of at most `width` columns, broken between words. A longer word is broken where it has punctuation.
@@ -108,10 +108,10 @@ std::string paragraph(std::string_view text, const Output& output, std::size_t i
 /// Prints "mio-probe: MESSAGE" to standard error, as lines no wider than its terminal.
 void print_error(std::string_view message);
 
-/// A title and what it is about, in one line or below each other.
+/// A title and its description, on one line or two.
 std::string heading(std::string_view title, std::string_view explanation, const Output& output);
 
-/// The words with commas between them.
+/// The words, separated by commas.
 std::string joined(const std::vector<std::string>& words, std::string_view between = ", ");
 
 /// A piece of text in a table.
@@ -141,7 +141,7 @@ inline constexpr std::string_view predicate_columns = "R W E RC WC P";
 inline constexpr std::string_view predicate_legend =
     "R readable, W writable, E error, RC read closed, WC write closed, P priority";
 
-/// The predicates that hold, each in its place, with dots in the others: "R W . RC .  .".
+/// The predicates that hold, each in its column, with dots for the others: "R W . RC .  .".
 std::string letter_columns(mio::Readiness readiness);
 
 /// The letters of the predicates that hold: "R W RC". Empty if none does.
@@ -155,8 +155,8 @@ std::array<bool, predicate_count> predicates_of(mio::Readiness readiness);
 std::string_view letters_of(std::size_t predicate);
 std::string_view name_of_predicate(std::size_t predicate);
 
-/// As long as it lives, the first SIGINT, SIGTERM or SIGHUP does not end the program but is remembered. The second one
-/// ends it, should it be stuck. A SIGHUP that is ignored, as by nohup(1), stays ignored. One at a time.
+/// While it exists, the first SIGINT, SIGTERM or SIGHUP does not end the program but is recorded; the second one ends
+/// it. An ignored SIGHUP, as with nohup(1), stays ignored. Only one may exist at a time.
 class Interrupt {
   public:
     /// Throws `Refused` when the OS is out of descriptors.
@@ -171,7 +171,7 @@ class Interrupt {
     /// Becomes readable when the signal comes. To be registered with one poll.
     [[nodiscard]] mio::RawSource& source() noexcept { return source_; }
 
-    /// Waits for the signal, at the longest for `limit`.
+    /// Waits for the signal, at most for `limit`.
     void wait(std::chrono::milliseconds limit) const noexcept;
 
   private:
@@ -180,7 +180,7 @@ class Interrupt {
     mio::RawSource source_;
 };
 
-/// The parsed value of an argument, or why it is invalid.
+/// The parsed value of an argument, or the reason why it is invalid.
 template <class T> using Parsed = std::expected<T, std::string>;
 
 /// The error of an invalid argument: "'ARGUMENT': WHY".

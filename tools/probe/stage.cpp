@@ -11,11 +11,11 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto patience = 2000ms; // for an event that has to come, on a machine that has much else to do
-constexpr auto quiet = 10ms;      // without an event: no more are coming
-constexpr auto silence = 30ms;    // for events that must not come
+constexpr auto patience = 2000ms; // for an expected event, on a busy machine
+constexpr auto quiet = 10ms;      // without an event: then no more are expected
+constexpr auto silence = 30ms;    // for events that must not occur
 
-// The value of what a selector answered.
+// The value of a selector's result; throws `Refused` or `Unsupported` for an error.
 template <class T> T supported(mio::Result<T> result, const char* call) {
     if (!result && result.error() == mio::Errc::unsupported) throw Unsupported{};
     return must(std::move(result), call);
@@ -44,7 +44,7 @@ void Registration::rearm(mio::Interest blocked) const {
 
 Stage::Stage(const Backend& backend) : selector_(backend.open()), events_(selector_->make_events(16)) {}
 
-// True if anything came. A signal does not shorten it: Ctrl-C takes effect between two scenarios.
+// Returns true if there was an event. A signal does not shorten it: Ctrl-C takes effect between two scenarios.
 bool Stage::poll_for(std::chrono::milliseconds limit) {
     const auto deadline = Clock::now() + limit;
     while (true) {

@@ -7,7 +7,7 @@
 
 namespace probe {
 
-/// Wakes the selector that made it, which outlives it.
+/// Wakes the selector that created it, which outlives it.
 class Waker {
   public:
     Waker() = default;
@@ -41,7 +41,7 @@ class Selector {
     [[nodiscard]] virtual std::unique_ptr<Waker> make_waker(mio::Token token) = 0;
 };
 
-/// How often a step causes the event of a row.
+/// The number of times that a step causes the event of a row.
 enum class Times : std::uint8_t {
     never,         ///< the step causes no event
     once,          ///< exactly once

@@ -29,7 +29,8 @@ struct TracedProcess {
     std::vector<TracedPoll> polls;
 };
 
-/// Reads them. Throws `Refused`: on systems other than Linux, for a process that there is not, and for one of another user.
+/// Reads the polls of a process. Throws `Refused` on systems other than Linux, for a process that does not exist, and for
+/// one of another user.
 TracedProcess read_process(std::uint64_t id);
 
 std::string json_of(const TracedProcess& process);

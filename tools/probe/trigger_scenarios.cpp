@@ -224,7 +224,7 @@ void once(Stage& stage) {
     stage.observe_silence("reported already");
 }
 
-// That reading would block arms an edge again where edges are emulated. It must not arm this.
+// A read that would block re-arms an emulated edge. It must not re-arm this registration.
 void drained(Stage& stage) {
     auto pair = readable_pair(stage, Trigger::oneshot);
     send_and_await(pair, "data");

@@ -12,14 +12,14 @@ using Source = std::variant<Connection<Tcp>, Listener<Tcp>, Datagrams, Connectio
 
 constexpr mio::Token interrupt_token{std::numeric_limits<std::size_t>::max()};
 
-// Level triggers, and oneshot, which is re-armed at once, repeat a condition that holds: too fast to read.
+// Level triggers, and one-shots, which are re-armed at once, repeat a condition that holds, too fast to read.
 constexpr auto time_between_rounds = 100ms;
 
 // The addresses of each target with a host, by its name. Looked up before anything else, since it can take long: Ctrl-C
 // ends the program at this stage as it ends any other.
 using Addresses = std::map<std::string, std::vector<mio::net::SocketAddress>, std::less<>>;
 
-// Runs `f`, and gives what it throws the name of the target.
+// Runs `f`, and adds the name of the target to its exceptions.
 template <class F> auto with_name_of(const Target& target, Log& log, F f) {
     try {
         return f();
@@ -108,7 +108,7 @@ std::string in_microseconds(std::chrono::nanoseconds time) {
     return std::to_string(std::chrono::round<std::chrono::microseconds>(time).count()) + " µs";
 }
 
-// Without zeros, which would hide the rest.
+// Without zeros, for legibility.
 Cell count_cell(std::uint64_t count) {
     return count == 0 ? Cell{".", Style::faint} : Cell{std::to_string(count)};
 }
@@ -192,7 +192,7 @@ class Session {
     };
     using Entries = std::map<std::size_t, Entry>;
 
-    // Empty while there is reason to go on.
+    // Empty while the program continues.
     [[nodiscard]] std::string_view end_reason() const {
         if (interrupt_.requested()) return "interrupted";
         if (output_.closed()) return "standard output closed";
@@ -235,7 +235,7 @@ class Session {
                      {"longest_gap_nanoseconds", static_cast<std::uint64_t>(gap.count())}});
     }
 
-    // When there is something to do, event or not.
+    // The next time at which there is something to do without an event.
     [[nodiscard]] std::optional<Clock::time_point> next_moment() const {
         auto moment = deadline_;
         for (const auto& [token, entry] : entries_) {
@@ -252,7 +252,7 @@ class Session {
         interrupt_.wait(time);
     }
 
-    // False for the event of a signal, and for one too many.
+    // False for the event of a signal, and for events beyond the requested number.
     bool log(const mio::Event& event, Clock::time_point time) {
         const auto entry = entries_.find(event.token().value);
         if (entry == entries_.end() || !context_.wants_more()) return false;
@@ -299,7 +299,7 @@ class Session {
         const auto entry = entries_.emplace(token.value, Entry{std::move(source), {}}).first;
         const auto outcome = std::visit([](auto& s) { return s.start(); }, entry->second.source);
         static_cast<void>(
-            context_.summary_of(group_of(entry->second.source))); // also of one that stays silent
+            context_.summary_of(group_of(entry->second.source))); // also of a source without events
         apply(entry, outcome);
     }
 

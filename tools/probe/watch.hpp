@@ -13,7 +13,7 @@ namespace probe {
 
 using Clock = std::chrono::steady_clock;
 
-/// How the log is written.
+/// Options of the log.
 struct LogFormat {
     bool json = false;
     bool hex = false;                   ///< data as a hexadecimal dump instead of text
@@ -22,7 +22,7 @@ struct LogFormat {
     std::size_t source_width = 0; ///< of the widest name of a source to expect
 };
 
-/// Every line has a time and the name of a source, and is out when the call returns.
+/// Each line has a time and the name of a source, and is written when the call returns.
 class Log {
   public:
     Log(Output& output, LogFormat format);
@@ -30,10 +30,10 @@ class Log {
     [[nodiscard]] Clock::time_point start() const noexcept { return start_; }
     [[nodiscard]] bool is_json() const noexcept { return format_.json; }
 
-    /// An event as it came, at `time`.
+    /// An event, received at `time`.
     void event(Clock::time_point time, std::string_view source, const mio::Event& event);
 
-    /// Something that the program did or found out: `text` for people, `kind` and `fields` for programs.
+    /// An action or a finding of the program: `text` for people, `kind` and `fields` for programs.
     void remark(std::string_view source, std::string_view kind, std::string_view text,
                 const std::vector<Field>& fields = {});
 
@@ -73,7 +73,7 @@ class Log {
     Clock::time_point last_ = start_;
 };
 
-/// What came from one source, or from all connections that one listener accepted.
+/// Totals of one source, or of all connections that one listener accepted.
 struct Summary {
     std::string source;
     std::uint64_t connections = 0; ///< accepted
@@ -99,15 +99,15 @@ struct Context {
     std::vector<Summary> summaries = {};
 
     [[nodiscard]] mio::Token next_token() noexcept { return {++last_token}; }
-    /// That of `source`, which is made if there is none.
+    /// The summary of `source`, created if there is none.
     [[nodiscard]] Summary& summary_of(std::string_view source);
-    /// False once as many events came as the user wanted.
+    /// False once the requested number of events has arrived.
     [[nodiscard]] bool wants_more() const noexcept { return !options.count || events < *options.count; }
 };
 
 /// The next step of a source.
 struct Outcome {
-    /// Nothing more will come.
+    /// The source has ended.
     bool is_finished = false;
     /// When it has something to do, event or not.
     std::optional<std::chrono::steady_clock::time_point> resume_at;
@@ -116,10 +116,10 @@ struct Outcome {
 /// Nothing to do before the next event.
 inline Outcome wait_for_event() { return {}; }
 
-/// Nothing more will come.
+/// The source has ended.
 inline Outcome finished() { return {.is_finished = true, .resume_at = std::nullopt}; }
 
-/// There is more to do as soon as the others had their turn.
+/// There is more to do after the other sources' turns.
 inline Outcome resume_soon() { return {.is_finished = false, .resume_at = std::chrono::steady_clock::now()}; }
 
 /// The operation must be retried without an event: four times a second.
@@ -128,7 +128,7 @@ inline Outcome resume_later() {
             .resume_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(250)};
 }
 
-/// How reading ended.
+/// The way in which reading ended.
 enum class Drained {
     blocked, ///< nothing is left
     more,    ///< there may be more, but the other sources and Ctrl-C are to have their turn
@@ -136,8 +136,8 @@ enum class Drained {
     failed,
 };
 
-/// Reads what there is, a limited amount in one turn, logs it, and counts it in the summary of `group`. `take`, if there is
-/// any, gets it too.
+/// Reads the available data, up to a limit for each turn, logs it, counts it in the summary of `group`, and passes it to
+/// `take`, if set.
 Drained drain(Context& context, std::string_view source, std::string_view group,
               const std::function<mio::Result<std::size_t>(std::span<std::byte>)>& read,
               const std::function<void(std::span<const std::byte>)>& take = {});
@@ -180,15 +180,15 @@ struct Local {
     static std::string caller(const Stream& stream, const Address& peer);
 };
 
-/// A connection of `Protocol`. See `probe.watch.source` for its members.
+/// A connection of `Protocol`.
 template <class Protocol> class Connection {
   public:
     using Address = Protocol::Address;
     using Stream = Protocol::Stream;
 
-    /// One to be made to the first of `addresses` that accepts it; there is at least one.
+    /// Connects to the first of `addresses` that accepts; there is at least one.
     Connection(Context& context, std::string name, std::vector<Address> addresses);
-    /// One that is established, and counted in the summary of `group`.
+    /// Takes an established connection, counted in the summary of `group`.
     Connection(Context& context, std::string name, std::string group, Stream stream);
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -210,7 +210,7 @@ template <class Protocol> class Connection {
     void set_connected();
     [[nodiscard]] Outcome begin();
     [[nodiscard]] Outcome read();
-    // False if writing failed: the connection is of no more use.
+    // False if writing failed: the connection is unusable.
     [[nodiscard]] bool flush();
     void take_urgent_byte();
 
@@ -218,19 +218,19 @@ template <class Protocol> class Connection {
     std::string name_;
     std::string group_;
     mio::Token token_;
-    std::string unsent_;             // to be written when there is room
+    std::string unsent_;             // written once there is room
     bool has_ended_ = false;         // nothing more to read
-    std::vector<Address> addresses_; // to be tried yet, the next one last
+    std::vector<Address> addresses_; // still to try, the next one last
     std::optional<Address> peer_;    // none if it was accepted
     Stream stream_;
     bool is_connecting_;
     bool has_to_retry_ = false;
 };
 
-/// A UDP socket that is bound and not connected. See `probe.watch.source` for its members.
+/// A UDP socket that is bound and not connected.
 class Datagrams {
   public:
-    /// One to be bound to the first of `addresses` that can be; there is at least one.
+    /// Binds to the first of `addresses` that can be bound; there is at least one.
     Datagrams(Context& context, std::string name, std::vector<mio::net::SocketAddress> addresses);
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -251,8 +251,7 @@ class Datagrams {
     mio::net::UdpSocket socket_;
 };
 
-/// An inherited descriptor: it stays open, and its mode unchanged. See
-/// `probe.watch.source` for its members.
+/// An inherited descriptor: it stays open, and its mode unchanged.
 class Descriptor {
   public:
     Descriptor(Context& context, std::string name, mio::RawHandle handle);
@@ -277,7 +276,6 @@ class Descriptor {
 
 /// The reading end of a FIFO. It outlives its writers: when the last one left, it is opened anew for the next. (An
 /// end opened for reading and writing would keep the FIFO open itself, and never see its end.)
-/// See `probe.watch.source` for its members.
 class Fifo {
   public:
     Fifo(Context& context, std::string name, std::string path);
@@ -298,11 +296,10 @@ class Fifo {
     mio::Token token_;
     std::string path_;
     mio::OwnedHandle handle_;
-    mio::RawSource source_; // after the handle: it goes first
+    mio::RawSource source_; // after the handle, so that it is destroyed first
 };
 
-/// A timer that expires again and again, by the deadline of a poll or by a `mio::time::Alarm`, and how late each time. See
-/// `probe.watch.source` for its members.
+/// A periodic timer, by the deadline of a poll or by a `mio::time::Alarm`; logs the delay of each expiration.
 class Timer {
   public:
     Timer(Context& context, std::string name, const TimerTarget& target);
@@ -326,13 +323,13 @@ class Timer {
     std::optional<mio::time::Alarm> alarm_;
 };
 
-/// A listener of `Protocol`. See `probe.watch.source` for its members.
+/// A listener of `Protocol`.
 template <class Protocol> class Listener {
   public:
     using Address = Protocol::Address;
     using Stream = Protocol::Stream;
 
-    /// One to be bound to the first of `addresses` that can be; there is at least one.
+    /// Binds to the first of `addresses` that can be bound; there is at least one.
     Listener(Context& context, std::string name, std::vector<Address> addresses);
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -354,9 +351,9 @@ template <class Protocol> class Listener {
     mio::Token token_;
     std::vector<Address> addresses_;
     Protocol::Listener listener_;
-    Protocol::Residue residue_; // after the listener: it goes first
+    Protocol::Residue residue_; // after the listener, so that it is destroyed first
     std::vector<Connection<Protocol>> accepted_;
-    std::error_code reported_; // why accepting fails at present, if it does
+    std::error_code reported_; // the current error of accepting, if any
 };
 
 } // namespace probe

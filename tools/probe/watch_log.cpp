@@ -4,7 +4,7 @@ namespace probe {
 
 namespace {
 
-// ASCII alone: the characters of other bytes have no place in a dump.
+// ASCII only: a dump shows bytes.
 bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 
 std::string hex_row(std::size_t offset, std::string_view bytes, std::size_t width) {
@@ -22,7 +22,7 @@ std::string plain_text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Lines of the text; characters that would not be seen as themselves are escaped.
+// Lines of the text; unprintable characters are escaped.
 std::string escaped(std::string_view text) {
     std::string safe;
     for (const char c : text) {
@@ -102,7 +102,7 @@ std::string utc_time(Day::time_point time) {
     return formatted("%Y-%m-%dT%H:%M:%S", std::gmtime(&whole), time) + 'Z';
 }
 
-// Below this many columns a text goes under its source.
+// Below this many columns, a text is printed under its source.
 constexpr std::size_t least_text = 32;
 constexpr std::size_t narrow_indent = 4;
 constexpr std::uint64_t shown_by_default = 1024;
@@ -174,7 +174,7 @@ std::size_t Log::time_width() const noexcept {
     return format_.time_style == TimeStyle::absolute ? day_width : seconds_width;
 }
 
-// Further to the right than the text of the line above.
+// Indented further than the text of the line above.
 std::size_t Log::data_indent() const noexcept {
     if (is_narrow(format_.source_width)) return narrow_indent;
     return time_width() + 2 + format_.source_width + 2 + 2;

@@ -136,7 +136,7 @@ std::optional<mio::Interest> interest_of(char letter) {
     }
 }
 
-// All of a file, whatever it is; with the C library, whose errors have reasons.
+// Reads a whole file of any kind; with the C library, which reports the reasons of errors.
 std::expected<std::string, std::error_code> read_file(const std::string& path) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
     std::string data;

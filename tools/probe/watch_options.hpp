@@ -51,7 +51,7 @@ struct TimerTarget {
     bool is_alarm;
 };
 
-/// A thing to watch, and how the user called it.
+/// A target to watch, and its text on the command line.
 struct Target {
     std::string name;
     std::variant<TcpTarget, ListenTarget, UdpTarget, UnixTarget, UnixListenTarget, FifoTarget,
@@ -88,7 +88,7 @@ Parsed<Target> parse_target(std::string_view text);
 /// Reads letters of "rwp".
 Parsed<mio::Interest> parse_interest(std::string_view text);
 
-/// The argument of `--send`: a text with the escapes \\n, \\r, \\t, \\0, \\\\ and \\xHH, or what is in a file after `@`.
+/// The argument of `--send`: a text with the escapes \\n, \\r, \\t, \\0, \\\\ and \\xHH, or `@` and the name of a file.
 Parsed<std::string> parse_data(std::string_view text);
 
 /// True for a target with connections.

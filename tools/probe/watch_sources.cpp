@@ -4,7 +4,7 @@ namespace probe {
 
 namespace {
 
-// Limits of one turn, so that the other sources have theirs.
+// Limits of one turn, so that no source starves another.
 constexpr std::size_t bytes_per_turn = std::size_t{64} * 1024;
 constexpr int connections_per_turn = 64;
 constexpr int datagrams_per_turn = 64;
@@ -26,7 +26,7 @@ void Summary::count(const mio::Event& event) {
 
 namespace {
 
-// The call that failed with `error`: the library makes the socket in the same call.
+// The name of the call that failed with `error`: the library also creates the socket in this call.
 std::string failed_call(std::string call, const std::error_code& error, const mio::Result<>& socket) {
     return !socket && socket.error() == error ? "socket" : std::move(call);
 }
@@ -159,7 +159,7 @@ template <class Protocol> Outcome Connection<Protocol>::handle(const mio::Event&
     }
     if (event.is_writable() && !unsent_.empty()) {
         if (!flush()) return finished();
-        if (unsent_.empty() && context_->options.echo) return resume(); // which waited for that
+        if (unsent_.empty() && context_->options.echo) return resume(); // an echo waited for this
     }
     if (context_->options.read) {
         if (event.is_priority()) take_urgent_byte();
@@ -180,7 +180,7 @@ template <class Protocol> Outcome Connection<Protocol>::handle(const mio::Event&
 template <class Protocol> Outcome Connection<Protocol>::resume() {
     if (has_to_retry_) return connect();
     if (!flush()) return finished();
-    // An echo goes no faster than its peer reads.
+    // An echo is no faster than its peer reads.
     if (context_->options.echo && !unsent_.empty()) return wait_for_event();
     return has_ended_ ? finished() : read();
 }
@@ -197,7 +197,7 @@ template <class Protocol> Outcome Connection<Protocol>::read() {
     return outcome_of(drained);
 }
 
-// On a connection that is established: sends what the user wants every peer to get.
+// Called when the connection is established: sends the text of `--send`.
 template <class Protocol> Outcome Connection<Protocol>::begin() {
     unsent_ = context_->options.send;
     return flush() ? wait_for_event() : finished();
@@ -283,7 +283,7 @@ template <class Protocol> void Connection<Protocol>::set_connected() {
 }
 
 template <class Protocol> void Connection<Protocol>::take_urgent_byte() {
-    // Further events report the same byte until it is taken, and after.
+    // Further events report the same byte until it is taken, and afterwards.
     const auto byte = os::receive_urgent(stream_.raw());
     if (!byte) return;
     const auto value = std::to_integer<unsigned>(*byte);
@@ -408,7 +408,7 @@ void Datagrams::receive(std::span<const std::byte> bytes, const mio::net::Socket
     auto& summary = context_->summary_of(name_);
     summary.bytes_read += bytes.size();
     if (!context_->options.echo) return;
-    // A datagram for which there is no room is lost, as others are on their way.
+    // A datagram without room is dropped, as datagrams are in the network.
     const auto sent = socket_.send_to(bytes, sender);
     if (!sent) return context_->log.failure(name_, {"sendto " + sender.to_string(), sent.error(), {}});
     summary.bytes_written += *sent;
@@ -492,7 +492,7 @@ Outcome Fifo::resume() {
     return drained == Drained::ended ? reopen() : outcome_of(drained);
 }
 
-// The end that was open before stays so until the new one is: what a writer left in the FIFO would be lost otherwise.
+// The old end stays open until the new one is: otherwise data that a writer left in the FIFO would be lost.
 void Fifo::open() {
     auto opened = must(os::open_fifo(path_), "open");
     if (!opened) throw Refused{"open", {}, "not a FIFO"};
@@ -539,20 +539,20 @@ Outcome Timer::handle(const mio::Event&) {
 
 Outcome Timer::resume() {
     if (context_->wants_more()) {
-        ++context_->events; // which no event of the poll reports
+        ++context_->events; // there is no event of the poll
         expire();
     }
     return {.is_finished = false, .resume_at = due_};
 }
 
 void Timer::expire() {
-    // Lines that were written since are not what made it late. It may have become due meanwhile.
+    // Writing the log must not count as delay; the next expiration may have passed meanwhile.
     const auto now = context_->polled_at < due_ ? Clock::now() : context_->polled_at;
     const auto late = std::chrono::round<std::chrono::microseconds>(now - due_);
     context_->summary_of(name_).lateness->record(now - due_);
     context_->log.remark(name_, "expired", "expired " + std::to_string(late.count()) + " µs late",
                          {{"late_us", static_cast<std::uint64_t>(late.count())}});
-    // Those that were missed meanwhile are left out.
+    // Missed expirations are skipped.
     due_ += period_ * ((now - due_) / period_ + 1);
 }
 

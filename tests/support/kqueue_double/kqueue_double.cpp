@@ -156,7 +156,7 @@ std::list<Kqueue>& kqueues() {
 }
 std::uint32_t last_serial = 0;
 
-/// What close and dup need to know about a descriptor before they lock the mutex.
+/// State of a descriptor that close and dup read before they lock the mutex.
 enum Mark : unsigned char { is_kqueue = 1, is_watched = 2 };
 std::array<std::atomic<unsigned char>, 1u << 16> marks;
 

@@ -10,9 +10,9 @@ namespace bench {
 struct NoLatencies {
     /// Starts to record, after `warm_up` more laps.
     static void begin([[maybe_unused]] std::uint64_t warm_up = 0) {}
-    /// The end of an operation that began when the one before ended.
+    /// Ends an operation that began when the previous one ended.
     static void lap() {}
-    /// The begin and the end of an operation that others overlap.
+    /// Begins and ends an operation that overlaps others.
     static void mark(std::size_t) {}
     static void record(std::size_t) {}
     /// A latency that the workload measured itself.

@@ -4,7 +4,7 @@
 
 namespace bench {
 
-/// Where and with what this is measured, and how busy the machine is besides.
+/// The machine, the compiler and the current load.
 nlohmann::ordered_json machine();
 
 } // namespace bench

@@ -14,7 +14,7 @@
 
 namespace bench {
 
-/// The middle of `values` and how far they go. Not numbers if there is none.
+/// The median, minimum and maximum of `values`; NaN if there are none.
 struct Spread {
     double minimum;
     double median;
@@ -22,7 +22,7 @@ struct Spread {
 };
 Spread spread_of(std::vector<double> values);
 
-/// One line of the table. A ratio is the median of those of each round, so that what disturbs one round meets both.
+/// One line of the table. A ratio is the median of the rounds' ratios, so that a disturbance of one round affects both.
 struct Line {
     std::string workload;
     std::string description;

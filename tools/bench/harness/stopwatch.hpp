@@ -14,8 +14,7 @@ inline double nanoseconds_of(::clockid_t clock) {
     return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-/// Measures from its making on: the time, and what this thread used of its processor. The second leaves out what else
-/// the machine does.
+/// Measures, from its construction, the elapsed time and this thread's processor time, which other load does not affect.
 class Stopwatch {
   public:
     [[nodiscard]] Sample per(std::uint64_t operations) const {

@@ -45,7 +45,7 @@ struct Outcome {
 /// Everything that can be measured.
 class Suite {
   public:
-    /// Contestants are entered one after the other, workloads in the order of the first of them.
+    /// Contestants are added one after the other; the workloads have the order of the first contestant.
     void enter(const Workload& workload, std::string contestant,
                std::function<Sample(std::uint64_t operations)> run);
 

@@ -1,4 +1,4 @@
-// How late a wait ends that only its time-out ends.
+// Delay of a wait that ends by its timeout.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// Timers: what each operation costs while so many others are armed. Time is simulated: nothing waits.
+// Timers: the cost of each operation while many others are armed. Time is simulated: nothing waits.
 
 #pragma once
 
@@ -22,11 +22,11 @@ namespace bench {
 template <class Q>
 concept TimerContestant = requires(Q& queue, std::size_t timer, std::chrono::nanoseconds time) {
     { Q::name } -> std::convertible_to<std::string_view>;
-    Q(timer);                   // how many
+    Q(timer);                   // the number of timers
     queue.insert(timer, time);  // it is not armed
     queue.cancel(timer);        // it is armed
     queue.replace(timer, time); // cancel, and insert again
-    /// Optional: `postpone(timer, time)`, and `expire(time)`, which pops those that are due and returns how many.
+    /// Optional: `postpone(timer, time)`, and `expire(time)`, which pops those that are due and returns their number.
 };
 
 /// `count` timers and one more, with deadlines as in servers: uniformly from 1 ms to 60 s ahead.

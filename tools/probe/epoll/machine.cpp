@@ -25,14 +25,14 @@ namespace {
 
 std::error_code last_error() { return {errno, mio::os_category()}; }
 
-// For a call that gives a descriptor: what became of it, the descriptor closed again.
+// For a call that returns a descriptor, which is closed again: its error, if any.
 std::error_code closed_again(long handle) {
     if (handle == -1) return last_error();
     ::close(static_cast<int>(handle));
     return {};
 }
 
-// For a call on a socket that has nothing to give: that it would block proves that it is there.
+// For a call on a socket without data: would-block proves that the call exists.
 std::error_code would_block_or_works(long result) {
     if (result != -1 || errno == EAGAIN || errno == EWOULDBLOCK) return {};
     return last_error();
@@ -116,7 +116,7 @@ std::error_code try_reuse_port() {
 std::error_code try_abstract_address() {
     const auto socket = new_socket(AF_UNIX, SOCK_STREAM);
     if (socket.get() == -1) return last_error();
-    // The name begins with a NUL, and the process makes it its own.
+    // The name begins with a NUL and contains the process ID.
     const auto name = "mio-probe-" + std::to_string(::getpid());
     ::sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -218,7 +218,7 @@ constexpr std::array needs{
          "if it is wanted: sysctl -w kernel.io_uring_disabled=0, and a sandbox that allows it"},
 };
 
-// Of a facility that is epoll's: the library misses it only where it polls with epoll.
+// For a facility of epoll: the library needs it only if it polls with epoll.
 bool is_for(std::string_view facility, std::string_view backend) {
     return facility != "epoll_pwait2" || backend == "epoll";
 }

@@ -126,7 +126,7 @@ std::optional<Registered> parse_registration(std::string_view line) {
     return registered;
 }
 
-// What an error of opening the descriptors of a process means, if it does not say so itself.
+// An explanation of an error of opening a process's descriptors; empty if the error is clear.
 std::string_view explanation_of(const std::error_code& error) {
     if (error == std::errc::permission_denied) return "a process of another user: ask as root";
     if (error != std::errc::no_such_file_or_directory) return "";

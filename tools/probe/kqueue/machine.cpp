@@ -18,7 +18,7 @@ namespace {
 
 std::error_code last_error() { return {errno, mio::os_category()}; }
 
-// Of a facility that the system's headers do not declare.
+// For a facility that the system's headers do not declare.
 [[maybe_unused]] std::error_code not_declared() {
     return std::make_error_code(std::errc::function_not_supported);
 }
@@ -31,7 +31,7 @@ mio::OwnedHandle new_socket(int family, int type) { return mio::OwnedHandle(::so
 
 std::error_code try_kqueue() { return new_kqueue().get() == -1 ? last_error() : std::error_code(); }
 
-// Adds a filter to a kqueue of its own.
+// Adds a filter to a new kqueue.
 [[maybe_unused]] std::error_code try_filter(std::uintptr_t ident, int filter, std::int64_t data) {
     const auto kqueue = new_kqueue();
     if (kqueue.get() == -1) return last_error();

@@ -1,4 +1,4 @@
-// Rounds of all workloads: that with a client in a forked process, too.
+// Rounds of all workloads, including `echo`, whose client is a forked process.
 
 #pragma once
 

@@ -9,7 +9,7 @@ namespace probe {
 
 namespace {
 
-// All that a signal handler may touch.
+// The data of the signal handler.
 std::atomic<bool> signal_came = false;
 std::atomic<int> signal_handle = mio::invalid_handle;
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);

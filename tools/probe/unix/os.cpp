@@ -23,7 +23,7 @@ mio::Result<> check(int result) {
     return {};
 }
 
-// The events that hold for `handle`, waiting until one of `wanted` does, at the longest for `limit`.
+// Waits until one of the events `wanted` holds for `handle`, at most for `limit`; returns the events that hold.
 mio::Result<short> holding(mio::RawHandle handle, short wanted, std::chrono::milliseconds limit) {
     ::pollfd entry{.fd = handle, .events = wanted, .revents = 0};
     const int count = ::poll(&entry, 1, static_cast<int>(limit.count()));
@@ -71,8 +71,8 @@ std::string error_name(const std::error_code& error) {
 }
 
 void occupy_standard_handles() noexcept {
-    // `open` gives the lowest number that is free, here of a descriptor that is good for nothing: EBADF is what the
-    // user of a closed one expects.
+    // `open` returns the lowest free number, here for a descriptor that allows no I/O: its user gets EBADF, as for a
+    // closed one.
     for (const int handle : {0, 1, 2}) {
         if (is_open(handle)) continue;
 #ifdef O_PATH
@@ -116,7 +116,7 @@ mio::Result<> require_open(mio::RawHandle handle) {
     const int flags = ::fcntl(handle, F_GETFL);
     if (flags == -1) return last_error();
 #ifdef O_PATH
-    // A placeholder of a closed descriptor. Backends differ in the error they report for it.
+    // A placeholder for a closed descriptor; backends report different errors for it.
     if ((flags & O_PATH) != 0) return std::unexpected(std::error_code(EBADF, mio::os_category()));
 #endif
     return {};

@@ -16,7 +16,7 @@ template <class S> Pair<S> pair_of() {
     return {std::move(local), std::move(peer)};
 }
 
-// With the event of registering behind it.
+// After the event of registering.
 template <class S> WatchedPair<S> watched_pair(Stage& stage) {
     return watch_settled(stage, pair_of<S>(), {.interest = read_write});
 }

@@ -19,7 +19,7 @@ void fail(const char* call, int error) {
 
 namespace {
 
-// Pairs of sockets are connections here.
+// Windows has no socketpair: pairs are TCP connections.
 struct MioOverTcp : BasicMio<mio::Trigger::level> {
     class LocalStream : public BasicStream<mio::net::TcpStream> {
       public:

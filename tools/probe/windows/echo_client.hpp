@@ -9,7 +9,7 @@ namespace probe::bench {
 inline constexpr std::string_view echo_text =
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// A process that connects to `port`, sends `echo_text` so many times, each time after the echo of the one before, and
+/// A process that connects to `port`, sends `echo_text` a number of times, each time after the previous echo, and
 /// ends. Ctrl-C does not reach it; destroying this ends it.
 class EchoClient {
   public:

@@ -7,7 +7,7 @@ namespace probe {
 
 namespace {
 
-// A function of ntdll by its name, which not every ntdll has.
+// A function of ntdll that not every version has.
 template <class F> F from_ntdll(const char* name) {
     const auto library = ::GetModuleHandleA("ntdll.dll");
     return reinterpret_cast<F>(reinterpret_cast<void*>(::GetProcAddress(library, name)));

@@ -54,13 +54,13 @@ std::string error_name(const std::error_code& error) {
     return error.category() == mio::os_category() ? "error " + std::to_string(error.value()) : "";
 }
 
-// Handles have no numbers that the next one opened would take.
+// Not needed: the values of handles do not depend on which ones are open.
 void occupy_standard_handles() noexcept {}
 
 // There is no such signal.
 void ignore_broken_pipes() noexcept {}
 
-// The standard streams go by the numbers that the C library has for them.
+// The standard streams are identified by the C library's numbers.
 bool is_terminal(mio::RawHandle handle) noexcept { return ::_isatty(static_cast<int>(handle)) != 0; }
 
 std::optional<std::size_t> columns(mio::RawHandle handle) noexcept {
@@ -100,7 +100,7 @@ mio::Result<std::size_t> read_ready(mio::RawHandle handle, std::span<std::byte> 
     return static_cast<std::size_t>(count);
 }
 
-// No file is a FIFO here.
+// Windows has no FIFOs.
 mio::Result<std::optional<mio::OwnedHandle>> open_fifo(const std::string&) {
     return std::unexpected(make_error_code(mio::Errc::unsupported));
 }

@@ -1,4 +1,4 @@
-//! Rust's Mio for mio-bench: its `Poll`, `SourceFd` and `Waker` behind a C interface, see mio_rs.hpp. An answer below 0 is
+//! Rust's Mio for mio-bench: its `Poll`, `SourceFd` and `Waker` behind a C interface, see mio_rs.hpp. A negative result is
 //! an error number of the system, negated.
 
 use std::os::raw::c_int;
@@ -12,7 +12,7 @@ pub struct Loop {
     events: Events,
 }
 
-// What Mio itself refuses has no number, and is EINVAL here.
+// Errors of Mio itself have no number and become EINVAL.
 fn number_of(error: std::io::Error) -> c_int {
     -error.raw_os_error().unwrap_or(22)
 }
@@ -54,10 +54,10 @@ pub extern "C" fn mio_rs_remove(this: &Loop, descriptor: c_int) -> c_int {
     answer(this.poll.registry().deregister(&mut SourceFd(&descriptor)))
 }
 
-/// Polls, without end if `limit_ms` is below 0, and writes the tokens of the events. Answers how many they are.
+/// Polls, without end if `limit_ms` is below 0, and writes the tokens of the events. Returns their number.
 ///
 /// # Safety
-/// `tokens` has room for as many as `mio_rs_new` was told.
+/// `tokens` has the capacity passed to `mio_rs_new`.
 #[no_mangle]
 pub unsafe extern "C" fn mio_rs_poll(this: &mut Loop, limit_ms: i64, tokens: *mut usize) -> c_int {
     let limit = u64::try_from(limit_ms).ok().map(Duration::from_millis);

@@ -71,7 +71,7 @@ pub unsafe extern "C" fn mio_bench_tokio_serve(
     let listener = std::net::TcpListener::from_raw_fd(listener);
     match this.block_on(serve(listener, connections)) {
         Ok(()) => 0,
-        // What Tokio itself refuses has no number, and is EINVAL here.
+        // Errors of Tokio itself have no number and become EINVAL.
         Err(error) => -error.raw_os_error().unwrap_or(22),
     }
 }

@@ -4,7 +4,7 @@ function __mio_probe_first_words
 end
 complete -c mio-probe -f
 complete -c mio-probe -n __fish_use_subcommand -a info -d 'Describe this build and the facilities of this machine'
-complete -c mio-probe -n __fish_use_subcommand -a events -d 'Play scenarios on real sockets and print the events'
+complete -c mio-probe -n __fish_use_subcommand -a events -d 'Run scenarios on real sockets and print the events'
 complete -c mio-probe -n __fish_use_subcommand -a watch -d 'Watch sockets, pipes, descriptors and timers, and print each event'
 complete -c mio-probe -n __fish_use_subcommand -a bench -d 'Measure the library against the same loops on bare system calls'
 complete -c mio-probe -n __fish_use_subcommand -a trace -d 'Show what a running process has registered (Linux)'
@@ -20,10 +20,10 @@ complete -c mio-probe -n '__fish_seen_subcommand_from info' -l color -x -a 'auto
 complete -c mio-probe -n '__fish_seen_subcommand_from events' -s h -l help -d 'Print this help message and exit'
 complete -c mio-probe -n '__fish_seen_subcommand_from events' -l json -d 'Print one JSON document'
 complete -c mio-probe -n '__fish_seen_subcommand_from events' -l color -x -a 'auto always never' -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never'
-complete -c mio-probe -n '__fish_seen_subcommand_from events' -l scenario -x -a '(__mio_probe_first_words mio-probe events --list)' -d 'Play only these; * stands for any characters, ? for one; see --list'
-complete -c mio-probe -n '__fish_seen_subcommand_from events' -l backend -x -a 'epoll poll kqueue iocp' -d 'Play them on these, side by side (default: the one that Poll uses)'
+complete -c mio-probe -n '__fish_seen_subcommand_from events' -l scenario -x -a '(__mio_probe_first_words mio-probe events --list)' -d 'Run only these; * stands for any characters, ? for one; see --list'
+complete -c mio-probe -n '__fish_seen_subcommand_from events' -l backend -x -a 'epoll poll kqueue iocp' -d 'Run them on these, side by side (default: the one that Poll uses)'
 complete -c mio-probe -n '__fish_seen_subcommand_from events' -l list -d 'List the scenarios'
-complete -c mio-probe -n '__fish_seen_subcommand_from events' -l check -d 'Compare with the documented events; exit status 1 on a difference, 130 if a signal ended it before all were played'
+complete -c mio-probe -n '__fish_seen_subcommand_from events' -l check -d 'Compare with the documented events; exit status 1 on a difference, 130 if a signal ended it before all had run'
 complete -c mio-probe -n '__fish_seen_subcommand_from watch' -s h -l help -d 'Print this help message and exit'
 complete -c mio-probe -n '__fish_seen_subcommand_from watch' -l json -d 'Print one JSON object per line'
 complete -c mio-probe -n '__fish_seen_subcommand_from watch' -l color -x -a 'auto always never' -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never'

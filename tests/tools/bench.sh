@@ -61,7 +61,7 @@ for workload in await spawn await-limit channel; do
 done
 # Another library is a contestant, or is reported as missing.
 for peer in libuv libevent asio asio-async mio-rs tokio; do
-    (($(grep -cE "(, $peer(,|\$))|^not built, since it was not installed: $peer \(Debian: " out) > 0)) ||
+    (($(grep -cE "(, $peer(,|\$))|^not built, because it is not installed: $peer \(Debian: " out) > 0)) ||
         fail "--list says nothing of $peer"
 done
 

@@ -82,7 +82,7 @@ void list(const std::vector<std::vector<const Case*>>& groups) {
             std::cout << ' ' << one->contestant << (one == group.back() ? "\n" : ",");
     }
     for (const auto& name : missing_peers())
-        std::cout << "not built, since it was not installed: " << name << '\n';
+        std::cout << "not built, because it is not installed: " << name << '\n';
 }
 
 void write(const std::string& path, const std::string& text) {
@@ -148,8 +148,8 @@ int main(int argc, char** argv) {
     CLI::App app(
         "The same work on this library, on the bare system calls and on other libraries, side by side");
     bench::Options options;
-    app.add_option("workload", options.workloads, "Measure these only; see --list")->type_name("NAME");
-    app.add_option("--contestant", options.contestants, "Let these take part only; see --list")
+    app.add_option("workload", options.workloads, "Measure only these; see --list")->type_name("NAME");
+    app.add_option("--contestant", options.contestants, "Run only these contestants; see --list")
         ->type_name("NAME");
     app.add_option("--rounds", options.rounds, "Rounds of each contestant")
         ->capture_default_str()
@@ -158,12 +158,12 @@ int main(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::Range(1e-4, 1e4));
     app.add_option("--json", options.json,
-                   "Write all of it, each sample too, to this file ('-': standard output)");
+                   "Write all results, with each sample, to this file ('-': standard output)");
     app.add_option("--plot", options.plot, "Draw the ratios as SVG into this file ('-': standard output)");
     app.add_flag("--list", options.list, "Name workloads and contestants");
-    app.add_flag("--describe", options.describe, "Print what machine and build this is as JSON");
+    app.add_flag("--describe", options.describe, "Print the machine and the build as JSON");
     app.add_option("--once", options.once,
-                   "Do so many operations once and print nothing: for callgrind and strace");
+                   "Run this many operations once and print nothing: for callgrind and strace");
     app.footer("Examples:\n  mio-bench\n  mio-bench pingpong chain --contestant bare mio --rounds 25\n"
                "  mio-bench --json result.json --plot result.svg");
     CLI11_PARSE(app, argc, argv);

@@ -57,7 +57,7 @@ template <std::size_t N> std::optional<std::array<std::uint64_t, N>> parse_numbe
 Check unknown(std::string name, const Limit& limit) {
     return {std::move(name), Verdict::note,
             limit.error ? "not known" : "not understood: '" + limit.value + "'",
-            "look it up: " + limit.purpose, limit.error};
+            "check it yourself: " + limit.purpose, limit.error};
 }
 
 bool is_shortage(const std::error_code& error) {
@@ -172,7 +172,8 @@ Check check_open_files_of_all(const Limit& limit, std::string_view setting) {
         return check;
     }
     check.advice = "only root can open more; " + std::string(setting) + "="
-                   + std::to_string(std::max(2 * most, 4 * many_open_files)) + ", or find who holds so many";
+                   + std::to_string(std::max(2 * most, 4 * many_open_files))
+                   + ", or find the process that holds so many";
     return check;
 }
 
@@ -244,7 +245,7 @@ Check check_time_outs(const TimerResolution& timer) {
             "system on Windows, or a facility that is missing above";
     } else if (timer.median >= coarse) {
         check.verdict = Verdict::note;
-        check.advice = "the processors were busy: ask again when they are not";
+        check.advice = "the processors were busy: repeat the check when they are idle";
     }
     return check;
 }

@@ -172,19 +172,19 @@ class Info : public Subcommand {
 class Events : public Subcommand {
   public:
     Events(CLI::App& app, CommonOptions& common)
-        : Subcommand(app, common, "events", "Play scenarios on real sockets and print the events") {
+        : Subcommand(app, common, "events", "Run scenarios on real sockets and print the events") {
         app_.add_option("--scenario", options_.scenarios,
-                        "Play only these; * stands for any characters, ? for one; see --list")
+                        "Run only these; * stands for any characters, ? for one; see --list")
             ->type_name("NAME");
         app_.add_option("--backend", options_.backends,
-                        "Play them on these, side by side (default: the one that Poll uses)")
+                        "Run them on these, side by side (default: the one that Poll uses)")
             ->type_name("A[,B...]")
             ->delimiter(',');
         app_.add_flag("--list", options_.list, "List the scenarios");
         app_.add_flag(
             "--check", options_.check,
             "Compare with the documented events; exit status 1 on a difference, 130 if a signal ended it "
-            "before all were played");
+            "before all had run");
         app_.footer(
             "Backends of this build: " + joined(backends())
             + ". Side by side, steps whose predicates differ, all records taken together, are marked.\n\n"

@@ -32,7 +32,7 @@ class ConditionCategory final : public std::error_category {
         switch (static_cast<ResolveErrc>(value)) {
         case ResolveErrc::host_not_found: return "no address for this host";
         case ResolveErrc::service_not_found: return "no such service";
-        case ResolveErrc::try_again: return "no answer from a name server";
+        case ResolveErrc::try_again: return "no response from a name server";
         case ResolveErrc::failed: return "name resolution failed for good";
         }
         return "unknown resolver condition " + std::to_string(value);

@@ -534,7 +534,7 @@ TEST(Group, AJoinThatHasEndedIsNotCancelledBeforeItsCoroutineResumes) {
             auto join = [](async::Group& joined, async::Scope& in) -> Task<Result<>> {
                 co_return co_await async::within(in, joined.join());
             };
-            // What it makes ready resumes in the next turn: the group's task first, then this coroutine.
+            // Coroutines that become ready resume in the next turn: the group's task first, then this one.
             auto end = [](std::optional<async::Group>& joined, async::Scope& in, async::Event& ends,
                           bool destroys) -> Task<> {
                 co_await async::yield();

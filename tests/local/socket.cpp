@@ -40,7 +40,7 @@ class UnixSocketTest : public testing::Test {
     const std::string path_ = folder_ / "listener";
     Loop loop_;
 
-    /// How many clients connect before the queue is full, at most 100.
+    /// The number of clients that connect before the queue is full, at most 100.
     std::size_t queue_of(const UnixListener& listener) {
         const auto address = must(listener.local_address());
         std::vector<UnixStream> clients;

@@ -16,7 +16,7 @@
 
 namespace model {
 
-/// How the Inbox could be wrong.
+/// Faults of the Inbox, to show that the model detects them.
 struct InboxFault {
     bool pushes_relaxed = false;     // the push is no release
     bool takes_relaxed = false;      // taking is no acquire
@@ -177,7 +177,7 @@ struct Inbox {
         p.when([=](const Context& c) { return c.local[seen] != 0; }, [&] { take(p, false, open); });
         p.compute([=](Context& c) { c.local[is_woken] = c.local[seen] = 0; });
     }
-    /// How many turns other sources may still cause.
+    /// The number of turns that other sources may still cause.
     static constexpr std::size_t turns_at = 3;
 };
 

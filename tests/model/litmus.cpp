@@ -165,7 +165,7 @@ TEST(Updates, OrderStoreBufferingOnlyIfSeqCst) {
     }
 }
 
-// What is seen through a relaxed access orders nothing, not even seq_cst operations.
+// A value read by a relaxed access orders nothing, not even seq_cst operations.
 TEST(SeqCst, IsNotOrderedByRelaxedAccesses) {
     Litmus litmus(2, 2);
     litmus.store(0, 0, 1, seq_cst).store(0, 1, 1, relaxed);

@@ -146,7 +146,7 @@ bool Memory::order_sc(std::uint32_t before, Thread t, Location l, Index at, bool
     return true;
 }
 
-// Forgets the events that no later one can precede, once what precedes them is known to precede every later one.
+// Forgets the events that no later one can precede, once their predecessors are known to precede every later one.
 void Memory::drop_sc(Location l, std::size_t dropped) {
     for (std::size_t i = 0; i < sc_count_;) {
         auto& event = sc_[i];

@@ -52,7 +52,7 @@ struct Instruction {
     std::function<Value(Context&, Value)> value{};     // takes what is read, returns what is to be written
     std::function<Value(const Variables&)> expected{}; // by a compare_exchange
     std::function<bool(const Context&)> condition{};   // of jump_unless, or for a step to run
-    std::function<int(const Context&)> outcomes{};     // how many a step has
+    std::function<int(const Context&)> outcomes{};     // the number of outcomes of a step
     std::function<void(Context&, int)> action{};       // of a step with one of its outcomes
     std::optional<Sync> sync{};                        // what a step acquires and releases
     std::optional<std::size_t> seen{}; // the variable that keeps what a failed compare_exchange reads
@@ -140,7 +140,7 @@ class Program {
         step(std::move(name), s, {}, {}, [is_locked](Context& c, int) { c.shared[is_locked] = 0; });
     }
 
-    /// A relaxed store to a location of which the other threads only ask for the oldest value.
+    /// A relaxed store to a location whose oldest value is all that the other threads check.
     void write_own(Location l, Value value) {
         add({.kind = Instruction::Kind::write_own, .location = l, .value = [value](Context&, Value) {
                  return value;
@@ -171,7 +171,7 @@ class Program {
         go(begin);
     }
 
-    /// Where the next instruction will be, for `go`.
+    /// The index of the next instruction, for `go`.
     [[nodiscard]] std::size_t here() const { return code_.size(); }
     void go(std::size_t place) { add({.kind = Instruction::Kind::jump, .target = place}); }
 

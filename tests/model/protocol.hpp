@@ -1,4 +1,4 @@
-// What the models of the wake protocols share: who wakes, what is expected, and the Coalescer of mio.sys.wakers.
+// Common parts of the models of the wake protocols: the wakers, the expected results, and the Coalescer of mio.sys.wakers.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ struct Setup {
     std::size_t wakers = 1;
     std::size_t threads = 2;
     Value wakes = 1;
-    Value failures = 0;        // how many system calls of wakers fail; which ones is left open
+    Value failures = 0;        // the number of system calls of wakers that fail; any of them may
     bool has_late = true;      // one more thread wakes waker 0 once when all is done: is it swallowed?
     bool kernel_orders = true; // system calls on one kernel object happen one after the other
 
@@ -41,7 +41,7 @@ inline constexpr std::size_t sent_at = 11;     // per waker: a wake is sent and 
 inline constexpr std::size_t locked_at = 14;   // per waker: its mutex
 inline constexpr Sync kernel = 0;
 
-/// How the Coalescer could be wrong.
+/// Faults of the Coalescer, to show that the model detects them.
 struct CoalescerFault {
     bool begins_relaxed = false;
     bool reads_sent = false;        // a sender that finds `sent` is content with a load
@@ -176,7 +176,7 @@ struct Storm {
         };
     }
 
-    /// The user looks at what was written for a waker whose event is reported.
+    /// The user reads the data written for a waker whose event is reported.
     void look(Program& p, const Setup& setup, std::size_t waker) const {
         for (std::size_t t = 0; t < setup.all_threads(); ++t) {
             if (setup.waker_of(t) != waker) continue;
@@ -185,7 +185,7 @@ struct Storm {
     }
 };
 
-/// What the program has explored, in one line at its end.
+/// A summary of the exploration, on one line.
 class Summary : public testing::Environment {
   public:
     std::size_t models = 0, states = 0, faults = 0, found = 0, wrong = 0;

@@ -100,7 +100,7 @@ static bool take(coalescer *c) {
 #endif
 }
 
-// What a thread writes before it wakes, and what the receiver read with the last event of that thread's waker.
+// The data that a thread writes before it wakes, and the data that the receiver read with the last event of its waker.
 static atomic_int data[T];
 static int seen_data[T];
 

@@ -1,4 +1,4 @@
-// RemoteLoop::post and a loop for GenMC. See inbox.h; with -DENDS the loop is destroyed after its turns, otherwise it goes on
+// RemoteLoop::post and a loop for GenMC. See inbox.h; with -DENDS the loop is destroyed after its turns, otherwise it continues
 // until nothing wakes it.
 #include "inbox.h"
 

@@ -1,4 +1,4 @@
-// What poll.c and iocp.c share: a receiver that sleeps unless it finds a wake or is interrupted, and the property. The
+// Common part of poll.c and iocp.c: a receiver that sleeps unless it finds a wake or is interrupted, and the property. The
 // includer defines `wake` and `select_once`, which returns false if it would sleep for ever.
 static atomic_int done; // all wakes are sent
 

@@ -15,10 +15,16 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "async.hpp"
+
+// Names of a program, in the namespace in which a using-directive makes those of mio.async visible.
+struct Job {};
+struct Link {};
+struct List {};
 
 namespace {
 
@@ -387,6 +393,11 @@ TEST(Dump, DescribesScopesThatAreNestedDeeply) {
     const auto text = async::dump(loop);
     EXPECT_TRUE(text.starts_with("sleep at blocking.cpp:")) << text.substr(0, 100);
     EXPECT_EQ(std::ranges::count(text, '\n'), 1);
+}
+
+TEST(Names, OfInternalsAreNotVisible) {
+    using namespace mio::async; // a name that it makes visible would be ambiguous below
+    static_assert(std::is_empty_v<Job> && std::is_empty_v<Link> && std::is_empty_v<List>);
 }
 
 } // namespace

@@ -9,14 +9,9 @@ namespace mio::async {
 // the wake-up arrives. A sender that finds the stack filled need not wake: the sender of the first parcel has not
 // finished `wake`, or the loop has not yet taken that wake-up, and takes the stack after it. Each push is a
 // read-modify-write with release order, so that the acquiring exchange sees the writes of every sender.
-class Inbox {
+class Inbox : public ReferenceCounted<Inbox> {
   public:
     explicit Inbox(Waker&& waker) noexcept : waker_(std::move(waker)) {}
-
-    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-    void release() noexcept {
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-    }
 
     // Returns false if the loop is destroyed.
     bool post(Parcel& parcel) noexcept {
@@ -40,7 +35,6 @@ class Inbox {
     static Parcel closed_mark;
 
     std::atomic<Parcel*> first_ = nullptr;
-    std::atomic<std::size_t> references_ = 1;
     Waker waker_;
 };
 

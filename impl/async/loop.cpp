@@ -15,6 +15,7 @@ module;
 #include <utility>
 
 #include "../core/attempt.hpp"
+#include "../core/reference_count.hpp"
 
 module mio.async.loop;
 

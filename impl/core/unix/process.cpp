@@ -5,7 +5,6 @@ module;
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -20,6 +19,7 @@ module;
 #include <utility>
 
 #include "../../os/unix/thread_exit.hpp"
+#include "../reference_count.hpp"
 
 module mio.core.process;
 
@@ -68,19 +68,13 @@ class Descriptor : public IoSource {
 
 /// The signals that the `Signals` created by one thread block. The thread and those objects own it together, since an
 /// object may be destroyed by another thread, also after the end of its creator.
-class Blocked {
+class Blocked : public ReferenceCounted<Blocked> {
   public:
     static constexpr int last = 128; // the highest number of any system
 
     /// This thread's; null if memory is exhausted.
     [[nodiscard]] static Blocked* of_this_thread() noexcept;
     [[nodiscard]] bool is_of_this_thread() const noexcept;
-
-    void retain() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
-    void release() noexcept {
-        // The last owner sees the writes of the others.
-        if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-    }
 
     /// Counts an object that blocks `set`; `before` was this thread's mask.
     void add(const ::sigset_t& set, const ::sigset_t& before) noexcept;
@@ -93,7 +87,6 @@ class Blocked {
         bool is_to_unblock = false; // after the last object, which may be in the future
     };
 
-    std::atomic<std::size_t> owners_ = 1;
     std::mutex mutex_;
     std::array<Use, last + 1> uses_{};
 };

@@ -7,7 +7,6 @@ module;
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,6 +18,8 @@ module;
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "../../core/reference_count.hpp"
 
 module mio.net.pipe;
 
@@ -80,12 +81,12 @@ struct WideName {
 
 } // namespace
 
-/// Buffers, pending operations and their results of a registered pipe. Reference-counted: the `NamedPipe` and each
-/// pending operation hold a reference.
+/// Buffers, pending operations and their results of a registered pipe. The `NamedPipe` and each pending operation hold a
+/// reference.
 ///
 /// Reading: idle (no client, or not registered yet) -> pending -> holds data or an error -> pending again once they are
 /// consumed. Writing: idle -> pending -> idle, or holds an error -> idle once the error is consumed.
-struct NamedPipe::State {
+struct NamedPipe::State : ReferenceCounted<NamedPipe::State> {
     explicit State(RawHandle pipe) noexcept : handle(pipe) {
         ::DWORD flags = 0;
         if (::GetNamedPipeInfo(native(), &flags, nullptr, nullptr, nullptr) != FALSE)
@@ -110,14 +111,13 @@ struct NamedPipe::State {
         static_assert(sizeof step.overlapped == sizeof(::OVERLAPPED));
         step.overlapped = {};
         step.is_under_way = true;
-        references.fetch_add(1, std::memory_order_relaxed);
+        retain();
         channel.begin();
         if (call(reinterpret_cast<::OVERLAPPED*>(&step.overlapped)) != FALSE) return 0;
         const auto code = ::GetLastError();
         if (code == ERROR_IO_PENDING || code == ERROR_MORE_DATA) return 0;
         channel.abandon();
-        references.fetch_sub(1,
-                             std::memory_order_relaxed); // never the last reference: the caller holds another
+        release(); // not the last reference: the caller holds another
         step.is_under_way = false;
         return code;
     }
@@ -198,7 +198,7 @@ struct NamedPipe::State {
             if (!pipe.is_closed)
                 note(pipe, is_done ? ::DWORD{0} : ::RtlNtStatusToDosError(status), record.bytes, is_stale);
         }
-        pipe.unreference();
+        pipe.release();
     }
 
     static void connected(Operation& operation, const Record& record) noexcept {
@@ -244,11 +244,6 @@ struct NamedPipe::State {
         });
     }
 
-    void unreference() noexcept {
-        // acq_rel: the thread that destroys the state sees the writes of all others.
-        if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-    }
-
     /// Called when the `NamedPipe` is destroyed. `end` closes the handle or cancels its pending operations.
     template <class End> void close(End&& end) noexcept {
         {
@@ -257,11 +252,10 @@ struct NamedPipe::State {
             end();
         }
         channel.close(); // without the mutex: if the poll is gone, operations complete inside this call
-        unreference();
+        release();
     }
 
     std::mutex mutex;
-    std::atomic<std::size_t> references = 1;
     const RawHandle handle; // owned by the `NamedPipe`
     Channel channel;
     bool has_messages = false;

@@ -28,7 +28,8 @@ export class Pool {
     ~Pool();
 
     /// Runs `fn` on a thread of the pool and waits for its result, on the loop of the caller. A `Result<T>` is returned
-    /// as it is, another `T` as `Result<T>`; an exception is rethrown. `fn` and its result must own the data that they use.
+    /// as it is, another `T` as `Result<T>`; an exception is rethrown. `fn` and its result must own the data that they
+    /// use.
     ///
     /// Errors: `operation_canceled` if the waiting scope is cancelled. A function that has started then still runs to its
     /// end, and its result is discarded; one that has not started does not run. The OS's own, such as

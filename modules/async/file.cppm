@@ -58,10 +58,11 @@ export [[nodiscard]] Task<Transferred> send_file(TcpStream& to, File& file, std:
 /// the coroutine may be cancelled or destroyed meanwhile.
 ///
 /// Several operations may run at once, from several coroutines, in any order. The file may be closed, moved or destroyed
-/// while they wait: they continue, and it stays open until the last one has ended. Movable. The pool must outlive the file.
+/// while they wait: they continue, and it stays open until the last one has ended. Movable. The pool must outlive the
+/// file.
 ///
-/// **Cancellation.** Operations return `operation_canceled`. A read has then not changed its buffer; a write that has started
-/// may still take effect.
+/// **Cancellation.** Operations return `operation_canceled`. A read has then not changed its buffer; a write that has
+/// started may still take effect.
 export class File {
   public:
     /// Opens the file at `path`, which is UTF-8 on Windows. It is not inherited by child processes. Errors: the OS's

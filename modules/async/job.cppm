@@ -1,6 +1,6 @@
 /// @file
-/// Functions that run on another thread: the common part of `RemoteLoop::call` and `Pool::run`. Internal: `import mio.async;`
-/// does not export it.
+/// Functions that run on another thread: the common part of `RemoteLoop::call` and `Pool::run`. Internal:
+/// `import mio.async;` does not export it.
 
 export module mio.async.job;
 

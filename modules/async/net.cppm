@@ -72,7 +72,8 @@ export class UnixStream : public ByteStream<net::UnixStream> {
 
     [[nodiscard]] Result<> shutdown(net::Shutdown how) noexcept { return source().shutdown(how); }
 
-    /// As `mio::net::UnixStream::send_with_fds` and `receive_with_fds`. If cancelled, nothing has been sent or received. @{
+    /// As `mio::net::UnixStream::send_with_fds` and `receive_with_fds`. If cancelled, nothing has been sent or
+    /// received. @{
     [[nodiscard]] inline auto send_with_fds(std::span<const std::byte> bytes,
                                             std::span<const RawHandle> fds) noexcept;
     [[nodiscard]] inline auto receive_with_fds(std::span<std::byte> buffer,

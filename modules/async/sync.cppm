@@ -63,8 +63,8 @@ inline Event::Wait Event::wait() noexcept { return Wait(*this); }
 
 // ---- Between loops
 
-// A coroutine that waits for a channel. The thread that completes the wait holds the channel's lock while it stores the result,
-// takes the waiter from the list and posts it to its loop.
+// A coroutine that waits for a channel. The thread that completes the wait holds the channel's lock while it stores the
+// result, takes the waiter from the list and posts it to its loop.
 class ChannelWaiter : public Hook, public Link<WaitTag>, public Parcel {
   public:
     inline ChannelWaiter() noexcept : Parcel(&opened) {}

@@ -713,7 +713,8 @@ concept StartsTask = requires(F& fn, Args... args) {
 ///     co_await connections.join();
 ///
 /// The group's scope is nested in that of its context. Destroying the group destroys the remaining tasks where they are
-/// suspended, and ends waits in `join` with `operation_canceled`. It cannot be moved, and belongs to its loop's thread. A task must not destroy its own group.
+/// suspended, and ends waits in `join` with `operation_canceled`. It cannot be moved, and belongs to its loop's thread.
+/// A task must not destroy its own group.
 export class Group {
   public:
     explicit Group(const Context& context) noexcept;

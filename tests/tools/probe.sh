@@ -1213,7 +1213,7 @@ test_interrupt() {
     prints 'time is up, 0 events'
 }
 
-test_nobody_reads() {
+test_closed_output() {
     local -a statuses
     "$probe" events 2>err | head -n1 >out && statuses=("${PIPESTATUS[@]}") || statuses=("${PIPESTATUS[@]}")
     ((statuses[0] == 0)) || fail "events | head, status ${statuses[0]}"

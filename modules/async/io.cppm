@@ -6,6 +6,7 @@ export module mio.async.io;
 import mio.std;
 import mio.core;
 import mio.net.socket;
+import mio.sys;
 import mio.async.loop;
 import mio.async.task;
 
@@ -14,6 +15,16 @@ namespace mio::async {
 /// What a source is registered for, unless its constructor of `Async` says otherwise.
 export template <class S>
 inline constexpr Interest default_interest = Interest::readable | Interest::writable;
+
+/// Whether the next read would block after one that returned less than it asked for, and the next write after one that
+/// took less than it was given. It saves the attempt. False for sources of messages, and for those whose operations have
+/// limits of their own.
+export template <class S> inline constexpr bool is_drained_by_short_read = false;
+export template <class S> inline constexpr bool is_filled_by_short_write = false;
+
+// A read of a TCP stream also stops before urgent data. An edge is used up then; epoll reports urgent data, if asked to.
+inline constexpr bool has_edges_of_urgent_data =
+    backend_traits::has_priority && backend_traits::reports_data_behind_data_left_unread;
 
 // A result, or an error that is not one yet.
 template <class R> [[nodiscard]] inline bool is_blocked(const R& result) noexcept {
@@ -67,13 +78,12 @@ template <class R> class Outcome {
 /// Closing, moving or destroying the source ends the operations that wait with `operation_canceled`. A source that is
 /// registered with another loop that exists fails with `Errc::other_registry`.
 ///
-/// Every type that satisfies `Source` and is movable will do. One without a member `exhausted` is read until it would
-/// block.
+/// Every type that satisfies `Source` and is movable will do.
 export template <Source S> class Async {
   public:
     /// Takes `source`, which must not be registered. `interest` contains readable, writable or both.
     inline explicit Async(S source, Interest interest = default_interest<S>) noexcept
-        : source_(std::move(source)), interest_(interest) {}
+        : source_(std::move(source)), interest_(with_urgent_data(interest)) {}
     inline Async(Async&& other) noexcept
         : source_((other.end_waiters(), std::move(other.source_))),
           slot_(std::exchange(other.slot_, nullptr)), interest_(other.interest_) {}
@@ -143,7 +153,7 @@ export template <Source S> class Async {
     }
     /// A read got less than it asked for. True: so nothing is left, and another attempt would block.
     inline bool drained() noexcept {
-        if constexpr (requires { source_.exhausted(Interest::readable); }) {
+        if constexpr (is_drained_by_short_read<S>) {
             if (slot_ == nullptr || slot_->is_closed(Direction::read)) return false;
             slot_->blocked(Direction::read);
             source_.exhausted(Interest::readable);
@@ -154,7 +164,7 @@ export template <Source S> class Async {
     }
     /// A write took less than it was given. True: so another attempt would block.
     inline bool filled() noexcept {
-        if constexpr (requires { source_.exhausted(Interest::writable); }) {
+        if constexpr (is_filled_by_short_write<S>) {
             if (slot_ == nullptr || slot_->is_closed(Direction::write)) return false;
             slot_->blocked(Direction::write);
             source_.exhausted(Interest::writable);
@@ -189,6 +199,12 @@ export template <Source S> class Async {
     }
 
   private:
+    [[nodiscard]] static constexpr Interest with_urgent_data(Interest interest) noexcept {
+        if constexpr (is_drained_by_short_read<S> && has_edges_of_urgent_data)
+            return interest.is_readable() ? interest | Interest::priority : interest;
+        else
+            return interest;
+    }
     inline void end_waiters() noexcept {
         if (slot_ != nullptr) slot_->cancel_waiters();
     }

@@ -243,8 +243,8 @@ export class Slot {
     inline void blocked(Direction direction) noexcept {
         ready_ = static_cast<std::uint8_t>(ready_ & ~(1u << static_cast<unsigned>(direction)));
     }
-    /// Whether an event has shown that the direction is closed or has failed, so that an operation that
-    /// transferred less than it was asked to may not be the last.
+    /// Whether an event has shown that the direction is closed or has failed, or that there is urgent data to read,
+    /// so that an operation that transferred less than it was asked to may not be the last.
     [[nodiscard]] inline bool is_closed(Direction direction) const noexcept {
         return (closed_ >> static_cast<unsigned>(direction) & 1) != 0;
     }

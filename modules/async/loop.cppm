@@ -197,6 +197,8 @@ export void destroy_chain(Frame& frame) noexcept;
 /// Allocates a coroutine frame. Frames of up to 16 KiB are taken from the thread's free lists, and go back
 /// there. Throws `std::bad_alloc`.
 export [[nodiscard]] void* allocate_frame(std::size_t size);
+/// The same, but returns null without memory.
+export [[nodiscard]] void* try_allocate_frame(std::size_t size) noexcept;
 export void free_frame(void* frame, std::size_t size) noexcept;
 
 /// While it exists, this thread returns the frames that it frees to the heap. For frames of other threads that this one would
@@ -338,8 +340,7 @@ export class RemoteLoop {
     ///
     /// Error: `operation_canceled` if the loop is destroyed before `fn` has ended, or if the waiting scope is cancelled.
     /// In that case `fn`, or its task, still runs to its end if it has begun, and the result is discarded. Without memory
-    /// for the call on that thread: `not_enough_memory`. Needs
-    /// `import mio.async.sync`.
+    /// for the call: `not_enough_memory`. Needs `import mio.async.sync`.
     template <class F> [[nodiscard]] auto call(F fn) const { return make_call(*this, std::move(fn)); }
 
     /// Whether both refer to the same loop.

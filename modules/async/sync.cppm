@@ -362,15 +362,23 @@ export template <class F> class ErrandOf final : public Errand {
     using Output = typename ErrandOutput<Value>::Type;
     static constexpr bool is_task = ErrandValue<Returned>::is_task;
 
+    /// Null without memory.
     [[nodiscard]] static ErrandOf* create(Open on_open, LoopCore& home, F&& function) {
         static_assert(alignof(ErrandOf) <= alignof(void*) * 2);
-        return ::new (allocate_frame(sizeof(ErrandOf))) ErrandOf(on_open, home, std::move(function));
+        std::unique_ptr<void, FreePlace> place(try_allocate_frame(sizeof(ErrandOf)));
+        if (place == nullptr) return nullptr;
+        auto* const errand = ::new (place.get()) ErrandOf(on_open, home, std::move(function)); // may throw
+        static_cast<void>(place.release());
+        return errand;
     }
 
     F fn;
     std::optional<Output> result;
 
   private:
+    struct FreePlace {
+        inline void operator()(void* place) const noexcept { free_frame(place, sizeof(ErrandOf)); }
+    };
     inline ErrandOf(Open on_open, LoopCore& home, F&& function)
         : Errand(on_open, home, &destroyed), fn(std::move(function)) {}
     static void destroyed(Errand& errand) noexcept {
@@ -466,6 +474,10 @@ export template <class F, class Sender> class [[nodiscard]] Away : ErrandWaiter 
     }
     bool await_suspend(std::coroutine_handle<>) {
         E* const errand = E::create(Sender::template opened<E>, *frame->loop, std::move(fn_));
+        if (errand == nullptr) {
+            error_ = os_error(std::errc::not_enough_memory);
+            return false;
+        }
         errand->work = &Sender::template worked<E>;
         if (auto sent = sender_.send(*errand); !sent) {
             release(*errand);

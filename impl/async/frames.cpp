@@ -4,7 +4,10 @@ module;
 
 #include <cstddef>
 #include <new>
+#include <system_error>
 #include <utility>
+
+#include "../core/attempt.hpp"
 
 module mio.async.internal;
 
@@ -75,6 +78,12 @@ void* allocate_frame(std::size_t size) {
         return found;
     }
     return ::operator new((index + 1) * step);
+}
+
+void* try_allocate_frame(std::size_t size) noexcept {
+    void* frame = nullptr;
+    static_cast<void>(attempt([&] { frame = allocate_frame(size); }));
+    return frame;
 }
 
 void free_frame(void* frame, std::size_t size) noexcept {

@@ -80,13 +80,14 @@ class Turn {
         static_assert(static_cast<unsigned>(Readiness::readable) == 1
                       && static_cast<unsigned>(Readiness::writable) == 2);
         static_assert(static_cast<unsigned>(Readiness::read_closed) == 1 << 6
-                      && static_cast<unsigned>(Readiness::write_closed) == 2 << 6);
+                      && static_cast<unsigned>(Readiness::write_closed) == 2 << 6
+                      && static_cast<unsigned>(Readiness::priority) == 1 << 4);
         const auto bits = static_cast<unsigned>(event.readiness());
         unsigned ready = bits & 3;
         if ((bits & ~3u) != 0) {
             const unsigned closed =
                 (bits >> 6 & 3) | ((bits & static_cast<unsigned>(Readiness::error)) != 0 ? 3u : 0u);
-            slot.closed_ = static_cast<std::uint8_t>(slot.closed_ | closed);
+            slot.closed_ = static_cast<std::uint8_t>(slot.closed_ | closed | (bits >> 4 & 1)); // urgent data
             ready |= closed;
             if ((closed & 2) != 0) hang_up(loop, slot);
         }

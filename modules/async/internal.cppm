@@ -89,6 +89,8 @@ export struct ParcelTag {};
 /// Allocates a coroutine frame. Frames of up to 16 KiB are taken from free lists of the thread, and returned to them.
 /// Throws `std::bad_alloc`.
 export [[nodiscard]] void* allocate_frame(std::size_t size);
+/// The same, but returns null if memory is exhausted.
+export [[nodiscard]] void* try_allocate_frame(std::size_t size) noexcept;
 export void free_frame(void* frame, std::size_t size) noexcept;
 
 /// While it exists, this thread frees frames to the heap: for frames of other threads, which it would not reuse.

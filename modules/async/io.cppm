@@ -6,6 +6,7 @@ export module mio.async.io;
 import mio.std;
 import mio.core;
 import mio.net.socket;
+import mio.sys;
 import mio.async.internal;
 import mio.async.loop;
 import mio.async.task;
@@ -15,6 +16,17 @@ namespace mio::async {
 /// The interest that `Async` registers a source for, unless its constructor is passed another one.
 export template <class S>
 inline constexpr Interest default_interest = Interest::readable | Interest::writable;
+
+/// Whether the next read would block after one that returned less than requested, and the next write after one that
+/// accepted less than it was given; this saves the attempt. False for sources of messages, and for those whose operations
+/// have limits of their own.
+export template <class S> inline constexpr bool is_drained_by_short_read = false;
+export template <class S> inline constexpr bool is_filled_by_short_write = false;
+
+// A read of a TCP stream also stops before urgent data, after which there is no further edge; epoll reports urgent data
+// if requested.
+inline constexpr bool has_edges_of_urgent_data =
+    backend_traits::has_priority && backend_traits::reports_data_behind_data_left_unread;
 
 // Storage for the result of an operation, constructed when the operation ends.
 template <class R> class Outcome {
@@ -63,12 +75,12 @@ template <class R> class Outcome {
 /// Closing, moving or destroying the source ends waiting operations with `operation_canceled`. A source that is
 /// registered with another loop that exists fails with `Errc::other_registry`.
 ///
-/// `S` may be any movable type that models `Source`. One without a member `exhausted` is read until it would block.
+/// `S` may be any movable type that models `Source`.
 export template <Source S> class Async {
   public:
     /// Takes `source`, which must not be registered. `interest` contains readable, writable or both.
     inline explicit Async(S source, Interest interest = default_interest<S>) noexcept
-        : source_(std::move(source)), interest_(interest) {}
+        : source_(std::move(source)), interest_(with_urgent_data(interest)) {}
     inline Async(Async&& other) noexcept
         : source_((other.end_waiters(), std::move(other.source_))),
           slot_(std::exchange(other.slot_, nullptr)), interest_(other.interest_) {}
@@ -138,7 +150,7 @@ export template <Source S> class Async {
     }
     /// After a short read: returns true if another one would block, because nothing is left.
     inline bool drained() noexcept {
-        if constexpr (requires { source_.exhausted(Interest::readable); }) {
+        if constexpr (is_drained_by_short_read<S>) {
             if (slot_ == nullptr || slot_->is_closed(Direction::read)) return false;
             slot_->blocked(Direction::read);
             source_.exhausted(Interest::readable);
@@ -149,7 +161,7 @@ export template <Source S> class Async {
     }
     /// After a short write: returns true if another one would block.
     inline bool filled() noexcept {
-        if constexpr (requires { source_.exhausted(Interest::writable); }) {
+        if constexpr (is_filled_by_short_write<S>) {
             if (slot_ == nullptr || slot_->is_closed(Direction::write)) return false;
             slot_->blocked(Direction::write);
             source_.exhausted(Interest::writable);
@@ -184,6 +196,12 @@ export template <Source S> class Async {
     }
 
   private:
+    [[nodiscard]] static constexpr Interest with_urgent_data(Interest interest) noexcept {
+        if constexpr (is_drained_by_short_read<S> && has_edges_of_urgent_data)
+            return interest.is_readable() ? interest | Interest::priority : interest;
+        else
+            return interest;
+    }
     inline void end_waiters() noexcept {
         if (slot_ != nullptr) slot_->cancel_waiters();
     }

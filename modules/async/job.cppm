@@ -72,15 +72,23 @@ export template <class F> class JobOf final : public Job {
     using Output = typename JobOutput<Value>::Type;
     static constexpr bool is_task = JobValue<Returned>::is_task;
 
+    /// Null if memory is exhausted.
     [[nodiscard]] static JobOf* create(Open on_open, LoopCore& origin, F&& function) {
         static_assert(alignof(JobOf) <= alignof(void*) * 2);
-        return ::new (allocate_frame(sizeof(JobOf))) JobOf(on_open, origin, std::move(function));
+        std::unique_ptr<void, FreeFrame> frame(try_allocate_frame(sizeof(JobOf)));
+        if (frame == nullptr) return nullptr;
+        auto* const job = ::new (frame.get()) JobOf(on_open, origin, std::move(function)); // may throw
+        static_cast<void>(frame.release());
+        return job;
     }
 
     F fn;
     std::optional<Output> result;
 
   private:
+    struct FreeFrame {
+        inline void operator()(void* frame) const noexcept { free_frame(frame, sizeof(JobOf)); }
+    };
     inline JobOf(Open on_open, LoopCore& origin, F&& function)
         : Job(on_open, origin, &destroyed), fn(std::move(function)) {}
     static void destroyed(Job& job) noexcept {
@@ -176,6 +184,10 @@ export template <class F, class Sender> class [[nodiscard]] JobOperation : JobWa
     }
     bool await_suspend(std::coroutine_handle<>) {
         E* const job = E::create(Sender::template opened<E>, *frame->loop, std::move(fn_));
+        if (job == nullptr) {
+            error_ = os_error(std::errc::not_enough_memory);
+            return false;
+        }
         job->work = &Sender::template worked<E>;
         if (auto sent = sender_.send(*job); !sent) {
             release(*job);

@@ -146,8 +146,8 @@ export class Slot {
     inline void blocked(Direction direction) noexcept {
         ready_ = static_cast<std::uint8_t>(ready_ & ~(1u << static_cast<unsigned>(direction)));
     }
-    /// Whether an event reported that the direction is closed or has failed. A short transfer then does not mean
-    /// that the next one would block.
+    /// Whether an event reported that the direction is closed or has failed, or that there is urgent data to read. A short
+    /// transfer then does not mean that the next one would block.
     [[nodiscard]] inline bool is_closed(Direction direction) const noexcept {
         return (closed_ >> static_cast<unsigned>(direction) & 1) != 0;
     }
@@ -241,7 +241,7 @@ export class RemoteLoop {
     ///
     /// Errors: `operation_canceled` if the loop is destroyed before `fn` has ended, or if the waiting scope is cancelled;
     /// if `fn`, or its task, has started, it then still runs to its end, and the result is discarded.
-    /// `not_enough_memory`, of either thread. Requires `import mio.async.sync;`.
+    /// `not_enough_memory`. Requires `import mio.async.sync;`.
     template <class F> [[nodiscard]] auto call(F fn) const { return make_call(*this, std::move(fn)); }
 
     /// Whether both refer to the same loop.

@@ -6,6 +6,7 @@ export module mio.async.net;
 import mio.std;
 import mio.core;
 import mio.net;
+import mio.sys;
 import mio.async.loop;
 import mio.async.task;
 import mio.async.io;
@@ -18,6 +19,14 @@ namespace mio::async {
 export {
     template <> inline constexpr Interest default_interest<net::TcpListener> = Interest::readable;
     template <> inline constexpr Interest default_interest<net::UnixListener> = Interest::readable;
+
+    // kqueue does not report urgent data. The backends that emulate edges look at the stream again.
+    template <>
+    inline constexpr bool is_drained_by_short_read<net::TcpStream> =
+        backend_traits::has_priority || !backend_traits::reports_data_behind_data_left_unread;
+    template <> inline constexpr bool is_filled_by_short_write<net::TcpStream> = true;
+    // A read stops behind data with which descriptors were passed.
+    template <> inline constexpr bool is_filled_by_short_write<net::UnixStream> = true;
 }
 
 /// A TCP connection; see `mio::net::TcpStream`, which `source` returns, for its options and addresses.

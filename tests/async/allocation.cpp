@@ -20,9 +20,13 @@
 namespace {
 std::atomic<std::uint64_t> allocations = 0;
 std::atomic<std::int64_t> blocks = 0; // that are not freed
+std::atomic<bool> is_out_of_memory = false;
 } // namespace
 
 void* operator new(std::size_t size) {
+#if defined(__cpp_exceptions)
+    if (is_out_of_memory) throw std::bad_alloc();
+#endif
     ++allocations;
     ++blocks;
     if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
@@ -209,5 +213,31 @@ TEST_F(Allocations, ACallWhoseCallerHasEndedLeavesNoMemoryWithTheOtherLoop) {
     for (int round = 0; round < 100; ++round) call_and_end();
     EXPECT_EQ(blocks.load() - before, 0);
 }
+
+#if defined(__cpp_exceptions)
+// Larger than the frames that are reused.
+struct Large {
+    std::array<std::byte, 20'000> bytes{};
+    int operator()() const noexcept { return 7; }
+};
+
+TEST(OutOfMemory, IsAnErrorOfACallAndOfWorkInAPool) {
+    run_alone([]() -> Task<> {
+        async::Pool pool(1);
+        EXPECT_EQ(must(co_await pool.run([] { return 1; })), 1); // now its thread runs
+        const auto self = (co_await async::this_context()).loop->remote();
+        auto work = pool.run(Large());
+        auto call = self.call(Large());
+        is_out_of_memory = true;
+        const auto worked = co_await std::move(work);
+        const auto called = co_await std::move(call);
+        is_out_of_memory = false;
+        EXPECT_TRUE(fails_with(worked, std::errc::not_enough_memory));
+        EXPECT_TRUE(fails_with(called, std::errc::not_enough_memory));
+        EXPECT_EQ(must(co_await pool.run(Large())), 7);
+        EXPECT_EQ(must(co_await self.call(Large())), 7);
+    }());
+}
+#endif
 
 } // namespace

@@ -15,6 +15,8 @@ namespace mio::async {
 export {
     template <> inline constexpr Interest default_interest<net::PipeSender> = Interest::writable;
     template <> inline constexpr Interest default_interest<net::PipeReceiver> = Interest::readable;
+    // A read of a pipe of packets (O_DIRECT) returns one.
+    template <> inline constexpr bool is_filled_by_short_write<net::PipeSender> = true;
 }
 
 /// The write end of a pipe; see `mio::net::PipeSender`. It must be non-blocking.

@@ -79,6 +79,23 @@ TEST_F(LinuxFiles, AreReadInThePoolWhereReadingAtOnceIsRefused) {
     }
 }
 
+// As BSD and Apple systems do while the receiver's queue is full.
+TEST(AsyncUnix, SendingADatagramWaitsForBuffers) {
+    using namespace std::chrono_literals;
+    if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";
+    EXPECT_TRUE(holds_in_child([] {
+        run_alone([]() -> Task<> {
+            auto receiver = must(async::UnixDatagram::bind(mio::net::UnixAddress::unnamed()));
+            auto sender = must(async::UnixDatagram::unbound());
+            const auto address = must(receiver.source().local_address());
+            EXPECT_EQ(must(co_await sender.send_to(bytes_of("a"), address)), 1u);
+            EXPECT_TRUE(forbid_system_call(SYS_sendto, ENOBUFS));
+            EXPECT_TRUE(fails_with(co_await async::timeout(5ms, sender.send_to(bytes_of("b"), address)),
+                                   std::errc::timed_out));
+        }());
+    }));
+}
+
 // One thread is enough, though it takes longer.
 TEST(PoolFailure, WorksWithFewerThreadsWhereNoMoreCanBeCreated) {
     if (!can_forbid_system_calls()) GTEST_SKIP() << "system call filters are unavailable";

@@ -45,7 +45,6 @@ using test::must;
 struct Page {
     Loop loop = must(Loop::create());
     Pool pool{1};
-    Scope scope;
     TcpListener listener = must(TcpListener::bind(test::local_v4()));
     std::optional<TcpStream> stream, peer;
     std::array<std::byte, 64> buffer{};
@@ -56,13 +55,8 @@ struct Page {
     Page& operator=(const Page&) = delete;
 
     Surroundings here() {
-        return {*stream,
-                listener,
-                loop,
-                pool,
-                scope,
-                buffer,
-                [this](std::string_view text) { reached.emplace_back(text); }};
+        return {*stream, listener, loop,
+                pool,    buffer,   [this](std::string_view text) { reached.emplace_back(text); }};
     }
     /// Runs a snippet, and `other` beside it.
     void run_beside(Task<> snippet, Task<> other) {
@@ -139,6 +133,7 @@ TEST(DocsAsync, CombinatorsEndWhenTheirOperationsDo) {
 TEST(DocsAsync, GroupThatIsCancelledEndsItsTasks) {
     Page here;
     must(run(here.loop, page::tasks_3(here.here())));
+    EXPECT_TRUE(here.reached.empty()) << "the tasks went on";
     EXPECT_TRUE(must(run(here.loop, at_end(*here.peer))));
 }
 
@@ -196,9 +191,11 @@ TEST(DocsAsync, LoopsAndThreadsExchangeValues) {
 
 TEST(DocsAsync, ShieldedFarewellIsSentAfterCancellation) {
     Page here;
-    here.run_beside(page::cancellation(here.here()), [](Page& page) -> Task<> {
+    Scope scope;
+    const auto snippet = [&]() -> Task<> { co_await within(scope, page::cancellation(here.here())); };
+    here.run_beside(snippet(), [](Page& page, Scope& around) -> Task<> {
         co_await yield();
-        page.scope.cancel();
+        around.cancel();
         EXPECT_EQ(co_await text_from(*page.peer, 3), "bye");
-    }(here));
+    }(here, scope));
 }

@@ -21,7 +21,6 @@ struct Surroundings {
     TcpListener& listener;
     Loop& loop;
     Pool& pool;
-    Scope& scope;
     std::span<std::byte> buffer;
     std::function<void(std::string_view)> reader;
 };

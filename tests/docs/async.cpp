@@ -80,7 +80,9 @@ struct Page {
 /// Reads `size` bytes.
 Task<std::string> text_from(TcpStream& stream, std::size_t size) {
     std::string text(size, ' ');
-    if (!co_await stream.read_exact(std::as_writable_bytes(std::span(text)))) co_return "";
+    const auto got =
+        co_await timeout(test::generous_margin, stream.read_exact(std::as_writable_bytes(std::span(text))));
+    if (!got) co_return "";
     co_return text;
 }
 

@@ -20,13 +20,15 @@ inline mio::net::TcpStream connected_to(const mio::net::SocketAddress& address) 
 inline mio::async::Task<std::string> echo_of(mio::async::TcpStream& to, std::string_view text) {
     std::string reply(text.size(), ' ');
     if (!co_await to.write_all(std::as_bytes(std::span(text)))) co_return "";
-    if (!co_await to.read_exact(std::as_writable_bytes(std::span(reply)))) co_return "";
+    const auto got = co_await mio::async::timeout(test::generous_margin,
+                                                  to.read_exact(std::as_writable_bytes(std::span(reply))));
+    if (!got) co_return "";
     co_return reply;
 }
 
 inline mio::async::Task<bool> at_end(mio::async::TcpStream& stream) {
     std::array<std::byte, 1> byte;
-    const auto count = co_await stream.read(byte);
+    const auto count = co_await mio::async::timeout(test::generous_margin, stream.read(byte));
     co_return count && *count == 0;
 }
 

@@ -3,6 +3,8 @@ module;
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <expected>
 #include <memory>
@@ -34,6 +36,13 @@ void spawned_task_ended(PromiseBase& promise) noexcept {
 }
 
 } // namespace
+
+void fail_empty_task() noexcept {
+    std::fputs(
+        "mio: a task was started that is empty: it was moved from, or awaited, spawned or run before\n",
+        stderr);
+    std::abort();
+}
 
 // ---- Running
 

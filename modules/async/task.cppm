@@ -122,6 +122,9 @@ template <> class Promise<void> final : public PromiseBase {
     inline void take() { rethrow(); }
 };
 
+// Ends the program with a message, in every build: a task without a coroutine was to be started.
+[[noreturn]] void fail_empty_task() noexcept;
+
 /// The owner of a coroutine frame.
 export class TaskBase {
   public:
@@ -134,11 +137,15 @@ export class TaskBase {
     inline ~TaskBase() {
         if (frame_ != nullptr) destroy_chain(*frame_);
     }
-    /// False for a task that was moved from.
+    /// False for a task that was moved from, as by awaiting or spawning it.
     [[nodiscard]] inline explicit operator bool() const noexcept { return frame_ != nullptr; }
 
   protected:
     inline explicit TaskBase(Frame& frame) noexcept : frame_(&frame) {}
+    inline void check() const noexcept {
+        if (frame_ == nullptr) [[unlikely]]
+            fail_empty_task();
+    }
 
     Frame* frame_;
 };
@@ -156,7 +163,8 @@ export class TaskBase {
 /// An exception that leaves it is thrown at the `co_await`. Destroying a suspended task on its loop's thread
 /// destroys its local variables and ends its operations. A running task must not be destroyed.
 ///
-/// Movable, not copyable. A task belongs to the thread of its loop once it has started.
+/// Movable, not copyable. To await, spawn or run a task that was moved from, or to pass it to a combinator, ends the
+/// program with a message. A task belongs to the thread of its loop once it has started.
 export template <class T> class [[nodiscard]] Task : public TaskBase {
   public:
     using promise_type = Promise<T>;
@@ -169,7 +177,10 @@ export template <class T> class [[nodiscard]] Task : public TaskBase {
         inline Awaiter(Task&& task, Frame& parent) noexcept : TaskBase(std::move(task)) { bind(parent); }
         inline Awaiter(Awaiter&&) noexcept = default;
 
-        inline void bind(Frame& parent) noexcept { frame_->parent = &parent; }
+        inline void bind(Frame& parent) noexcept {
+            this->check();
+            this->frame_->parent = &parent;
+        }
         [[nodiscard]] inline bool await_ready() const noexcept { return false; }
         // See `LoopCore::enter`.
         inline bool await_suspend(std::coroutine_handle<>) noexcept {
@@ -206,9 +217,11 @@ export template <class T> class [[nodiscard]] Task : public TaskBase {
 
     /// For user-defined combinators. @{
     [[nodiscard]] inline promise_type& promise() const noexcept {
+        this->check();
         return static_cast<promise_type&>(*frame_);
     }
     [[nodiscard]] inline promise_type& release() noexcept {
+        this->check();
         return static_cast<promise_type&>(*std::exchange(frame_, nullptr));
     }
     /// @}

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <tuple>
@@ -619,6 +620,62 @@ TEST(Group, OutlivesTheScopeThatItWasMadeIn) {
         group->cancel();
         EXPECT_TRUE(fails_with(co_await async::timeout(2ms, group->join()), std::errc::timed_out));
     }());
+}
+
+// A task that was moved from, in each place that takes a task. In every build, also one without assertions.
+TEST(TaskDeathTest, StartingAnEmptyTaskEndsTheProgramWithAMessage) {
+    if (mio::backend() == "iocp") GTEST_SKIP() << "Wine shows a dialogue";
+    testing::FLAGS_gtest_death_test_style = "threadsafe";
+    const char* const message = "mio: a task was started that is empty";
+    const auto some = []() -> Task<Result<>> { co_return {}; };
+    const auto none = [] { // returns an empty task
+        auto moved = []() -> Task<> { co_return; }();
+        const auto taken = std::move(moved);
+        EXPECT_FALSE(moved);
+        return moved;
+    };
+    const auto no_result = [&some] {
+        auto moved = some();
+        const auto taken = std::move(moved);
+        return moved;
+    };
+    const auto expect_death = [&](const char* where, auto await) {
+        SCOPED_TRACE(where);
+        EXPECT_DEATH(run_alone([](auto fn) -> Task<> { co_await fn(); }(await)), message);
+    };
+    expect_death("co_await", [&]() -> Task<> { co_await none(); });
+    expect_death("co_await, twice", [&]() -> Task<> {
+        auto task = some();
+        static_cast<void>(co_await std::move(task));
+        static_cast<void>(co_await std::move(task));
+    });
+    expect_death("when_all", [&]() -> Task<> { co_await async::when_all(some(), none()); });
+    expect_death("when_any", [&]() -> Task<> { co_await async::when_any(none(), some()); });
+    expect_death("timeout", [&]() -> Task<> { co_await async::timeout(10s, no_result()); });
+    expect_death("shield", [&]() -> Task<> { co_await async::shield(none()); });
+    expect_death("within", [&]() -> Task<> {
+        async::Scope scope;
+        co_await async::within(scope, none());
+    });
+    expect_death("stoppable", [&]() -> Task<> {
+        co_await async::stoppable<std::stop_callback>(std::stop_source().get_token(), none());
+    });
+    expect_death("Group::spawn", [&]() -> Task<> {
+        async::Group group(co_await async::this_context());
+        group.spawn(none());
+    });
+    expect_death("Group::spawn, a function", [&]() -> Task<> {
+        async::Group group(co_await async::this_context());
+        group.spawn(none);
+        static_cast<void>(co_await group.join());
+    });
+    expect_death("RemoteLoop::call", [&]() -> Task<> {
+        const auto here = co_await async::this_context();
+        static_cast<void>(co_await here.loop->remote().call(none));
+    });
+    auto loop = must(async::Loop::create());
+    EXPECT_DEATH(async::spawn(loop, none()), message);
+    EXPECT_DEATH(static_cast<void>(async::run(loop, none())), message);
 }
 
 #if defined(__cpp_exceptions)

@@ -223,7 +223,7 @@ test_suggestions() {
     wrong 'did you mean oneshot\?' watch stdin --trigger onshot
     wrong 'did you mean events\?' help event
     wrong "did you mean $(a_backend)\\?" events --backend "$(a_backend)x"
-    rejects 2 'nonsense' "$probe" nonsense
+    rejects 2 "there is no subcommand 'nonsense'; see: mio-probe --help$" "$probe" nonsense
     if grep -q 'did you mean' err; then fail 'a suggestion for a word that is like nothing'; fi
 }
 
@@ -586,6 +586,8 @@ test_doctor_namespace() {
     finds warn 'IPv4 loopback' 'the interface lo is down: .*ENETUNREACH' 'cannot reach each other; ip link set lo up'
     finds note 'IPv6 loopback' 'the interface lo is down: .*EADDRNOTAVAIL' 'ip link set lo up'
     succeeds '^  IPv4 loopback +no +Network is unreachable' "${alone[@]}" "$probe" info
+    # A measurement reports the error of its client.
+    rejects 3 'echo: the load process: Network is unreachable \(ENETUNREACH\)$' "${alone[@]}" "$probe" bench echo --rounds 1
 
     # The advice helps.
     needs ip
@@ -1297,8 +1299,8 @@ test_bench() {
 # A ratio from a few rounds says nothing.
 test_bench_few_rounds() {
     needs python3
-    succeeds '^  no ratio: 9 pairs of rounds are too few, it takes 10$' "$probe" bench churn --rounds 9
-    succeeds '^  no ratio: 1 pair of rounds ' "$probe" bench churn --rounds 1
+    succeeds '^  no ratio: 9 pairs of rounds are too few, at least 10 are needed$' "$probe" bench churn --rounds 9
+    succeeds '^  no ratio: 1 pair of rounds is too few, ' "$probe" bench churn --rounds 1
     succeeds '"ratio": null' "$probe" bench churn --rounds 9 --json
     is_json out
     succeeds '"median"' "$probe" bench churn --rounds 10 --json

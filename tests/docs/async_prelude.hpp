@@ -14,13 +14,16 @@ import mio;
 import mio.async;
 
 using namespace mio::async;
-using namespace std::chrono_literals;
+using namespace std::literals;
 
 struct Surroundings {
     TcpStream& stream;
     TcpListener& listener;
     Loop& loop;
     Pool& pool;
+    Scope& scope;
+    std::span<std::byte> buffer;
+    std::function<void(std::string_view)> reader;
 };
 
 Task<> echo(TcpStream client); // of the first snippet

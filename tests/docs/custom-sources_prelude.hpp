@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -30,6 +32,7 @@ struct Surroundings {
     mio::net::TcpStream& stream;
     mio::net::TcpListener& listener;
     int fd;
+    std::function<void(std::string_view)> reader = [](std::string_view) {};
 };
 
 } // namespace

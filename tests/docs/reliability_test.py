@@ -58,9 +58,14 @@ class Reliability(unittest.TestCase):
         self.run_tool("--record")
         document = (self.root / "docs/reliability.md").read_text()
         self.assertTrue(document.startswith("before\n") and document.endswith("\nafter\n"))
-        self.assertIn("| 3 seconds, 4 rounds | 0 |", document)
-        self.assertIn("`tools/nightly soak` | 2026-01-01 |", document)
+        self.assertIn("| 1 cases, 2 connections | 0 | | `tools/nightly load` | 2026-01-01 |\n", document)
+        self.assertIn("| – epoll | 3 seconds, 4 rounds | 0 | | | 2026-01-01 |\n", document)
         self.assertEqual((self.root / "docs/reliability.txt").read_text(), RECORD)
+
+    def test_results_of_one_kind_stand_below_its_description(self):
+        names = [row.split("|")[1].strip() for row in self.run_tool().splitlines()[3:]]
+        self.assertRegex(names[0], ":$")
+        self.assertEqual(names[1:], ["– epoll", "– poll"])
 
 
 unittest.main()

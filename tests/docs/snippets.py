@@ -2,8 +2,10 @@
 file with the includes and what the snippets assume. A snippet with a `main` is a program: it goes to its own file beside OUTPUT.
 One that starts with a definition stands in an inline namespace, others in BODY, a function, for …. Both are named after the
 heading above, as docs::porting::from_asio, and from_asio_2 for the second one below it; the name replaces NAME in BODY. A
-snippet of another library is marked by a second word, as in ```cpp asio; … in a snippet stands for statements of the reader."""
+snippet of another library is marked by a second word, as in ```cpp asio. These stand for statements of the reader, and call
+reader("text"), which a test supplies: /* text */, a line that begins with …, and the line // … text:."""
 
+import json
 import pathlib
 import re
 import sys
@@ -13,13 +15,18 @@ prelude, output = map(pathlib.Path, sys.argv[2:4])
 opening, ending = sys.argv[4].split("…")
 program = None
 includes = []
+imports = []
 parts = []
 names = []
 
 
 def hoist(match):
-    includes.append(match[0])
+    (includes if match[0].startswith("#") else imports).append(match[0])
     return "\n"
+
+
+def call_reader(match):
+    return f"reader({json.dumps(match[1] or '…', ensure_ascii=False)});"
 
 
 def name_of(text):
@@ -40,9 +47,10 @@ for page in pages:
             program = located + snippet
             continue
         name = name_of(text[: match.start()])
-        located += re.sub(r"^#include .*\n", hoist, snippet, flags=re.M)
-        located = re.sub(r"^import [\w.]+;", "", re.sub(r"/\* … \*/|…", ";", located), flags=re.M)
-        if re.match(r"((mio::async::)?Task<|struct \w+ \{|class |template )", snippet):
+        located += re.sub(r"^(#include .*|import [\w.]+;)\n", hoist, snippet, flags=re.M)
+        for place in [r"/\* (.*?) \*/;?", r"^ *…(?: *// *(.*))?$", r"^// … (.*):$"]:
+            located = re.sub(place, call_reader, located, flags=re.M)
+        if re.match(r"((mio::async::)?Task<|struct \w+ (: [\w:]+ )?\{|class |template )", snippet):
             parts.append(f"inline namespace {name} {{\n{located}}}\n")
         else:
             parts.append(f"{opening.replace('NAME', name)}\n{located}{ending}\n")
@@ -50,7 +58,7 @@ for page in pages:
 
 # Includes before imports.
 before, first_import, rest = prelude.read_text().partition("import ")
-parts.insert(0, before + "".join(includes) + first_import + rest)
+parts.insert(0, before + "".join(includes) + first_import + rest + "".join(imports))
 
 
 def write(path, content):

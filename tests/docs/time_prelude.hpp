@@ -1,21 +1,39 @@
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
+
+#include "support.hpp"
 
 import mio;
 import mio.time;
 
+namespace {
+
 using namespace std::chrono_literals;
 
 struct Connection {
-    void close();
+    void close() { is_closed = true; }
+    bool is_closed = false;
 };
-struct Surroundings {
-    mio::Poll& poll;
-    mio::Events& events;
-    mio::Token alarm_token;
-    mio::time::Timers& timers;
-    mio::time::TimerQueue& queue;
-    mio::time::Instant now;
+
+/// What the snippets assume, and the statements of the reader that they reached.
+struct Assumed {
+    mio::Poll poll = test::must(mio::Poll::create());
+    mio::Events events{16};
+    mio::Token alarm_token{3};
+    mio::time::Timers timers{};
+    mio::time::TimerQueue queue{};
+    mio::time::Instant now = mio::time::Clock::now();
+    std::vector<std::string> reached{};
+    std::function<void(std::string_view)> reader{};
 };
+using Surroundings = Assumed&;
+
+} // namespace

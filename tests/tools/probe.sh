@@ -577,11 +577,32 @@ test_info_sandbox() {
     is_json out
 }
 
-# A network namespace without a network, as containers and sandboxes have.
-test_doctor_namespace() {
-    local -a alone=(unshare -n)
+# Makes `alone` a command that runs another one in a network namespace without a network, as containers and sandboxes have.
+needs_namespace() {
+    alone=(unshare -n)
     if ((EUID != 0)); then alone=(unshare -rn); fi
     "${alone[@]}" true 2>/dev/null || skip 'no network namespace can be made'
+}
+
+# Whatever needs the loopback device says that it does not work.
+test_loopback_down() {
+    needs_namespace
+    local v4='connections to 127\.0\.0\.1 fail' down='Network is unreachable \(ENETUNREACH\)' advice='; see: mio-probe doctor$'
+    rejects 3 "echo: .*; $v4: $down$advice" "${alone[@]}" "$probe" bench echo
+    rejects 3 "tcp-connected-idle on .*: connect: $down; $v4$advice" "${alone[@]}" "$probe" events
+    rejects 3 "tcp://127.0.0.1:9: connect to .*: $down; $v4$advice" "${alone[@]}" "$probe" watch tcp://127.0.0.1:9
+    local target
+    for target in 'listen://[::1]:0' 'udp://[::1]:0'; do
+        rejects 3 "bind: .*\(EADDRNOTAVAIL\); connections to ::1 fail$advice" "${alone[@]}" "$probe" watch "$target"
+    done
+    # What needs no connection works, and another failure is not put down to the loopback device.
+    succeeds 'time is up' "${alone[@]}" "$probe" watch listen://127.0.0.1:0 udp://127.0.0.1:0 --for 50ms
+    rejects 3 "tcp://192.0.2.1:9: connect to .*: $down\$" "${alone[@]}" "$probe" watch tcp://192.0.2.1:9
+    rejects 3 'tcp://127.0.0.1:1: connect to .*\(ECONNREFUSED\)$' "$probe" watch tcp://127.0.0.1:1
+}
+
+test_doctor_namespace() {
+    needs_namespace
     examines 1 "${alone[@]}" "$probe" doctor
     finds warn 'IPv4 loopback' 'the interface lo is down: .*ENETUNREACH' 'cannot reach each other; ip link set lo up'
     finds note 'IPv6 loopback' 'the interface lo is down: .*EADDRNOTAVAIL' 'ip link set lo up'

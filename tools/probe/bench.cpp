@@ -1,5 +1,6 @@
 #include "bench.hpp"
 #include "commands.hpp"
+#include "machine.hpp"
 
 namespace probe {
 
@@ -55,6 +56,7 @@ Measurement round(const Workload& workload, bench::Round run) {
         return run(workload.operations);
     } catch (Refused& refused) {
         refused.call = std::string(workload.name) + ": " + refused.call;
+        if (refused.explanation.empty()) refused.explanation = loopback_explanation(refused.error);
         throw;
     }
 }

@@ -1,5 +1,6 @@
 #include "events.hpp"
 #include "commands.hpp"
+#include "machine.hpp"
 
 namespace probe {
 
@@ -62,6 +63,7 @@ BackendResult run_on(const Scenario& scenario, const Backend& backend) {
         return {backend, std::move(steps), std::move(differences)};
     } catch (Refused& refused) {
         refused.call = std::string(scenario.name) + " on " + std::string(backend.name) + ": " + refused.call;
+        if (refused.explanation.empty()) refused.explanation = loopback_explanation(refused.error);
         throw;
     }
 }

@@ -1,5 +1,6 @@
 #include "machine.hpp"
 #include "os.hpp"
+#include "shared.hpp"
 
 namespace probe {
 
@@ -20,10 +21,26 @@ mio::Result<> connect_to_itself(const mio::net::IpAddress& address) {
 
 std::error_code error_of(const mio::Result<>& result) { return result ? std::error_code() : result.error(); }
 
+bool is_network_error(const std::error_code& error) {
+    constexpr std::array all{std::errc::network_unreachable, std::errc::host_unreachable,
+                             std::errc::network_down,        std::errc::address_not_available,
+                             std::errc::connection_refused,  std::errc::connection_reset,
+                             std::errc::connection_aborted,  std::errc::timed_out};
+    return std::ranges::any_of(all, [&](const std::errc& each) { return error == each; });
+}
+
 } // namespace
 
 std::error_code try_loopback_v4() { return error_of(connect_to_itself(mio::net::IpAddress::loopback_v4())); }
 
 std::error_code try_loopback_v6() { return error_of(connect_to_itself(mio::net::IpAddress::loopback_v6())); }
+
+std::string loopback_explanation(const std::error_code& error, bool is_v4) {
+    if (!is_network_error(error)) return {};
+    const auto own = is_v4 ? try_loopback_v4() : try_loopback_v6();
+    if (!is_network_error(own)) return {};
+    return std::string("connections to ") + (is_v4 ? "127.0.0.1" : "::1") + " fail"
+           + (own == error ? "" : ": " + error_text(own)) + "; see: mio-probe doctor";
+}
 
 } // namespace probe

@@ -1,3 +1,4 @@
+#include "machine.hpp"
 #include "watch.hpp"
 
 namespace probe {
@@ -30,6 +31,11 @@ namespace {
 std::string failed_call(std::string call, const std::error_code& error, const mio::Result<>& socket) {
     return !socket && socket.error() == error ? "socket" : std::move(call);
 }
+
+std::string explanation_of(const mio::net::SocketAddress& address, const std::error_code& error) {
+    return address.ip().is_loopback() ? loopback_explanation(error, address.ip().is_v4()) : "";
+}
+std::string explanation_of(const mio::net::UnixAddress&, const std::error_code&) { return {}; }
 
 // Binds to the first of `addresses` that can be bound; throws the failure of the first.
 template <class Addresses, class F> auto bind_to_first(const Addresses& addresses, F bind) {
@@ -91,7 +97,8 @@ Outcome outcome_of(Drained drained) {
 Tcp::Listener Tcp::bind(const Address& address) {
     auto listener = Listener::bind(address);
     if (!listener)
-        throw Refused{failed_call("bind", listener.error(), try_socket(address)), listener.error(), {}};
+        throw Refused{failed_call("bind", listener.error(), try_socket(address)), listener.error(),
+                      explanation_of(address, listener.error())};
     return std::move(*listener);
 }
 
@@ -252,7 +259,7 @@ template <class Protocol> mio::Result<> Connection<Protocol>::try_connect() {
 
 template <class Protocol> Outcome Connection<Protocol>::connect_failed(const std::error_code& error) {
     const auto call = failed_call("connect to " + peer_->to_string(), error, Protocol::try_socket(*peer_));
-    if (addresses_.empty()) throw Refused{call, error, {}};
+    if (addresses_.empty()) throw Refused{call, error, explanation_of(*peer_, error)};
     context_->log.failure(name_, {call, error, "trying the next address"});
     return connect_to_next();
 }
@@ -367,7 +374,8 @@ Outcome Datagrams::start() {
         auto socket = UdpSocket::bind(address);
         if (socket) return std::move(*socket);
         const auto other = error_of(address.ip().is_v4() ? UdpSocket::v4() : UdpSocket::v6());
-        throw Refused{failed_call("bind", socket.error(), other), socket.error(), {}};
+        throw Refused{failed_call("bind", socket.error(), other), socket.error(),
+                      explanation_of(address, socket.error())};
     });
     const auto address = must(socket_.local_address(), "getsockname");
     must(context_->registry.add(socket_, token_, interest(), context_->options.trigger), "Registry::add");

@@ -588,7 +588,7 @@ needs_namespace() {
 test_loopback_down() {
     needs_namespace
     local v4='connections to 127\.0\.0\.1 fail' down='Network is unreachable \(ENETUNREACH\)' advice='; see: mio-probe doctor$'
-    rejects 3 "echo: .*; $v4: $down$advice" "${alone[@]}" "$probe" bench echo
+    rejects 3 "echo: the load process: $down; $v4$advice" "${alone[@]}" "$probe" bench echo
     rejects 3 "tcp-connected-idle on .*: connect: $down; $v4$advice" "${alone[@]}" "$probe" events
     rejects 3 "tcp://127.0.0.1:9: connect to .*: $down; $v4$advice" "${alone[@]}" "$probe" watch tcp://127.0.0.1:9
     local target
@@ -607,8 +607,6 @@ test_doctor_namespace() {
     finds warn 'IPv4 loopback' 'the interface lo is down: .*ENETUNREACH' 'cannot reach each other; ip link set lo up'
     finds note 'IPv6 loopback' 'the interface lo is down: .*EADDRNOTAVAIL' 'ip link set lo up'
     succeeds '^  IPv4 loopback +no +Network is unreachable' "${alone[@]}" "$probe" info
-    # A measurement reports the error of its client.
-    rejects 3 'echo: the load process: Network is unreachable \(ENETUNREACH\)$' "${alone[@]}" "$probe" bench echo --rounds 1
 
     # The advice helps.
     needs ip

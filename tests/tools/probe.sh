@@ -220,6 +220,7 @@ test_suggestions() {
     wrong 'did you mean tcp-peer-close\?' events --scenario tcp-peer-clsoe
     wrong 'did you mean pingpong\?' bench pingpng
     wrong 'did you mean unix-listen://\?' watch unix-listn://x
+    wrong 'did you mean tcp://\[::1\]:8080 or listen://\[::1\]:8080\?' watch '[::1]:8080'
     wrong 'did you mean oneshot\?' watch stdin --trigger onshot
     wrong 'did you mean events\?' help event
     wrong "did you mean $(a_backend)\\?" events --backend "$(a_backend)x"

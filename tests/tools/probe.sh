@@ -160,7 +160,7 @@ test_usage() {
     wrong "--backend 'nonsense'" events --backend "$(a_backend),nonsense" --check
     wrong "--nonsense" doctor --nonsense
     wrong "nonsense" doctor nonsense
-    wrong "nonsense; see: mio-probe --help" nonsense
+    wrong "there is no subcommand 'nonsense'; see: mio-probe --help" nonsense
 
     run "$probe"
     ((status == 2)) || fail "without arguments: exit status $status"

@@ -754,6 +754,7 @@ export class Group {
     [[nodiscard]] inline bool is_cancelled() const noexcept { return scope_.is_cancelled(); }
     /// The number of tasks that have not ended; 0 if the loop is gone, which destroys them.
     [[nodiscard]] inline std::size_t size() const noexcept { return tasks_.empty() ? 0 : size_; }
+    /// True if all have ended.
     [[nodiscard]] inline bool empty() const noexcept { return size() == 0; }
     /// The scope of the tasks.
     [[nodiscard]] inline Scope& scope() noexcept { return scope_; }

@@ -145,6 +145,7 @@ export class Events {
     [[nodiscard]] inline std::size_t capacity() const noexcept { return capacity_; }
     /// The number of events that the last poll reported.
     [[nodiscard]] inline std::size_t size() const noexcept { return size_; }
+    /// True if it reported none.
     [[nodiscard]] inline bool empty() const noexcept { return size_ == 0; }
     /// Removes all events. `poll` does so itself.
     inline void clear() noexcept { size_ = 0; }

@@ -183,6 +183,7 @@ export class TimerQueue {
 
     /// The number of armed timers.
     [[nodiscard]] inline std::size_t size() const noexcept { return heap_.size(); }
+    /// True if no timer is armed.
     [[nodiscard]] inline bool empty() const noexcept { return heap_.size() == 0; }
     /// The number of timers for which there is room without allocation.
     [[nodiscard]] inline std::size_t capacity() const noexcept { return heap_.capacity(); }
@@ -247,6 +248,7 @@ export class Timers {
 
     /// The number of armed timers.
     [[nodiscard]] inline std::size_t size() const noexcept { return heap_.size(); }
+    /// True if no timer is armed.
     [[nodiscard]] inline bool empty() const noexcept { return heap_.size() == 0; }
     /// The number of timers for which there is room without allocation.
     [[nodiscard]] inline std::size_t capacity() const noexcept { return heap_.capacity(); }

@@ -160,7 +160,7 @@ test_usage() {
     wrong "--backend 'nonsense'" events --backend "$(a_backend),nonsense" --check
     wrong "--nonsense" doctor --nonsense
     wrong "nonsense" doctor nonsense
-    wrong "nonsense; see: mio-probe --help" nonsense
+    wrong "there is no subcommand 'nonsense'; see: mio-probe --help" nonsense
 
     run "$probe"
     ((status == 2)) || fail "without arguments: exit status $status"
@@ -220,10 +220,11 @@ test_suggestions() {
     wrong 'did you mean tcp-peer-close\?' events --scenario tcp-peer-clsoe
     wrong 'did you mean pingpong\?' bench pingpng
     wrong 'did you mean unix-listen://\?' watch unix-listn://x
+    wrong 'did you mean tcp://\[::1\]:8080 or listen://\[::1\]:8080\?' watch '[::1]:8080'
     wrong 'did you mean oneshot\?' watch stdin --trigger onshot
     wrong 'did you mean events\?' help event
     wrong "did you mean $(a_backend)\\?" events --backend "$(a_backend)x"
-    rejects 2 'nonsense' "$probe" nonsense
+    rejects 2 "there is no subcommand 'nonsense'; see: mio-probe --help$" "$probe" nonsense
     if grep -q 'did you mean' err; then fail 'a suggestion for a word that is like nothing'; fi
 }
 
@@ -588,7 +589,7 @@ needs_namespace() {
 test_loopback_down() {
     needs_namespace
     local v4='connections to 127\.0\.0\.1 fail' down='Network is unreachable \(ENETUNREACH\)' advice='; see: mio-probe doctor$'
-    rejects 3 "echo: .*; $v4: $down$advice" "${alone[@]}" "$probe" bench echo
+    rejects 3 "echo: the load process: $down; $v4$advice" "${alone[@]}" "$probe" bench echo
     rejects 3 "tcp-connected-idle on .*: connect: $down; $v4$advice" "${alone[@]}" "$probe" events
     rejects 3 "tcp://127.0.0.1:9: connect to .*: $down; $v4$advice" "${alone[@]}" "$probe" watch tcp://127.0.0.1:9
     local target
@@ -1318,8 +1319,8 @@ test_bench() {
 # A ratio of few rounds is not shown.
 test_bench_few_rounds() {
     needs python3
-    succeeds '^  no ratio: 9 pairs of rounds are too few, it takes 10$' "$probe" bench churn --rounds 9
-    succeeds '^  no ratio: 1 pair of rounds ' "$probe" bench churn --rounds 1
+    succeeds '^  no ratio: 9 pairs of rounds are too few, at least 10 are needed$' "$probe" bench churn --rounds 9
+    succeeds '^  no ratio: 1 pair of rounds is too few, ' "$probe" bench churn --rounds 1
     succeeds '"ratio": null' "$probe" bench churn --rounds 9 --json
     is_json out
     succeeds '"median"' "$probe" bench churn --rounds 10 --json

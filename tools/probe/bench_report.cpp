@@ -115,8 +115,8 @@ std::string ratio_line(const Comparison& comparison, const Output& output) {
     if (!comparison.has_bare()) return paragraph(rounds, output, 2, Style::faint);
     const auto ratio = comparison.ratio();
     if (!ratio) {
-        return paragraph("no ratio: " + rounds + " are too few, it takes "
-                             + std::to_string(bench_fewest_pairs),
+        return paragraph("no ratio: " + rounds + (comparison.rounds() == 1 ? " is" : " are")
+                             + " too few, at least " + std::to_string(bench_fewest_pairs) + " are needed",
                          output, 2, Style::caution);
     }
     const auto what = comparison.workload.compared == Compared::time ? "time" : "latency";

@@ -463,6 +463,8 @@ std::string suggestion_for(const CLI::App& app) {
 // One line. An unknown option is reported before a missing positional argument: it may be the reason.
 std::string problem_of(const CLI::App& app, const CLI::ParseError& error) {
     const auto unknown = app.remaining(true);
+    if (!unknown.empty() && !unknown.front().starts_with('-') && app.get_subcommands().empty())
+        return "there is no subcommand '" + in_one_line(unknown.front()) + '\'';
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !unknown.empty())
         return "The following argument was not expected: " + in_one_line(unknown.front());
     return in_one_line(error.what());

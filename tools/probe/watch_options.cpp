@@ -158,6 +158,9 @@ Parsed<Target> parse_target(std::string_view text) {
     std::vector<std::string_view> names;
     for (const auto& scheme : schemes) names.push_back(scheme.prefix);
     const auto end = text.find("://");
+    // An address alone, as other programs take it.
+    if (const auto tcp = "tcp://" + std::string(text); end == text.npos && parse_target(tcp))
+        return wrong(text, "did you mean " + tcp + " or listen://" + std::string(text) + '?');
     const auto head = end == text.npos ? text : text.substr(0, end + 3);
     return wrong(text,
                  "not tcp://HOST:PORT, listen://HOST:PORT, udp://HOST:PORT, unix://PATH, unix-listen://PATH, "

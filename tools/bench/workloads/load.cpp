@@ -120,6 +120,9 @@ class ReadableSet {
 };
 #endif
 
+// A load process that ends with this status or a higher one reports an error number by it; other failures end with 1.
+constexpr int first_error_status = 2;
+
 } // namespace
 
 LoadProcess::LoadProcess(const std::function<void()>& body) : end_(-1) {
@@ -140,8 +143,8 @@ LoadProcess::LoadProcess(const std::function<void()>& body) : end_(-1) {
     try {
         const Pinned pinned(processor);
         body();
-    } catch (...) {
-        ::_exit(1);
+    } catch (...) { // from `fail`, if it throws; errno still is the error of the call
+        ::_exit(errno + first_error_status);
     }
     ::_exit(0); // without destructors: the parent's descriptors are the parent's to close
 }
@@ -161,7 +164,9 @@ void LoadProcess::join() {
     while (::waitpid(process, &status, 0) == -1) {
         if (errno != EINTR) fail("waitpid");
     }
-    if (status != 0) fail("the load process", ECONNABORTED);
+    if (status == 0) return;
+    const bool has_error = WIFEXITED(status) && WEXITSTATUS(status) >= first_error_status;
+    fail("the load process", has_error ? WEXITSTATUS(status) - first_error_status : ECONNABORTED);
 }
 
 void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t requests,

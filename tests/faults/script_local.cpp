@@ -152,6 +152,7 @@ void pipes() {
     attempt("add", [&] { return loop.registry().add(receiver, receiving, Interest::readable); });
     attempt("set_nonblocking", [&] { return receiver.set_nonblocking(false); });
     attempt("set_nonblocking", [&] { return receiver.set_nonblocking(true); });
+    attempt("set_nonblocking", [&] { return sender.set_nonblocking(true); });
     loop.eventually("write", [&] { return sender.write(bytes_of("abc")); });
     std::array<std::byte, 16> buffer{};
     check(loop.eventually("read", [&] { return receiver.read(buffer); }) == 3, "read");

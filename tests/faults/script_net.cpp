@@ -111,6 +111,7 @@ void tcp_options() {
         if (i == most_attempts) give_up("finish_connect");
     }
     check(attempt("peer_address", [&] { return client.peer_address(); }) == address, "peer_address");
+    attempt("local_address", [&] { return client.local_address(); });
 
     const auto v6 = attempt_if_possible("TcpSocket::v6", [] { return TcpSocket::v6(); });
     if (!v6) return;

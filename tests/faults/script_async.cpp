@@ -266,7 +266,8 @@ void loops() {
     auto loop = attempt("Loop::create", [] { return mio::async::Loop::create(); });
     spawn(loop, construct([] { return []() -> Task<> { static_cast<void>(co_await sleep_for(10s)); }(); }));
     value_of("turn", loop.turn(100us));
-    check(!construct([&] { return dump(loop); }).empty(), "dump");
+    // Without memory for its timer, the sleep has ended.
+    check(!construct([&] { return dump(loop); }).empty() || has_fired(), "dump");
     value_of("shut_down", loop.shut_down());
 }
 

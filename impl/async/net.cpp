@@ -13,6 +13,7 @@ module;
 #include <string_view>
 #include <system_error>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 module mio.async.net;
@@ -49,11 +50,20 @@ Result<std::pair<Async, Async>> wrapped_pair(Result<std::pair<S, S>> sources) {
     return std::pair(Async(std::move(sources->first)), Async(std::move(sources->second)));
 }
 
+// Repeats a call that a signal interrupts before it has an effect.
+template <class F> std::invoke_result_t<F> uninterrupted(F&& call) {
+    while (true) {
+        auto result = call();
+        if (result || !interrupted(result.error())) return result;
+    }
+}
+
 // Uses `socket`, or a new one of the peer's family.
 Task<Result<TcpStream>> connect_with(std::optional<net::TcpSocket> socket, net::SocketAddress peer) {
     const auto here = co_await this_context();
     if (here.scope->is_cancelled()) co_return std::unexpected(canceled_error());
-    auto begun = socket ? std::move(*socket).connect(peer) : net::TcpStream::connect(peer);
+    auto begun = uninterrupted(
+        [&] { return socket ? std::move(*socket).connect(peer) : net::TcpStream::connect(peer); });
     if (!begun) co_return std::unexpected(begun.error());
     TcpStream stream(std::move(*begun));
     const auto connected = co_await Operation<net::TcpStream, ConnectOp>(stream, ConnectOp());
@@ -102,7 +112,7 @@ Task<Result<UnixStream>> UnixStream::connect(net::UnixAddress peer) {
     while (true) {
         const auto here = co_await this_context();
         if (here.scope->is_cancelled()) co_return std::unexpected(canceled_error());
-        auto stream = net::UnixStream::connect(peer);
+        auto stream = uninterrupted([&] { return net::UnixStream::connect(peer); });
         if (stream) co_return UnixStream(std::move(*stream));
         if (!would_block(stream.error())) co_return std::unexpected(stream.error());
         if (auto paused = co_await backoff.pause(); !paused) co_return std::unexpected(paused.error());
@@ -143,10 +153,9 @@ Task<Result<std::size_t>> UnixDatagram::send_to(std::span<const std::byte> bytes
     while (true) {
         const auto here = co_await this_context();
         if (here.scope->is_cancelled()) co_return std::unexpected(canceled_error());
-        auto sent = source().send_to(bytes, peer);
+        auto sent = uninterrupted([&] { return source().send_to(bytes, peer); });
         // BSD and Apple systems report a full queue as a lack of buffers.
-        if (sent || !(would_block(sent.error()) || sent.error() == std::errc::no_buffer_space))
-            co_return sent;
+        if (sent || !(would_block(sent.error()) || sent.error() == std::errc::no_buffer_space)) co_return sent;
         if (auto paused = co_await backoff.pause(); !paused) co_return std::unexpected(paused.error());
     }
 }

@@ -102,6 +102,17 @@ class GracefulShutdown(unittest.TestCase):
                 client.close()
             self.assertEqual(server.wait(), (0, ""))
 
+    def test_a_request_that_arrives_with_the_signal_gets_its_reply(self):
+        with Server() as server, server.connect() as client:
+            client.sendall(b"one\n")
+            self.assertEqual(receive_exactly(client, 4), b"ONE\n")
+            with server.suspended():
+                server.signal()
+                client.sendall(b"two\n")
+            self.assertEqual(receive_all(client), b"TWO\n")
+            client.close()
+            self.assertEqual(server.wait(), (0, ""))
+
     def test_out_of_descriptors(self):
         with Server(max_files=20) as server:
             clients = [server.connect() for _ in range(30)]  # the kernel's queue takes those that are not accepted

@@ -29,6 +29,8 @@ long number_of(const Call& call) noexcept {
     return call.number == SYS_write && is_known ? write_eventfd : call.number;
 }
 
+std::span<const long> lacking; // see `remove_calls`
+
 void note(const Call& call, long result) noexcept {
     if (call.number == SYS_epoll_ctl && result == 0) note_registration(call);
     if (call.number == SYS_eventfd2 && result >= 0 && result < most_descriptors) is_eventfd[result] = true;
@@ -57,6 +59,7 @@ bool count_call(long number) noexcept {
 }
 
 long on_call(const Call& call) noexcept {
+    if (std::ranges::find(lacking, call.number) != lacking.end()) return -ENOSYS;
     const bool has_failed = !is_inside_kernel() && count_call(number_of(call));
     // Linux closes the descriptor whatever close(2) returns.
     if (!has_failed || call.number == SYS_close) {
@@ -86,6 +89,8 @@ bool prepare_faults() noexcept {
     watch_kernel(&on_emulated_call);
     return trap({trapped, count}, &on_call);
 }
+
+void remove_calls(std::span<const long> calls_removed) noexcept { lacking = calls_removed; }
 
 void arm(const Fault& next) noexcept {
     fault = next;

@@ -16,6 +16,9 @@ struct Fault {
 /// Traps the fallible calls of this process for good; see `trap`.
 bool prepare_faults() noexcept;
 
+/// From now on the calls with these numbers fail with ENOSYS, as on a kernel that lacks them. They are not counted.
+void remove_calls(std::span<const long> numbers) noexcept;
+
 /// From now on calls and allocations of all threads are counted, and fail as `fault` says.
 void arm(const Fault& fault) noexcept;
 void disarm() noexcept;

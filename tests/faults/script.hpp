@@ -1,6 +1,7 @@
 // Uses of the whole library, in which any system call and any allocation may fail.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -32,12 +33,26 @@ using mio::Trigger;
 /// A part of the script ends early, since something fails again and again.
 struct Abandoned {};
 
-/// More attempts than a transient fault takes.
+/// More attempts than a fault takes that passes.
 inline constexpr int most_attempts = 30;
 
 /// Whether the error is that of the fault, which is as the OS reported it.
 inline bool is_the_fault(const std::error_code& error) noexcept {
     return has_fired() && error == std::error_code(armed_fault().error, mio::os_category());
+}
+
+/// As `is_the_fault`, for operations that repeat calls that were interrupted or would have blocked.
+inline bool is_lasting_fault(const std::error_code& error) noexcept {
+    return is_the_fault(error) && !is_transient(error.value());
+}
+
+/// Whether a failed operation may be given up: after a fault that lasts.
+inline bool may_give_up() noexcept { return has_fired() && armed_fault().times >= most_attempts; }
+
+/// Ends the part, since `what` fails again and again.
+[[noreturn]] inline void give_up(const char* what) {
+    if (!may_give_up()) report("%s: fails again and again", what);
+    throw Abandoned{};
 }
 
 /// Ends the part with a failure of the run.
@@ -72,7 +87,7 @@ template <class F> auto attempt(const char* what, F&& f) -> typename std::invoke
         }
         if (!is_the_fault(result.error())) fail(what, result.error());
     }
-    throw Abandoned{};
+    give_up(what);
 }
 
 /// As `attempt`, for an operation that may end with other errors after the fault: they are those of another system.
@@ -82,7 +97,31 @@ template <class F> auto attempt_any(F&& f) -> typename std::invoke_result_t<F>::
         if (result) return *std::move(result);
         if (!has_fired()) fail("attempt_any", result.error());
     }
-    throw Abandoned{};
+    give_up("attempt_any");
+}
+
+/// As `attempt`, for what the system may lack or refuse: then the result is that error.
+template <class F> auto attempt_if_possible(const char* what, F&& f) -> std::invoke_result_t<F> {
+    constexpr std::errc refusals[] = {
+        std::errc::operation_not_permitted,      std::errc::operation_not_supported,
+        std::errc::no_protocol_option,           std::errc::address_not_available,
+        std::errc::address_family_not_supported, std::errc::no_such_device,
+    };
+    for (int i = 0; i < most_attempts; ++i) {
+        auto result = f();
+        if (result) return result;
+        const std::error_code& error = result.error();
+        if (is_the_fault(error)) continue;
+        const bool is_refused = std::ranges::any_of(refusals, [&](std::errc code) { return error == code; });
+        if (error == mio::Errc::unsupported || is_refused) return result;
+        fail(what, error);
+    }
+    give_up(what);
+}
+
+/// Each of them as `attempt_if_possible`.
+template <class... F> void attempt_each(const char* what, const F&... f) {
+    (static_cast<void>(attempt_if_possible(what, f)), ...);
 }
 
 /// The value of a constructor or coroutine, which may throw bad_alloc.
@@ -94,7 +133,7 @@ template <class F> auto construct(F&& f) -> std::invoke_result_t<F> {
             if (!has_fired()) report("construct: throws bad_alloc without need");
         }
     }
-    throw Abandoned{};
+    give_up("construct");
 }
 
 /// A poll and its buffer.
@@ -124,8 +163,7 @@ struct Loop {
             else if (!is_the_fault(result.error()))
                 fail(what, result.error());
         }
-        if (!has_fired()) report("%s: waits in vain", what);
-        throw Abandoned{};
+        give_up(what);
     }
     /// Polls until an event with this token arrives.
     void expect(Token token, const char* what) {

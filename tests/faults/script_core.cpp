@@ -6,8 +6,11 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +18,8 @@
 #include "trap.hpp"
 
 #include "script.hpp"
+
+import mio.sys.epoll;
 
 namespace faults {
 namespace {
@@ -31,11 +36,17 @@ void wakers() {
     loop.expect(first, "first waker");
     attempt("wake", [&] { return b.wake(); });
     loop.expect(second, "second waker");
-    attempt("poll_until", [&] {
-        auto polled = loop.poll.poll_until(loop.events, std::chrono::steady_clock::now() + 100us);
+    const auto poll_until = [&](auto&... counters) {
+        auto polled =
+            loop.poll.poll_until(loop.events, std::chrono::steady_clock::now() + 100us, counters...);
         check(polled || !mio::interrupted(polled.error()), "poll_until retries after EINTR");
         return polled;
-    });
+    };
+    mio::PollCounters counters;
+    attempt("poll_until", [&] { return poll_until(); });
+    attempt("poll_until", [&] { return poll_until(counters); });
+    attempt("wake", [&] { return a.wake(counters); });
+    attempt("poll", [&] { return loop.poll.poll(loop.events, 20ms, counters); });
     attempt("poll", [&] { return loop.poll.poll(loop.events, 0ns); });
     loop.poll.set_spin(10us);
     attempt("poll", [&] { return loop.poll.poll(loop.events, 20us); });
@@ -63,36 +74,98 @@ void raw_sources() {
     loop.eventually("try_io", [&] {
         return loop.registry().try_io(handle, Interest::readable, [&] { return receiver.read(buffer); });
     });
+    attempt("exhausted", [&] { return loop.registry().exhausted(handle, Interest::readable); });
+    attempt("renew handle", [&] { return loop.registry().renew(handle); });
     attempt("remove handle", [&] { return loop.registry().remove(handle); });
+
+    const mio::AnySource any(source);
+    attempt("add any", [&] { return loop.registry().add(any, first, Interest::readable); });
+    attempt("modify any", [&] { return loop.registry().modify(any, second, Interest::readable); });
+    attempt("renew any", [&] { return loop.registry().renew(any); });
+    attempt("remove any", [&] { return loop.registry().remove(any); });
 }
 
-// A change that fails leaves the registration as it was.
-void failed_changes() {
+void texts() {
     Loop loop;
-    auto [sender, receiver] = attempt("make_pipe", [] { return mio::net::make_pipe(); });
-    mio::RawSource source(receiver.raw());
-    const auto& registry = loop.registry();
-    std::array<std::byte, 8> buffer{};
-    // Calls `change`, and if it fails, expects an event with `before`.
-    const auto try_change = [&](const char* what, Token before, auto change) {
-        attempt(what, [&] {
-            auto changed = change();
-            if (changed || armed_fault().times != 1) return changed;
-            attempt("write", [&] { return sender.write(bytes_of("x")); });
+    const auto waker = attempt("Waker::create", [&] { return mio::Waker::create(loop.registry(), first); });
+    attempt("wake", [&] { return waker.wake(); });
+    loop.expect(first, "waker");
+    const auto is_text = [](auto&&... arguments) {
+        check(!construct([&] { return to_string(arguments...); }).empty(), "to_string");
+    };
+    is_text(loop.events[0]);
+    is_text(Interest::readable | Interest::writable);
+    is_text(mio::Signal::user1);
+    check(!construct([&] { return describe(loop.events[0]); }).empty(), "describe");
+}
+
+// A registration, and changes of it. One that fails leaves it as it was.
+struct Registered {
+    Loop loop;
+    std::pair<mio::net::PipeSender, mio::net::PipeReceiver> ends =
+        attempt("make_pipe", [] { return mio::net::make_pipe(); });
+    mio::RawSource source{ends.second.raw()};
+
+    // Calls `change`. If it fails, expects an event with `before`.
+    template <class F> mio::Result<> change(const char* what, Token before, F&& change) {
+        return attempt_if_possible(what, [&] {
+            const mio::Result<> changed = change();
+            if (changed || !is_the_fault(changed.error()) || armed_fault().times != 1) return changed;
+            std::array<std::byte, 8> buffer{};
+            attempt("write", [&] { return ends.first.write(bytes_of("x")); });
             loop.expect(before, what);
-            attempt("read", [&] { return receiver.read(buffer); });
+            attempt("read", [&] { return ends.second.read(buffer); });
             return changed;
         });
-    };
+    }
+};
+
+void failed_changes() {
+    Registered made;
+    auto& source = made.source;
+    const auto& registry = made.loop.registry();
     for (const auto trigger : {Trigger::edge, Trigger::level, Trigger::oneshot}) {
         attempt("add", [&] { return registry.add(source, first, Interest::readable, trigger); });
-        try_change("renew", first, [&] { return registry.renew(source); });
-        try_change("modify", first,
-                   [&] { return registry.modify(source, second, Interest::readable, Trigger::level); });
-        try_change("modify back", second,
-                   [&] { return registry.modify(source, first, Interest::readable, trigger); });
+        made.change("renew", first, [&] { return registry.renew(source); }).value();
+        made.change("modify", first,
+                    [&] { return registry.modify(source, second, Interest::readable, Trigger::level); })
+            .value();
+        made.change("modify back", second,
+                    [&] { return registry.modify(source, first, Interest::readable, trigger); })
+            .value();
         attempt("remove", [&] { return registry.remove(source); });
     }
+}
+
+void options_of_epoll() {
+    using mio::sys::epoll::WatchOptions;
+    Registered made;
+    const auto& registry = made.loop.registry();
+    const auto handle = made.source.raw();
+    attempt("add", [&] { return registry.add(made.source, first, Interest::readable); });
+    const auto options = [&] {
+        return attempt_if_possible("watch_options",
+                                   [&] { return mio::sys::epoll::watch_options(registry, handle); });
+    };
+    WatchOptions now;
+    for (const WatchOptions& wanted : {WatchOptions{.prevents_suspend = true},
+                                       WatchOptions{.is_exclusive = true, .prevents_suspend = true},
+                                       WatchOptions{.is_exclusive = true}, WatchOptions{}}) {
+        const auto changed = made.change("set_watch_options", first, [&] {
+            auto set = mio::sys::epoll::set_watch_options(registry, handle, wanted);
+            // The registration is lost if there is no memory twice.
+            if (!set && set.error() == mio::Errc::not_registered && may_give_up()) throw Abandoned{};
+            if (!set && armed_fault().times == 1) check(options().value_or(now) == now, "unchanged options");
+            return set;
+        });
+        if (!changed) return;
+        now = wanted;
+        check(options() == now, "watch_options");
+    }
+    attempt_each(
+        "busy polling",
+        [&] { return mio::sys::epoll::set_busy_poll(made.loop.poll.raw_fd(), {.time = 1us}); },
+        [&] { return mio::sys::epoll::busy_poll(made.loop.poll.raw_fd()); });
 }
 
 void signals() {
@@ -103,6 +176,9 @@ void signals() {
     loop.expect(first, "signal");
     const auto got = loop.eventually("receive", [&] { return signals.receive(); });
     check(got.signal == mio::Signal::user1, "SIGUSR1 was received");
+    attempt("modify", [&] { return loop.registry().modify(signals, second, Interest::readable); });
+    attempt("renew", [&] { return loop.registry().renew(signals); });
+    attempt("remove", [&] { return loop.registry().remove(signals); });
 }
 
 void children() {
@@ -116,10 +192,18 @@ void children() {
     auto child = attempt("Child::watch", [&] { return mio::Child::watch(id); });
     attempt("add", [&] { return loop.registry().add(child, first, Interest::readable); });
     loop.expect(first, "child");
+    attempt("modify", [&] { return loop.registry().modify(child, second, Interest::readable); });
+    attempt("renew", [&] { return loop.registry().renew(child); });
+    attempt("remove", [&] { return loop.registry().remove(child); });
+    attempt("send", [&] { return child.send(mio::Signal::user1); });
+    // Another handle of the same child, where there are any.
+    mio::OwnedHandle other(static_cast<int>(pass(SYS_fcntl, child.raw(), F_DUPFD_CLOEXEC, 0)));
+    if (attempt_if_possible("from_raw", [&] { return mio::Child::from_raw(other.get()); }))
+        static_cast<void>(other.take());
     for (int i = 0; i < most_attempts; ++i) {
         const auto status = attempt("try_wait", [&] { return child.try_wait(); });
         if (status) return check(status->code == std::uint32_t{7}, "the child exited with 7");
-        loop.wait();
+        std::this_thread::yield();
     }
     report("try_wait: waits in vain");
 }
@@ -127,8 +211,14 @@ void children() {
 } // namespace
 
 const Part core_parts[] = {
-    {"wakers", &wakers},   {"raw sources", &raw_sources}, {"failed changes", &failed_changes},
-    {"signals", &signals}, {"children", &children},       {},
+    {"wakers", &wakers},
+    {"raw sources", &raw_sources},
+    {"failed changes", &failed_changes},
+    {"options of epoll", &options_of_epoll},
+    {"signals", &signals},
+    {"children", &children},
+    {"texts", &texts},
+    {},
 };
 
 } // namespace faults

@@ -51,7 +51,29 @@ void streams() {
     std::array<std::byte, 16> buffer{};
     loop.eventually("write", [&] { return client.write(bytes_of("x")); });
     loop.expect(receiving, "data");
+    check(loop.eventually("peek", [&] { return server.peek(buffer); }) == 1, "peek");
     check(loop.eventually("read", [&] { return server.read(buffer); }) == 1, "read");
+    const std::array<IoSlice, 2> slices{bytes_of("d"), bytes_of("ef")};
+    loop.eventually("write_vectored", [&] { return client.write_vectored(slices); });
+    const std::array<IoSliceMut, 1> rooms{std::span<std::byte>(buffer)};
+    check(loop.eventually("read_vectored", [&] { return server.read_vectored(rooms); }) == 3,
+          "read_vectored");
+    attempt("local_address", [&] { return listener.local_address(); });
+    attempt("local_address", [&] { return client.local_address(); });
+    attempt("shutdown", [&] { return client.shutdown(Shutdown::write); });
+}
+
+void sockets() {
+    const Left left{socket_path};
+    const auto address = *UnixAddress::from_path(socket_path);
+    Loop loop;
+    auto socket = attempt("UnixSocket::create", [] { return UnixSocket::create(); });
+    attempt("bind", [&] { return socket.bind(address); });
+    check(attempt("local_address", [&] { return socket.local_address(); }) == address, "local_address");
+    const auto listener = attempt("listen", [&] { return std::move(socket).listen(5); });
+    auto other = attempt("UnixSocket::create", [] { return UnixSocket::create(); });
+    const auto client = loop.eventually("connect", [&] { return std::move(other).connect(address); });
+    check(attempt("peer_address", [&] { return client.peer_address(); }) == address, "peer_address");
 }
 
 UnixListener replace() {
@@ -84,7 +106,25 @@ void datagrams() {
     attempt("add", [&] { return loop.registry().add(b, receiving, Interest::readable); });
     loop.eventually("send_to", [&] { return a.send_to(bytes_of("one"), other_path); });
     std::array<std::byte, 16> buffer{};
+    check(loop.eventually("peek_from", [&] { return b.peek_from(buffer); }).first == 3, "peek_from");
     check(loop.eventually("receive_from", [&] { return b.receive_from(buffer); }).first == 3, "receive_from");
+    loop.eventually("connect", [&] { return a.connect(other_path); });
+    attempt("peer_address", [&] { return a.peer_address(); });
+    attempt("local_address", [&] { return b.local_address(); });
+    loop.eventually("send", [&] { return a.send(bytes_of("four")); });
+    check(loop.eventually("peek", [&] { return b.peek(buffer); }) == 4, "peek");
+    check(loop.eventually("receive", [&] { return b.receive(buffer); }) == 4, "receive");
+
+    auto [c, d] = attempt("pair", [] { return UnixDatagram::pair(); });
+    attempt("add", [&] { return loop.registry().add(d, listening, Interest::readable); });
+    auto [sender, receiver] = attempt("make_pipe", [] { return make_pipe(); });
+    const std::array<mio::RawHandle, 1> handles{sender.raw()};
+    loop.eventually("send_with_fds", [&] { return c.send_with_fds(bytes_of("two"), handles); });
+    std::array<mio::OwnedHandle, 1> received;
+    const auto got =
+        loop.eventually("receive_with_fds", [&] { return d.receive_with_fds(buffer, received); });
+    check(got.bytes == 3 && got.fds == 1, "one descriptor");
+    attempt("shutdown", [&] { return c.shutdown(Shutdown::write); });
 }
 
 void descriptors() {
@@ -112,6 +152,7 @@ void pipes() {
     attempt("add", [&] { return loop.registry().add(receiver, receiving, Interest::readable); });
     attempt("set_nonblocking", [&] { return receiver.set_nonblocking(false); });
     attempt("set_nonblocking", [&] { return receiver.set_nonblocking(true); });
+    attempt("set_nonblocking", [&] { return sender.set_nonblocking(true); });
     loop.eventually("write", [&] { return sender.write(bytes_of("abc")); });
     std::array<std::byte, 16> buffer{};
     check(loop.eventually("read", [&] { return receiver.read(buffer); }) == 3, "read");
@@ -120,6 +161,16 @@ void pipes() {
     const std::array<IoSliceMut, 1> rooms{std::span<std::byte>(buffer)};
     check(loop.eventually("read_vectored", [&] { return receiver.read_vectored(rooms); }) == 3,
           "read_vectored");
+    // Without SIGPIPE.
+    receiver = std::move(attempt("make_pipe", [] { return make_pipe(); }).second);
+    for (int i = 0; i < most_attempts; ++i) {
+        const auto written = sender.write(bytes_of("x"));
+        check(!written, "a broken pipe");
+        if (written.error() == std::errc::broken_pipe) return;
+        if (!mio::would_block(written.error()) && !is_the_fault(written.error()))
+            fail("write to a broken pipe", written.error());
+    }
+    give_up("write to a broken pipe");
 }
 
 void transfers() {
@@ -142,13 +193,10 @@ void transfers() {
 } // namespace
 
 const Part local_parts[] = {
-    {"unix streams", &streams},
-    {"bind_replacing", &replacing},
-    {"unix datagrams", &datagrams},
-    {"descriptors", &descriptors},
-    {"pipes", &pipes},
-    {"transfers", &transfers},
-    {},
+    {"unix streams", &streams},     {"unix sockets", &sockets},
+    {"bind_replacing", &replacing}, {"unix datagrams", &datagrams},
+    {"descriptors", &descriptors},  {"pipes", &pipes},
+    {"transfers", &transfers},      {},
 };
 
 } // namespace faults

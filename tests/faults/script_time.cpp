@@ -32,13 +32,8 @@ void queues() {
 
 void alarms() {
     Loop loop;
-    auto alarm = Alarm::create();
-    if (!alarm && alarm.error() == mio::Errc::unsupported) return;
-    for (int i = 0; !alarm; ++i) {
-        if (!is_the_fault(alarm.error())) fail("Alarm::create", alarm.error());
-        if (i == most_attempts) throw Abandoned{};
-        alarm = Alarm::create();
-    }
+    auto alarm = attempt_if_possible("Alarm::create", [] { return Alarm::create(); });
+    if (!alarm) return;
     attempt("add", [&] { return loop.registry().add(*alarm, Token{1}, Interest::readable); });
     attempt("arm", [&] { return alarm->arm(Clock::now()); });
     loop.expect(Token{1}, "alarm");

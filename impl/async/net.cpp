@@ -155,7 +155,8 @@ Task<Result<std::size_t>> UnixDatagram::send_to(std::span<const std::byte> bytes
         if (here.scope->is_cancelled()) co_return std::unexpected(canceled_error());
         auto sent = uninterrupted([&] { return source().send_to(bytes, peer); });
         // BSD and Apple systems report a full queue as a lack of buffers.
-        if (sent || !(would_block(sent.error()) || sent.error() == std::errc::no_buffer_space)) co_return sent;
+        if (sent || !(would_block(sent.error()) || sent.error() == std::errc::no_buffer_space))
+            co_return sent;
         if (auto paused = co_await backoff.pause(); !paused) co_return std::unexpected(paused.error());
     }
 }

@@ -36,17 +36,21 @@ void Scope::cancel() noexcept {
     }
 }
 
-// A cancelled scope cancels those inside it. The outermost cancelled one is therefore the one that `cancel` was called
-// for.
-bool Scope::is_cancelled_with(const Scope& other) const noexcept {
-    const Scope* outermost = nullptr;
-    for (const Scope* scope = this; scope != nullptr; scope = scope->parent_) {
-        if (scope->is_cancelled_) outermost = scope;
+// Whether `other` is this scope or nested in it, so that cancelling this scope cancels `other`.
+bool Scope::contains(const Scope& other) const noexcept {
+    for (const Scope* scope = &other; scope != nullptr; scope = scope->parent_) {
+        if (scope == this) return true;
+        if (scope->other_parent_ != nullptr && contains(*scope->other_parent_)) return true;
         if (scope->kind == Kind::shield) break;
     }
-    if (outermost == nullptr) return false;
-    for (const Scope* scope = &other; scope != nullptr; scope = scope->parent_) {
-        if (scope == outermost) return true;
+    return false;
+}
+
+// That is so if a cancelled scope contains both.
+bool Scope::is_cancelled_with(const Scope& other) const noexcept {
+    for (const Scope* scope = this; scope != nullptr; scope = scope->parent_) {
+        if (scope->is_cancelled_ && scope->contains(other)) return true;
+        if (scope->other_parent_ != nullptr && scope->other_parent_->is_cancelled_with(other)) return true;
         if (scope->kind == Kind::shield) break;
     }
     return false;

@@ -78,9 +78,11 @@ export class Scope : Hook {
         unlink();
         parent_ = nullptr;
     }
+    /// `is_cancelled_with` takes this scope for nested in `other`, too, whose cancellation the caller relays. Null: in none.
+    inline void nest_also_in(const Scope* other) noexcept { other_parent_ = other; }
     /// Calls `hook.on_cancel` when the scope is cancelled, unless the hook is unlinked or destroyed before.
     inline void add(Hook& hook) noexcept { hooks_.push_back(hook); }
-    /// Whether the cancellation of this scope also reaches `other`.
+    /// Whether this scope was cancelled by a cancellation that reaches `other` as well.
     [[nodiscard]] bool is_cancelled_with(const Scope& other) const noexcept;
     /// Calls `f` with each hook, operations and scopes.
     template <class F> void for_each_hook(F&& f) const { hooks_.for_each(f); }
@@ -93,8 +95,11 @@ export class Scope : Hook {
     friend class Loop;
     inline void restore() noexcept { is_cancelled_ = false; }
 
+    [[nodiscard]] bool contains(const Scope& other) const noexcept;
+
     List<Hook, CancelTag> hooks_;
     Scope* parent_ = nullptr;
+    const Scope* other_parent_ = nullptr;
     bool is_cancelled_ = false;
 };
 

@@ -540,6 +540,7 @@ class SharedScope {
         frame_ = &frame;
         outer_ = frame.scope;
         scope_.enter(*outer_);
+        scope_.nest_also_in(other_);
         frame.scope = &scope_;
         hook_.scope = &scope_;
         hook_.frame = nullptr;
@@ -553,6 +554,7 @@ class SharedScope {
         if (frame_ == nullptr) return;
         frame_->scope = outer_;
         scope_.leave();
+        scope_.nest_also_in(nullptr);
         hook_.unlink();
         frame_ = nullptr;
     }

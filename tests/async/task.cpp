@@ -305,6 +305,46 @@ TEST(Scopes, OneScopeCancelsSeveralCoroutines) {
     }());
 }
 
+TEST(Scopes, JoinWaitsForTasksThatTheSameScopeCancelsElsewhere) {
+    run_alone([]() -> Task<> {
+        async::Scope scope;
+        std::optional<async::Group> group;
+        bool has_ended = false;
+        auto owner = [](std::optional<async::Group>& own, bool& ended) -> Task<> {
+            own.emplace(co_await async::this_context());
+            own->spawn([&ended]() -> Task<> {
+                EXPECT_TRUE(fails_with(co_await async::sleep_for(10s), std::errc::operation_canceled));
+                EXPECT_TRUE(ok(co_await async::shield(async::sleep_for(1ms)))); // ends later than the wait
+                ended = true;
+            });
+            EXPECT_TRUE(fails_with(co_await async::sleep_for(10s), std::errc::operation_canceled));
+            EXPECT_TRUE(ok(co_await async::shield(async::sleep_for(20ms))));
+        };
+        auto join = [](std::optional<async::Group>& joined, bool& ended) -> Task<> {
+            co_await async::yield();
+            EXPECT_TRUE(ok(co_await joined->join())); // waits when the scope is cancelled
+            EXPECT_TRUE(ended);
+            EXPECT_TRUE(ok(co_await joined->join()));
+        };
+        auto stop = [](async::Scope& shared) -> Task<> {
+            EXPECT_TRUE(ok(co_await async::sleep_for(1ms)));
+            shared.cancel();
+        };
+        static_cast<void>(co_await async::when_all(async::within(scope, owner(group, has_ended)),
+                                                   async::within(scope, join(group, has_ended)),
+                                                   stop(scope)));
+
+        // Another scope that contains only the wait ends it.
+        async::Scope own;
+        async::Group other(co_await async::this_context());
+        other.spawn([]() -> Task<> { static_cast<void>(co_await async::sleep_for(10s)); });
+        own.cancel();
+        EXPECT_TRUE(fails_with(co_await async::within(own, other.join()), std::errc::operation_canceled));
+        other.cancel();
+        EXPECT_TRUE(ok(co_await other.join()));
+    }());
+}
+
 TEST(Scopes, NestedAHundredThousandDeepAreCancelledWithoutRecursion) {
     run_alone([]() -> Task<> {
         struct Nested {

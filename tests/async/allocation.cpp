@@ -32,6 +32,10 @@ void* operator new(std::size_t size) {
     if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
     std::abort();
 }
+// The one of the address sanitizer does not call the above.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return is_out_of_memory ? nullptr : ::operator new(size);
+}
 void operator delete(void* memory) noexcept {
     if (memory != nullptr) --blocks;
     std::free(memory);

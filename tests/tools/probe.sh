@@ -51,7 +51,7 @@ needs() {
 # run COMMAND...: its exit status in $status, its output in the files out and err.
 run() {
     status=0
-    timeout 30 "$@" >out 2>err || status=$?
+    timeout 120 "$@" >out 2>err || status=$?
 }
 
 # rejects STATUS PATTERN COMMAND...: COMMAND ends with STATUS, and one line on standard error that matches.

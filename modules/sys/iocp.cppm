@@ -188,6 +188,7 @@ class Port {
     [[nodiscard]] Result<> rearm(Source&, Interest blocked) noexcept;
     void error_taken(Source&) noexcept;
     void forget(Source&) noexcept;
+    [[nodiscard]] static Selector& selector_of(const Source&) noexcept;
     /// Handles the completion of an AFD poll.
     void complete(Source&) noexcept;
 
@@ -251,46 +252,22 @@ class Port {
 /// `Registration::run`). New data is not reported while earlier data is unread. A second source for a handle
 /// replaces the first one.
 /// @see CreateIoCompletionPort, GetQueuedCompletionStatusEx
-export class Selector : public SharedSelectorBase {
+export class Selector : public TableSelector<Selector, Port, Source> {
   public:
     using Waker = iocp::Waker;
 
     static constexpr std::string_view name = "iocp";
     static constexpr std::size_t record_size = sizeof(Record);
-    static constexpr bool emulates_edges = true;
 
-    struct Parts {
-        std::unique_ptr<Port> port;
-    };
-    [[nodiscard]] static Result<Parts> open() noexcept;
     inline explicit Selector(Parts&& parts, Destroy destroy = &destroy_selector<Selector>) noexcept
-        : SharedSelectorBase(destroy), port_(std::move(parts.port)) {}
+        : TableSelector(std::move(parts), destroy) {}
 
-    [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
-        return port_->select(events, timeout);
-    }
-
-    [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
-    [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
-    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept;
-    [[nodiscard]] Result<std::uint64_t> add_again(RawHandle, std::uint64_t state, Token, Interest,
-                                                  Trigger) noexcept;
-    [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
-    [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
-
-    [[nodiscard]] static Result<> rearm(std::uint64_t state, Interest blocked) noexcept;
-    static void error_taken(std::uint64_t state) noexcept;
-    static void forget(std::uint64_t state) noexcept;
-
-    [[nodiscard]] inline int raw_fd() const noexcept { return -1; }
     [[nodiscard]] static std::string describe(const Event&);
 
   private:
     friend class iocp::Waker;
     friend class Channel;
     friend class Wait;
-
-    const std::unique_ptr<Port> port_;
 };
 
 /// Coalesces wake-ups. `select` moves pending wakers to the port's ring. If a thread waits, a packet in the

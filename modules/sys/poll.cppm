@@ -93,6 +93,7 @@ class Table {
     [[nodiscard]] Result<> rearm(Source&, Interest blocked) noexcept;
     void error_taken(Source&) noexcept;
     void forget(Source&) noexcept;
+    [[nodiscard]] static Selector& selector_of(const Source&) noexcept;
 
     void link(Waker&) noexcept;
     void unlink(Waker&) noexcept;
@@ -136,44 +137,20 @@ class Table {
 /// reported once; it is reported again only after an operation has failed, or if it was absent at the start
 /// of a wait.
 /// @see poll(2), ppoll(2)
-export class Selector : public SharedSelectorBase {
+export class Selector : public TableSelector<Selector, Table, Source> {
   public:
     using Waker = poll::Waker;
 
     static constexpr std::string_view name = "poll";
     static constexpr std::size_t record_size = 0; // the table stores the kernel's records
-    static constexpr bool emulates_edges = true;
 
-    struct Parts {
-        std::unique_ptr<Table> table;
-    };
-    [[nodiscard]] static Result<Parts> open() noexcept;
     inline explicit Selector(Parts&& parts, Destroy destroy = &destroy_selector<Selector>) noexcept
-        : SharedSelectorBase(destroy), table_(std::move(parts.table)) {}
+        : TableSelector(std::move(parts), destroy) {}
 
-    [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
-        return table_->select(events, timeout);
-    }
-
-    [[nodiscard]] Result<std::uint64_t> add(RawHandle, Token, Interest, Trigger) noexcept;
-    [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token, Interest, Trigger) noexcept;
-    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept;
-    [[nodiscard]] Result<std::uint64_t> add_again(RawHandle, std::uint64_t state, Token, Interest,
-                                                  Trigger) noexcept;
-    [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept;
-    [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept;
-
-    [[nodiscard]] static Result<> rearm(std::uint64_t state, Interest blocked) noexcept;
-    static void error_taken(std::uint64_t state) noexcept;
-    static void forget(std::uint64_t state) noexcept;
-
-    [[nodiscard]] inline int raw_fd() const noexcept { return invalid_handle; }
     [[nodiscard]] static std::string describe(const Event&);
 
   private:
     friend class poll::Waker;
-
-    const std::unique_ptr<Table> table_;
 };
 
 /// A flag that `select` checks before it waits. If `select` is already waiting, a wake-up interrupts it.

@@ -1,6 +1,6 @@
 /// @file
 /// The backend concept, the table of differences between backends, and code shared by backends: reference counting of
-/// selectors, rings, and tables of sources indexed by handle.
+/// selectors, rings, tables of sources indexed by handle, and selectors with a table of their own.
 
 module;
 
@@ -307,6 +307,76 @@ concept Describing = requires(const Event& event) {
 
 export template <class S>
 concept SelectorBackend = Selecting<S> && Registering<S> && Waking<S> && Describing<S>;
+
+/// The calls of a selector that keeps its sources in a `Table`: poll(2), iocp. The state of a source is its address.
+export template <class Selector, class Table, class Source> class TableSelector : public SharedSelectorBase {
+  public:
+    static constexpr bool emulates_edges = true;
+
+    struct Parts {
+        std::unique_ptr<Table> table;
+    };
+    [[nodiscard]] static Result<Parts> open() noexcept {
+        auto table = Table::create();
+        if (!table) return std::unexpected(table.error());
+        return Parts{std::move(*table)};
+    }
+
+    [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+        return table_->select(events, timeout);
+    }
+
+    [[nodiscard]] Result<std::uint64_t> add(RawHandle handle, Token token, Interest interest,
+                                            Trigger trigger) noexcept {
+        const auto source = table_->add(static_cast<Selector&>(*this), handle, token, interest, trigger);
+        if (!source) return std::unexpected(source.error());
+        return reinterpret_cast<std::uintptr_t>(*source);
+    }
+    [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token token, Interest interest,
+                                  Trigger trigger) noexcept {
+        return table_->modify(source_of(state), token, interest, trigger);
+    }
+    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept { return table_->renew(source_of(state)); }
+    [[nodiscard]] Result<std::uint64_t> add_again(RawHandle handle, std::uint64_t state, Token token,
+                                                  Interest interest, Trigger trigger) noexcept {
+        if (table_->may_watch(source_of(state)))
+            return std::unexpected(make_error_code(Errc::already_registered));
+        auto added = add(handle, token, interest, trigger);
+        if (added) forget(state);
+        return added;
+    }
+    [[nodiscard]] Result<> remove(RawHandle, std::uint64_t state) noexcept {
+        forget(state);
+        return {};
+    }
+    [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept {
+        return Table::selector_of(source_of(state));
+    }
+
+    [[nodiscard]] static Result<> rearm(std::uint64_t state, Interest blocked) noexcept {
+        return table_of(state).rearm(source_of(state), blocked);
+    }
+    static void error_taken(std::uint64_t state) noexcept { table_of(state).error_taken(source_of(state)); }
+    static void forget(std::uint64_t state) noexcept { table_of(state).forget(source_of(state)); }
+
+    [[nodiscard]] inline int raw_fd() const noexcept { return -1; }
+
+  protected:
+    inline TableSelector(Parts&& parts, Destroy destroy) noexcept
+        : SharedSelectorBase(destroy), table_(std::move(parts.table)) {}
+    ~TableSelector() = default;
+
+    const std::unique_ptr<Table> table_;
+
+  private:
+    [[nodiscard]] static Source& source_of(std::uint64_t state) noexcept {
+        return *reinterpret_cast<Source*>(static_cast<std::uintptr_t>(state));
+    }
+    [[nodiscard]] static Table& table_of(std::uint64_t state) noexcept {
+        const TableSelector& selector = selector_of(state);
+        return *selector.table_;
+    }
+};
 
 /// Internal: the column of the backend `S` in a row of `BackendTraits`.
 template <class S> consteval bool column(bool epoll, bool poll, bool kqueue, bool iocp) noexcept {

@@ -50,7 +50,7 @@ constexpr Readiness without(Readiness readiness, Readiness some) noexcept {
 
 Result<> Channel::add(Selector& selector, RawHandle handle, Token token, Interest interest,
                       Trigger trigger) noexcept {
-    auto& port = *selector.port_;
+    auto& port = *selector.table_;
     if (is_registered_ && !selector_->is_retired()) return fail(Errc::already_registered);
     if (port_ != nullptr && port_ != &port) return fail(Errc::other_registry);
     if (interest.is_priority() || interest.is_aio() || interest.is_lio()) return fail(Errc::unsupported);

@@ -113,6 +113,8 @@ void Port::forget(Source& source) noexcept {
     release(source);
 }
 
+Selector& Port::selector_of(const Source& source) noexcept { return *source.selector; }
+
 // Handle values of sockets are multiples of four.
 Source*& Port::chain_of(RawHandle socket) noexcept { return by_socket_[(socket / 4) % by_socket_.size()]; }
 

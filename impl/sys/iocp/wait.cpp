@@ -89,7 +89,7 @@ Result<Wait*> Wait::open(Selector& selector, RawHandle handle, Token token, Inte
     auto& channel = wait->channel_;
     selector.retain();
     channel.selector_ = &selector;
-    channel.port_ = selector.port_.get();
+    channel.port_ = selector.table_.get();
     channel.token_ = token;
     channel.interest_ = interest;
     channel.trigger_ = trigger;

@@ -16,7 +16,7 @@ import mio.sys.wakers;
 namespace mio::sys::iocp {
 
 Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
-    : RingNode(true), port_(*selector.port_), token_(reported_with) {
+    : RingNode(true), port_(*selector.table_), token_(reported_with) {
     const std::scoped_lock lock(port_.mutex_);
     next_waker_ = std::exchange(port_.first_waker_, this);
 }

@@ -372,6 +372,8 @@ void Table::forget(Source& source) noexcept {
     delete &source;
 }
 
+Selector& Table::selector_of(const Source& source) noexcept { return source.selector; }
+
 // With the mutex held.
 void Table::detach(Source& source) noexcept {
     source.unlink();
@@ -420,60 +422,5 @@ Result<> Table::wake() noexcept {
     woken_.exchange(true, std::memory_order_seq_cst);
     return interrupt();
 }
-
-namespace {
-
-std::uint64_t state_of(Source* source) noexcept { return reinterpret_cast<std::uintptr_t>(source); }
-Source& source_of(std::uint64_t state) noexcept {
-    return *reinterpret_cast<Source*>(static_cast<std::uintptr_t>(state));
-}
-
-} // namespace
-
-Result<Selector::Parts> Selector::open() noexcept {
-    auto table = Table::create();
-    if (!table) return std::unexpected(table.error());
-    return Parts{std::move(*table)};
-}
-
-Result<std::uint64_t> Selector::add(RawHandle handle, Token token, Interest interest,
-                                    Trigger trigger) noexcept {
-    const auto source = table_->add(*this, handle, token, interest, trigger);
-    if (!source) return std::unexpected(source.error());
-    return state_of(*source);
-}
-
-Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest interest,
-                          Trigger trigger) noexcept {
-    return table_->modify(source_of(state), token, interest, trigger);
-}
-
-Result<> Selector::renew(std::uint64_t state) noexcept { return table_->renew(source_of(state)); }
-
-Result<std::uint64_t> Selector::add_again(RawHandle handle, std::uint64_t state, Token token,
-                                          Interest interest, Trigger trigger) noexcept {
-    if (table_->may_watch(source_of(state)))
-        return std::unexpected(make_error_code(Errc::already_registered));
-    auto added = add(handle, token, interest, trigger);
-    if (added) forget(state);
-    return added;
-}
-
-Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
-    forget(state);
-    return {};
-}
-
-Selector& Selector::selector_of(std::uint64_t state) noexcept { return source_of(state).selector; }
-
-Result<> Selector::rearm(std::uint64_t state, Interest blocked) noexcept {
-    return selector_of(state).table_->rearm(source_of(state), blocked);
-}
-
-void Selector::error_taken(std::uint64_t state) noexcept {
-    selector_of(state).table_->error_taken(source_of(state));
-}
-
-void Selector::forget(std::uint64_t state) noexcept { selector_of(state).table_->forget(source_of(state)); }
 
 } // namespace mio::sys::poll

@@ -1,7 +1,7 @@
 /// @file
 /// Native handle type on Windows: a `SOCKET`. `unix.cppm` is the POSIX counterpart.
 
-export module mio.core.handle;
+export module mio.core.raw_handle;
 
 import mio.std;
 
@@ -30,29 +30,5 @@ export struct RawBuffer {
 /// Closes `handle`, a socket. Errors are ignored: the socket is released in any case.
 /// @see closesocket
 export void close_handle(RawHandle handle) noexcept;
-
-/// Owning handle: closes its handle on destruction.
-export class OwnedHandle {
-  public:
-    /// An empty object that owns no handle.
-    OwnedHandle() noexcept = default;
-    inline explicit OwnedHandle(RawHandle handle) noexcept : handle_(handle) {}
-    inline OwnedHandle(OwnedHandle&& other) noexcept : handle_(other.take()) {}
-    inline OwnedHandle& operator=(OwnedHandle&& other) noexcept {
-        OwnedHandle taken(std::move(other));
-        std::swap(handle_, taken.handle_);
-        return *this;
-    }
-    inline ~OwnedHandle() {
-        if (handle_ != invalid_handle) close_handle(handle_);
-    }
-
-    [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
-    /// Releases ownership and returns the handle.
-    [[nodiscard]] inline RawHandle take() noexcept { return std::exchange(handle_, invalid_handle); }
-
-  private:
-    RawHandle handle_ = invalid_handle;
-};
 
 } // namespace mio

@@ -61,7 +61,7 @@ Task<> accept_all(async::TcpListener& listener, async::Group& clients, Server& s
         auto client = co_await listener.accept();
         if (client) {
             // Small responses are sent at once. On failure the connection is only slower.
-            [[maybe_unused]] const auto hurried = client->source().set_nodelay(true);
+            [[maybe_unused]] const auto set = client->source().set_nodelay(true);
             clients.spawn(serve, std::move(*client), std::ref(server));
         } else if (!co_await async::sleep_for(100ms)) {
             co_return; // cancelled; otherwise, out of descriptors: existing clients may leave meanwhile

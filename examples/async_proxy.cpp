@@ -90,7 +90,7 @@ Task<> serve(async::TcpStream client, net::SocketAddress target) {
         co_return;
     }
     for (auto* stream : {&client, &*server}) [[maybe_unused]]
-        const auto hurried = stream->source().set_nodelay(true);
+        const auto set = stream->source().set_nodelay(true);
 
     Both both;
     co_await async::within(

@@ -167,7 +167,7 @@ class Server {
         }
         const std::size_t index = free_.back();
         auto connection = std::make_unique<Connection>(std::move(stream));
-        [[maybe_unused]] const auto hurried = connection->stream.set_nodelay(true);
+        [[maybe_unused]] const auto set = connection->stream.set_nodelay(true);
         if (!poll_.registry().add(connection->stream, mio::Token{index}, read_write)) return;
         free_.pop_back();
         connections_[index] = std::move(connection);

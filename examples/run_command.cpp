@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
     if (added) added = registry.add(*signals, signals_token, mio::Interest::readable);
     if (!added) return fail("cannot watch the command", added.error());
 
-    // What comes at the deadline: asking it to end, then ending it.
+    // At the deadline it is asked to end; if it does not, it is killed.
     auto deadline = Clock::now() + std::chrono::seconds(seconds);
     auto next = mio::Signal::terminate;
     const auto send_next = [&] {

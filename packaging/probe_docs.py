@@ -83,7 +83,7 @@ def verbatim(text):
 
 
 def body(text):
-    """What follows the options: filled paragraphs, lists of two columns, and examples."""
+    """The text after the options: filled paragraphs, lists of two columns, and examples."""
     out = ""
     for paragraph in re.split(r"\n\n+", text):
         lines = paragraph.splitlines()
@@ -127,7 +127,7 @@ def options_of(help, long_only=False):
 
 
 def words(value):
-    """What a shell puts in $( ) or between words to complete a value."""
+    """The text that a shell puts in $( ) or between words to complete a value."""
     return f"$({value} 2>/dev/null | awk '{{print $1}}')" if isinstance(value, str) else " ".join(value)
 
 

@@ -308,19 +308,16 @@ concept Describing = requires(const Event& event) {
 export template <class S>
 concept SelectorBackend = Selecting<S> && Registering<S> && Waking<S> && Describing<S>;
 
-/// The calls of a selector that keeps its sources in a `Table`: poll(2), iocp. The state of a source is its address.
+/// Internal: base class of the selectors of poll(2) and iocp, which keep their sources in a `Table`. The state of a source is
+/// its address.
 export template <class Selector, class Table, class Source> class TableSelector : public SharedSelectorBase {
   public:
     static constexpr bool emulates_edges = true;
 
-    struct Parts {
-        std::unique_ptr<Table> table;
-    };
-    [[nodiscard]] static Result<Parts> open() noexcept {
-        auto table = Table::create();
-        if (!table) return std::unexpected(table.error());
-        return Parts{std::move(*table)};
-    }
+    using Parts = std::unique_ptr<Table>;
+    [[nodiscard]] static Result<Parts> open() noexcept { return Table::create(); }
+    inline explicit TableSelector(Parts&& table, Destroy destroy = &destroy_selector<Selector>) noexcept
+        : SharedSelectorBase(destroy), table_(std::move(table)) {}
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
         return table_->select(events, timeout);
@@ -362,8 +359,6 @@ export template <class Selector, class Table, class Source> class TableSelector 
     [[nodiscard]] inline int raw_fd() const noexcept { return -1; }
 
   protected:
-    inline TableSelector(Parts&& parts, Destroy destroy) noexcept
-        : SharedSelectorBase(destroy), table_(std::move(parts.table)) {}
     ~TableSelector() = default;
 
     const std::unique_ptr<Table> table_;
@@ -372,10 +367,7 @@ export template <class Selector, class Table, class Source> class TableSelector 
     [[nodiscard]] static Source& source_of(std::uint64_t state) noexcept {
         return *reinterpret_cast<Source*>(static_cast<std::uintptr_t>(state));
     }
-    [[nodiscard]] static Table& table_of(std::uint64_t state) noexcept {
-        const TableSelector& selector = selector_of(state);
-        return *selector.table_;
-    }
+    [[nodiscard]] static Table& table_of(std::uint64_t state) noexcept { return *selector_of(state).table_; }
 };
 
 /// Internal: the column of the backend `S` in a row of `BackendTraits`.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "differences.hpp"
+#include "pair.hpp"
 #include "support.hpp"
 
 using namespace test;
@@ -20,18 +21,6 @@ using mio::Result;
 using mio::Trigger;
 
 namespace {
-
-struct Pair {
-    explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
-        : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
-
-    /// Makes the watched end readable.
-    void speak() const { plain::write_all(there, "x"); }
-
-    plain::Socket here;
-    plain::Socket there;
-    mio::RawSource source;
-};
 
 constexpr Token id1{1}, id2{2}, id3{3};
 

@@ -41,7 +41,7 @@ namespace {
 namespace page = docs::async;
 using test::must;
 
-/// What the snippets assume, and the peer of `stream`.
+/// Declarations that the snippets assume, and the peer of `stream`.
 struct Page {
     Loop loop = must(Loop::create());
     Pool pool{1};

@@ -39,7 +39,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What the snippets of the guide, of options.md and of backends.md assume, and the statements of the reader that they reached.
+/// Declarations that the snippets of the guide, of options.md and of backends.md assume, and the statements of the reader that they reached.
 struct Assumed {
     test::Loop loop;
     const mio::Registry& registry = loop.registry();

@@ -23,7 +23,7 @@ struct Connection {
     bool is_closed = false;
 };
 
-/// What the snippets assume, and the statements of the reader that they reached.
+/// Declarations that the snippets assume, and the statements of the reader that they reached.
 struct Assumed {
     mio::Poll poll = test::must(mio::Poll::create());
     mio::Events events{16};

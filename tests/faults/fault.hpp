@@ -25,7 +25,7 @@ void disarm() noexcept;
 
 /// Whether something has failed since `arm`.
 bool has_fired() noexcept;
-/// What was passed to `arm`.
+/// The argument of `arm`.
 const Fault& armed_fault() noexcept;
 
 /// The numbers of the calls since `arm`, in order.

@@ -1,4 +1,4 @@
-// What both programs have in common: the parts of the script, their files, and the options of the command line.
+// Common to both programs: the parts of the script, their files, and the options of the command line.
 #pragma once
 
 #include <functional>

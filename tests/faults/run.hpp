@@ -11,7 +11,7 @@ namespace faults {
 /// Called in the child after each run of the script.
 inline void (*after_each_run)() = [] {};
 
-/// What all runs of a program have done, for one line that other programs read.
+/// Totals of all runs of a program, printed as one line for other programs.
 struct Totals {
     long runs = 0, hits = 0, places = 0, errors = 0, failures = 0;
 };

@@ -274,7 +274,7 @@ class Descriptor {
     mio::RawSource source_;
 };
 
-/// The reading end of a FIFO. It outlives its writers: when the last one left, it is opened anew for the next. (An
+/// The reading end of a FIFO. It outlives its writers: when the last one left, it is reopened for the next. (An
 /// end opened for reading and writing would keep the FIFO open itself, and never see its end.)
 class Fifo {
   public:

@@ -3,7 +3,7 @@
 
 export module mio.os.kernel_handle;
 
-import mio.core.handle;
+import mio.core.types;
 
 namespace mio::os {
 

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "../pair.hpp"
 #include "differences.hpp"
 #include "posix.hpp"
 
@@ -16,19 +17,6 @@ using namespace test;
 using mio::Errc;
 
 namespace {
-
-/// Two ends of a stream; the first is watched.
-struct Pair {
-    explicit Pair(std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair())
-        : here(std::move(ends.first)), there(std::move(ends.second)), source(here.fd()) {}
-
-    /// Makes the watched end readable.
-    void speak() const { plain::write_all(there, "x"); }
-
-    plain::Socket here;
-    plain::Socket there;
-    mio::RawSource source;
-};
 
 constexpr Token id1{1}, id2{2};
 

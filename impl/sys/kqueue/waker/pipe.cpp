@@ -42,18 +42,6 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
 // Closing the pipe alone would leave it registered while a child process holds a copy.
 Waker::~Waker() { selector_.remove_waker(receiver_.get()); }
 
-Result<> Waker::wake() noexcept {
-    const auto ticket = begin();
-    if (ticket == 0) return {};
-    return send(ticket);
-}
-
-Result<> Waker::send(std::uint32_t ticket) noexcept {
-    auto triggered = trigger();
-    if (triggered) pending_.sent(ticket);
-    return triggered;
-}
-
 Result<> Waker::trigger() noexcept { return os::signal(receiver_, sender_); }
 
 } // namespace mio::sys::kqueue

@@ -43,18 +43,6 @@ Waker::~Waker() {
     static_cast<void>(changes.submit(selector_.kqueue_.get()));
 }
 
-Result<> Waker::wake() noexcept {
-    const auto ticket = begin();
-    if (ticket == 0) return {};
-    return send(ticket);
-}
-
-Result<> Waker::send(std::uint32_t ticket) noexcept {
-    auto triggered = trigger();
-    if (triggered) pending_.sent(ticket);
-    return triggered;
-}
-
 Result<> Waker::trigger() noexcept {
     const os::KeepErrno keep;
     Changes changes;

@@ -1,5 +1,5 @@
 /* A test double of FreeBSD's <sys/event.h>, for Linux: the same names, types and numbers, so that code written
- * for kqueue(2) can be compiled here. README.md, beside `include`, tells what stands behind it.
+ * for kqueue(2) can be compiled here. README.md, beside `include`, describes it.
  */
 #pragma once
 /* As a system's header: GCC warns that the function hides the structure's constructor. */
@@ -60,7 +60,7 @@ struct kevent {
 #define EV_RECEIPT 0x0040
 #define EV_DISPATCH 0x0080
 
-/* The system's own, and what it answers. */
+/* The system's calls and their results. */
 #define EV_SYSFLAGS 0xF000
 #define EV_DROP 0x1000
 #define EV_FLAG1 0x2000

@@ -5,7 +5,7 @@ module;
 #include <cstddef>
 #include <type_traits>
 
-module mio.core.raw_handle;
+module mio.core.handle;
 
 namespace mio {
 

@@ -5,7 +5,7 @@ module;
 
 #include <cstddef>
 
-module mio.core.raw_handle;
+module mio.core.handle;
 
 namespace mio {
 

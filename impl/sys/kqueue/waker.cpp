@@ -1,0 +1,26 @@
+module;
+
+#include <cstdint>
+#include <expected>
+#include <system_error>
+
+module mio.sys.kqueue;
+
+import mio.core.error;
+import mio.sys.wakers;
+
+namespace mio::sys::kqueue {
+
+Result<> Waker::wake() noexcept {
+    const auto ticket = begin();
+    if (ticket == 0) return {};
+    return send(ticket);
+}
+
+Result<> Waker::send(std::uint32_t ticket) noexcept {
+    auto triggered = trigger();
+    if (triggered) pending_.sent(ticket);
+    return triggered;
+}
+
+} // namespace mio::sys::kqueue

@@ -3,7 +3,8 @@
 
 set(CPACK_PACKAGE_NAME metal-io)
 set(CPACK_PACKAGE_VENDOR "mio for C++")
-set(MIO_PACKAGE_CONTACT "the mio for C++ authors" CACHE STRING "Maintainer of the packages, with an address: NAME <ADDRESS>")
+# A placeholder: Debian's tools cannot parse a changelog whose author has no address.
+set(MIO_PACKAGE_CONTACT "The mio for C++ authors <maintainers@metal-io.invalid>" CACHE STRING "Maintainer of the packages, with an address: NAME <ADDRESS>")
 mark_as_advanced(MIO_PACKAGE_CONTACT)
 set(CPACK_PACKAGE_CONTACT "${MIO_PACKAGE_CONTACT}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "mio for C++: non-blocking I/O and readiness polling")

@@ -60,11 +60,14 @@ class Converter:
         def code(match):
             text = match[2].strip() if match[1] == "``" else match[2]
             url = self.mention(text)
-            markup = f"<code>{html.escape(text)}</code>"
+            # A name is not broken at its hyphens or spaces, unless it may be wider than a phone.
+            whole = ' class="whole"' if len(text) <= 24 else ""
+            markup = f"<code{whole}>{html.escape(text)}</code>"
             return keep(f'<a class="mention" href="{url}">{markup}</a>' if url else markup)
 
         text = re.sub(r"(``|`)(.+?)\1", code, text)
         text = html.escape(text, quote=False)
+        text = re.sub(r"(?<=\d) (?=(?:%|[nµm]?s|[kKMG]i?B|k/s)(?!\w))", "\N{NO-BREAK SPACE}", text)
         text = re.sub(r"\\([\\`*_{}\[\]()#+.!|-])", lambda match: keep(match[1]), text)
 
         def image(match):

@@ -1,25 +1,21 @@
-"""conan_recipe.py SOURCES [PREFIX]: runs packaging/conan/conanfile.py with a stand-in for Conan's modules. Exports the recipe's
-sources to SOURCES. With PREFIX, where those were installed, checks what the recipe says of the package."""
+"""conan_recipe.py SOURCES BUILD PACKAGE: runs packaging/conan/conanfile.py and its test_package with a stand-in for Conan's modules.
+The recipe exports its sources to SOURCES. BUILD is a build directory with the recipe's options, already built, so that nothing is
+compiled twice; the recipe installs it to PACKAGE. test_package is configured, but not built."""
 
 import glob
 import importlib.util
 import json
 import os
 import pathlib
+import re
 import shutil
+import subprocess
 import sys
 import types
 
 recipes = pathlib.Path(__file__).resolve().parents[2] / "packaging/conan"
-sources, prefix = sys.argv[1], sys.argv[2:]
-
-
-class Anything(types.SimpleNamespace):
-    def __init__(self, *arguments, **named):
-        super().__init__(cache_variables={})
-
-    def __getattr__(self, name):
-        return lambda *arguments, **named: None
+sources, build, package = sys.argv[1:]
+called = []
 
 
 class InvalidConfiguration(Exception):
@@ -35,6 +31,12 @@ class ConanFile:
     def tool_requires(self, reference):
         assert "/" in reference
 
+    requires = tool_requires
+
+    def run(self, command, env):
+        assert env == "conanrun"
+        called.append(os.path.relpath(command, self.cpp.build.bindir))
+
 
 def copy(recipe, pattern, src, dst):
     found = glob.glob(pattern, root_dir=src, recursive=True)
@@ -47,14 +49,42 @@ def copy(recipe, pattern, src, dst):
         shutil.copytree(path, target, dirs_exist_ok=True) if path.is_dir() else shutil.copy(path, target)
 
 
-toolchains = []
-
-
-class CMakeToolchain(Anything):
+class CMakeToolchain:
     def __init__(self, recipe, generator=None):
-        super().__init__()
         assert generator == "Ninja"
-        toolchains.append(self)
+        self.recipe, self.cache_variables = recipe, {}
+
+    def generate(self):
+        self.recipe.cache_variables = self.cache_variables
+
+
+class CMake:
+    def __init__(self, recipe):
+        self.recipe = recipe
+
+    def configure(self):
+        called.append("configure")
+        if self.recipe is test:
+            subprocess.run(
+                ["cmake", "-S", recipes / "test_package", "-B", f"{package}.test", "-G", "Ninja", "-DCMAKE_PREFIX_PATH="
+                 + ";".join(os.path.join(package, folder) for folder in recipe.cpp_info.builddirs)],
+                check=True)
+            return
+        cache = dict(re.findall(r"^(\w+):\w+=(.*)$", pathlib.Path(build, "CMakeCache.txt").read_text(), re.M))
+        for name, value in self.recipe.cache_variables.items():
+            wanted = {True: "ON", False: "OFF"}.get(value, value)
+            assert cache.get(name) == wanted, f"the recipe sets {name} to {wanted}; {build} has {cache.get(name)}"
+
+    def build(self):
+        called.append("build")
+
+    def install(self):
+        subprocess.run(["cmake", "--install", build, "--prefix", package], check=True, stdout=subprocess.DEVNULL)
+
+
+def rmdir(recipe, path):
+    assert os.path.isdir(path), f"there is no {path} to remove"
+    shutil.rmtree(path)
 
 
 for name, members in {
@@ -62,8 +92,8 @@ for name, members in {
     "conan.errors": {"ConanInvalidConfiguration": InvalidConfiguration},
     "conan.tools": {},
     "conan.tools.build": {"can_run": lambda recipe: True},
-    "conan.tools.cmake": {"CMake": Anything, "CMakeToolchain": CMakeToolchain, "cmake_layout": lambda recipe: None},
-    "conan.tools.files": {"copy": copy, "load": lambda recipe, path: pathlib.Path(path).read_text(), "rmdir": lambda recipe, path: None},
+    "conan.tools.cmake": {"CMake": CMake, "CMakeToolchain": CMakeToolchain, "cmake_layout": lambda recipe: None},
+    "conan.tools.files": {"copy": copy, "load": lambda recipe, path: pathlib.Path(path).read_text(), "rmdir": rmdir},
     "conan.tools.scm": {"Version": Version},
 }.items():
     sys.modules[name] = types.ModuleType(name)
@@ -78,6 +108,7 @@ def loaded(path, name):
 
 
 recipe = loaded(recipes / "conanfile.py", "MetalIo")
+test = loaded(recipes / "test_package/conanfile.py", "PackageTest")
 recipe.recipe_folder, recipe.export_sources_folder = str(recipes), sources
 recipe.set_version()
 recipe.export_sources()
@@ -102,21 +133,26 @@ for compiler, version, accepted in [
 recipe.config_options()
 recipe.layout()
 recipe.build_requirements()
+recipe.source_folder, recipe.package_folder = sources, package
 recipe.generate()
-for option in toolchains[0].cache_variables:
-    assert any(option in path.read_text() for path in pathlib.Path(sources).rglob("*CMake*")) or any(
-        option in path.read_text() for path in pathlib.Path(sources, "cmake").glob("*.cmake")), f"no option {option}"
+recipe.build()
+recipe.package()
+properties = {}
+recipe.cpp_info = types.SimpleNamespace(set_property=properties.__setitem__)
+recipe.package_info()
+assert properties == {"cmake_find_mode": "none"}
+assert {path.stem for path in pathlib.Path(package, "lib").glob("*.a")} == {f"lib{library}" for library in recipe.cpp_info.libs}
+assert os.path.exists(os.path.join(package, "licenses/LICENSE"))
+assert sorted(os.listdir(os.path.join(package, "share"))) == ["metal-io"], "other files belong in other folders of a Conan package"
 
-test = loaded(recipes / "test_package/conanfile.py", "PackageTest")
+test.tested_reference_str = f"metal-io/{recipe.version}"
+test.cpp = types.SimpleNamespace(build=types.SimpleNamespace(bindir=f"{package}.test"))
+test.requirements()
+test.layout()
 test.build_requirements()
 test.generate()
-
-if prefix:
-    properties = {}
-    recipe.cpp_info = types.SimpleNamespace(set_property=properties.__setitem__)
-    recipe.package_info()
-    assert properties == {"cmake_find_mode": "none"}
-    for folder in recipe.cpp_info.builddirs:
-        assert os.path.exists(os.path.join(prefix[0], folder, "metal-ioConfig.cmake")), folder
-    for library in recipe.cpp_info.libs:
-        assert os.path.exists(os.path.join(prefix[0], "lib", f"lib{library}.a")), library
+test.build()
+test.test()
+assert called == ["configure", "build", "configure", "build", "package_test"], called
+assert "package_test:" in subprocess.run(
+    ["ninja", "-C", f"{package}.test", "-t", "targets", "all"], check=True, capture_output=True, text=True).stdout

@@ -64,6 +64,9 @@ else()
     # Moves the package's files to where every port has them, two directories below the prefix.
     function(vcpkg_cmake_config_fixup)
         cmake_parse_arguments(PARSE_ARGV 0 arg "" "PACKAGE_NAME;CONFIG_PATH" "")
+        if(NOT EXISTS ${PREFIX}/${arg_CONFIG_PATH})
+            message(FATAL_ERROR "there is no ${arg_CONFIG_PATH}")
+        endif()
         file(GLOB files ${PREFIX}/${arg_CONFIG_PATH}/*)
         file(COPY ${files} DESTINATION ${PREFIX}/share/${arg_PACKAGE_NAME})
         file(REMOVE_RECURSE ${PREFIX}/lib/cmake)
@@ -92,8 +95,8 @@ foreach(function IN ITEMS vcpkg_check_linkage vcpkg_cmake_configure vcpkg_cmake_
         message(FATAL_ERROR "the port does not call ${function}")
     endif()
 endforeach()
-# Errors of vcpkg's post-build checks.
-foreach(refused IN ITEMS debug/share debug/include lib/cmake share/licenses)
+# Errors of vcpkg's post-build checks, and files that ports do not have.
+foreach(refused IN ITEMS debug/share debug/include lib/cmake share/licenses share/doc)
     if(EXISTS ${PREFIX}/${refused})
         message(FATAL_ERROR "the port leaves ${refused}")
     endif()

@@ -78,10 +78,11 @@ if browser:
         frames = "".join(f'<iframe name="{name}" src="{(folder / name).as_uri()}" style="width:390px;height:800px"></iframe>' for name in sorted(pages) if "source-" not in name)
         narrow = pathlib.Path(profile) / "narrow.html"
         narrow.write_text(f"""{frames}<script>onload = () => document.title = [...document.querySelectorAll("iframe")].filter(frame =>
-            frame.contentDocument.documentElement.scrollWidth > 390).map(frame => frame.name).join(" ") + " measured"</script>""")
+            frame.contentDocument.documentElement.scrollWidth > 390 || [...frame.contentDocument.querySelectorAll("main p > code")].some(code =>
+            code.textContent.length <= 24 && code.getClientRects().length > 1)).map(frame => frame.name).join(" ") + " measured"</script>""")
         title = re.search(r"<title>(.*?) ?measured</title>", shown(narrow.as_uri()))
         if not title or title[1]:
-            wrong.append(f"wider than a phone: {title[1] if title else 'not measured'}")
+            wrong.append(f"wider than a phone, or names are broken: {title[1] if title else 'not measured'}")
 else:
     print("no chromium: the search is not tried")
 

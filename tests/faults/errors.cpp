@@ -13,7 +13,7 @@ template <int... errors> constexpr int list[] = {errors...};
 
 // @see the manual page of each
 constexpr Fallible table[] = {
-    {write_eventfd, "write to an eventfd", list<EAGAIN>},
+    {write_eventfd, "write to an eventfd", list<EAGAIN, EACCES>},
     {create_kqueue, "kqueue", list<EMFILE, ENFILE, ENOMEM>},
     {add_filter, "kevent with EV_ADD", list<ENOMEM, EACCES>},
     {change_filters, "kevent with changes", list<EINTR>},

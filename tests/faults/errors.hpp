@@ -5,7 +5,7 @@
 
 namespace faults {
 
-/// write(2) to an eventfd, which fails only if the counter is full.
+/// write(2) to an eventfd, which fails if the counter is full, or if a security module refuses it.
 inline constexpr long write_eventfd = -1;
 
 /// Calls of the double of kqueue.

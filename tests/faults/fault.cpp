@@ -31,6 +31,23 @@ long number_of(const Call& call) noexcept {
 
 std::span<const long> lacking; // see `remove_calls`
 
+std::atomic<int> waiting = 0; // threads that are in a call that waits
+
+bool waits(long number) noexcept {
+#if defined(__x86_64__)
+    if (number == SYS_epoll_wait) return true;
+#endif
+    return number == SYS_epoll_pwait || number == SYS_epoll_pwait2 || number == SYS_ppoll;
+}
+
+long make(const Call& call) noexcept {
+    if (!waits(call.number)) return pass(call);
+    waiting.fetch_add(1, std::memory_order_relaxed);
+    const long result = pass(call);
+    waiting.fetch_sub(1, std::memory_order_relaxed);
+    return result;
+}
+
 void note(const Call& call, long result) noexcept {
     if (call.number == SYS_epoll_ctl && result == 0) note_registration(call);
     if (call.number == SYS_eventfd2 && result >= 0 && result < most_descriptors) is_eventfd[result] = true;
@@ -63,7 +80,7 @@ long on_call(const Call& call) noexcept {
     const bool has_failed = !is_inside_kernel() && count_call(number_of(call));
     // Linux closes the descriptor whatever close(2) returns.
     if (!has_failed || call.number == SYS_close) {
-        const long result = pass(call);
+        const long result = make(call);
         note(call, result);
         if (!has_failed) return result;
     }
@@ -100,6 +117,7 @@ void arm(const Fault& next) noexcept {
 void disarm() noexcept { is_armed.store(false, std::memory_order_release); }
 
 bool has_fired() noexcept { return failed != 0; }
+bool is_waiting() noexcept { return waiting != 0; }
 const Fault& armed_fault() noexcept { return fault; }
 
 std::span<const long> calls_made() noexcept {

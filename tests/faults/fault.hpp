@@ -28,6 +28,9 @@ bool has_fired() noexcept;
 /// The argument of `arm`.
 const Fault& armed_fault() noexcept;
 
+/// Whether a thread is in a system call that waits for events.
+bool is_waiting() noexcept;
+
 /// The numbers of the calls since `arm`, in order.
 std::span<const long> calls_made() noexcept;
 /// The number of allocations since `arm`.

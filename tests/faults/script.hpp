@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -13,6 +14,8 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
+#include <sys/syscall.h>
 
 #include "errors.hpp"
 #include "fault.hpp"
@@ -36,9 +39,11 @@ struct Abandoned {};
 /// More attempts than a fault takes that passes.
 inline constexpr int most_attempts = 30;
 
-/// Whether the error is that of the fault, which is as the OS reported it.
+/// Whether the error is that of the fault, which is as the OS reported it. The library repeats rt_sigtimedwait, which it calls
+/// before and after a write.
 inline bool is_the_fault(const std::error_code& error) noexcept {
-    return has_fired() && error == std::error_code(armed_fault().error, mio::os_category());
+    const bool is_repeated = armed_fault().number == SYS_rt_sigtimedwait && armed_fault().error == EINTR;
+    return has_fired() && !is_repeated && error == std::error_code(armed_fault().error, mio::os_category());
 }
 
 /// As `is_the_fault`, for operations that repeat calls that were interrupted or would have blocked.
@@ -96,6 +101,7 @@ template <class F> auto attempt_any(F&& f) -> typename std::invoke_result_t<F>::
         auto result = f();
         if (result) return *std::move(result);
         if (!has_fired()) fail("attempt_any", result.error());
+        if (may_give_up()) break; // each attempt may wait for a name server
     }
     give_up("attempt_any");
 }

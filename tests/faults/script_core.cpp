@@ -1,8 +1,11 @@
 // Polls, wakers, clones of registries, raw sources and signals.
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <exception>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -26,15 +29,24 @@ namespace {
 
 constexpr Token first{1}, second{2};
 
+// A full counter or pipe is emptied.
+void wake(const mio::Waker& waker, auto&... counters) {
+    attempt("wake", [&] {
+        auto woken = waker.wake(counters...);
+        check(woken || !is_transient(woken.error().value()), "wake retries after EINTR and EAGAIN");
+        return woken;
+    });
+}
+
 void wakers() {
     Loop loop;
     const auto clone = attempt("try_clone", [&] { return loop.registry().try_clone(); });
     auto a = attempt("Waker::create", [&] { return mio::Waker::create(loop.registry(), first); });
     auto b = attempt("Waker::create", [&] { return mio::Waker::create(clone, second); });
-    attempt("wake", [&] { return a.wake(); });
-    attempt("wake", [&] { return a.wake(); });
+    wake(a);
+    wake(a);
     loop.expect(first, "first waker");
-    attempt("wake", [&] { return b.wake(); });
+    wake(b);
     loop.expect(second, "second waker");
     const auto poll_until = [&](auto&... counters) {
         auto polled =
@@ -45,7 +57,7 @@ void wakers() {
     mio::PollCounters counters;
     attempt("poll_until", [&] { return poll_until(); });
     attempt("poll_until", [&] { return poll_until(counters); });
-    attempt("wake", [&] { return a.wake(counters); });
+    wake(a, counters);
     attempt("poll", [&] { return loop.poll.poll(loop.events, 20ms, counters); });
     attempt("poll", [&] { return loop.poll.poll(loop.events, 0ns); });
     loop.poll.set_spin(10us);
@@ -85,10 +97,111 @@ void raw_sources() {
     attempt("remove any", [&] { return loop.registry().remove(any); });
 }
 
+// A thread that polls until this object is destroyed. Its waits have no timeout, so that only events end them.
+class Waiting {
+  public:
+    explicit Waiting(Loop& loop) : loop_(loop) {
+        attempt("add",
+                [&] { return loop.registry().add(source_, stop, Interest::readable, Trigger::level); });
+        for (int i = 0; !thread_.joinable(); ++i) {
+            if (i == most_attempts) give_up("a thread");
+            try {
+                thread_ = std::thread([this] { poll(); });
+            } catch (const std::exception&) {
+                check(has_fired(), "a thread without a fault");
+            }
+        }
+    }
+    ~Waiting() {
+        pass(SYS_write, ends_.first.raw(), "x", 1);
+        thread_.join();
+    }
+
+    /// Returns when the thread waits.
+    void settle() {
+        until([] { return is_waiting(); }, "poll beside changes");
+    }
+    void expect(Token token, const char* what) {
+        until([&] { return seen_[token.value].exchange(false); }, what);
+    }
+
+  private:
+    static constexpr Token stop{0};
+
+    void poll() {
+        for (int failures = 0; failures < most_attempts;) {
+            const auto polled = loop_.poll.poll(loop_.events);
+            if (!polled && !is_the_fault(polled.error())) {
+                report("poll beside changes: unexpected error %d", polled.error().value());
+                break;
+            }
+            if (!polled) ++failures;
+            for (const auto& event : loop_.events) {
+                if (event.token() == stop) return;
+                seen_[event.token().value] = true;
+            }
+        }
+        has_given_up_ = true;
+    }
+    template <class F> void until(F&& condition, const char* what) {
+        for (const auto end = std::chrono::steady_clock::now() + 4s; !condition();) {
+            if (has_given_up_) give_up(what);
+            if (std::chrono::steady_clock::now() > end) {
+                report("%s: no event", what);
+                throw Abandoned{};
+            }
+            std::this_thread::sleep_for(100us);
+        }
+    }
+
+    Loop& loop_;
+    std::pair<mio::net::PipeSender, mio::net::PipeReceiver> ends_ =
+        attempt("make_pipe", [] { return mio::net::make_pipe(); });
+    mio::RawSource source_{ends_.second.raw()};
+    std::array<std::atomic<bool>, 4> seen_{}; // by token
+    std::atomic<bool> has_given_up_ = false;
+    std::thread thread_;
+};
+
+void changes_beside_a_wait() {
+    constexpr Token woken{3};
+    Loop loop;
+    auto [sender, receiver] = attempt("make_pipe", [] { return mio::net::make_pipe(); });
+    const auto waker = attempt("Waker::create", [&] { return mio::Waker::create(loop.registry(), woken); });
+    const auto send = [&] { pass(SYS_write, sender.raw(), "x", 1); };
+    Waiting waiting(loop);
+    waiting.settle();
+    attempt("add", [&] { return loop.registry().add(receiver, first, Interest::readable); });
+    send();
+    waiting.expect(first, "add beside a wait");
+    waiting.settle();
+    attempt("modify", [&] { return loop.registry().modify(receiver, second, Interest::readable); });
+    waiting.expect(second, "modify beside a wait");
+    waiting.settle();
+    attempt("renew", [&] { return loop.registry().renew(receiver); });
+    waiting.expect(second, "renew beside a wait");
+    waiting.settle();
+    // Until the pipe is empty, after which an event is owed.
+    std::array<std::byte, 8> buffer{};
+    for (int i = 0;; ++i) {
+        const auto got = receiver.read(buffer);
+        if (!got && mio::would_block(got.error())) break;
+        if (!got && !is_the_fault(got.error())) fail("read beside a wait", got.error());
+        if (i == most_attempts) give_up("read beside a wait");
+    }
+    send();
+    waiting.expect(second, "data beside a wait");
+    waiting.settle();
+    wake(waker);
+    waiting.expect(woken, "wake beside a wait");
+    waiting.settle();
+    attempt("remove", [&] { return loop.registry().remove(receiver); });
+}
+
 void texts() {
     Loop loop;
     const auto waker = attempt("Waker::create", [&] { return mio::Waker::create(loop.registry(), first); });
-    attempt("wake", [&] { return waker.wake(); });
+    wake(waker);
     loop.expect(first, "waker");
     const auto is_text = [](auto&&... arguments) {
         check(!construct([&] { return to_string(arguments...); }).empty(), "to_string");
@@ -214,6 +327,7 @@ const Part core_parts[] = {
     {"wakers", &wakers},
     {"raw sources", &raw_sources},
     {"failed changes", &failed_changes},
+    {"changes beside a wait", &changes_beside_a_wait},
     {"options of epoll", &options_of_epoll},
     {"signals", &signals},
     {"children", &children},

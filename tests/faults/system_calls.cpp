@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <limits>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "errors.hpp"
@@ -25,6 +26,10 @@ void sweep(const char* name, void (*part)(), Totals& totals, const Options& opti
     for (std::size_t nth = 0; nth < calls.size(); ++nth) {
         const auto& call = *find_fallible(calls[nth]);
         for (const int error : call.errors) {
+            // A loop of mio.async whose wake-up is refused goes on in its next turn, which may never come.
+            if (call.number == write_eventfd && !is_transient(error)
+                && std::string_view(name).contains("async"))
+                continue;
             errors_tried.insert(error);
             for (const long times : {1L, longest(error)}) {
                 if (++turn % options.every != 0) continue;

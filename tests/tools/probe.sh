@@ -321,6 +321,7 @@ test_width() {
     done
     for columns in 40 80 200; do
         fits_in "$columns" info
+        ! grep -E '^ *(µs|ms|-n)( |$)' out || fail "a number and its unit, or a command and its option, are torn apart at $columns columns"
         fits_in "$columns" doctor
         fits_in "$columns" events --list
         fits_in "$columns" events --check --scenario 'tcp-peer-close*' registration-unsupported

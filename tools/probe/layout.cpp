@@ -89,6 +89,25 @@ Rows visible_rows(Rows rows) {
     return rows;
 }
 
+// The words of a text. A unit belongs to the number before it, and an option to the command.
+std::vector<std::string> words_of(std::string_view text) {
+    static constexpr std::string_view units[]{"ns", "µs", "ms", "s", "%", "k/s", "bytes"};
+    std::vector<std::string> words;
+    for (const auto piece : std::views::split(text, ' ')) {
+        const std::string word(piece.begin(), piece.end());
+        if (word.empty()) continue;
+        const auto bare = std::string_view(word).substr(0, word.find_last_not_of(",;:.") + 1);
+        const char before = words.empty() ? ' ' : words.back().back();
+        const bool is_unit =
+            before >= '0' && before <= '9' && std::ranges::find(units, bare) != std::end(units);
+        if (is_unit || (word.size() > 1 && word[0] == '-' && !words.empty()))
+            words.back() += ' ' + word;
+        else
+            words.push_back(word);
+    }
+    return words;
+}
+
 } // namespace
 
 std::size_t width_of(std::string_view text) {
@@ -104,9 +123,7 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     if (width_of(text) <= width) return {std::string(text)};
     width = std::max<std::size_t>(width, 1);
     std::vector<std::string> lines(1);
-    for (const auto piece : std::views::split(text, ' ')) {
-        std::string_view word(piece.begin(), piece.end());
-        if (word.empty()) continue;
+    for (std::string_view word : words_of(text)) {
         if (!lines.back().empty() && width_of(lines.back()) + 1 + width_of(word) > width)
             lines.emplace_back();
         while (width_of(word) > width) {

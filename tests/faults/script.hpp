@@ -40,10 +40,12 @@ struct Abandoned {};
 inline constexpr int most_attempts = 30;
 
 /// Whether the error is that of the fault, which is as the OS reported it. The library repeats rt_sigtimedwait, which it calls
-/// before and after a write.
+/// before and after a write, and knows that an interrupted change of a kqueue is made.
 inline bool is_the_fault(const std::error_code& error) noexcept {
-    const bool is_repeated = armed_fault().number == SYS_rt_sigtimedwait && armed_fault().error == EINTR;
-    return has_fired() && !is_repeated && error == std::error_code(armed_fault().error, mio::os_category());
+    const auto& fault = armed_fault();
+    const bool is_hidden =
+        fault.error == EINTR && (fault.number == SYS_rt_sigtimedwait || fault.number == change_filters);
+    return has_fired() && !is_hidden && error == std::error_code(fault.error, mio::os_category());
 }
 
 /// As `is_the_fault`, for operations that repeat calls that were interrupted or would have blocked.

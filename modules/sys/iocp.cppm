@@ -259,7 +259,8 @@ export class Selector : public TableSelector<Selector, Port, Source> {
     static constexpr std::string_view name = "iocp";
     static constexpr std::size_t record_size = sizeof(Record);
 
-    using TableSelector::TableSelector;
+    inline explicit Selector(Parts&& parts, Destroy destroy = &destroy_selector<Selector>) noexcept
+        : TableSelector(std::move(parts), destroy) {}
 
     [[nodiscard]] static std::string describe(const Event&);
 

@@ -144,7 +144,8 @@ export class Selector : public TableSelector<Selector, Table, Source> {
     static constexpr std::string_view name = "poll";
     static constexpr std::size_t record_size = 0; // the table stores the kernel's records
 
-    using TableSelector::TableSelector;
+    inline explicit Selector(Parts&& parts, Destroy destroy = &destroy_selector<Selector>) noexcept
+        : TableSelector(std::move(parts), destroy) {}
 
     [[nodiscard]] static std::string describe(const Event&);
 

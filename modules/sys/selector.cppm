@@ -314,10 +314,14 @@ export template <class Selector, class Table, class Source> class TableSelector 
   public:
     static constexpr bool emulates_edges = true;
 
-    using Parts = std::unique_ptr<Table>;
-    [[nodiscard]] static Result<Parts> open() noexcept { return Table::create(); }
-    inline explicit TableSelector(Parts&& table, Destroy destroy = &destroy_selector<Selector>) noexcept
-        : SharedSelectorBase(destroy), table_(std::move(table)) {}
+    struct Parts {
+        std::unique_ptr<Table> table;
+    };
+    [[nodiscard]] static Result<Parts> open() noexcept {
+        auto table = Table::create();
+        if (!table) return std::unexpected(table.error());
+        return Parts{std::move(*table)};
+    }
 
     [[nodiscard]] Result<> select(Events& events, std::optional<std::chrono::nanoseconds> timeout) noexcept {
         return table_->select(events, timeout);
@@ -359,6 +363,8 @@ export template <class Selector, class Table, class Source> class TableSelector 
     [[nodiscard]] inline int raw_fd() const noexcept { return -1; }
 
   protected:
+    inline TableSelector(Parts&& parts, Destroy destroy) noexcept
+        : SharedSelectorBase(destroy), table_(std::move(parts.table)) {}
     ~TableSelector() = default;
 
     const std::unique_ptr<Table> table_;
@@ -367,7 +373,10 @@ export template <class Selector, class Table, class Source> class TableSelector 
     [[nodiscard]] static Source& source_of(std::uint64_t state) noexcept {
         return *reinterpret_cast<Source*>(static_cast<std::uintptr_t>(state));
     }
-    [[nodiscard]] static Table& table_of(std::uint64_t state) noexcept { return *selector_of(state).table_; }
+    [[nodiscard]] static Table& table_of(std::uint64_t state) noexcept {
+        const TableSelector& selector = selector_of(state);
+        return *selector.table_;
+    }
 };
 
 /// Internal: the column of the backend `S` in a row of `BackendTraits`.

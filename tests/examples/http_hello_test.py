@@ -21,7 +21,7 @@ def answers(data):
     while begin < len(data):
         end = data.find(b"\r\n\r\n", begin)
         if end == -1:
-            raise AssertionError(f"cut off: {data[begin:]!r}")
+            raise AssertionError(f"cut off: {data[begin:][:1000]!r}")
         status, *lines = data[begin:end].decode().split("\r\n")
         match = re.fullmatch(r"HTTP/1\.1 (\d{3}) .+", status)
         if not match:
@@ -29,7 +29,7 @@ def answers(data):
         fields = dict(line.lower().split(": ", 1) for line in lines)
         begin = end + 4 + int(fields.get("content-length", 0))
         if begin > len(data):
-            raise AssertionError(f"body cut off: {data[end:]!r}")
+            raise AssertionError(f"body cut off after {len(data) - end - 4} bytes: {data[end:][:1000]!r}")
         result.append((int(match[1]), fields, data[end + 4 : begin]))
     return result
 

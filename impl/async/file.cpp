@@ -58,7 +58,7 @@ struct Open {
         auto file = std::make_shared<FileHandle>(invalid_handle); // first, since it may throw
         auto handle = open_file(path, options);
         if (!handle) return std::unexpected(handle.error());
-        *file = FileHandle(*handle);
+        file->set(*handle);
         return file;
     }
 };
@@ -123,6 +123,10 @@ struct SendFileOp {
 };
 
 } // namespace
+
+FileHandle::~FileHandle() {
+    if (handle_ != invalid_handle) close_file(handle_);
+}
 
 Task<Result<File>> File::open(Pool& pool, std::string path, OpenOptions options) {
     if (path.find('\0') != std::string::npos) co_return std::unexpected(make_error_code(Errc::interior_nul));

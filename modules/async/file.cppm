@@ -23,13 +23,22 @@ export struct OpenOptions {
     bool truncate = false;   ///< empties the file; needs `write`
 };
 
-void close_file(RawHandle file) noexcept;
-
 // A handle that is shared with the work in the pool, so that it is closed after the work has ended.
-struct FileHandle : Owned<RawHandle, invalid_handle, close_file> {
-    using Owned::Owned;
+class FileHandle {
+  public:
+    inline explicit FileHandle(RawHandle handle) noexcept : handle_(handle) {}
+    FileHandle(const FileHandle&) = delete;
+    FileHandle& operator=(const FileHandle&) = delete;
+    ~FileHandle();
+
+    [[nodiscard]] inline RawHandle get() const noexcept { return handle_; }
+    // Takes `handle`; there was none before.
+    inline void set(RawHandle handle) noexcept { handle_ = handle; }
     // Whether to try to read without waiting.
     bool reads_at_once = true;
+
+  private:
+    RawHandle handle_;
 };
 
 export class File;
@@ -106,6 +115,7 @@ Result<std::size_t> write_file(RawHandle file, std::span<const std::byte> bytes,
 Result<> sync_file(RawHandle file) noexcept;
 Result<std::uint64_t> size_of_file(RawHandle file) noexcept;
 Result<> resize_file(RawHandle file, std::uint64_t size) noexcept;
+void close_file(RawHandle file) noexcept;
 // Reads without waiting for the disk. Errors: would-block if that is impossible now, `Errc::unsupported` if always.
 Result<std::size_t> read_file_at_once(RawHandle file, std::span<std::byte> buffer,
                                       std::uint64_t offset) noexcept;

@@ -1,5 +1,5 @@
 /// @file
-/// Parameters of a registration: `Token`, `Interest` and `Trigger`; saturating time conversions; owned handles.
+/// Parameters of a registration: `Token`, `Interest` and `Trigger`; saturating time conversions.
 
 export module mio.core.types;
 
@@ -216,32 +216,6 @@ static_assert(saturated<nanoseconds>(duration<double>(std::numeric_limits<double
               == nanoseconds(0));
 static_assert(saturated<milliseconds>(hours::max()) == milliseconds::max());
 } // namespace checks
-
-/// Owns a handle, or none, and closes it on destruction. `none` is the value of no handle.
-export template <class Handle, Handle none, void (*close)(Handle) noexcept> class Owned {
-  public:
-    /// An empty object that owns no handle.
-    Owned() noexcept = default;
-    inline explicit Owned(Handle handle) noexcept : handle_(handle) {}
-    inline Owned(Owned&& other) noexcept : handle_(other.take()) {}
-    inline Owned& operator=(Owned&& other) noexcept {
-        Owned taken(std::move(other));
-        std::swap(handle_, taken.handle_);
-        return *this;
-    }
-    inline ~Owned() {
-        if (handle_ != none) close(handle_);
-    }
-
-    [[nodiscard]] inline Handle get() const noexcept { return handle_; }
-    /// Whether it owns a handle.
-    [[nodiscard]] inline explicit operator bool() const noexcept { return handle_ != none; }
-    /// Releases ownership and returns the handle.
-    [[nodiscard]] inline Handle take() noexcept { return std::exchange(handle_, none); }
-
-  private:
-    Handle handle_ = none;
-};
 
 } // namespace mio
 

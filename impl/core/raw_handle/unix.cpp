@@ -5,7 +5,7 @@ module;
 
 #include <cstddef>
 
-module mio.core.handle;
+module mio.core.raw_handle;
 
 namespace mio {
 

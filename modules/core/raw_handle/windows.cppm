@@ -1,10 +1,9 @@
 /// @file
 /// Native handle type on Windows: a `SOCKET`. `unix.cppm` is the POSIX counterpart.
 
-export module mio.core.handle;
+export module mio.core.raw_handle;
 
 import mio.std;
-import mio.core.types;
 
 namespace mio {
 
@@ -31,8 +30,5 @@ export struct RawBuffer {
 /// Closes `handle`, a socket. Errors are ignored: the socket is released in any case.
 /// @see closesocket
 export void close_handle(RawHandle handle) noexcept;
-
-/// Owns a socket, or none.
-export using OwnedHandle = Owned<RawHandle, invalid_handle, close_handle>;
 
 } // namespace mio

@@ -1,10 +1,9 @@
 /// @file
 /// Native handle type on POSIX: a file descriptor. `windows.cppm` is the Windows counterpart.
 
-export module mio.core.handle;
+export module mio.core.raw_handle;
 
 import mio.std;
-import mio.core.types;
 
 namespace mio {
 
@@ -27,8 +26,5 @@ export struct RawBuffer {
 /// Closes `handle`. Errors are ignored: the descriptor is released in any case.
 /// @see close(2)
 export void close_handle(RawHandle handle) noexcept;
-
-/// Owns a descriptor, or none.
-export using OwnedHandle = Owned<RawHandle, invalid_handle, close_handle>;
 
 } // namespace mio

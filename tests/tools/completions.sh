@@ -30,7 +30,7 @@ zsh)
     # An interactive shell on a terminal of its own. It lists the matches only if no more input is pending, so its output is
     # read up to the last match that is expected.
     complete_words() {
-        timeout 20 zsh -f -c 'zmodload zsh/zpty
+        timeout 120 zsh -f -c 'zmodload zsh/zpty
             zpty shell zsh -f -i
             zpty -w shell "fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; bindkey \"^I\" complete-word
                 unset zle_bracketed_paste; LISTMAX=1000; setopt auto_list no_list_ambiguous; print re\"\"ady"

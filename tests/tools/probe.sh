@@ -972,7 +972,7 @@ test_refused_socket() {
 test_counters() {
     listen --counters --for 300ms
     ends_with 0
-    prints 'watch +polls: [1-9][0-9]*, events: 0, time in polls: (29[0-9]|[3-9][0-9]{2}|[0-9]{4,})\.[0-9]{3} ms, longest gap: [0-9]+\.[0-9]{3} ms$'
+    prints 'watch +polls: [1-9][0-9]*, events: 0, time in polls: [1-9][0-9]{2,}\.[0-9]{3} ms, longest gap: [0-9]+\.[0-9]{3} ms$'
     prints 'time is up, 0 events'
     is_silent
     listen --json --counters --for 50ms

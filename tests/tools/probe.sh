@@ -973,6 +973,10 @@ test_counters() {
     listen --counters --for 300ms
     ends_with 0
     prints 'watch +polls: [1-9][0-9]*, events: 0, time in polls: [1-9][0-9]{2,}\.[0-9]{3} ms, longest gap: [0-9]+\.[0-9]{3} ms$'
+    # Nearly all of the time since the line "listening".
+    awk '/listening/ { start = $1 }
+        match($0, /time in polls: [0-9.]+/) { rest = ($1 - start) * 1000 - substr($0, RSTART + 15, RLENGTH - 15) }
+        END { exit rest < -1 || rest > 50 }' out || fail 'the time in polls is wrong'
     prints 'time is up, 0 events'
     is_silent
     listen --json --counters --for 50ms

@@ -21,7 +21,7 @@ void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> e
     std::string seen;
     std::map<Token, Readiness> together; // backends may report one event per direction
     for (int round = 0; round < 3 && !expected.empty(); ++round) {
-        ASSERT_TRUE(ok(poll.poll(events, 500ms)));
+        ASSERT_TRUE(ok(poll.poll(events, 5s)));
         for (const auto& event : events) {
             seen += "\n  " + to_string(event);
             auto readiness = event.readiness();

@@ -77,7 +77,7 @@ struct Expected {
     Expected(Token t, Interest interest);
 };
 
-/// Polls up to three times, half a second each, until every expected event is reported. Other events are allowed;
+/// Polls up to three times, 5 s each, until every expected event is reported. Other events are allowed;
 /// one event satisfies one expectation.
 void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> expected);
 

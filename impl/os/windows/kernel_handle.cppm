@@ -3,7 +3,7 @@
 
 module;
 
-#include <utility>
+#include <memory>
 
 export module mio.os.kernel_handle;
 
@@ -12,28 +12,12 @@ namespace mio::os {
 /// Calls `CloseHandle`; ignores failure.
 export void close_kernel_handle(void* handle) noexcept;
 
-/// Owns a `HANDLE` and closes it with `CloseHandle`; the counterpart of `OwnedHandle`. Null: owns nothing.
-export class KernelHandle {
-  public:
-    KernelHandle() noexcept = default;
-    inline explicit KernelHandle(void* handle) noexcept : handle_(handle) {}
-    inline KernelHandle(KernelHandle&& other) noexcept : handle_(other.take()) {}
-    inline KernelHandle& operator=(KernelHandle&& other) noexcept {
-        KernelHandle taken(std::move(other));
-        std::swap(handle_, taken.handle_);
-        return *this;
-    }
-    inline ~KernelHandle() {
-        if (handle_ != nullptr) close_kernel_handle(handle_);
-    }
-
-    [[nodiscard]] inline void* get() const noexcept { return handle_; }
-    [[nodiscard]] inline explicit operator bool() const noexcept { return handle_ != nullptr; }
-    /// Releases ownership.
-    [[nodiscard]] inline void* take() noexcept { return std::exchange(handle_, nullptr); }
-
-  private:
-    void* handle_ = nullptr;
+// The deleter of `KernelHandle`.
+struct CloseKernelHandle {
+    inline void operator()(void* handle) const noexcept { close_kernel_handle(handle); }
 };
+
+/// Owns a `HANDLE`, as `OwnedHandle` owns a socket. Null: owns nothing.
+export using KernelHandle = std::unique_ptr<void, CloseKernelHandle>;
 
 } // namespace mio::os

@@ -72,7 +72,7 @@ Result<std::unique_ptr<Port>> Port::create() noexcept {
     if (!handle) return std::unexpected(os::last_error());
     std::unique_ptr<Port> port(new (std::nothrow) Port(handle.get()));
     if (port == nullptr) return std::unexpected(os_error(std::errc::not_enough_memory));
-    static_cast<void>(handle.take());
+    static_cast<void>(handle.release());
     return port;
 }
 

@@ -85,7 +85,7 @@ Result<Wait*> Wait::open(Selector& selector, RawHandle handle, Token token, Inte
         delete wait;
         return std::unexpected(error);
     }
-    wait->handle_ = copy->take();
+    wait->handle_ = copy->release();
     auto& channel = wait->channel_;
     selector.retain();
     channel.selector_ = &selector;

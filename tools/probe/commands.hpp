@@ -16,7 +16,7 @@ ExitStatus run(const InfoOptions& options);
 struct EventsOptions {
     std::vector<std::string> scenarios; ///< which ones; none means all
     std::vector<std::string> backends;  ///< on which ones, side by side; none means the one behind `Poll`
-    bool list = false;                  ///< names them instead of playing them
+    bool list = false;                  ///< lists them instead of running them
     bool check = false;                 ///< compares with the golden table
     bool json = false;
 };
@@ -35,7 +35,7 @@ struct BenchOptions {
     std::optional<std::uint64_t> rounds; ///< of each workload, at most
     std::optional<std::chrono::milliseconds>
         time;          ///< for each workload, at most; if `rounds` is not set, a default applies
-    bool list = false; ///< names them instead of measuring
+    bool list = false; ///< lists them instead of measuring
     bool json = false;
 };
 

@@ -43,7 +43,7 @@ std::optional<KernelVersion> parse_kernel(std::string_view release);
 /// Requirements of a facility, and its importance to the library.
 struct Need {
     std::string_view facility;       ///< its name among `facilities()`
-    KernelVersion since;             ///< the release that brought it; {} if every one has it
+    KernelVersion since;             ///< the first release that has it; {} if every one has it
     Verdict without = Verdict::note; ///< the verdict if it is absent
     std::string_view consequence;    ///< what its absence means
     std::string_view cure; ///< remedy on a kernel that is new enough; default: allow it in the sandbox

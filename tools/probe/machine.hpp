@@ -19,7 +19,7 @@ System system();
 /// A facility that the kernel or a sandbox may lack, and the result of trying it.
 struct Facility {
     std::string name;
-    std::string purpose;   ///< what the library or an operator has of it
+    std::string purpose;   ///< what the library or an operator uses it for
     std::error_code error; ///< why it cannot be used; none if it can
 };
 
@@ -38,8 +38,8 @@ struct Limit {
 std::error_code try_loopback_v4();
 std::error_code try_loopback_v6();
 
-/// Explains an error of a connection of this machine to itself, over 127.0.0.1 or ::1: no such connection succeeds, and
-/// what to do. Empty if one does, or if it fails for want of descriptors or the like.
+/// Explains an error of a connection of this machine to itself, over 127.0.0.1 or ::1: that no such connection succeeds,
+/// and the remedy. Empty if one succeeds, or if it fails for lack of descriptors or the like.
 std::string loopback_explanation(const std::error_code& error, bool is_v4 = true);
 
 /// The interface of the loopback addresses.

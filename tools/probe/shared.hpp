@@ -25,7 +25,7 @@ struct WrongUsage {
 /// A failed OS call; thrown if it ends the operation.
 struct Refused {
     std::string call;        ///< "bind", and its purpose where that is not obvious
-    std::error_code error;   ///< none if the call succeeded and gave something of no use
+    std::error_code error;   ///< none if the call succeeded but its result is unusable
     std::string explanation; ///< what follows, or what to do, if the error does not say it
 };
 

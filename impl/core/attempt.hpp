@@ -5,8 +5,8 @@
 
 namespace mio {
 
-/// Runs `function`, which may allocate or start a thread. Returns `std::errc()`, or the error if there is no memory or if the
-/// system refuses. In a build without exceptions, such a failure ends the program.
+/// Runs `function`, which may allocate or start a thread. Returns `std::errc()`, or the error if there is no memory or
+/// if the system refuses. In a build without exceptions, such a failure ends the program.
 template <class F> [[nodiscard]] std::errc attempt(F&& function) noexcept {
 #if defined(__cpp_exceptions)
     try {

@@ -1,5 +1,5 @@
-// std::format for mio's addresses. Optional: requires a standard library with <format> (libstdc++ 13, libc++ 17), which mio
-// itself does not. It imports mio; include it after all other headers.
+// std::format for mio's addresses. Optional: requires a standard library with <format> (libstdc++ 13, libc++ 17), which
+// mio itself does not. It imports mio; include it after all other headers.
 #pragma once
 
 #include <concepts>

@@ -31,8 +31,8 @@ export class Pool {
     /// as it is, another `T` as `Result<T>`; an exception is rethrown. `fn` and its result must own the data that they
     /// use.
     ///
-    /// Errors: `operation_canceled` if the waiting scope is cancelled. A function that has started then still runs to its
-    /// end, and its result is discarded; one that has not started does not run. The OS's own, such as
+    /// Errors: `operation_canceled` if the waiting scope is cancelled. A function that has started then still runs to
+    /// its end, and its result is discarded; one that has not started does not run. The OS's own, such as
     /// `resource_unavailable_try_again`, if the pool has no thread and cannot start one. `not_enough_memory`.
     template <class F> [[nodiscard]] inline auto run(F fn) {
         static_assert(!JobOf<F>::is_task, "a thread of the pool has no loop: return a value, not a Task");

@@ -53,13 +53,13 @@ export [[nodiscard]] Task<Transferred> send_file(TcpStream& to, File& file, std:
 
 /// A regular file that coroutines read and write at given offsets.
 ///
-/// System calls that may wait for a disk run in a thread pool. On Linux 4.14 and newer, except 5.9 and 5.10, data in the
-/// page cache is read at once instead. Reads and writes in the pool use a separate buffer, of at most 128 KiB, so that
-/// the coroutine may be cancelled or destroyed meanwhile.
+/// System calls that may wait for a disk run in a thread pool. On Linux 4.14 and newer, except 5.9 and 5.10, data in
+/// the page cache is read at once instead. Reads and writes in the pool use a separate buffer, of at most 128 KiB, so
+/// that the coroutine may be cancelled or destroyed meanwhile.
 ///
-/// Several operations may run at once, from several coroutines, in any order. The file may be closed, moved or destroyed
-/// while they wait: they continue, and it stays open until the last one has ended. Movable. The pool must outlive the
-/// file.
+/// Several operations may run at once, from several coroutines, in any order. The file may be closed, moved or
+/// destroyed while they wait: they continue, and it stays open until the last one has ended. Movable. The pool must
+/// outlive the file.
 ///
 /// **Cancellation.** Operations return `operation_canceled`. A read has then not changed its buffer; a write that has
 /// started may still take effect.
@@ -72,8 +72,8 @@ export class File {
     /// Takes ownership of `handle`, of a regular file: a descriptor, or a `HANDLE` that is not overlapped.
     [[nodiscard]] static File from_raw(Pool& pool, RawHandle handle);
 
-    /// Reads at most `buffer.size()` bytes from `offset` and returns their number; 0 is the end of the file (or an empty
-    /// buffer). It may return less than there is. Errors: the OS's own.
+    /// Reads at most `buffer.size()` bytes from `offset` and returns their number; 0 is the end of the file (or an
+    /// empty buffer). It may return less than there is. Errors: the OS's own.
     /// @see pread(2), preadv2(2)
     [[nodiscard]] Task<Result<std::size_t>> read_at(std::span<std::byte> buffer, std::uint64_t offset);
     /// Reads until `buffer` is full. The count is valid even if there is an error: `Errc::end_of_stream` at the end of

@@ -18,8 +18,8 @@ export template <class S>
 inline constexpr Interest default_interest = Interest::readable | Interest::writable;
 
 /// Whether the next read would block after one that returned less than requested, and the next write after one that
-/// accepted less than it was given; this saves the attempt. False for sources of messages, and for those whose operations
-/// have limits of their own.
+/// accepted less than it was given; this saves the attempt. False for sources of messages, and for those whose
+/// operations have limits of their own.
 export template <class S> inline constexpr bool is_drained_by_short_read = false;
 export template <class S> inline constexpr bool is_filled_by_short_write = false;
 
@@ -114,17 +114,17 @@ export template <Source S> class Async {
         S closed(std::move(source_));
     }
 
-    /// Waits until the source is readable or writable: data or room, end of stream, or an error. Each call has the kernel
-    /// check the source, so that other code may have used it in between; `perform` costs less. Errors: as for any
-    /// operation, and those of `Registry::add`. @{
+    /// Waits until the source is readable or writable: data or room, end of stream, or an error. Each call has the
+    /// kernel check the source, so that other code may have used it in between; `perform` costs less. Errors: as for
+    /// any operation, and those of `Registry::add`. @{
     [[nodiscard]] inline auto readable() noexcept;
     [[nodiscard]] inline auto writable() noexcept;
     /// @}
 
-    /// Waits for an event with `Event::is_error` or `Event::is_write_closed`, for example because the peer has reset the
-    /// connection. It does not depend on unread data or on other waiting operations. It ends at once if such an event
-    /// has arrived since the last `hung_up`. The source's `take_error` then returns the error, or none if both sides
-    /// have shut down writing.
+    /// Waits for an event with `Event::is_error` or `Event::is_write_closed`, for example because the peer has reset
+    /// the connection. It does not depend on unread data or on other waiting operations. It ends at once if such an
+    /// event has arrived since the last `hung_up`. The source's `take_error` then returns the error, or none if both
+    /// sides have shut down writing.
     ///
     ///     // Stops working for a client that has disconnected.
     ///     co_await when_any(reply(client), client.hung_up());
@@ -566,7 +566,8 @@ template <class S> struct WriteAllOp {
     }
 };
 
-/// A source that bytes can be read from and written to, such as `TcpStream`. Buffers must live until the operation ends.
+/// A source that bytes can be read from and written to, such as `TcpStream`. Buffers must live until the operation
+/// ends.
 ///
 /// One coroutine may read while another one writes. Several readers, or several writers, take turns by operation, which
 /// makes sense only if each operation transfers a whole message.
@@ -589,8 +590,8 @@ export template <Source S> class ByteStream : public Async<S> {
     {
         return Operation<S, ReadExactOp<S>>(*this, {buffer});
     }
-    /// As `read`, into several buffers in order. The array of buffers must live as long as they do. Returns 0 at once if
-    /// all of them are empty.
+    /// As `read`, into several buffers in order. The array of buffers must live as long as they do. Returns 0 at once
+    /// if all of them are empty.
     [[nodiscard]] inline auto read_vectored(std::span<const net::IoSliceMut> buffers) noexcept
         requires requires(S& s) { s.read_vectored(buffers); }
     {

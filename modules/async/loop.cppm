@@ -78,7 +78,8 @@ export class Scope : Hook {
         unlink();
         parent_ = nullptr;
     }
-    /// `is_cancelled_with` takes this scope for nested in `other`, too, whose cancellation the caller relays. Null: in none.
+    /// For `is_cancelled_with`, this scope then counts as nested in `other`, whose cancellation the caller relays.
+    /// Null: in none.
     inline void nest_also_in(const Scope* other) noexcept { other_parent_ = other; }
     /// Calls `hook.on_cancel` when the scope is cancelled, unless the hook is unlinked or destroyed before.
     inline void add(Hook& hook) noexcept { hooks_.push_back(hook); }
@@ -151,8 +152,8 @@ export class Slot {
     inline void blocked(Direction direction) noexcept {
         ready_ = static_cast<std::uint8_t>(ready_ & ~(1u << static_cast<unsigned>(direction)));
     }
-    /// Whether an event reported that the direction is closed or has failed, or that there is urgent data to read. A short
-    /// transfer then does not mean that the next one would block.
+    /// Whether an event reported that the direction is closed or has failed, or that there is urgent data to read. A
+    /// short transfer then does not mean that the next one would block.
     [[nodiscard]] inline bool is_closed(Direction direction) const noexcept {
         return (closed_ >> static_cast<unsigned>(direction) & 1) != 0;
     }
@@ -244,8 +245,8 @@ export class RemoteLoop {
     /// it is, another `T` as `Result<T>`; an exception is rethrown. `fn` and its result move between the threads
     /// and must own the data that they use.
     ///
-    /// Errors: `operation_canceled` if the loop is destroyed before `fn` has ended, or if the waiting scope is cancelled;
-    /// if `fn`, or its task, has started, it then still runs to its end, and the result is discarded.
+    /// Errors: `operation_canceled` if the loop is destroyed before `fn` has ended, or if the waiting scope is
+    /// cancelled; if `fn`, or its task, has started, it then still runs to its end, and the result is discarded.
     /// `not_enough_memory`. Requires `import mio.async.sync;`.
     template <class F> [[nodiscard]] auto call(F fn) const { return make_call(*this, std::move(fn)); }
 

@@ -71,9 +71,9 @@ export class UnixStream : public ByteStream<net::UnixStream> {
   public:
     using ByteStream::ByteStream;
 
-    /// Connects to a listener. While the listener's queue is full, it retries after 1 ms, doubled up to 64 ms, because no
-    /// event reports room in the queue. Errors: as `mio::net::UnixStream::connect`, without would-block. If cancelled,
-    /// it is not connected.
+    /// Connects to a listener. While the listener's queue is full, it retries after 1 ms, doubled up to 64 ms, because
+    /// no event reports room in the queue. Errors: as `mio::net::UnixStream::connect`, without would-block. If
+    /// cancelled, it is not connected.
     [[nodiscard]] static Task<Result<UnixStream>> connect(net::UnixAddress peer);
     [[nodiscard]] static Task<Result<UnixStream>> connect(std::string path);
     /// Two connected streams.
@@ -242,8 +242,8 @@ export class UnixDatagram : public DatagramSocket<net::UnixDatagram> {
     [[nodiscard]] static Result<std::pair<UnixDatagram, UnixDatagram>> pair();
     /// @}
 
-    /// Sends one datagram to `peer`; returns its size. While the receiver's queue is full, it retries after 1 ms, doubled
-    /// up to 64 ms, because no event reports room in the queue. `bytes` must live until the operation ends.
+    /// Sends one datagram to `peer`; returns its size. While the receiver's queue is full, it retries after 1 ms,
+    /// doubled up to 64 ms, because no event reports room in the queue. `bytes` must live until the operation ends.
     [[nodiscard]] Task<Result<std::size_t>> send_to(std::span<const std::byte> bytes, net::UnixAddress peer);
 
     /// As `UnixStream`. @{

@@ -446,7 +446,8 @@ template <class A> class [[nodiscard]] Timeout {
     A inner_; // destroyed first
 };
 
-/// A result that `timeout` can return: a `Result`, or another type that holds an error and takes `std::errc::timed_out`.
+/// A result that `timeout` can return: a `Result`, or another type that holds an error and takes
+/// `std::errc::timed_out`.
 export template <class R>
 concept HoldsError =
     requires(R& result, const std::error_code& error) {
@@ -764,9 +765,9 @@ export class Group {
     class [[nodiscard]] Join;
     /// Waits until all tasks have ended, including those that are spawned meanwhile.
     ///
-    /// Cancelling the coroutine ends the wait with `operation_canceled`, unless the same cancellation reaches the tasks:
-    /// then it waits for their end. `timeout(5s, group.join())` therefore waits for at most 5 s and does not cancel the
-    /// tasks; after `cancel`, another `join` waits for their end.
+    /// Cancelling the coroutine ends the wait with `operation_canceled`, unless the same cancellation reaches the
+    /// tasks: then it waits for their end. `timeout(5s, group.join())` therefore waits for at most 5 s and does not
+    /// cancel the tasks; after `cancel`, another `join` waits for their end.
     [[nodiscard]] inline Join join() noexcept;
 
   private:

@@ -516,7 +516,8 @@ export std::error_condition make_error_condition(ResolveErrc) noexcept;
 /// `host` is a name, or an address in the format of `IpAddress::parse`; an IPv6 address may have a scope
 /// ("fe80::1%eth0"), as for `SocketAddress::parse`. An empty `host` resolves to loopback addresses. Octal,
 /// hexadecimal and shortened forms of IPv4 addresses ("127.1", "0x7f000001") are rejected, because systems interpret
-/// them differently. A host whose last label is a number is rejected too. `service` is a decimal port, 0 to 65535, or a service name.
+/// them differently. A host whose last label is a number is rejected too. `service` is a decimal port, 0 to 65535, or a
+/// service name.
 ///
 /// Errors: a code of `resolver_category()`, which can be compared with `ResolveErrc`; `Errc::interior_nul`;
 /// `std::errc::not_enough_memory`; the OS's own.

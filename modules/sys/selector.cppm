@@ -58,8 +58,8 @@ export template <class S> void destroy_selector(SharedSelectorBase& selector) no
     delete static_cast<S*>(&selector);
 }
 
-/// Internal: a member of a ring, the list of what a backend can report: wakers and other nodes. A node that is in no list is
-/// a ring of its own.
+/// Internal: a member of a ring, the list of what a backend can report: wakers and other nodes. A node that is in no
+/// list is a ring of its own.
 export struct RingNode {
     explicit RingNode(bool wakes) noexcept : is_waker(wakes) {}
     RingNode(const RingNode&) = delete;
@@ -259,8 +259,8 @@ export class NumberedSources {
 /// them. Any thread may call `wake`. It makes `select` report one readable event with the token, however
 /// often it was called, makes no system call while a wake-up is pending, and synchronises with the `select`
 /// that reports it. Creating, waking and destroying wakers may overlap with any other call. `wake` consists of `begin`,
-/// which returns 0 if a wake-up is pending, and otherwise `send` with its result. On POSIX systems, a signal handler may
-/// call them; they keep `errno`.
+/// which returns 0 if a wake-up is pending, and otherwise `send` with its result. On POSIX systems, a signal handler
+/// may call them; they keep `errno`.
 template <class S>
 concept Selecting =
     requires(S& s, const S& cs, Events& events, std::optional<std::chrono::nanoseconds> timeout) {
@@ -308,8 +308,8 @@ concept Describing = requires(const Event& event) {
 export template <class S>
 concept SelectorBackend = Selecting<S> && Registering<S> && Waking<S> && Describing<S>;
 
-/// Internal: base class of the selectors of poll(2) and iocp, which keep their sources in a `Table`. The state of a source is
-/// its address.
+/// Internal: base class of the selectors of poll(2) and iocp, which keep their sources in a `Table`. The state of a
+/// source is its address.
 export template <class Selector, class Table, class Source> class TableSelector : public SharedSelectorBase {
   public:
     static constexpr bool emulates_edges = true;

@@ -21,8 +21,9 @@ namespace mio {
 /// (one count). Do not wait for such an object elsewhere.
 ///
 /// Triggers:
-/// - `edge`: each successful wait is reported once. The next wait begins with `wait_again`, `renew` or `modify`. A handle
-///   that is still signaled is then reported again. (A process that has ended stays signaled: do not wait again.)
+/// - `edge`: each successful wait is reported once. The next wait begins with `wait_again`, `renew` or `modify`. A
+///   handle that is still signaled is then reported again. (A process that has ended stays signaled: do not wait
+///   again.)
 /// - `level`: reported by each poll that finds the handle signaled. An object that resets itself is reported once
 ///   for each signal.
 /// - `oneshot`: one successful wait is reported; the next begins with `modify`.

@@ -15,7 +15,8 @@ import mio.core.types;
 
 namespace mio::time {
 
-/// The clock of all deadlines: monotonic, unaffected by changes of the system time. It is the clock of `Poll::poll_until`.
+/// The clock of all deadlines: monotonic, unaffected by changes of the system time. It is the clock of
+/// `Poll::poll_until`.
 export using Clock = std::chrono::steady_clock;
 
 /// A time point of `Clock` that converts implicitly from one with any unit; a value that does not fit saturates.
@@ -211,8 +212,8 @@ export class TimerId {
     std::size_t slot_ = 0;
 };
 
-// A timer of `Timers`. A free one has sequence 0, and `place` is the next free one. Nested and incomplete in `Timers`, it
-// makes GCC 16 fail ("recursive lazy load").
+// A timer of `Timers`. A free one has sequence 0, and `place` is the next free one. Nested and incomplete in `Timers`,
+// it makes GCC 16 fail ("recursive lazy load").
 struct TimerSlot : HeapNode {
     Token token;
 };
@@ -233,11 +234,12 @@ export class Timers {
     /// size exceeds the capacity. Error: `not_enough_memory` in `os_category()`; nothing has changed then.
     [[nodiscard]] Result<TimerId> insert(Instant deadline, Token token) noexcept;
 
-    /// Disarms the timer. Returns false, without effect, if `id` identifies none (any more). Do not pass an id of another
-    /// `Timers`.
+    /// Disarms the timer. Returns false, without effect, if `id` identifies none (any more). Do not pass an id of
+    /// another `Timers`.
     bool cancel(TimerId id) noexcept;
 
-    /// Changes the deadline, as `TimerQueue::postpone` does. Returns false, without effect, if `id` identifies no timer.
+    /// Changes the deadline, as `TimerQueue::postpone` does. Returns false, without effect, if `id` identifies no
+    /// timer.
     bool postpone(TimerId id, Instant later) noexcept;
 
     /// The earliest deadline, exactly; `nullopt` if there are no timers. For `Poll::poll_until`.

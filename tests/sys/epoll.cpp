@@ -32,7 +32,7 @@ namespace {
 constexpr std::uint32_t in = EPOLLIN, out = EPOLLOUT, pri = EPOLLPRI, err = EPOLLERR, hup = EPOLLHUP,
                         rdhup = EPOLLRDHUP;
 
-// The interest table, repeated independently, flag by flag.
+// The table of predicates in modules/sys/epoll.cppm, written independently, flag by flag.
 constexpr bool is_decoded_as_tabulated(std::uint32_t e) {
     const auto has = [e](Readiness bit) { return (decode(e) & bit) != Readiness::none; };
     const auto set = [e](std::uint32_t flags) { return (e & flags) == flags; };

@@ -23,7 +23,7 @@ using mio::sys::kqueue::Selector;
 
 namespace {
 
-// The interest table, repeated independently.
+// The table of predicates in modules/sys/kqueue.cppm, written independently.
 constexpr bool is_decoded_as_tabulated(std::int64_t filter, int flags, unsigned fflags) {
     const auto readiness = decode(filter, static_cast<unsigned>(flags), fflags);
     const auto has = [readiness](Readiness bit) { return (readiness & bit) != Readiness::none; };

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int rdhup = mio::sys::poll::read_hang_up;
 
-// The interest table, repeated independently, flag by flag.
+// The table of predicates in modules/sys/poll.cppm, written independently, flag by flag.
 constexpr bool is_decoded_as_tabulated(int flags, Interest interest) {
     const auto readiness = decode(static_cast<short>(flags), interest);
     const auto has = [readiness](Readiness bit) { return (readiness & bit) != Readiness::none; };

@@ -81,8 +81,8 @@ struct WideName {
 
 } // namespace
 
-/// Buffers, pending operations and their results of a registered pipe. The `NamedPipe` and each pending operation hold a
-/// reference.
+/// Buffers, pending operations and their results of a registered pipe. The `NamedPipe` and each pending operation hold
+/// a reference.
 ///
 /// Reading: idle (no client, or not registered yet) -> pending -> holds data or an error -> pending again once they are
 /// consumed. Writing: idle -> pending -> idle, or holds an error -> idle once the error is consumed.

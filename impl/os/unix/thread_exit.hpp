@@ -5,8 +5,8 @@
 
 namespace mio::os {
 
-/// Calls a function at the end of each thread that requested it. Construct it once, as a static object. There is no call
-/// for the main thread, which ends with the process.
+/// Calls a function at the end of each thread that requested it. Construct it once, as a static object. There is no
+/// call for the main thread, which ends with the process.
 ///
 /// A replacement for a thread_local object with a destructor: the GNU C library ends the process if it has no memory to
 /// register one.

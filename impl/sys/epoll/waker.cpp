@@ -33,8 +33,8 @@ Waker::Waker(Selector& selector, Token token, Parts&& parts) noexcept
     : selector_(selector), eventfd_(std::move(parts.eventfd)), fork_generation_(os::fork_generation()),
       pending_(selector.wakers_, token.value) {}
 
-// Closing the eventfd alone would leave it registered while a child process holds a copy. In such a child, the registration
-// belongs to the parent.
+// Closing the eventfd alone would leave it registered while a child process holds a copy. In such a child, the
+// registration belongs to the parent.
 Waker::~Waker() {
     if (fork_generation_ != os::fork_generation()) return;
     control_epoll(selector_.epoll_.get(), EPOLL_CTL_DEL, eventfd_.get(), nullptr);

@@ -26,8 +26,8 @@ export Result<RawHandle> base_of(RawHandle socket) noexcept;
 export enum class Submitted { accepted, socket_is_closed };
 
 /// Submits a poll that completes at the first of the events in `info`, an `AFD_POLL_INFO` of `size` bytes. The kernel
-/// uses `info` and `block`, an `IO_STATUS_BLOCK`, until the completion with `context` is dequeued from the port. Only an
-/// accepted poll completes.
+/// uses `info` and `block`, an `IO_STATUS_BLOCK`, until the completion with `context` is dequeued from the port. Only
+/// an accepted poll completes.
 /// @see NtDeviceIoControlFile
 export Result<Submitted> submit(void* device, void* info, std::uint32_t size, void* block,
                                 void* context) noexcept;

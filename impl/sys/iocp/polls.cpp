@@ -145,8 +145,8 @@ void Port::complete(Source& source) noexcept {
     } else if (source.poll.count == 0) {
         // No event: the poll timed out. Does not happen, because the time-out is infinite.
     } else if ((source.poll.events & afd_local_close) != 0 && !source.is_stale) {
-        // The socket was closed. On other backends the kernel removes a closed socket by itself. If the poll is outdated,
-        // the source may have been modified for another socket with the same value: the next poll shows.
+        // The socket was closed. On other backends the kernel removes a closed socket by itself. If the poll is
+        // outdated, the source may have been modified for another socket with the same value: the next poll shows.
         detach(source);
         return;
     } else {

@@ -137,8 +137,8 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
             sink_ = &events;
             is_waiting_.store(true, std::memory_order_seq_cst);
         }
-        // Stores `is_waiting_` before it loads `is_any_woken_`; `wake` uses the opposite order. So at least one of the two
-        // threads sees the store of the other.
+        // Stores `is_waiting_` before it loads `is_any_woken_`; `wake` uses the opposite order. So at least one of the
+        // two threads sees the store of the other.
         has_ready = has_ready || is_any_woken_.load(std::memory_order_seq_cst);
         ::ULONG count = 0;
         const auto limit = has_ready ? 0 : milliseconds_until(deadline);
@@ -155,7 +155,7 @@ Result<> Port::select(Events& events, std::optional<std::chrono::nanoseconds> ti
             const std::scoped_lock lock(mutex_);
             is_waiting_.store(false, std::memory_order_relaxed);
             sink_ = nullptr;
-            // At most once per call: otherwise a waker or channel that has news again would get two events.
+            // At most once per call: otherwise a waker or channel that is ready again would get two events.
             if (!are_collected) {
                 link_woken();
                 collect(events);
@@ -205,8 +205,8 @@ void Port::collect(Events& events) noexcept {
     }
 }
 
-// Ends the current wait, if any. Before the call, the caller puts its news into the ring, with the mutex held, or sets
-// `is_any_woken_`, so that the waiting thread finds it.
+// Ends the current wait, if any. Before the call, the caller links its node into the ring, with the mutex held, or sets
+// `is_any_woken_`, so that the waiting thread reports it.
 Result<> Port::interrupt() noexcept {
     if (!is_waiting_.load(std::memory_order_seq_cst)) return {};
     const auto ticket = interruption_.begin();

@@ -47,7 +47,7 @@ struct Source : RingNode {
         watch(reported_with, wanted, how);
     }
 
-    /// Starts afresh: every condition that holds is reported.
+    /// Resets the edge state: every condition that holds is reported again.
     void watch(Token reported_with, Interest wanted, Trigger how) noexcept {
         token = reported_with;
         interest = wanted;

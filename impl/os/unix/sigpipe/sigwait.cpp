@@ -11,8 +11,8 @@ import mio.core.error;
 namespace mio::os {
 
 bool take_back(int number) noexcept {
-    // Check first, since sigwait would block. Another thread could consume a signal sent to the whole process in between,
-    // but not one that is directed at this thread.
+    // Check first, since sigwait would block. Another thread could consume a signal sent to the whole process in
+    // between, but not one that is directed at this thread.
     const auto pending = is_pending(number);
     if (!pending) return false;
     if (!*pending) return true;

@@ -143,7 +143,7 @@ void Port::complete(Source& source) noexcept {
         happened = afd_connect_fail;
         if (source.trigger == Trigger::edge) source.armed &= happened;
     } else if (source.poll.count == 0) {
-        // No event: the poll timed out. Does not happen, because the time-out is infinite.
+        // No event: the poll timed out. Does not happen, because the timeout is infinite.
     } else if ((source.poll.events & afd_local_close) != 0 && !source.is_stale) {
         // The socket was closed. On other backends the kernel removes a closed socket by itself. If the poll is
         // outdated, the source may have been modified for another socket with the same value: the next poll shows.

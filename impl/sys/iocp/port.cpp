@@ -48,7 +48,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// No deadline without a time-out, or if the clock cannot represent it.
+// No deadline without a timeout, or if the clock cannot represent it.
 std::optional<Clock::time_point> deadline_after(std::optional<std::chrono::nanoseconds> timeout) noexcept {
     if (!timeout) return std::nullopt;
     const auto now = Clock::now();
@@ -57,7 +57,7 @@ std::optional<Clock::time_point> deadline_after(std::optional<std::chrono::nanos
     return now + *timeout;
 }
 
-// Whole milliseconds, rounded up and limited to INT_MAX: `select` waits several times for a longer time-out.
+// Whole milliseconds, rounded up and limited to INT_MAX: `select` waits several times for a longer timeout.
 ::DWORD milliseconds_until(std::optional<Clock::time_point> deadline) noexcept {
     if (!deadline) return INFINITE;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();

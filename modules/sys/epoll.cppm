@@ -115,6 +115,8 @@ export class Selector : public SharedSelectorBase {
     static constexpr std::string_view name = "epoll";
     static constexpr std::size_t record_size = sizeof(Record);
     static constexpr bool emulates_edges = false;
+    static constexpr bool has_aio = false;
+    static constexpr bool has_lio = false;
 
     struct Parts {
         OwnedHandle epoll;

@@ -131,10 +131,10 @@ export class Selector : public SharedSelectorBase {
     using Waker = kqueue::Waker;
 
     static constexpr std::string_view name = "kqueue";
-    static constexpr bool has_aio = aio_filter != no_filter; // FreeBSD, DragonFly, Apple systems
-    static constexpr bool has_lio = lio_filter != no_filter; // FreeBSD
     static constexpr std::size_t record_size = sizeof(Record);
     static constexpr bool emulates_edges = false;
+    static constexpr bool has_aio = aio_filter != no_filter; // FreeBSD, DragonFly, Apple systems
+    static constexpr bool has_lio = lio_filter != no_filter; // FreeBSD
 
     struct Parts {
         OwnedHandle kqueue;

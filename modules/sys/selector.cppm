@@ -221,7 +221,9 @@ export class NumberedSources {
 ///
 /// **Lifetime.** `open` acquires the OS resources and is the only step that can fail; the constructor takes
 /// ownership of them. A selector never moves: wakers and source states point to it. It derives from
-/// `SharedSelectorBase` and is destroyed after the last waker and the last source state.
+/// `SharedSelectorBase` and is destroyed after the last waker and the last source state. A class may derive from it,
+/// as that of `Poll` does, and passes the constructor a `Destroy` for its own type; the default is
+/// `destroy_selector<S>`.
 ///
 /// **select(events, timeout)** clears `events` and waits for at least one event, for the timeout, or for a
 /// signal, which is an error. The timeout never expires early; it is rounded up to the OS's resolution, and a
@@ -255,6 +257,8 @@ export class NumberedSources {
 /// overlap with any other call for the same source. Backends whose kernel supports edges do nothing in
 /// either; `emulates_edges` is false for them.
 ///
+/// **has_aio, has_lio** are constants: whether `add` and `modify` accept these interests on this system.
+///
 /// **Wake-ups.** `Waker::open` acquires the OS resources for a token; the constructor takes ownership of
 /// them. Any thread may call `wake`. It makes `select` report one readable event with the token, however
 /// often it was called, makes no system call while a wake-up is pending, and synchronises with the `select`
@@ -266,6 +270,7 @@ concept Selecting =
     requires(S& s, const S& cs, Events& events, std::optional<std::chrono::nanoseconds> timeout) {
         { S::open() } noexcept -> std::same_as<Result<typename S::Parts>>;
         requires std::constructible_from<S, typename S::Parts>;
+        requires std::constructible_from<S, typename S::Parts, SharedSelectorBase::Destroy>;
         requires std::derived_from<S, SharedSelectorBase>;
         requires !std::movable<S>;
         { s.select(events, timeout) } noexcept -> std::same_as<Result<>>;
@@ -284,6 +289,8 @@ concept Registering =
         { s.remove(handle, state) } noexcept -> std::same_as<Result<>>;
         { S::selector_of(state) } noexcept -> std::same_as<S&>;
         { S::emulates_edges } -> std::convertible_to<bool>;
+        { S::has_aio } -> std::convertible_to<bool>;
+        { S::has_lio } -> std::convertible_to<bool>;
         { S::rearm(state, interest) } noexcept -> std::same_as<Result<>>;
         { S::error_taken(state) } noexcept -> std::same_as<void>;
         { S::forget(state) } noexcept -> std::same_as<void>;
@@ -313,6 +320,8 @@ concept SelectorBackend = Selecting<S> && Registering<S> && Waking<S> && Describ
 export template <class Selector, class Table, class Source> class TableSelector : public SharedSelectorBase {
   public:
     static constexpr bool emulates_edges = true;
+    static constexpr bool has_aio = false;
+    static constexpr bool has_lio = false;
 
     struct Parts {
         std::unique_ptr<Table> table;
@@ -386,9 +395,6 @@ template <class S> consteval bool column(bool epoll, bool poll, bool kqueue, boo
     if (S::name == "kqueue") return kqueue;
     return iocp;
 }
-/// Internal: whether the system has the filter of an interest that only some systems with the backend have.
-template <class S> inline constexpr bool system_has_aio = requires { requires S::has_aio; };
-template <class S> inline constexpr bool system_has_lio = requires { requires S::has_lio; };
 
 /// The differences between backends that a program can observe, beside the flags that each predicate reads. There
 /// are no others. `mio::backend_traits` has the values of the backend behind `Poll`, for `if constexpr`.
@@ -410,9 +416,9 @@ export template <class S> struct BackendTraits {
     /// `Interest::priority` can be watched.
     static constexpr bool has_priority = column<S>(true, true, false, false);
     /// `Interest::aio` can be registered.
-    static constexpr bool has_aio = column<S>(false, false, system_has_aio<S>, false);
+    static constexpr bool has_aio = column<S>(false, false, S::has_aio, false);
     /// `Interest::lio` can be registered.
-    static constexpr bool has_lio = column<S>(false, false, system_has_lio<S>, false);
+    static constexpr bool has_lio = column<S>(false, false, S::has_lio, false);
     /// A waker has a descriptor of its own.
     static constexpr bool has_descriptors_for_wakers = column<S>(true, false, false, false);
     /// Registering may allocate even if as many sources were registered before.

@@ -27,7 +27,7 @@ traits = (root / "modules/sys/selector.cppm").read_text()
 traits = traits[traits.index("struct BackendTraits {") :]
 rows = re.findall(r"((?:    /// .+\n)+)    static constexpr bool (\w+) =\s+column<S>\(([^)]+)\);", traits)
 assert len(rows) == traits.count("column<S>(") > 5
-words = {"true": "yes", "false": "no", "system_has_aio<S>": "some systems", "system_has_lio<S>": "some systems"}
+words = {"true": "yes", "false": "no", "S::has_aio": "some systems", "S::has_lio": "some systems"}
 table = ["| `mio::backend_traits::` | | epoll | poll | kqueue | iocp |", "|---|---|---|---|---|---|"]
 for comment, name, values in rows:
     description = " ".join(line.strip().removeprefix("/// ") for line in comment.splitlines())

@@ -333,7 +333,7 @@ Waker::~Waker() { delete body_; }
 
 Result<> Waker::wake() const noexcept {
     assert(body_ != nullptr && "wake on a moved-from Waker");
-    return body_->mechanism.wake();
+    return sys::wake(body_->mechanism);
 }
 
 Result<> Waker::wake(PollCounters& counters) const noexcept {

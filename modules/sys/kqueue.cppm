@@ -195,7 +195,6 @@ export class Waker {
     Waker(Selector&, Token, Parts&&) noexcept;
     ~Waker();
 
-    [[nodiscard]] Result<> wake() noexcept;
     [[nodiscard]] inline std::uint32_t begin() noexcept { return pending_.begin(); }
     [[nodiscard]] Result<> send(std::uint32_t ticket) noexcept;
 

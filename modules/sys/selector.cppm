@@ -260,11 +260,11 @@ export class NumberedSources {
 /// **has_aio, has_lio** are constants: whether `add` and `modify` accept these interests on this system.
 ///
 /// **Wake-ups.** `Waker::open` acquires the OS resources for a token; the constructor takes ownership of
-/// them. Any thread may call `wake`. It makes `select` report one readable event with the token, however
-/// often it was called, makes no system call while a wake-up is pending, and synchronises with the `select`
-/// that reports it. Creating, waking and destroying wakers may overlap with any other call. `wake` consists of `begin`,
-/// which returns 0 if a wake-up is pending, and otherwise `send` with its result. On POSIX systems, a signal handler
-/// may call them; they keep `errno`.
+/// them. Any thread may call `wake`, below, which calls the waker's `begin` and `send`. It makes `select` report one
+/// readable event with the token, however often it was called, makes no system call while a wake-up is pending, and
+/// synchronises with the `select` that reports it. Creating, waking and destroying wakers may overlap with any other
+/// call. `begin` returns 0 if a wake-up is pending; otherwise a ticket, with which `send` must be called. On POSIX
+/// systems, a signal handler may call them; they keep `errno`.
 template <class S>
 concept Selecting =
     requires(S& s, const S& cs, Events& events, std::optional<std::chrono::nanoseconds> timeout) {
@@ -300,7 +300,6 @@ template <class S>
 concept Waking = requires(S& s, typename S::Waker& waker, Token token, std::uint32_t ticket) {
     { S::Waker::open(s, token) } noexcept -> std::same_as<Result<typename S::Waker::Parts>>;
     requires std::constructible_from<typename S::Waker, S&, Token, typename S::Waker::Parts>;
-    { waker.wake() } noexcept -> std::same_as<Result<>>;
     { waker.begin() } noexcept -> std::same_as<std::uint32_t>;
     { waker.send(ticket) } noexcept -> std::same_as<Result<>>;
 };
@@ -314,6 +313,13 @@ concept Describing = requires(const Event& event) {
 
 export template <class S>
 concept SelectorBackend = Selecting<S> && Registering<S> && Waking<S> && Describing<S>;
+
+/// Makes the waker's selector report its event, unless a wake-up is pending. `Waker` is that of a backend.
+export template <class Waker> [[nodiscard]] Result<> wake(Waker& waker) noexcept {
+    const auto ticket = waker.begin();
+    if (ticket == 0) return {};
+    return waker.send(ticket);
+}
 
 /// Internal: base class of the selectors of poll(2) and iocp, which keep their sources in a `Table`. The state of a
 /// source is its address.

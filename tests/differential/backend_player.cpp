@@ -69,7 +69,7 @@ class BackendPlayer final : public Player {
         wakers_[waker].emplace(selector_, token, std::move(*parts));
         return {};
     }
-    [[nodiscard]] mio::Result<> wake(std::size_t waker) override { return wakers_[waker]->wake(); }
+    [[nodiscard]] mio::Result<> wake(std::size_t waker) override { return mio::sys::wake(*wakers_[waker]); }
     void drop_waker(std::size_t waker) override { wakers_[waker].reset(); }
     [[nodiscard]] mio::Result<> select(mio::Events& events, std::chrono::nanoseconds timeout) override {
         return selector_.select(events, timeout);

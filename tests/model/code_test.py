@@ -13,7 +13,7 @@ import sys
 source = pathlib.Path(sys.argv[1])
 RECORD = source / "tests/model/code.txt"
 FILES = [
-    "modules/sys/wakers.cppm", "impl/sys/epoll/waker.cpp", "impl/sys/kqueue/waker.cpp", "impl/sys/kqueue/waker/pipe.cpp", "impl/sys/kqueue/waker/user.cpp",
+    "modules/sys/wakers.cppm", "modules/sys/selector.cppm", "impl/sys/epoll/waker.cpp", "impl/sys/kqueue/waker.cpp", "impl/sys/kqueue/waker/pipe.cpp", "impl/sys/kqueue/waker/user.cpp",
     "impl/sys/poll/selector.cpp", "impl/sys/poll/waker.cpp", "impl/sys/iocp/port.cpp", "impl/sys/iocp/waker.cpp", "impl/async/inbox.hpp",
     "impl/async/sync.cpp", "impl/core/reference_count.hpp",
 ]  # fmt: skip

@@ -44,7 +44,7 @@ class Waker {
     Waker(Selector& selector, Token token)
         : Waker(selector, token, must(Selector::Waker::open(selector, token))) {}
 
-    mio::Result<> wake() { return waker_.wake(); }
+    mio::Result<> wake() { return mio::sys::wake(waker_); }
     [[nodiscard]] int eventfd() const { return eventfd_; }
     [[nodiscard]] std::uint64_t writes() const { return counter_of(eventfd_); }
 

@@ -40,12 +40,6 @@ Waker::~Waker() {
     control_epoll(selector_.epoll_.get(), EPOLL_CTL_DEL, eventfd_.get(), nullptr);
 }
 
-Result<> Waker::wake() noexcept {
-    const auto ticket = begin();
-    if (ticket == 0) return {};
-    return send(ticket);
-}
-
 Result<> Waker::send(std::uint32_t ticket) noexcept {
     if (add_eventfd(eventfd_.get(), 1) < 0) [[unlikely]] {
         // The counter may be full; `signal` drains and retries.

@@ -29,12 +29,6 @@ Waker::~Waker() {
     *link = next_waker_;
 }
 
-Result<> Waker::wake() noexcept {
-    const auto ticket = begin();
-    if (ticket == 0) return {};
-    return send(ticket);
-}
-
 // Threads whose wake-ups overlap make every step each, because the other thread may be suspended between two steps, or
 // fail. If the packet cannot be posted, the wake-up stays pending and the next poll reports it.
 Result<> Waker::send(std::uint32_t ticket) noexcept {

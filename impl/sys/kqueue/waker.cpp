@@ -11,12 +11,6 @@ import mio.sys.wakers;
 
 namespace mio::sys::kqueue {
 
-Result<> Waker::wake() noexcept {
-    const auto ticket = begin();
-    if (ticket == 0) return {};
-    return send(ticket);
-}
-
 Result<> Waker::send(std::uint32_t ticket) noexcept {
     auto triggered = trigger();
     if (triggered) pending_.sent(ticket);

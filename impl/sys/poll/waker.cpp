@@ -20,12 +20,6 @@ Waker::Waker(Selector& selector, Token reported_with, Parts&&) noexcept
 
 Waker::~Waker() { table_.unlink(*this); }
 
-Result<> Waker::wake() noexcept {
-    const auto ticket = begin();
-    if (ticket == 0) return {};
-    return send(ticket);
-}
-
 Result<> Waker::send(std::uint32_t ticket) noexcept {
     auto woken = table_.wake();
     if (woken) pending_.sent(ticket);

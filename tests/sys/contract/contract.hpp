@@ -17,6 +17,7 @@ namespace test {
 
 using mio::Errc;
 using mio::Trigger;
+using mio::sys::wake;
 using Waker = Backend::Waker;
 
 constexpr Token id1{1}, id2{2}, id3{3};

@@ -165,7 +165,7 @@ TEST_F(Contract, RemoveAndCloseAffectABlockedSelect) {
                 c.speak();
                 std::this_thread::sleep_for(20ms);
             }
-            EXPECT_TRUE(ok(waker.wake()));
+            EXPECT_TRUE(ok(wake(waker)));
         });
         EXPECT_EQ(select(std::nullopt), std::multiset{id3});
         other.join();

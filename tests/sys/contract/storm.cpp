@@ -114,7 +114,7 @@ TEST(ContractLifetime, SelectorsLeakNothing) {
         Backend selector(must(Backend::open()));
         const auto state = must(selector.add(c.here.fd(), id1, Interest::writable, Trigger::edge));
         Waker waker(selector, id2, must(Waker::open(selector, id2)));
-        ASSERT_TRUE(ok(waker.wake()));
+        ASSERT_TRUE(ok(wake(waker)));
         mio::Events events(4, Backend::record_size);
         ASSERT_TRUE(ok(selector.select(events, 1s)));
         EXPECT_EQ(events.size(), 2u);

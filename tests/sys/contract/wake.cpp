@@ -15,7 +15,7 @@ TEST_F(Contract, WakesBeforeOneSelectCoalesceIntoOneReadableEvent) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     expect_nothing();
     for (const int wakes : {1, 2, 10}) {
-        for (int i = 0; i < wakes; ++i) ASSERT_TRUE(ok(waker.wake()));
+        for (int i = 0; i < wakes; ++i) ASSERT_TRUE(ok(wake(waker)));
         EXPECT_EQ(select(), std::multiset{id1});
         EXPECT_EQ(events[0].readiness(), Readiness::readable);
         expect_nothing();
@@ -27,7 +27,7 @@ TEST_F(Contract, WakeEndsABlockedSelect) {
     for (int i = 0; i < 5; ++i) {
         std::thread other([&] {
             std::this_thread::sleep_for(5ms);
-            EXPECT_TRUE(ok(waker.wake()));
+            EXPECT_TRUE(ok(wake(waker)));
         });
         EXPECT_EQ(select(std::nullopt), std::multiset{id1});
         other.join();
@@ -38,13 +38,13 @@ TEST_F(Contract, WakersAreIndependent) {
     Waker first(selector, id1, must(Waker::open(selector, id1)));
     {
         Waker second(selector, id2, must(Waker::open(selector, id2)));
-        ASSERT_TRUE(ok(first.wake()));
-        ASSERT_TRUE(ok(second.wake()));
+        ASSERT_TRUE(ok(wake(first)));
+        ASSERT_TRUE(ok(wake(second)));
         EXPECT_EQ(select(), (std::multiset{id1, id2}));
-        ASSERT_TRUE(ok(first.wake()));
+        ASSERT_TRUE(ok(wake(first)));
         EXPECT_EQ(select(), std::multiset{id1});
     }
-    ASSERT_TRUE(ok(first.wake()));
+    ASSERT_TRUE(ok(wake(first)));
     EXPECT_EQ(select(), std::multiset{id1});
     expect_nothing();
 }
@@ -52,13 +52,13 @@ TEST_F(Contract, WakersAreIndependent) {
 TEST_F(Contract, RegistrationsDoNotLoseAWake) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     const Connection c;
-    ASSERT_TRUE(ok(waker.wake()));
+    ASSERT_TRUE(ok(wake(waker)));
     const auto state = add(c, id2, Interest::readable);
     EXPECT_EQ(select(), std::multiset{id1});
-    ASSERT_TRUE(ok(waker.wake()));
+    ASSERT_TRUE(ok(wake(waker)));
     ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id3, Interest::readable, Trigger::level)));
     EXPECT_EQ(select(), std::multiset{id1});
-    ASSERT_TRUE(ok(waker.wake()));
+    ASSERT_TRUE(ok(wake(waker)));
     ASSERT_TRUE(ok(remove(c, state)));
     EXPECT_EQ(select(), std::multiset{id1});
 }
@@ -68,11 +68,11 @@ TEST_F(Contract, WakersThatDoNotFitStayPending) {
     Waker second(selector, id2, must(Waker::open(selector, id2)));
     mio::Events one(1, Backend::record_size);
     for (int round = 0; round < 3; ++round) {
-        ASSERT_TRUE(ok(first.wake()));
-        ASSERT_TRUE(ok(second.wake()));
+        ASSERT_TRUE(ok(wake(first)));
+        ASSERT_TRUE(ok(wake(second)));
         auto seen = select_into(one);
         ASSERT_EQ(seen.size(), 1u);
-        ASSERT_TRUE(ok(seen.contains(id1) ? second.wake() : first.wake())); // still pending: the same event
+        ASSERT_TRUE(ok(wake(seen.contains(id1) ? second : first))); // still pending: the same event
         seen.merge(select_into(one));
         EXPECT_EQ(seen, (std::multiset{id1, id2}));
         expect_nothing();
@@ -89,7 +89,7 @@ TEST_F(Contract, RacingWakesAreNotLost) {
         for (int i = 1; i <= rounds; ++i) {
             while (seen.load(std::memory_order_acquire) != i - 1) std::this_thread::yield();
             sent = i;
-            EXPECT_TRUE(ok(waker.wake()));
+            EXPECT_TRUE(ok(wake(waker)));
         }
     });
     for (int i = 1; i <= rounds; ++i) {
@@ -110,7 +110,7 @@ TEST_F(Contract, LastWakeOfManyThreadsIsReported) {
         flood.emplace_back([&] {
             for (std::size_t i = 1; i <= wakes; ++i) {
                 count.store(i, std::memory_order_relaxed);
-                EXPECT_TRUE(ok(waker.wake()));
+                EXPECT_TRUE(ok(wake(waker)));
             }
         });
     }
@@ -129,10 +129,10 @@ TEST_F(Contract, WakeThatMeetsAnotherThreadsIsReportedByTheNextSelect) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     std::atomic<bool> is_over = false;
     std::thread other([&] {
-        while (!is_over) EXPECT_TRUE(ok(waker.wake()));
+        while (!is_over) EXPECT_TRUE(ok(wake(waker)));
     });
     for (int i = 0; i < 1'000 && !HasFailure(); ++i) {
-        EXPECT_TRUE(ok(waker.wake()));
+        EXPECT_TRUE(ok(wake(waker)));
         EXPECT_EQ(select(0ns), std::multiset{id1}) << "in round " << i;
     }
     is_over = true;
@@ -145,7 +145,7 @@ TEST_F(Contract, WakersCanBeCreatedAndDestroyedDuringSelect) {
     std::thread other([&] {
         for (int i = 0; i < 1'000; ++i) {
             Waker waker(selector, id2, must(Waker::open(selector, id2)));
-            EXPECT_TRUE(ok(waker.wake()));
+            EXPECT_TRUE(ok(wake(waker)));
         }
         is_over = true;
     });
@@ -158,7 +158,7 @@ TEST_F(Contract, WakersCanBeCreatedAndDestroyedDuringSelect) {
 TEST_F(Contract, DestroyedWakerIsNotReported) {
     {
         Waker waker(selector, id1, must(Waker::open(selector, id1)));
-        ASSERT_TRUE(ok(waker.wake()));
+        ASSERT_TRUE(ok(wake(waker)));
     }
     expect_nothing();
 }

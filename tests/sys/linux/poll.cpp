@@ -24,7 +24,7 @@ TEST(PollSelector, WakeMakesNoSystemCallWhileNoThreadWaits) {
         mio::Events events(4, Selector::record_size);
         ASSERT_TRUE(forbid_system_call(SYS_write, EPERM));
         for (int i = 0; i < 3; ++i) {
-            EXPECT_TRUE(ok(waker.wake()));
+            EXPECT_TRUE(ok(mio::sys::wake(waker)));
             EXPECT_TRUE(ok(selector.select(events, std::chrono::nanoseconds(500ms))));
             EXPECT_EQ(events.size(), 1u);
         }
@@ -41,7 +41,7 @@ TEST(PollSelector, ReportsWhenItCannotBeInterrupted) {
             // The filter applies to this thread only. No write is needed while the other thread does not wait yet.
             ASSERT_TRUE(forbid_system_call(SYS_write, EPERM));
             mio::Result<> woken;
-            while ((woken = waker.wake())) std::this_thread::sleep_for(1ms);
+            while ((woken = mio::sys::wake(waker))) std::this_thread::sleep_for(1ms);
             EXPECT_TRUE(fails_with(woken, std::errc::operation_not_permitted));
             has_failed_wake = true;
         });
@@ -49,7 +49,7 @@ TEST(PollSelector, ReportsWhenItCannotBeInterrupted) {
         while (!has_failed_wake) EXPECT_TRUE(ok(selector.select(events, 50ms)));
         other.join();
         // It can be woken as before.
-        EXPECT_TRUE(ok(waker.wake()));
+        EXPECT_TRUE(ok(mio::sys::wake(waker)));
         EXPECT_TRUE(ok(selector.select(events, 500ms)));
         EXPECT_EQ(events.size(), 1u);
     }));

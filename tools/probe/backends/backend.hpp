@@ -13,7 +13,7 @@ template <mio::sys::SelectorBackend S> class AnyWaker final : public Waker {
     AnyWaker(S& selector, mio::Token token, typename S::Waker::Parts&& parts)
         : waker_(selector, token, std::move(parts)) {}
 
-    [[nodiscard]] mio::Result<> wake() noexcept override { return waker_.wake(); }
+    [[nodiscard]] mio::Result<> wake() noexcept override { return mio::sys::wake(waker_); }
 
   private:
     typename S::Waker waker_;

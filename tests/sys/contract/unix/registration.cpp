@@ -135,6 +135,6 @@ TEST_F(Contract, EndingASourceWithReusedNumberKeepsTheWaker) {
     // Its descriptor, if any, takes the lowest number.
     Waker waker(selector, id2, must(Waker::open(selector, id2)));
     forget(stale);
-    ASSERT_TRUE(ok(waker.wake()));
+    ASSERT_TRUE(ok(wake(waker)));
     EXPECT_EQ(select(), std::multiset{id2});
 }

@@ -34,4 +34,11 @@ export std::string join_names(std::span<const FlagName> names, std::uint32_t fla
 /// Text for a record without flags.
 export inline constexpr const char* no_flags = "(empty)";
 
+/// The same as `join_names`, but `no_flags` if there are none.
+export std::string describe_flags(std::span<const FlagName> names, std::uint32_t flags) {
+    auto text = join_names(names, flags);
+    if (text.empty()) text = no_flags;
+    return text;
+}
+
 } // namespace mio::sys

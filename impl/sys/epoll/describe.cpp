@@ -20,9 +20,6 @@ constexpr FlagName flag_names[] = {
 
 } // namespace
 
-std::string Selector::describe(const Event& event) {
-    const auto text = join_names(flag_names, event.raw_flags());
-    return text.empty() ? no_flags : text;
-}
+std::string Selector::describe(const Event& event) { return describe_flags(flag_names, event.raw_flags()); }
 
 } // namespace mio::sys::epoll

@@ -135,9 +135,6 @@ export class Events {
     /// the allocation fails and `std::bad_array_new_length` if `capacity` exceeds the address space.
     explicit Events(std::size_t capacity);
 
-    /// As above, for a `Selector` that is used without `Poll`; `record_size` is the selector's `record_size`.
-    Events(std::size_t capacity, std::size_t record_size);
-
     Events(Events&& other) noexcept;
     Events& operator=(Events&& other) noexcept;
 
@@ -162,6 +159,8 @@ export class Events {
   private:
     friend class sys::BackendAccess;
 
+    Events(std::size_t capacity, std::size_t record_size);
+
     std::unique_ptr<Event[]> events_;
     std::unique_ptr<std::byte[]> records_; // undecoded OS records
     std::size_t capacity_ = 0;
@@ -174,6 +173,10 @@ namespace sys {
 /// guarantees of these classes.
 export class BackendAccess {
   public:
+    /// Events for a `Selector` that is used without `Poll`; `record_size` is the selector's `record_size`.
+    [[nodiscard]] inline static Events make_events(std::size_t capacity, std::size_t record_size) {
+        return Events(capacity, record_size);
+    }
     /// Buffer for `capacity()` OS records, aligned for any type.
     [[nodiscard]] inline static std::byte* records(Events& events) noexcept { return events.records_.get(); }
     /// Storage for the decoded events of a batch; `resize` then sets their number.

@@ -109,7 +109,7 @@ TEST(Events, RecordStorageIsSuitablyAligned) {
     };
     Events native(4);
     EXPECT_TRUE(is_aligned(BackendAccess::records(native)));
-    Events other(4, 40);
+    auto other = BackendAccess::make_events(4, 40);
     EXPECT_EQ(other.capacity(), 4u);
     EXPECT_TRUE(is_aligned(BackendAccess::records(other)));
     // All of the storage is writable; a sanitizer would report otherwise.

@@ -75,7 +75,7 @@ class BackendPlayer final : public Player {
         return selector_.select(events, timeout);
     }
     [[nodiscard]] mio::Events events(std::size_t capacity) const override {
-        return mio::Events(capacity, Backend::record_size);
+        return mio::sys::BackendAccess::make_events(capacity, Backend::record_size);
     }
     [[nodiscard]] std::string describe(const mio::Event& event) const override {
         return Backend::describe(event);

@@ -84,6 +84,11 @@ void expect_events(mio::Poll& poll, mio::Events& events, std::vector<Expected> e
 /// Polls for 50 ms and expects no event.
 void expect_no_events(mio::Poll& poll, mio::Events& events);
 
+/// An event buffer for a backend's `Selector` that is used without a poll.
+template <class Selector> mio::Events events_for(std::size_t capacity) {
+    return mio::sys::BackendAccess::make_events(capacity, Selector::record_size);
+}
+
 /// A poll and an event buffer of capacity 16.
 struct Loop {
     mio::Poll poll = must(mio::Poll::create());

@@ -353,7 +353,7 @@ TEST_P(EpollReports, FlagsAndPredicatesOfEachState) {
     const auto& situation = GetParam();
     const auto [fd, keep] = situation.make();
     Selector selector(must(Selector::open()));
-    mio::Events events(4, Selector::record_size);
+    auto events = events_for<Selector>(4);
     const auto state = must(selector.add(fd, Token{7}, situation.interest, Trigger::edge));
     ASSERT_TRUE(ok(selector.select(events, 500ms)));
     ASSERT_EQ(events.size(), 1u);

@@ -74,7 +74,7 @@ struct EpollWaker : testing::Test {
     }
 
     Selector selector{must(Selector::open())};
-    mio::Events events{16, Selector::record_size};
+    mio::Events events = events_for<Selector>(16);
 };
 
 } // namespace
@@ -123,7 +123,7 @@ TEST_F(EpollWaker, WritesAtMostOncePerReport) {
 TEST_F(EpollWaker, MakesNoSystemCallWhileItsEventIsQueued) {
     // Capacity one and three wakers: those not yet reported stay pending, and waking them makes no system call.
     Waker wakers[] = {{selector, id1}, {selector, id2}, {selector, id3}};
-    mio::Events one(1, Selector::record_size);
+    auto one = events_for<Selector>(1);
     for (std::uint64_t round = 1; round <= 3; ++round) {
         for (auto& waker : wakers) ASSERT_TRUE(ok(waker.wake()));
         std::multiset<Token> seen;
@@ -147,7 +147,7 @@ TEST_F(EpollWaker, StaysPendingWhenSelectReportsOtherEvents) {
     Waker waker(selector, id1);
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id2, Interest::writable, Trigger::level));
-    mio::Events one(1, Selector::record_size);
+    auto one = events_for<Selector>(1);
     // The source, ready before the wake, is reported first.
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_EQ(select_into(one), std::multiset{id2});
@@ -165,7 +165,7 @@ TEST_F(EpollWaker, StaysPendingAfterANonReadableEventWithItsToken) {
     Waker waker(selector, id1);
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id1, Interest::writable, Trigger::level));
-    mio::Events one(1, Selector::record_size);
+    auto one = events_for<Selector>(1);
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_EQ(select_into(one), std::multiset{id1});
     ASSERT_TRUE(one[0].is_writable()) << "expected the source's event";
@@ -182,7 +182,7 @@ TEST_F(EpollWaker, SharedTokenLosesNoWake) {
     const auto [here, there] = plain::socket_pair();
     const auto state = must(selector.add(here.fd(), id1, Interest::readable, Trigger::level));
     plain::write_all(there, "x");
-    mio::Events one(1, Selector::record_size);
+    auto one = events_for<Selector>(1);
     ASSERT_TRUE(ok(waker.wake()));
     ASSERT_EQ(select_into(one), std::multiset{id1}); // either of the two
     ASSERT_TRUE(ok(waker.wake()));

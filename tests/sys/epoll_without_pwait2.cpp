@@ -47,7 +47,7 @@ constexpr long epoll_wait_numbers[] = {
 
 struct EpollLoop {
     Selector selector{must(Selector::open())};
-    mio::Events events{16, Selector::record_size};
+    mio::Events events = events_for<Selector>(16);
 
     mio::Result<> select(std::optional<std::chrono::nanoseconds> timeout) {
         return selector.select(events, timeout);

@@ -42,7 +42,7 @@ class Iocp : public testing::Test {
     void expect_nothing() { EXPECT_EQ(select(20ms), std::multiset<Token>{}); }
 
     iocp::Selector selector{must(iocp::Selector::open())};
-    mio::Events events{64, iocp::Selector::record_size};
+    mio::Events events = events_for<iocp::Selector>(64);
 };
 
 /// A pipe's server end with a pending read, as in a body of `mio.net`.
@@ -155,7 +155,7 @@ TEST_F(Iocp, SourcesRemovedDuringAWaitLeakNothing) {
         const DescriptorGuard guard;
         std::vector<std::pair<plain::Socket, plain::Socket>> pairs;
         iocp::Selector other(must(iocp::Selector::open()));
-        mio::Events some(4, iocp::Selector::record_size);
+        auto some = events_for<iocp::Selector>(4);
         std::vector<std::uint64_t> states;
         for (std::size_t i = 0; i < 40; ++i) {
             pairs.push_back(plain::socket_pair());
@@ -324,7 +324,7 @@ TEST_F(Iocp, ChannelsAndSocketsShareTheCapacityFairly) {
     Pipe pipe;
     ASSERT_TRUE(ok(pipe.body->channel.add(selector, pipe.handle(), id2, Interest::writable, Trigger::level)));
     pipe.body->channel.set(Readiness::writable);
-    mio::Events one(1, iocp::Selector::record_size);
+    auto one = events_for<iocp::Selector>(1);
     std::multiset<Token> seen;
     for (int i = 0; i < 10; ++i) {
         ASSERT_TRUE(ok(selector.select(one, generous_margin)));
@@ -354,7 +354,7 @@ TEST(IocpLifetime, ChannelCanOutliveTheSelectorAndLeaksNothing) {
 TEST(IocpLifetime, SelectorCanOutliveAChannelWithAPendingOperation) {
     DescriptorGuard guard;
     iocp::Selector selector(must(iocp::Selector::open()));
-    mio::Events events(4, iocp::Selector::record_size);
+    auto events = events_for<iocp::Selector>(4);
     {
         Pipe pipe;
         ASSERT_TRUE(

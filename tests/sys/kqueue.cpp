@@ -70,7 +70,7 @@ Filters filters_of(const Selector& selector, int handle) {
 class KqueueSelector : public testing::Test {
   protected:
     Selector selector{must(Selector::open())};
-    mio::Events events{8, Selector::record_size};
+    mio::Events events = events_for<Selector>(8);
     std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair();
     int handle = ends.first.fd();
 };

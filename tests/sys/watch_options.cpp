@@ -77,7 +77,7 @@ class EpollWatchOptions : public testing::Test {
     }
 
     Selector selector{must(Selector::open())};
-    mio::Events events{16, Selector::record_size};
+    mio::Events events = events_for<Selector>(16);
     const plain::Socket listener = plain::listen(local_v4());
     std::uint64_t state = 0;
 };

@@ -85,7 +85,7 @@ class Contract : public testing::Test {
     void expect_nothing() { EXPECT_EQ(select(20ms), std::multiset<Token>{}); }
 
     Backend selector{must(Backend::open())};
-    mio::Events events{16, Backend::record_size};
+    mio::Events events = events_for<Backend>(16);
 
   private:
     std::mutex mutex_;

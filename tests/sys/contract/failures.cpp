@@ -58,7 +58,7 @@ TEST_F(ContractFailures, ResetDisarmsAOneshotWithBothDirectionsInOneEvent) {
     auto pair = connected();
     reset(pair);
     add(pair.here.fd(), id1, read_write, Trigger::oneshot);
-    mio::Events one(1, Backend::record_size);
+    auto one = events_for<Backend>(1);
     ASSERT_EQ(select_into(one), std::multiset{id1});
     EXPECT_TRUE(one[0].is_readable() && one[0].is_writable()) << Backend::describe(one[0]);
     EXPECT_EQ(select_into(one, 20ms), std::multiset<Token>{});

@@ -115,7 +115,7 @@ TEST(ContractLifetime, SelectorsLeakNothing) {
         const auto state = must(selector.add(c.here.fd(), id1, Interest::writable, Trigger::edge));
         Waker waker(selector, id2, must(Waker::open(selector, id2)));
         ASSERT_TRUE(ok(wake(waker)));
-        mio::Events events(4, Backend::record_size);
+        auto events = events_for<Backend>(4);
         ASSERT_TRUE(ok(selector.select(events, 1s)));
         EXPECT_EQ(events.size(), 2u);
         if (i % 2 == 0) {
@@ -135,7 +135,7 @@ TEST(ContractLifetime, ParallelSelectorsAreIndependent) {
                 const Connection c;
                 const auto state = must(selector.add(c.here.fd(), id1, Interest::readable, Trigger::edge));
                 c.speak();
-                mio::Events events(4, Backend::record_size);
+                auto events = events_for<Backend>(4);
                 EXPECT_TRUE(ok(selector.select(events, generous_margin)));
                 EXPECT_EQ(events.size(), 1u);
                 EXPECT_TRUE(ok(selector.remove(c.here.fd(), state)));

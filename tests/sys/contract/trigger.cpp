@@ -167,7 +167,7 @@ TEST_F(Contract, OneshotForBothDirectionsIsDisarmedByEither) {
     expect_nothing();
     // With capacity one, too.
     ASSERT_TRUE(ok(selector.modify(c.here.fd(), state, id3, read_write, Trigger::oneshot)));
-    mio::Events one(1, Backend::record_size);
+    auto one = events_for<Backend>(1);
     EXPECT_EQ(select_into(one), std::multiset{id3});
     expect_nothing();
 }

@@ -31,7 +31,7 @@ TEST_F(Contract, SelectClearsEarlierEvents) {
 TEST_F(Contract, SelectFailsWithZeroCapacity) {
     Waker waker(selector, id1, must(Waker::open(selector, id1)));
     ASSERT_TRUE(ok(wake(waker)));
-    mio::Events none(0, Backend::record_size);
+    auto none = events_for<Backend>(0);
     EXPECT_TRUE(fails_with(selector.select(none, 0ns), mio::Errc::no_capacity));
     EXPECT_TRUE(fails_with(selector.select(none, std::nullopt), mio::Errc::no_capacity));
     EXPECT_EQ(select(), std::multiset{id1});
@@ -42,7 +42,7 @@ TEST_F(Contract, SelectRespectsTheCapacityAndStarvesNoSource) {
     for (std::size_t i = 0; i < 3; ++i) {
         add(connections[i], Token{i}, Interest::writable, Trigger::level);
     }
-    mio::Events one(1, Backend::record_size);
+    auto one = events_for<Backend>(1);
     std::set<Token> seen;
     for (int i = 0; i < 6; ++i) {
         EXPECT_EQ(select_into(one).size(), 1u);
@@ -54,7 +54,7 @@ TEST_F(Contract, SelectRespectsTheCapacityAndStarvesNoSource) {
 TEST_F(Contract, CapacityOneServesManySources) {
     constexpr std::size_t many = 50;
     const std::vector<Connection> connections(many);
-    mio::Events one(1, Backend::record_size);
+    auto one = events_for<Backend>(1);
     // Edge-triggered: each source once, in any order.
     std::vector<std::uint64_t> states;
     for (std::size_t i = 0; i < many; ++i)
@@ -80,7 +80,7 @@ TEST_F(Contract, NeitherWakersNorSourcesStarveEachOther) {
     const Connection c;
     add(c, id1, Interest::writable, Trigger::level);
     Waker waker(selector, id2, must(Waker::open(selector, id2)));
-    mio::Events one(1, Backend::record_size);
+    auto one = events_for<Backend>(1);
     std::set<Token> seen;
     for (int i = 0; i < 4; ++i) {
         ASSERT_TRUE(ok(wake(waker)));

@@ -66,7 +66,7 @@ TEST_F(Contract, RegistrationsDoNotLoseAWake) {
 TEST_F(Contract, WakersThatDoNotFitStayPending) {
     Waker first(selector, id1, must(Waker::open(selector, id1)));
     Waker second(selector, id2, must(Waker::open(selector, id2)));
-    mio::Events one(1, Backend::record_size);
+    auto one = events_for<Backend>(1);
     for (int round = 0; round < 3; ++round) {
         ASSERT_TRUE(ok(wake(first)));
         ASSERT_TRUE(ok(wake(second)));

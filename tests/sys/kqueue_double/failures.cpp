@@ -50,7 +50,7 @@ class KqueueWithoutMemory : public testing::TestWithParam<int> {
     }
 
     Selector selector{must(Selector::open())};
-    mio::Events events{8, Selector::record_size};
+    mio::Events events = events_for<Selector>(8);
     std::pair<plain::Socket, plain::Socket> ends = plain::socket_pair();
     int handle = ends.first.fd();
     static constexpr Interest both = Interest::readable | Interest::writable;

@@ -21,7 +21,7 @@ TEST(PollSelector, WakeMakesNoSystemCallWhileNoThreadWaits) {
     EXPECT_TRUE(holds_in_child([] {
         Selector selector(must(Selector::open()));
         Selector::Waker waker(selector, Token{1}, {});
-        mio::Events events(4, Selector::record_size);
+        auto events = events_for<Selector>(4);
         ASSERT_TRUE(forbid_system_call(SYS_write, EPERM));
         for (int i = 0; i < 3; ++i) {
             EXPECT_TRUE(ok(mio::sys::wake(waker)));
@@ -45,7 +45,7 @@ TEST(PollSelector, ReportsWhenItCannotBeInterrupted) {
             EXPECT_TRUE(fails_with(woken, std::errc::operation_not_permitted));
             has_failed_wake = true;
         });
-        mio::Events events(4, Selector::record_size);
+        auto events = events_for<Selector>(4);
         while (!has_failed_wake) EXPECT_TRUE(ok(selector.select(events, 50ms)));
         other.join();
         // It can be woken as before.

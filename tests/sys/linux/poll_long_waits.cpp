@@ -33,7 +33,7 @@ int ppoll(::pollfd*, ::nfds_t, const ::timespec* time, const ::sigset_t*) {
 
 TEST(PollSelector, OverlongTimeoutsUseSeveralWaits) {
     Selector selector(must(Selector::open()));
-    mio::Events events(4, Selector::record_size);
+    auto events = events_for<Selector>(4);
     constexpr std::chrono::milliseconds most_of_poll{INT_MAX};
     constexpr std::chrono::seconds most_of_ppoll{INT32_MAX};
     for (const std::chrono::nanoseconds timeout :

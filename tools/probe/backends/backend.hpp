@@ -45,7 +45,7 @@ template <mio::sys::SelectorBackend S> class AnySelector final : public Selector
     }
 
     [[nodiscard]] mio::Events make_events(std::size_t capacity) const override {
-        return {capacity, S::record_size};
+        return mio::sys::BackendAccess::make_events(capacity, S::record_size);
     }
     [[nodiscard]] std::unique_ptr<Waker> make_waker(mio::Token token) override {
         return std::make_unique<AnyWaker<S>>(selector_, token,

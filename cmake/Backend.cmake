@@ -14,7 +14,7 @@
 #       wakeup             impl/os/unix/wakeup/           ends another thread's wait
 #       process            impl/os/unix/process/          descriptors for signals and the end of processes
 #       sigpipe            impl/os/unix/sigpipe/          takes a pending SIGPIPE
-#       quiet_write        impl/net/unix/quiet_write/     writes to a pipe without SIGPIPE
+#       quiet_write        impl/os/unix/quiet_write/      writes to a pipe without SIGPIPE
 #       send_file          impl/net/unix/send_file/       the variant of sendfile(2)
 #       splice             impl/net/unix/splice/          whether splice(2) exists
 #       udp_many           impl/net/unix/udp_many/        whether one call transfers several datagrams

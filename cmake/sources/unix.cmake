@@ -5,7 +5,6 @@ target_sources(metal-io-mio
         impl/os/unix/process.cppm
         impl/os/unix/sigpipe.cppm
         impl/os/unix/wakeup.cppm
-        impl/net/unix/quiet_write.cppm
     PRIVATE
         impl/os/unix/fork.cpp
         impl/net/unix/ancillary.cpp
@@ -13,11 +12,11 @@ target_sources(metal-io-mio
         impl/net/unix/peer_credentials.cpp
         impl/net/unix/pipe.cpp
         # Variants of mechanisms; see cmake/Backend.cmake.
-        impl/net/unix/quiet_write/${MIO_QUIET_WRITE}.cpp
         impl/net/unix/send_file/${MIO_SEND_FILE}.cpp
         impl/net/unix/udp_many/${MIO_UDP_MANY}.cpp
         impl/os/unix/open/${MIO_OPEN}.cpp
         impl/os/unix/process/${MIO_PROCESS}.cpp
+        impl/os/unix/quiet_write/${MIO_QUIET_WRITE}.cpp
         impl/os/unix/sigpipe/${MIO_SIGPIPE}.cpp
         impl/os/unix/wakeup/${MIO_WAKEUP}.cpp
         impl/net/unix/control_room/${MIO_CONTROL_ROOM}.cpp

@@ -15,12 +15,12 @@ module mio.net.pipe;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
-import mio.net.quiet_write;
 import mio.net.sockaddr;
 import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
 import mio.os.open;
+import mio.os.sigpipe;
 
 namespace mio::net {
 namespace {
@@ -43,14 +43,14 @@ Result<std::pair<PipeSender, PipeReceiver>> make_pipe() {
 
 Result<std::size_t> PipeSender::write(std::span<const std::byte> bytes) const noexcept {
     const ::iovec vector{const_cast<std::byte*>(bytes.data()), os::clamp(bytes.size())}; // not modified
-    const auto written = try_io(Interest::writable, [&] { return write_quietly(raw(), {&vector, 1}); });
+    const auto written = try_io(Interest::writable, [&] { return os::write_quietly(raw(), {&vector, 1}); });
     if (written && *written < bytes.size()) exhausted(Interest::writable);
     return written;
 }
 
 Result<std::size_t> PipeSender::write_vectored(std::span<const IoSlice> buffers) const noexcept {
     Vectors vectors(buffers);
-    const auto written = try_io(Interest::writable, [&] { return write_quietly(raw(), vectors.get()); });
+    const auto written = try_io(Interest::writable, [&] { return os::write_quietly(raw(), vectors.get()); });
     if (written && *written < size_of(buffers)) exhausted(Interest::writable);
     return written;
 }

@@ -1,20 +1,27 @@
 /// @file
-/// Suppression of SIGPIPE for calls that have no flag against it. Internal.
+/// Suppression of SIGPIPE for calls that have no flag against it, and writing to a pipe without the signal. Internal.
 
 module;
+
+#include <sys/uio.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <expected>
+#include <span>
 #include <system_error>
 
 export module mio.os.sigpipe;
 
 import mio.core.error;
+import mio.core.handle;
 import mio.os;
 
 namespace mio::os {
+
+/// Like writev(2), but a closed reader causes only an error.
+export Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buffers) noexcept;
 
 /// Whether the signal is pending for this thread or the process. @see sigpending(2)
 export inline Result<bool> is_pending(int number) noexcept {

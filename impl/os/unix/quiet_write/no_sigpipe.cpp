@@ -11,20 +11,20 @@ module;
 #include <span>
 #include <system_error>
 
-module mio.net.quiet_write;
+module mio.os.sigpipe;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
 
-namespace mio::net {
+namespace mio::os {
 
 Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buffers) noexcept {
     // Set on each call, since the handle may come from elsewhere, and others who share it may reset the option.
-    if (auto quiet = os::check(::fcntl(handle, F_SETNOSIGPIPE, 1)); !quiet) {
+    if (auto quiet = check(::fcntl(handle, F_SETNOSIGPIPE, 1)); !quiet) {
         return std::unexpected(quiet.error());
     }
-    return os::check_count(::writev(handle, buffers.data(), static_cast<int>(buffers.size())));
+    return check_count(::writev(handle, buffers.data(), static_cast<int>(buffers.size())));
 }
 
-} // namespace mio::net
+} // namespace mio::os

@@ -9,14 +9,13 @@ module;
 #include <expected>
 #include <span>
 
-module mio.net.quiet_write;
+module mio.os.sigpipe;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
-import mio.os.sigpipe;
 
-namespace mio::net {
+namespace mio::os {
 namespace {
 
 // RWF_NOSIGNAL of Linux 6.18, newer than most headers. @see pwritev2(2)
@@ -33,15 +32,15 @@ Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buf
         const auto written = ::pwritev2(handle, buffers.data(), count, current_position, rwf_nosignal);
         // EOPNOTSUPP: the kernel does not support the flag. ENOSYS and EPERM: a sandbox rejects the call.
         if (written != -1 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM)) {
-            return os::check_count(written);
+            return check_count(written);
         }
         has_nosignal.store(false, std::memory_order_relaxed);
     }
     std::size_t wanted = 0;
     for (const auto& buffer : buffers) wanted += buffer.iov_len;
-    os::SigpipeSwallower swallower;
+    SigpipeSwallower swallower;
     if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
-    return swallower.watch(os::check_count(::writev(handle, buffers.data(), count)), wanted);
+    return swallower.watch(check_count(::writev(handle, buffers.data(), count)), wanted);
 }
 
-} // namespace mio::net
+} // namespace mio::os

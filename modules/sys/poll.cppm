@@ -70,6 +70,10 @@ static_assert(decode(POLLHUP, Interest::priority)
 export class Selector;
 export class Waker;
 
+/// Waits until one of `count` records is ready, at most for `timeout` (not negative; none: indefinitely), of any
+/// length, as precisely as the system can and never shorter. Returns poll(2)'s result.
+int wait(Record* records, std::size_t count, std::optional<std::chrono::nanoseconds> timeout) noexcept;
+
 /// A registered handle: the state of a `Registration`, and the conversion of poll's levels to edges.
 struct Source;
 

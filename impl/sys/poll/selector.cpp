@@ -28,7 +28,6 @@ import mio.core.handle;
 import mio.core.types;
 import mio.os;
 import mio.os.wakeup;
-import mio.sys.poll.wait;
 import mio.sys.selector;
 import mio.sys.wakers;
 

@@ -7,13 +7,13 @@ module;
 #include <cstddef>
 #include <optional>
 
-module mio.sys.poll.wait;
+module mio.sys.poll;
 
 namespace mio::sys::poll {
 
 /// Rounds up to whole milliseconds, for systems without ppoll.
 /// @see poll(2)
-int wait(::pollfd* records, std::size_t count, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+int wait(Record* records, std::size_t count, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     const auto size = static_cast<::nfds_t>(count);
     if (!timeout) return ::poll(records, size, -1);
     // Waits repeatedly for at most the limit of 24 days.

@@ -9,12 +9,12 @@ module;
 #include <ctime>
 #include <optional>
 
-module mio.sys.poll.wait;
+module mio.sys.poll;
 
 namespace mio::sys::poll {
 
 /// @see ppoll(2)
-int wait(::pollfd* records, std::size_t count, std::optional<std::chrono::nanoseconds> timeout) noexcept {
+int wait(Record* records, std::size_t count, std::optional<std::chrono::nanoseconds> timeout) noexcept {
     const auto size = static_cast<::nfds_t>(count);
     if (!timeout) return ::ppoll(records, size, nullptr, nullptr);
     // Waits repeatedly for at most the limit of a 32-bit time_t, 68 years.

@@ -86,4 +86,14 @@ export class SigpipeSwallower {
     ::sigset_t before_;
 };
 
+/// `write_quietly` with a `SigpipeSwallower`.
+inline Result<std::size_t> write_and_swallow(RawHandle handle, std::span<const ::iovec> buffers) noexcept {
+    std::size_t wanted = 0;
+    for (const auto& buffer : buffers) wanted += buffer.iov_len;
+    SigpipeSwallower swallower;
+    if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
+    const auto count = static_cast<int>(buffers.size());
+    return swallower.watch(check_count(::writev(handle, buffers.data(), count)), wanted);
+}
+
 } // namespace mio::os

@@ -6,7 +6,6 @@ module;
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
-#include <expected>
 #include <span>
 
 module mio.os.sigpipe;
@@ -27,8 +26,8 @@ std::atomic<bool> has_nosignal = true;
 } // namespace
 
 Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buffers) noexcept {
-    const auto count = static_cast<int>(buffers.size());
     if (has_nosignal.load(std::memory_order_relaxed)) {
+        const auto count = static_cast<int>(buffers.size());
         const auto written = ::pwritev2(handle, buffers.data(), count, current_position, rwf_nosignal);
         // EOPNOTSUPP: the kernel does not support the flag. ENOSYS and EPERM: a sandbox rejects the call.
         if (written != -1 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM)) {
@@ -36,11 +35,7 @@ Result<std::size_t> write_quietly(RawHandle handle, std::span<const ::iovec> buf
         }
         has_nosignal.store(false, std::memory_order_relaxed);
     }
-    std::size_t wanted = 0;
-    for (const auto& buffer : buffers) wanted += buffer.iov_len;
-    SigpipeSwallower swallower;
-    if (auto held = swallower.hold(); !held) return std::unexpected(held.error());
-    return swallower.watch(check_count(::writev(handle, buffers.data(), count)), wanted);
+    return write_and_swallow(handle, buffers);
 }
 
 } // namespace mio::os

@@ -9,9 +9,14 @@ namespace mio::async {
 // the wake-up arrives. A sender that finds the stack filled need not wake: the sender of the first parcel has not
 // finished `wake`, or the loop has not yet taken that wake-up, and takes the stack after it. Each push is a
 // read-modify-write with release order, so that the acquiring exchange sees the writes of every sender.
-class Inbox : public ReferenceCounted<Inbox> {
+class Inbox {
   public:
     explicit Inbox(Waker&& waker) noexcept : waker_(std::move(waker)) {}
+
+    inline void retain() noexcept { owners_.retain(); }
+    inline void release() noexcept {
+        if (owners_.drop()) delete this;
+    }
 
     // Returns false if the loop is destroyed.
     bool post(Parcel& parcel) noexcept {
@@ -34,6 +39,7 @@ class Inbox : public ReferenceCounted<Inbox> {
   private:
     static Parcel closed_mark;
 
+    sys::ReferenceCount owners_;
     std::atomic<Parcel*> first_ = nullptr;
     Waker waker_;
 };

@@ -15,11 +15,11 @@ module;
 #include <utility>
 
 #include "../core/attempt.hpp"
-#include "../core/reference_count.hpp"
 
 module mio.async.loop;
 
 import mio.core;
+import mio.sys.selector;
 import mio.time;
 import mio.async.internal;
 

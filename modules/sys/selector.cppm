@@ -1,6 +1,6 @@
 /// @file
-/// The backend concept, the table of differences between backends, and code shared by backends: reference counting of
-/// selectors, rings, tables of sources indexed by handle, and selectors with a table of their own.
+/// The backend concept, the table of differences between backends, and code shared by backends: reference counting,
+/// rings, tables of sources indexed by handle, and selectors with a table of their own.
 
 module;
 
@@ -15,6 +15,20 @@ import mio.core.handle;
 import mio.core.types;
 
 namespace mio::sys {
+
+/// Internal: the number of an object's owners, on any threads. A new object has one.
+export class ReferenceCount {
+  public:
+    inline void retain() noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
+    /// Returns true for the last owner, which then destroys the object.
+    [[nodiscard]] inline bool drop() noexcept {
+        // The last owner must see all writes of the other owners before it destroys the object.
+        return count_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    }
+
+  private:
+    std::atomic<std::size_t> count_ = 1;
+};
 
 /// Base class of every backend's `Selector`: a reference count, and a flag that its `Poll` is destroyed.
 ///
@@ -32,10 +46,9 @@ export class SharedSelectorBase {
     SharedSelectorBase& operator=(const SharedSelectorBase&) = delete;
 
     /// Adds a reference. A new object has one.
-    inline void retain() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
+    inline void retain() noexcept { owners_.retain(); }
     inline void release() noexcept {
-        // The last owner must see all writes of the other owners before it destroys the object.
-        if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_(*this);
+        if (owners_.drop()) destroy_(*this);
     }
 
     /// Marks the `Poll` as destroyed: sources registered with it then count as not registered.
@@ -48,7 +61,7 @@ export class SharedSelectorBase {
     ~SharedSelectorBase() = default;
 
   private:
-    std::atomic<std::size_t> owners_ = 1;
+    ReferenceCount owners_;
     std::atomic<bool> is_retired_ = false;
     const Destroy destroy_;
 };

@@ -19,7 +19,6 @@ module;
 #include <utility>
 
 #include "../../os/unix/thread_exit.hpp"
-#include "../reference_count.hpp"
 
 module mio.core.process;
 
@@ -32,6 +31,7 @@ import mio.os;
 import mio.os.fork;
 import mio.os.process;
 import mio.os.sigpipe;
+import mio.sys.selector;
 
 namespace mio {
 
@@ -68,9 +68,14 @@ class Descriptor : public IoSource {
 
 /// The signals that the `Signals` created by one thread block. The thread and those objects own it together, since an
 /// object may be destroyed by another thread, also after the end of its creator.
-class Blocked : public ReferenceCounted<Blocked> {
+class Blocked {
   public:
     static constexpr int last = 128; // the highest number of any system
+
+    void retain() noexcept { owners_.retain(); }
+    void release() noexcept {
+        if (owners_.drop()) delete this;
+    }
 
     /// This thread's; null if memory is exhausted.
     [[nodiscard]] static Blocked* of_this_thread() noexcept;
@@ -87,6 +92,7 @@ class Blocked : public ReferenceCounted<Blocked> {
         bool is_to_unblock = false; // after the last object, which may be in the future
     };
 
+    sys::ReferenceCount owners_;
     std::mutex mutex_;
     std::array<Use, last + 1> uses_{};
 };

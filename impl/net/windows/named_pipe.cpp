@@ -19,8 +19,6 @@ module;
 #include <system_error>
 #include <utility>
 
-#include "../../core/reference_count.hpp"
-
 module mio.net.pipe;
 
 import mio.core.error;
@@ -86,7 +84,7 @@ struct WideName {
 ///
 /// Reading: idle (no client, or not registered yet) -> pending -> holds data or an error -> pending again once they are
 /// consumed. Writing: idle -> pending -> idle, or holds an error -> idle once the error is consumed.
-struct NamedPipe::State : ReferenceCounted<NamedPipe::State> {
+struct NamedPipe::State {
     explicit State(RawHandle pipe) noexcept : handle(pipe) {
         ::DWORD flags = 0;
         if (::GetNamedPipeInfo(native(), &flags, nullptr, nullptr, nullptr) != FALSE)
@@ -101,6 +99,10 @@ struct NamedPipe::State : ReferenceCounted<NamedPipe::State> {
         bool is_stale = false; // of a connection that has ended since: its result is discarded
     };
 
+    inline void retain() noexcept { owners.retain(); }
+    inline void release() noexcept {
+        if (owners.drop()) delete this;
+    }
     [[nodiscard]] ::HANDLE native() const noexcept { return native_of(handle); }
 
     // Called with the mutex held.
@@ -255,6 +257,7 @@ struct NamedPipe::State : ReferenceCounted<NamedPipe::State> {
         release();
     }
 
+    sys::ReferenceCount owners;
     std::mutex mutex;
     const RawHandle handle; // owned by the `NamedPipe`
     Channel channel;

@@ -155,6 +155,15 @@ export struct NumberedSource {
     }
 };
 
+/// Internal: the state of a source, its address.
+export template <class Source> [[nodiscard]] inline std::uint64_t state_of(Source& source) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&source);
+}
+/// Internal: the source of a state that `state_of` returned.
+export template <class Source> [[nodiscard]] inline Source& source_of(std::uint64_t state) noexcept {
+    return *reinterpret_cast<Source*>(static_cast<std::uintptr_t>(state));
+}
+
 /// The `NumberedSource`s of one selector. The selector serialises the calls.
 export class NumberedSources {
   public:
@@ -359,16 +368,18 @@ export template <class Selector, class Table, class Source> class TableSelector 
                                             Trigger trigger) noexcept {
         const auto source = table_->add(static_cast<Selector&>(*this), handle, token, interest, trigger);
         if (!source) return std::unexpected(source.error());
-        return reinterpret_cast<std::uintptr_t>(*source);
+        return state_of(**source);
     }
     [[nodiscard]] Result<> modify(RawHandle, std::uint64_t state, Token token, Interest interest,
                                   Trigger trigger) noexcept {
-        return table_->modify(source_of(state), token, interest, trigger);
+        return table_->modify(source_of<Source>(state), token, interest, trigger);
     }
-    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept { return table_->renew(source_of(state)); }
+    [[nodiscard]] Result<> renew(std::uint64_t state) noexcept {
+        return table_->renew(source_of<Source>(state));
+    }
     [[nodiscard]] Result<std::uint64_t> add_again(RawHandle handle, std::uint64_t state, Token token,
                                                   Interest interest, Trigger trigger) noexcept {
-        if (table_->may_watch(source_of(state)))
+        if (table_->may_watch(source_of<Source>(state)))
             return std::unexpected(make_error_code(Errc::already_registered));
         auto added = add(handle, token, interest, trigger);
         if (added) forget(state);
@@ -379,14 +390,16 @@ export template <class Selector, class Table, class Source> class TableSelector 
         return {};
     }
     [[nodiscard]] static Selector& selector_of(std::uint64_t state) noexcept {
-        return Table::selector_of(source_of(state));
+        return Table::selector_of(source_of<Source>(state));
     }
 
     [[nodiscard]] static Result<> rearm(std::uint64_t state, Interest blocked) noexcept {
-        return table_of(state).rearm(source_of(state), blocked);
+        return table_of(state).rearm(source_of<Source>(state), blocked);
     }
-    static void error_taken(std::uint64_t state) noexcept { table_of(state).error_taken(source_of(state)); }
-    static void forget(std::uint64_t state) noexcept { table_of(state).forget(source_of(state)); }
+    static void error_taken(std::uint64_t state) noexcept {
+        table_of(state).error_taken(source_of<Source>(state));
+    }
+    static void forget(std::uint64_t state) noexcept { table_of(state).forget(source_of<Source>(state)); }
 
     [[nodiscard]] inline int raw_fd() const noexcept { return -1; }
 
@@ -398,9 +411,6 @@ export template <class Selector, class Table, class Source> class TableSelector 
     const std::unique_ptr<Table> table_;
 
   private:
-    [[nodiscard]] static Source& source_of(std::uint64_t state) noexcept {
-        return *reinterpret_cast<Source*>(static_cast<std::uintptr_t>(state));
-    }
     [[nodiscard]] static Table& table_of(std::uint64_t state) noexcept {
         const TableSelector& selector = selector_of(state);
         return *selector.table_;

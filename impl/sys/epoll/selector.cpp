@@ -85,11 +85,6 @@ std::unexpected<std::error_code> out_of_memory() noexcept {
     return std::unexpected(std::error_code(ENOMEM, os_category()));
 }
 
-std::uint64_t state_of(NumberedSource& source) noexcept { return reinterpret_cast<std::uintptr_t>(&source); }
-NumberedSource& source_of(std::uint64_t state) noexcept {
-    return *reinterpret_cast<NumberedSource*>(static_cast<std::uintptr_t>(state));
-}
-
 // Whether EPOLL_CTL_DEL failed because the registration no longer exists: the descriptor was closed (EBADF), or its
 // number belongs to a file that is not registered (ENOENT), cannot be (EPERM), or is the epoll instance (EINVAL).
 // @see epoll_ctl(2)
@@ -164,7 +159,8 @@ Result<std::uint64_t> Selector::add_again(RawHandle handle, std::uint64_t state,
         forget(state);
     } else if (added.error() == std::error_code(EEXIST, os_category())) {
         const std::scoped_lock lock(sources_mutex_);
-        if (source_of(state).is_attached) return std::unexpected(make_error_code(Errc::already_registered));
+        if (source_of<NumberedSource>(state).is_attached)
+            return std::unexpected(make_error_code(Errc::already_registered));
     }
     return added;
 }
@@ -174,7 +170,7 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
     if (!is_watchable(interest)) [[unlikely]]
         return std::unexpected(make_error_code(Errc::unsupported));
     const std::scoped_lock lock(sources_mutex_);
-    auto& source = source_of(state);
+    auto& source = source_of<NumberedSource>(state);
     if (!source.is_attached) [[unlikely]]
         return std::unexpected(make_error_code(Errc::not_registered));
     auto modified = arm(EPOLL_CTL_MOD, source.handle, token, interest, trigger, source.options);
@@ -185,7 +181,7 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
 
 Result<> Selector::renew(std::uint64_t state) noexcept {
     const std::scoped_lock lock(sources_mutex_);
-    const auto& source = source_of(state);
+    const auto& source = source_of<NumberedSource>(state);
     if (!source.is_attached) [[unlikely]]
         return std::unexpected(make_error_code(Errc::not_registered));
     return arm(EPOLL_CTL_MOD, source, source.options);
@@ -227,7 +223,7 @@ Result<WatchOptions> Selector::options(RawHandle handle) noexcept {
 
 Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
     const std::scoped_lock lock(sources_mutex_);
-    auto& source = source_of(state);
+    auto& source = source_of<NumberedSource>(state);
     if (source.is_attached) [[likely]] {
         const auto code = control_epoll(epoll_.get(), EPOLL_CTL_DEL, source.handle, nullptr);
         if (code != 0 && !is_gone(code)) [[unlikely]]
@@ -238,11 +234,11 @@ Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
 }
 
 Selector& Selector::selector_of(std::uint64_t state) noexcept {
-    return static_cast<Selector&>(*source_of(state).selector);
+    return static_cast<Selector&>(*source_of<NumberedSource>(state).selector);
 }
 
 void Selector::forget(std::uint64_t state) noexcept {
-    auto& source = source_of(state);
+    auto& source = source_of<NumberedSource>(state);
     // The registration belongs to the parent. A thread that does not exist in the child may hold the lock. The state is
     // freed with the selector.
     if (source.fork_generation != os::fork_generation()) [[unlikely]]

@@ -80,11 +80,6 @@ std::unexpected<std::error_code> fail(int code) noexcept {
     return std::unexpected(std::error_code(code, os_category()));
 }
 
-std::uint64_t state_of(NumberedSource& source) noexcept { return reinterpret_cast<std::uintptr_t>(&source); }
-NumberedSource& source_of(std::uint64_t state) noexcept {
-    return *reinterpret_cast<NumberedSource*>(static_cast<std::uintptr_t>(state));
-}
-
 } // namespace
 
 Result<Selector::Parts> Selector::open() noexcept {
@@ -193,7 +188,8 @@ Result<std::uint64_t> Selector::add_again(RawHandle handle, std::uint64_t state,
                                           Interest interest, Trigger trigger) noexcept {
     {
         const std::scoped_lock lock(oneshots_.mutex);
-        if (may_exist(source_of(state))) return std::unexpected(make_error_code(Errc::already_registered));
+        if (may_exist(source_of<NumberedSource>(state)))
+            return std::unexpected(make_error_code(Errc::already_registered));
     }
     auto added = add(handle, token, interest, trigger);
     if (added) forget(state);
@@ -223,7 +219,7 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
                           Trigger trigger) noexcept {
     if (!is_watchable(interest)) return std::unexpected(make_error_code(Errc::unsupported));
     const std::scoped_lock lock(oneshots_.mutex);
-    auto& source = source_of(state);
+    auto& source = source_of<NumberedSource>(state);
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
     auto modified = replace(source, token, interest, trigger);
     if (modified) source.watch(token, interest, trigger);
@@ -232,7 +228,7 @@ Result<> Selector::modify(RawHandle, std::uint64_t state, Token token, Interest 
 
 Result<> Selector::renew(std::uint64_t state) noexcept {
     const std::scoped_lock lock(oneshots_.mutex);
-    auto& source = source_of(state);
+    auto& source = source_of<NumberedSource>(state);
     if (!source.is_attached) return std::unexpected(make_error_code(Errc::not_registered));
     return replace(source, Token{source.token}, source.interest, source.trigger);
 }
@@ -283,7 +279,7 @@ Result<> Selector::disarm(RawHandle handle) noexcept {
 
 Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
     const std::scoped_lock lock(oneshots_.mutex);
-    auto& source = source_of(state);
+    auto& source = source_of<NumberedSource>(state);
     if (source.is_attached && !is_inherited()) {
         if (auto disarmed = disarm(source.handle); !disarmed) return disarmed;
     }
@@ -292,11 +288,11 @@ Result<> Selector::remove(RawHandle, std::uint64_t state) noexcept {
 }
 
 Selector& Selector::selector_of(std::uint64_t state) noexcept {
-    return static_cast<Selector&>(*source_of(state).selector);
+    return static_cast<Selector&>(*source_of<NumberedSource>(state).selector);
 }
 
 void Selector::forget(std::uint64_t state) noexcept {
-    auto& source = source_of(state);
+    auto& source = source_of<NumberedSource>(state);
     auto& selector = selector_of(state);
     // A thread that does not exist in the child may hold the lock. The state is freed with the selector.
     if (selector.is_inherited()) return;

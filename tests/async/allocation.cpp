@@ -1,4 +1,4 @@
-// A steady state allocates nothing, and keeps nothing of others. This program replaces operator new, and so is a program of its own.
+// A steady state allocates nothing, and keeps no memory of a call whose caller has ended.
 
 #include <gtest/gtest.h>
 
@@ -7,40 +7,15 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <optional>
 #include <span>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "counted_heap.hpp"
+
 #include "async.hpp"
-
-namespace {
-std::atomic<std::uint64_t> allocations = 0;
-std::atomic<std::int64_t> blocks = 0; // that are not freed
-std::atomic<bool> is_out_of_memory = false;
-} // namespace
-
-void* operator new(std::size_t size) {
-#if defined(__cpp_exceptions)
-    if (is_out_of_memory) throw std::bad_alloc();
-#endif
-    ++allocations;
-    ++blocks;
-    if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-    std::abort();
-}
-// The one of the address sanitizer does not call the above.
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    return is_out_of_memory ? nullptr : ::operator new(size);
-}
-void operator delete(void* memory) noexcept {
-    if (memory != nullptr) --blocks;
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept { ::operator delete(memory); }
 
 namespace {
 
@@ -71,9 +46,9 @@ class Allocations : public testing::Test {
     template <class F> static Task<> settles(F work) {
         std::uint64_t made = 0;
         for (int round = 0; round < 5; ++round) {
-            const auto before = allocations.load();
+            const auto before = heap.allocations.load();
             for (int i = 0; i < 100; ++i) co_await work();
-            made = allocations.load() - before;
+            made = heap.allocations - before;
             if (made == 0) co_return;
         }
         EXPECT_EQ(made, 0u);
@@ -213,9 +188,9 @@ TEST_F(Allocations, ACallWhoseCallerHasEndedLeavesNoMemoryWithTheOtherLoop) {
         EXPECT_TRUE(ok(loop.turn(0ns)));
     };
     for (int round = 0; round < 10; ++round) call_and_end();
-    const auto before = blocks.load();
+    const auto before = heap.allocations - heap.freed;
     for (int round = 0; round < 100; ++round) call_and_end();
-    EXPECT_EQ(blocks.load() - before, 0);
+    EXPECT_EQ(heap.allocations - heap.freed, before);
 }
 
 #if defined(__cpp_exceptions)
@@ -232,10 +207,10 @@ TEST(OutOfMemory, IsAnErrorOfACallAndOfWorkInAPool) {
         const auto self = (co_await async::this_context()).loop->remote();
         auto work = pool.run(Large());
         auto call = self.call(Large());
-        is_out_of_memory = true;
+        heap.is_short = true;
         const auto worked = co_await std::move(work);
         const auto called = co_await std::move(call);
-        is_out_of_memory = false;
+        heap.is_short = false;
         EXPECT_TRUE(fails_with(worked, std::errc::not_enough_memory));
         EXPECT_TRUE(fails_with(called, std::errc::not_enough_memory));
         EXPECT_EQ(must(co_await pool.run(Large())), 7);

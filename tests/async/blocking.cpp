@@ -371,7 +371,7 @@ TEST(Dump, ListsWhatWaitsForWhat) {
     EXPECT_EQ(async::dump(loop), "");
 }
 
-TEST(Dump, ListsWhatGoesOnInACancelledScope) {
+TEST(Dump, ListsShieldedOperationsOfACancelledScope) {
     auto loop = must(async::Loop::create());
     async::Group group(loop);
     group.spawn([]() -> Task<> { static_cast<void>(co_await async::shield(async::sleep_for(100s))); });

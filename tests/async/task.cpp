@@ -212,7 +212,7 @@ TEST(Timeout, AtADeadline) {
     }());
 }
 
-TEST(Timeout, OfAnOuterOneIsNotTheInnerOnes) {
+TEST(Timeout, ExpiryOfTheOuterCancelsTheInner) {
     run_alone([]() -> Task<> {
         auto inner = []() -> Task<Result<>> {
             auto result = co_await async::timeout(10s, async::sleep_for(10s));
@@ -798,7 +798,7 @@ TEST(Group, OutlivesItsLoop) {
     EXPECT_EQ(ended, 2);
 }
 
-TEST(Loop, DestroysWhatIsLeft) {
+TEST(Loop, DestructionDestroysUnfinishedCoroutines) {
     for (int turns = 0; turns < 4; ++turns) {
         int ended = 0;
         {

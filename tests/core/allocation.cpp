@@ -1,7 +1,5 @@
-// Polling, waking, registering and I/O allocate no memory after set-up. Every allocation function is replaced by a
-// counting one.
+// Polling, waking, registering and I/O allocate no memory after set-up.
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
@@ -11,122 +9,21 @@
 #include <utility>
 #include <vector>
 
-#include "aligned.hpp"
+#include "counted_heap.hpp"
+
 #include "differences.hpp"
 #include "support.hpp"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TEST_UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TEST_UNDER_SANITIZER 1
-#endif
-#endif
-#if !defined(TEST_UNDER_SANITIZER) && defined(__GLIBC__)
-#define TEST_REPLACES_MALLOC 1
-#endif
-
-namespace {
-
-std::atomic<std::size_t> allocations = 0;
-
-} // namespace
-
-#ifdef TEST_UNDER_SANITIZER
-
-// Sanitizers replace the allocation functions and report allocation themselves.
-extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, std::size_t),
-                                                         void (*)(const volatile void*));
-
-namespace {
-
-const int installed = __sanitizer_install_malloc_and_free_hooks(
-    [](const volatile void*, std::size_t) { ++allocations; }, [](const volatile void*) {});
-
-} // namespace
-
-#else
-
-namespace {
-
-std::atomic<bool> memory_is_short = false;
-
-void* allocate(std::size_t size) noexcept {
-    ++allocations;
-    if (memory_is_short) return nullptr;
-    return std::malloc(size == 0 ? 1 : size);
-}
-void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
-    ++allocations;
-    if (memory_is_short) return nullptr;
-    return aligned::allocate(size, static_cast<std::size_t>(alignment));
-}
-void* or_throw(void* memory) {
-    if (memory == nullptr) throw std::bad_alloc();
-    return memory;
-}
-
-} // namespace
-
-#ifdef TEST_REPLACES_MALLOC
-// The C library's own functions, under the names that stay reachable while the replacements below are linked.
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-
-void* malloc(std::size_t size) noexcept {
-    ++allocations;
-    return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) noexcept {
-    ++allocations;
-    return __libc_calloc(count, size);
-}
-void* realloc(void* memory, std::size_t size) noexcept {
-    ++allocations;
-    return __libc_realloc(memory, size);
-}
-}
-#endif
-
-// GCC inlines these and mistakes the memory for another operator's.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-void* operator new(std::size_t n) { return or_throw(allocate(n)); }
-void* operator new[](std::size_t n) { return or_throw(allocate(n)); }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }
-void* operator new(std::size_t n, std::align_val_t a) { return or_throw(allocate(n, a)); }
-void* operator new[](std::size_t n, std::align_val_t a) { return or_throw(allocate(n, a)); }
-void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-    return allocate(n, a);
-}
-void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-    return allocate(n, a);
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { aligned::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { aligned::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { aligned::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { aligned::free(p); }
-
-#endif
 
 using namespace test;
 using mio::Trigger;
 
 namespace {
 
-/// Number of allocations while `f` runs. The result of `f` is checked after counting.
+/// Whether `f` calls neither operator new nor malloc. The result of `f` is checked after counting.
 template <class F> testing::AssertionResult takes_no_memory(F&& f) {
-    const auto before = allocations.load();
+    const auto before = heap.allocations + heap.mallocs;
     const bool succeeded = f();
-    const auto count = allocations.load() - before;
+    const auto count = heap.allocations + heap.mallocs - before;
     if (!succeeded) return testing::AssertionFailure() << "the operation failed";
     if (count != 0) return testing::AssertionFailure() << "allocated memory " << count << " times";
     return testing::AssertionSuccess();
@@ -158,15 +55,15 @@ bool is_kqueue_double() {
 } // namespace
 
 TEST(Allocation, IsCounted) {
-    const auto before = allocations.load();
-    ::operator delete(::operator new(8));
-    EXPECT_GT(allocations.load(), before) << "allocations are not counted";
-#if defined(TEST_REPLACES_MALLOC) || defined(TEST_UNDER_SANITIZER)
-    const auto between = allocations.load();
-    void* volatile memory = std::malloc(8);
-    std::free(memory);
-    EXPECT_GT(allocations.load(), between);
-#endif
+    if (replaces_new) {
+        EXPECT_EQ(allocations_in([] { ::operator delete(::operator new(8)); }), 1u);
+    }
+    if (replaces_malloc || under_sanitizer) {
+        const auto before = heap.mallocs.load();
+        void* volatile memory = std::malloc(8);
+        std::free(memory);
+        EXPECT_EQ(heap.mallocs - before, 1u);
+    }
 }
 
 TEST(Allocation, IsNotNeededToPoll) {
@@ -372,22 +269,20 @@ TEST(Allocation, IsNotNeededToConnectAndAccept) {
 
 TEST(Allocation, FailureIsAnErrorAndLeaksNothing) {
     if (is_kqueue_double()) GTEST_SKIP() << "the kqueue double allocates and cannot fail";
-#ifdef TEST_UNDER_SANITIZER
-    GTEST_SKIP() << "operator new cannot be made to fail under this sanitizer";
-#else
+    if (under_sanitizer) GTEST_SKIP() << "operator new is made to fail without sanitizers only";
     DescriptorGuard guard;
     {
         Loop loop;
         Stream stream;
         const auto other = must(mio::Waker::create(loop.registry(), id2));
         const auto before = open_handles();
-        memory_is_short = true;
+        heap.is_short = true;
         const auto poll = mio::Poll::create();
         const auto waker = mio::Waker::create(loop.registry(), id1);
         const auto resolved = mio::net::resolve("127.0.0.1", "80");
         const auto added = loop.registry().add(stream.here.raw(), id1, Interest::readable);
         const auto removed = loop.registry().remove(stream.here.raw());
-        memory_is_short = false;
+        heap.is_short = false;
         EXPECT_TRUE(fails_with(poll, std::errc::not_enough_memory));
         EXPECT_TRUE(fails_with(waker, std::errc::not_enough_memory));
         EXPECT_TRUE(fails_with(resolved, std::errc::not_enough_memory));
@@ -405,5 +300,4 @@ TEST(Allocation, FailureIsAnErrorAndLeaksNothing) {
         loop.expect({{id1, Interest::readable}});
         loop.expect_none();
     }
-#endif
 }

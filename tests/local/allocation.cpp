@@ -1,40 +1,14 @@
 // Unix sockets allocate nothing.
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdlib>
-#include <new>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "counted_heap.hpp"
+
 #include "local.hpp"
-
-namespace {
-
-std::atomic<int> allocations = 0;
-
-} // namespace
-
-// ThreadSanitizer has its own operator new, which cannot be replaced.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define MIO_CANNOT_COUNT
-#endif
-#endif
-
-#ifndef MIO_CANNOT_COUNT
-void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-    throw std::bad_alloc();
-}
-void* operator new[](std::size_t size) { return ::operator new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 using namespace test;
 using mio::net::IoSlice;
@@ -45,9 +19,7 @@ namespace {
 class UnixAllocation : public testing::Test {
   protected:
     void SetUp() override {
-#ifdef MIO_CANNOT_COUNT
-        GTEST_SKIP() << "ThreadSanitizer replaces operator new";
-#endif
+        if (!replaces_new) GTEST_SKIP() << "the thread sanitizer's operator new cannot be replaced";
     }
 
     std::array<std::byte, 64> buffer_{};
@@ -65,7 +37,7 @@ TEST_F(UnixAllocation, StreamsMakeNone) {
     const Folder folder;
     const auto path = folder / "listener";
     const auto listener = must(UnixListener::bind(path));
-    const int before = allocations;
+    const auto before = heap.allocations.load();
     for (int i = 0; i < 100; ++i) {
         const auto client = UnixStream::connect(path);
         const auto accepted = listener.accept();
@@ -87,7 +59,7 @@ TEST_F(UnixAllocation, StreamsMakeNone) {
         done(client->shutdown(Shutdown::write));
         done(UnixStream::pair());
     }
-    EXPECT_EQ(allocations - before, 0);
+    EXPECT_EQ(heap.allocations - before, 0u);
     EXPECT_EQ(failures_, 0);
 }
 
@@ -96,7 +68,7 @@ TEST_F(UnixAllocation, DatagramsMakeNone) {
     const auto path = folder / "receiver";
     const auto address = path_address(path);
     const auto receiver = must(UnixDatagram::bind(path));
-    const int before = allocations;
+    const auto before = heap.allocations.load();
     for (int i = 0; i < 100; ++i) {
         const auto sender = UnixDatagram::unbound();
         if (!sender) std::abort();
@@ -115,15 +87,15 @@ TEST_F(UnixAllocation, DatagramsMakeNone) {
         done(receiver.local_address());
         done(UnixDatagram::pair());
     }
-    EXPECT_EQ(allocations - before, 0);
+    EXPECT_EQ(heap.allocations - before, 0u);
     EXPECT_EQ(failures_, 0);
 }
 
 TEST_F(UnixAllocation, ReplacingAStaleSocketMakesNone) {
     const Folder folder;
     const auto path = folder / "listener";
-    const int before = allocations;
+    const auto before = heap.allocations.load();
     for (int i = 0; i < 100; ++i) done(UnixListener::bind_replacing(path));
-    EXPECT_EQ(allocations - before, 0);
+    EXPECT_EQ(heap.allocations - before, 0u);
     EXPECT_EQ(failures_, 0);
 }

@@ -230,7 +230,7 @@ TEST(ChannelFault, CancellingACompletedReceiver) {
 TEST(ChannelFault, WithdrawingWithoutTheLock) {
     expect_found(channel(End::is_destroyed, 1, {.withdraws_without_lock = true}));
 }
-TEST(ChannelFault, LeavingItsParcelOnTheWay) {
+TEST(ChannelFault, NotWithdrawingAPostedParcel) {
     expect_found(channel(End::is_destroyed, 1, {.leaves_its_parcel = true}));
 }
 TEST(ChannelFault, StayingInTheListOfTheChannel) {

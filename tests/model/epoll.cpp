@@ -146,7 +146,7 @@ TEST(EpollFault, TakingByAStore) { expect_found(epoll({}, {.coalescer = {.takes_
 TEST(EpollFault, TakingWithoutAcquire) { expect_found(epoll({}, {.coalescer = {.takes_release = true}})); }
 TEST(EpollFault, ReadingSentWithoutAnUpdate) { expect_found(epoll({}, {.coalescer = {.reads_sent = true}})); }
 TEST(EpollFault, BeginningRelaxed) { expect_found(epoll({}, {.coalescer = {.begins_relaxed = true}})); }
-TEST(EpollFault, TrustingACallUnderWay) {
+TEST(EpollFault, RelyingOnACallInProgress) {
     expect_found(epoll({.failures = 1}, {.coalescer = {.trusts_sending = true}}));
 }
 TEST(EpollFault, ResettingThePhaseOnFailure) {

@@ -179,7 +179,7 @@ TEST(Iocp, NeedsNoOrderFromTheKernel) {
 TEST(IocpFault, TakingByAStore) { expect_found(iocp({}, {.pending = {.takes_by_store = true}})); }
 TEST(IocpFault, BeginningRelaxed) { expect_found(iocp({}, {.pending = {.begins_relaxed = true}})); }
 TEST(IocpFault, ReadingSentWithoutAnUpdate) { expect_found(iocp({}, {.pending = {.reads_sent = true}})); }
-TEST(IocpFault, TrustingACallUnderWay) {
+TEST(IocpFault, RelyingOnACallInProgress) {
     expect_found(iocp({.failures = 1}, {.pending = {.trusts_sending = true}}));
 }
 TEST(IocpFault, TakingWithoutAcquire) { expect_found(iocp({}, {.pending = {.takes_release = true}})); }

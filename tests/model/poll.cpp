@@ -188,14 +188,14 @@ TEST(PollFault, ClearingWokenByAStore) {
 TEST(PollFault, LookingAtAWakerFirstIfWokenIsSetByAStore) {
     expect_found(poll({.wakers = 2}, 2, {.sets_woken_by_store = true, .looks_first = true}));
 }
-TEST(PollFault, TrustingAnInterruptionUnderWay) {
+TEST(PollFault, RelyingOnAnInterruptionInProgress) {
     expect_found(poll({.failures = 1}, 2, {.interruption = {.trusts_sending = true}}));
 }
 TEST(PollFault, TakingWithoutAcquire) { expect_found(poll({}, 2, {.pending = {.takes_release = true}})); }
 TEST(PollFault, TakingByAStore) { expect_found(poll({}, 2, {.pending = {.takes_by_store = true}})); }
 TEST(PollFault, BeginningRelaxed) { expect_found(poll({}, 2, {.pending = {.begins_relaxed = true}})); }
 TEST(PollFault, ReadingSentWithoutAnUpdate) { expect_found(poll({}, 2, {.pending = {.reads_sent = true}})); }
-TEST(PollFault, TrustingACallUnderWay) {
+TEST(PollFault, RelyingOnACallInProgress) {
     expect_found(poll({.failures = 1}, 2, {.pending = {.trusts_sending = true}}));
 }
 

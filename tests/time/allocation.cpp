@@ -1,5 +1,4 @@
-// Timers allocate no memory up to the capacity, and lose nothing if there is none beyond it. Every allocation function
-// of C++ is replaced by one that counts and can fail.
+// Timers allocate no memory up to the capacity, and lose nothing if there is none beyond it.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,71 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "aligned.hpp"
+#include "counted_heap.hpp"
+
 #include "support.hpp"
 
 import mio.time;
-
-namespace {
-
-std::size_t allocations = 0;
-std::size_t allocated_bytes = 0;
-std::size_t freed = 0; // allocations
-bool memory_is_short = false;
-std::size_t failing = 0; // the number of the allocation that fails, counted from `allocations`
-
-void* allocate(std::size_t size) noexcept {
-    ++allocations;
-    allocated_bytes += size;
-    if (memory_is_short || allocations == failing) return nullptr;
-    return std::malloc(size == 0 ? 1 : size);
-}
-void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
-    ++allocations;
-    allocated_bytes += size;
-    if (memory_is_short || allocations == failing || size > std::numeric_limits<std::size_t>::max() / 4)
-        return nullptr;
-    return aligned::allocate(size, static_cast<std::size_t>(alignment));
-}
-void counted_free(void* memory) noexcept {
-    freed += memory != nullptr ? 1 : 0;
-    std::free(memory);
-}
-void counted_free_aligned(void* memory) noexcept {
-    freed += memory != nullptr ? 1 : 0;
-    aligned::free(memory);
-}
-void* or_throw(void* memory) {
-    if (memory == nullptr) throw std::bad_alloc();
-    return memory;
-}
-
-} // namespace
-
-// GCC inlines these and mistakes the memory for another operator's.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-void* operator new(std::size_t n) { return or_throw(allocate(n)); }
-void* operator new[](std::size_t n) { return or_throw(allocate(n)); }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }
-void* operator new(std::size_t n, std::align_val_t a) { return or_throw(allocate(n, a)); }
-void* operator new[](std::size_t n, std::align_val_t a) { return or_throw(allocate(n, a)); }
-void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-    return allocate(n, a);
-}
-void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-    return allocate(n, a);
-}
-void operator delete(void* p) noexcept { counted_free(p); }
-void operator delete[](void* p) noexcept { counted_free(p); }
-void operator delete(void* p, std::size_t) noexcept { counted_free(p); }
-void operator delete[](void* p, std::size_t) noexcept { counted_free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { counted_free_aligned(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { counted_free_aligned(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { counted_free_aligned(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { counted_free_aligned(p); }
 
 using namespace test;
 using mio::time::Clock;
@@ -93,22 +32,17 @@ constexpr Time at(std::size_t nanoseconds) {
     return Time(std::chrono::nanoseconds(static_cast<std::int64_t>(nanoseconds)));
 }
 
-/// Number of allocations while `f` runs.
-template <class F> std::size_t allocations_in(F&& f) {
-    const auto before = allocations;
-    f();
-    return allocations - before;
-}
+/// Number of bytes that `f` allocates.
 template <class F> std::size_t bytes_in(F&& f) {
-    const auto before = allocated_bytes;
+    const auto before = heap.allocated_bytes.load();
     f();
-    return allocated_bytes - before;
+    return heap.allocated_bytes - before;
 }
 
 /// Lets every allocation fail for its lifetime.
 struct ShortOfMemory {
-    ShortOfMemory() { memory_is_short = true; }
-    ~ShortOfMemory() { memory_is_short = false; }
+    ShortOfMemory() { heap.is_short = true; }
+    ~ShortOfMemory() { heap.is_short = false; }
 };
 
 } // namespace
@@ -210,7 +144,7 @@ TEST(TimerAllocation, IsRareWhileTheyGrow) {
 }
 
 TEST(TimerAllocation, IsGivenBack) {
-    const auto freed_before = freed;
+    const auto before = heap.freed.load();
     const auto made = allocations_in([] {
         TimerQueue queue(3), unused(5);
         Timers timers(3);
@@ -220,7 +154,7 @@ TEST(TimerAllocation, IsGivenBack) {
         Timers moved(std::move(timers)), assigned(7);
         assigned = std::move(moved);
     });
-    EXPECT_EQ(freed - freed_before, made);
+    EXPECT_EQ(heap.freed - before, made);
 }
 
 TEST(TimerAllocation, FailureOfAQueueToGrowLosesNothing) {
@@ -233,7 +167,7 @@ TEST(TimerAllocation, FailureOfAQueueToGrowLosesNothing) {
         const auto fresh = queue.insert(timers[3], at(1));
         const auto of_another = queue.insert(timers[4], at(2));
         const auto moved = queue.insert(timers[0], at(20)); // needs no memory
-        memory_is_short = false;
+        heap.is_short = false;
         EXPECT_TRUE(fails_with(fresh, std::errc::not_enough_memory));
         EXPECT_TRUE(fails_with(of_another, std::errc::not_enough_memory));
         EXPECT_EQ(fresh.error().category(), mio::os_category());
@@ -253,9 +187,9 @@ TEST(TimerAllocation, FailureOfTimersToGrowLosesNothing) {
     const auto first = must(timers.insert(at(9), Token{1}));
     must(timers.insert(at(8), Token{2}));
     for (int round = 0; round < 2; ++round) {
-        memory_is_short = true;
+        heap.is_short = true;
         const auto fresh = timers.insert(at(1), Token{3});
-        memory_is_short = false;
+        heap.is_short = false;
         EXPECT_TRUE(fails_with(fresh, std::errc::not_enough_memory));
         EXPECT_EQ(timers.size(), 2U);
     }
@@ -272,9 +206,9 @@ TEST(TimerAllocation, FailureOfOneAllocationOfTimersLosesNothing) {
         Timers timers(2);
         const auto first = must(timers.insert(at(1), Token{1}));
         must(timers.insert(at(2), Token{2}));
-        failing = allocations + which;
+        heap.failing = heap.allocations + which;
         const auto refused = timers.insert(at(3), Token{3});
-        failing = 0;
+        heap.failing = 0;
         ASSERT_TRUE(fails_with(refused, std::errc::not_enough_memory));
         EXPECT_EQ(timers.capacity(), 2U);
         EXPECT_TRUE(timers.cancel(first));
@@ -296,14 +230,14 @@ TEST(TimerAllocation, OfAnImpossibleCapacityFails) {
     for (const auto capacity : {huge, huge / 2, huge / 16, huge / 32})
         EXPECT_TRUE(fails_with(queue.reserve(capacity), std::errc::not_enough_memory));
     EXPECT_EQ(queue.capacity(), 1U);
-    memory_is_short = true;
+    heap.is_short = true;
     bool thrown = false;
     try {
         const TimerQueue made(8);
     } catch (const std::bad_alloc&) {
         thrown = true;
     }
-    memory_is_short = false;
+    heap.is_short = false;
     EXPECT_TRUE(thrown);
 }
 

@@ -203,9 +203,9 @@ TEST(TimerSlack, DefaultSlackPasses) {
 }
 
 TEST(TimeOuts, DistinguishesBusyMachineFromCoarseClock) {
-    EXPECT_TRUE(is(Verdict::ok, check_time_outs({100us, 150us, 180us})));
-    EXPECT_TRUE(is(Verdict::note, check_time_outs({100us, 150us, 3ms})));
-    EXPECT_TRUE(is(Verdict::warn, check_time_outs({100us, 1ms, 1100us})));
+    EXPECT_TRUE(is(Verdict::ok, check_timeouts({100us, 150us, 180us})));
+    EXPECT_TRUE(is(Verdict::note, check_timeouts({100us, 150us, 3ms})));
+    EXPECT_TRUE(is(Verdict::warn, check_timeouts({100us, 1ms, 1100us})));
 }
 
 TEST(TimeOuts, AreFineIfOnePollWasFine) {

@@ -487,7 +487,7 @@ test_doctor() {
     is_silent
     grep -qE "^mio-probe doctor, backend $(a_backend) on " out || fail 'what was looked at is not named'
     grep -qE '^  (ok|note|warn|fail) +open files +[0-9u]' out || fail 'no limits'
-    grep -qE '^  (ok|note|warn|fail) +time-outs +a poll of ' out || fail 'no time-outs'
+    grep -qE '^  (ok|note|warn|fail) +timeouts +a poll of ' out || fail 'no timeouts'
     grep -qE '^([0-9]+ (fail|warn|note), )*[0-9]+ ok$' out || fail 'no summary'
     if grep -qE '^  (warn|fail) ' out; then ((status == 1)); else ((status == 0)); fi || fail "exit status $status"
     if grep -q $'\033' out; then fail 'colours where no terminal is'; fi
@@ -558,9 +558,9 @@ test_doctor_sandbox() {
     if [[ $(a_backend) == epoll ]]; then
         ((status == 1)) || fail "exit status $status"
         finds warn epoll_pwait2 '.*ENOSYS' 'whole milliseconds'
-        finds warn time-outs 'a poll of 100 µs took' 'below a millisecond'
+        finds warn timeouts 'a poll of 100 µs took' 'below a millisecond'
         examines 1 "$forbid" epoll_create1 $eperm "$probe" doctor
-        finds fail time-outs 'Poll::create: .*EPERM' 'nothing can be polled'
+        finds fail timeouts 'Poll::create: .*EPERM' 'nothing can be polled'
     else
         finds note epoll_pwait2 '.*ENOSYS' 'whole milliseconds'
     fi

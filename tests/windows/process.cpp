@@ -110,7 +110,7 @@ TEST(Child, IsEndedAndThenReceivesNoSignal) {
     }
 }
 
-TEST(Child, ReportsWhatIsNoProcess) {
+TEST(Child, RejectsInvalidProcessIdsAndHandles) {
     EXPECT_TRUE(fails_with(Child::watch(0x7ffffff0), std::errc::no_such_process));
     EXPECT_TRUE(fails_with(Child::watch(std::int64_t{1} << 40), std::errc::no_such_process));
     EXPECT_TRUE(fails_with(Child::watch(0), std::errc::invalid_argument));

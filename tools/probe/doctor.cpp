@@ -7,11 +7,11 @@ namespace probe {
 namespace {
 
 // If waiting fails, the failure is a finding, not an error of the program.
-Check time_outs() {
+Check timeouts() {
     try {
-        return check_time_outs(measure_timer_resolution());
+        return check_timeouts(measure_timer_resolution());
     } catch (const Refused& refused) {
-        return {"time-outs", Verdict::fail, refused.call, "nothing can be polled here; see what else failed",
+        return {"timeouts", Verdict::fail, refused.call, "nothing can be polled here; see what else failed",
                 refused.error};
     }
 }
@@ -19,7 +19,7 @@ Check time_outs() {
 std::vector<Check> examine() {
     auto checks = process_checks();
     std::ranges::move(system_checks(), std::back_inserter(checks));
-    checks.push_back(time_outs());
+    checks.push_back(timeouts());
     return checks;
 }
 

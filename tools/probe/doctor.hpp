@@ -91,7 +91,7 @@ Check check_ports(const Limit& limit,
 Check check_timer_slack(std::chrono::nanoseconds slack);
 
 /// Measured delay of waits.
-Check check_time_outs(const TimerResolution& timer);
+Check check_timeouts(const TimerResolution& timer);
 
 /// Whether the program was started with SIGPIPE ignored.
 Check check_broken_pipes(bool ignored);

@@ -231,8 +231,8 @@ Check check_timer_slack(std::chrono::nanoseconds slack) {
     return check;
 }
 
-Check check_time_outs(const TimerResolution& timer) {
-    Check check{"time-outs",
+Check check_timeouts(const TimerResolution& timer) {
+    Check check{"timeouts",
                 Verdict::ok,
                 "a poll of " + text_of(timer.asked) + " took " + text_of(timer.fastest) + " at best, "
                     + text_of(timer.median) + " as the median",
@@ -241,7 +241,7 @@ Check check_time_outs(const TimerResolution& timer) {
     if (!timer.is_fine()) {
         check.verdict = Verdict::warn;
         check.advice =
-            "time-outs below a millisecond end late: because of the timer slack on Linux, the tick of the "
+            "timeouts below a millisecond end late: because of the timer slack on Linux, the tick of the "
             "system on Windows, or a facility that is missing above";
     } else if (timer.median >= coarse) {
         check.verdict = Verdict::note;

@@ -57,7 +57,7 @@ std::string facility_section(const std::vector<Facility>& list, const Output& ou
 
 std::string timer_section(const std::expected<TimerResolution, Refused>& measured, const Output& output) {
     if (!measured) {
-        return section("time-outs", "not measured", {{{message_of(measured.error()), Style::bad}}}, output);
+        return section("timeouts", "not measured", {{{message_of(measured.error()), Style::bad}}}, output);
     }
     const auto& timer = *measured;
     const auto us = [](std::chrono::nanoseconds time) {
@@ -68,7 +68,7 @@ std::string timer_section(const std::expected<TimerResolution, Refused>& measure
         {{"a poll of " + us(timer.asked)},
          {us(timer.fastest) + " at best, " + us(timer.median) + " as the median"}},
     };
-    return section("time-outs", "measured", rows, output);
+    return section("timeouts", "measured", rows, output);
 }
 
 std::string limit_section(const std::vector<Limit>& list, const Output& output) {

@@ -63,7 +63,7 @@ struct TimerResolution {
     std::chrono::nanoseconds fastest;
     std::chrono::nanoseconds median;
 
-    /// False if time-outs are rounded up to whole milliseconds. One poll that ends earlier shows that they are not; the
+    /// False if timeouts are rounded up to whole milliseconds. One poll that ends earlier shows that they are not; the
     /// median may be longer on a busy machine.
     [[nodiscard]] bool is_fine() const noexcept { return fastest < std::chrono::milliseconds(1); }
 };

@@ -334,7 +334,7 @@ class Doctor : public Subcommand {
         : Subcommand(app, common, "doctor", "Check this machine for problems, and suggest remedies") {
         app_.footer("Checks limits, the facilities that the kernel and a sandbox allow, connections over the "
                     "loopback, "
-                    "and the precision of time-outs. It changes nothing.\n\n"
+                    "and the precision of timeouts. It changes nothing.\n\n"
                     "Verdicts:\n"
                     "  ok    As it should be\n"
                     "  note  Worth knowing, but not wrong\n"

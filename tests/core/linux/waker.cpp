@@ -1,4 +1,4 @@
-// A wake whose write the kernel refuses.
+// Wakers on epoll: the events of the golden table, and a wake whose write the kernel refuses.
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,9 +10,19 @@
 
 #include "sandbox.hpp"
 
-#include "support.hpp"
+#include "golden.hpp"
 
 using namespace test;
+
+TEST(WakerGolden, EventsMatchEpoll) {
+    if (mio::backend() != "epoll") GTEST_SKIP() << "tests epoll flags";
+    Loop loop;
+    const auto waker = must(mio::Waker::create(loop.registry(), golden_token));
+    expect_golden_event(loop, golden_epoll_event("waker-once: not woken"));
+    ASSERT_TRUE(ok(waker.wake()));
+    expect_golden_event(loop, golden_epoll_event("waker-once: woken"));
+    expect_golden_event(loop, golden_epoll_event("waker-once: reported already"));
+}
 
 // Other writers keep the counter full.
 TEST(WakeFailure, WakeFailsWhenTheWriteNeverSucceeds) {

@@ -253,7 +253,7 @@ TEST(Child, SendsNoSignalAfterItsStatusWasFetched) {
     EXPECT_TRUE(exited(child.try_wait(), 0));
 }
 
-TEST(Child, WatchReportsWhatIsNoProcess) {
+TEST(Child, WatchRejectsInvalidProcessIds) {
     const DescriptorGuard guard;
     Forked process(0);
     process.go();

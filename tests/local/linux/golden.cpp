@@ -1,9 +1,9 @@
-// Golden table of epoll events on Unix sockets: the flags for each state, and the predicates derived from them.
+// Golden table: epoll's events of Unix sockets.
+#include <sys/socket.h>
 
-#include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
+#include <tuple>
+#include <utility>
 
 #include "../local.hpp"
 
@@ -13,118 +13,100 @@ using namespace test;
 
 namespace {
 
-// The objects of a row. The source is registered edge-triggered for reading and writing.
-struct Scene {
+// A source and the sockets that bring it into its state.
+struct Stage {
     Folder folder;
     Loop loop;
-    UnixStream stream, stream_peer;
-    UnixStream lone = UnixStream::from_raw(plain::unix_socket(SOCK_STREAM).release());
-    UnixDatagram datagram, datagram_peer;
-    UnixListener listener = must(UnixListener::bind(folder / "listener"));
-    std::optional<UnixStream> client;
+    std::optional<UnixStream> stream, stream_peer;
+    std::optional<UnixDatagram> datagram, datagram_peer;
+    std::optional<UnixListener> listener;
 
-    Scene() : Scene(must(UnixStream::pair()), must(UnixDatagram::pair())) {}
-    Scene(std::pair<UnixStream, UnixStream> streams, std::pair<UnixDatagram, UnixDatagram> datagrams)
-        : stream(std::move(streams.first)), stream_peer(std::move(streams.second)),
-          datagram(std::move(datagrams.first)), datagram_peer(std::move(datagrams.second)) {}
+    // Applies `f` to the source of this stage.
+    template <class F> mio::Result<> with_source(F f) {
+        if (listener) return f(*listener);
+        if (datagram) return f(*datagram);
+        return f(*stream);
+    }
 };
 
-enum class Watched { stream, lone_stream, datagram, listener };
+// Initial states.
 
-struct Row {
-    const char* name;
-    Watched watched;
-    void (*before)(Scene&); // its events are discarded
-    void (*act)(Scene&);    // must cause exactly the event below; null: the event of registering
-    const char* step;       // in the golden table
-    GoldenEvent golden = golden_epoll_event(step);
-};
+void streams(Stage& stage) { std::tie(stage.stream, stage.stream_peer) = must(UnixStream::pair()); }
+void streams_with_data(Stage& stage) {
+    streams(stage);
+    must(stage.stream_peer->write(bytes_of(data1)));
+}
+void streams_with_data_for_the_peer(Stage& stage) {
+    streams(stage);
+    must(stage.stream->write(bytes_of(data1)));
+}
+void lone_stream(Stage& stage) {
+    stage.stream = UnixStream::from_raw(plain::unix_socket(SOCK_STREAM).release());
+}
+void datagrams(Stage& stage) { std::tie(stage.datagram, stage.datagram_peer) = must(UnixDatagram::pair()); }
+void datagrams_shut_down_for_reading(Stage& stage) {
+    datagrams(stage);
+    must(stage.datagram->shutdown(Shutdown::read));
+}
+void listening(Stage& stage) { stage.listener = must(UnixListener::bind(stage.folder / "listener")); }
 
-void nothing(Scene&) {}
-void close_peer(Scene& scene) { const auto gone = std::move(scene.stream_peer); }
+// Steps that follow.
 
-const Row rows[] = {
-    {"StreamIdle", Watched::stream, nullptr, nothing, "unix-stream-idle: registered"},
-    {"StreamData", Watched::stream, nothing, [](Scene& s) { must(s.stream_peer.write(bytes_of(data1))); },
-     "unix-stream-data: data arrived"},
-    {"StreamLocalShutdownRead", Watched::stream, nothing,
-     [](Scene& s) { must(s.stream.shutdown(Shutdown::read)); },
+void shut_down_reading(Stage& stage) { must(stage.stream->shutdown(Shutdown::read)); }
+void shut_down_writing(Stage& stage) { must(stage.stream->shutdown(Shutdown::write)); }
+void shut_down_both(Stage& stage) { must(stage.stream->shutdown(Shutdown::both)); }
+void peer_shuts_down_writing(Stage& stage) { must(stage.stream_peer->shutdown(Shutdown::write)); }
+void peer_shuts_down_reading(Stage& stage) { must(stage.stream_peer->shutdown(Shutdown::read)); }
+void peer_closes(Stage& stage) { stage.stream_peer.reset(); }
+void peer_sends_and_closes(Stage& stage) {
+    must(stage.stream_peer->write(bytes_of(data1)));
+    peer_closes(stage);
+}
+void data_comes(Stage& stage) { must(stage.stream_peer->write(bytes_of(data1))); }
+void datagram_comes(Stage& stage) { must(stage.datagram_peer->send(bytes_of(data1))); }
+void datagram_shuts_down_reading(Stage& stage) { must(stage.datagram->shutdown(Shutdown::read)); }
+void datagram_shuts_down_writing(Stage& stage) { must(stage.datagram->shutdown(Shutdown::write)); }
+void client_connects(Stage& stage) { stage.stream = must(UnixStream::connect(stage.folder / "listener")); }
+
+const GoldenRow<Stage> rows[] = {
+    {"StreamIdle", streams, nullptr, read_write, "unix-stream-idle: registered"},
+    {"StreamData", streams, data_comes, read_write, "unix-stream-data: data arrived"},
+    {"StreamLocalShutdownRead", streams, shut_down_reading, read_write,
      "unix-stream-local-shutdown-read: shut down reading"},
-    {"StreamLocalShutdownWrite", Watched::stream, nothing,
-     [](Scene& s) { must(s.stream.shutdown(Shutdown::write)); },
+    {"StreamLocalShutdownWrite", streams, shut_down_writing, read_write,
      "unix-stream-local-shutdown-write: shut down writing"},
-    {"StreamLocalShutdownBoth", Watched::stream, nothing,
-     [](Scene& s) { must(s.stream.shutdown(Shutdown::both)); },
+    {"StreamLocalShutdownBoth", streams, shut_down_both, read_write,
      "unix-stream-local-shutdown-both: shut down both"},
-    {"StreamPeerShutdownWrite", Watched::stream, nothing,
-     [](Scene& s) { must(s.stream_peer.shutdown(Shutdown::write)); },
+    {"StreamPeerShutdownWrite", streams, peer_shuts_down_writing, read_write,
      "unix-stream-peer-shutdown-write: peer shut down writing"},
-    {"StreamPeerShutdownRead", Watched::stream, nothing,
-     [](Scene& s) { must(s.stream_peer.shutdown(Shutdown::read)); },
+    {"StreamPeerShutdownRead", streams, peer_shuts_down_reading, read_write,
      "unix-stream-peer-shutdown-read: peer shut down reading"},
-    {"StreamPeerClosed", Watched::stream, nothing, close_peer, "unix-stream-peer-close: peer closed"},
-    {"StreamPeerClosedWithDataLeft", Watched::stream,
-     [](Scene& s) { must(s.stream_peer.write(bytes_of(data1))); }, close_peer,
+    {"StreamPeerClosed", streams, peer_closes, read_write, "unix-stream-peer-close: peer closed"},
+    {"StreamPeerSendsAndCloses", streams, peer_sends_and_closes, read_write,
      "unix-stream-peer-sends-and-closes: peer sent and closed"},
-    {"StreamPeerClosedWithUnreadData", Watched::stream,
-     [](Scene& s) { must(s.stream.write(bytes_of(data1))); }, close_peer,
+    {"StreamPeerClosedWithDataLeft", streams_with_data, peer_closes, read_write,
+     "unix-stream-peer-sends-and-closes: peer sent and closed"},
+    {"StreamPeerClosedWithUnreadData", streams_with_data_for_the_peer, peer_closes, read_write,
      "unix-stream-peer-close-unread: peer closed"},
-    {"StreamNeverConnected", Watched::lone_stream, nullptr, nothing,
-     "unix-stream-never-connected: registered"},
-    {"DatagramIdle", Watched::datagram, nullptr, nothing, "unix-datagram-idle: registered"},
-    {"DatagramData", Watched::datagram, nothing,
-     [](Scene& s) { must(s.datagram_peer.send(bytes_of(data1))); }, "unix-datagram-data: data arrived"},
-    {"DatagramLocalShutdownRead", Watched::datagram, nothing,
-     [](Scene& s) { must(s.datagram.shutdown(Shutdown::read)); },
+    {"StreamNeverConnected", lone_stream, nullptr, read_write, "unix-stream-never-connected: registered"},
+    {"DatagramIdle", datagrams, nullptr, read_write, "unix-datagram-idle: registered"},
+    {"DatagramData", datagrams, datagram_comes, read_write, "unix-datagram-data: data arrived"},
+    {"DatagramLocalShutdownRead", datagrams, datagram_shuts_down_reading, read_write,
      "unix-datagram-local-shutdown: shut down reading"},
-    {"DatagramLocalShutdownReadThenWrite", Watched::datagram,
-     [](Scene& s) { must(s.datagram.shutdown(Shutdown::read)); },
-     [](Scene& s) { must(s.datagram.shutdown(Shutdown::write)); },
-     "unix-datagram-local-shutdown: shut down writing too"},
-    {"ListenerIdle", Watched::listener, nullptr, nothing, "unix-listener-pending: no connection"},
-    {"ListenerPendingConnection", Watched::listener, nothing,
-     [](Scene& s) { s.client = must(UnixStream::connect(s.folder / "listener")); },
+    {"DatagramLocalShutdownReadThenWrite", datagrams_shut_down_for_reading, datagram_shuts_down_writing,
+     read_write, "unix-datagram-local-shutdown: shut down writing too"},
+    {"ListenerIdle", listening, nullptr, read_write, "unix-listener-pending: no connection"},
+    {"ListenerPendingConnection", listening, client_connects, read_write,
      "unix-listener-pending: connection pending"},
 };
 
-class UnixGolden : public testing::TestWithParam<Row> {};
-INSTANTIATE_TEST_SUITE_P(, UnixGolden, testing::ValuesIn(rows),
-                         [](const auto& row) { return std::string(row.param.name); });
-void PrintTo(const Row& row, std::ostream* stream) { *stream << row.name; }
+class UnixGolden : public GoldenTest<Stage> {};
 
-mio::Result<> watch(Scene& scene, Watched watched) {
-    const auto& registry = scene.loop.registry();
-    switch (watched) {
-    case Watched::stream: return registry.add(scene.stream, id1, read_write);
-    case Watched::lone_stream: return registry.add(scene.lone, id1, read_write);
-    case Watched::datagram: return registry.add(scene.datagram, id1, read_write);
-    case Watched::listener: return registry.add(scene.listener, id1, read_write);
-    }
-    std::abort();
+TEST_P(UnixGolden, EdgesMatchEpoll) { expect_golden_edges(GetParam()); }
+TEST_P(UnixGolden, LevelAndOneshotReportTheSameFlags) {
+    expect_golden_flags_of_level_and_oneshot(GetParam());
 }
+
+INSTANTIATE_TEST_SUITE_P(, UnixGolden, testing::ValuesIn(rows), golden_name);
 
 } // namespace
-
-TEST_P(UnixGolden, ReportsExactlyTheseFlagsAndPredicates) {
-    if (mio::backend() != "epoll") GTEST_SKIP() << "tests epoll flags";
-    const auto& row = GetParam();
-    Scene scene;
-    auto& [poll, events] = scene.loop;
-    ASSERT_TRUE(ok(watch(scene, row.watched)));
-    if (row.before != nullptr) {
-        row.before(scene);
-        ASSERT_TRUE(ok(poll.poll(events, 0ms)));
-    }
-    // A Unix socket's state changes within the call, so there is nothing to wait for.
-    row.act(scene);
-    ASSERT_TRUE(ok(poll.poll(events, 0ms)));
-    const std::vector<mio::Event> seen(events.begin(), events.end());
-    ASSERT_EQ(seen.size(), row.golden.flags == 0 ? 0u : 1u);
-    for (const auto& event : seen) {
-        EXPECT_EQ(event.token(), id1);
-        EXPECT_EQ(event.raw_flags(), row.golden.flags) << describe(event);
-        EXPECT_EQ(event.readiness(), row.golden.readiness) << to_string(event);
-    }
-    // It is reported once.
-    scene.loop.expect_none();
-}

@@ -10,7 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "../counted_new.hpp"
+#include "counted_heap.hpp"
+
 #include "../pipe.hpp"
 #include "sandbox.hpp"
 

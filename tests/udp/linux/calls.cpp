@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "counted_heap.hpp"
+
 #include "../udp.hpp"
 
 namespace {
@@ -24,7 +26,6 @@ struct Calls {
     void reset() { receive_many = receive_one = send_many = send_one = 0; }
 };
 Calls calls;
-std::atomic<int> allocations = 0;
 
 } // namespace
 
@@ -65,39 +66,12 @@ int sendmmsg(int fd, ::mmsghdr* messages, unsigned count, int flags) {
 }
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define TEST_COUNTS_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define TEST_COUNTS_MALLOC 0
-#endif
-#endif
-#ifndef TEST_COUNTS_MALLOC
-#define TEST_COUNTS_MALLOC 1
-// The C library's own functions, under the names that stay reachable. `operator new` calls malloc, too.
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-
-void* malloc(std::size_t size) noexcept {
-    ++allocations;
-    return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) noexcept {
-    ++allocations;
-    return __libc_calloc(count, size);
-}
-void* realloc(void* memory, std::size_t size) noexcept {
-    ++allocations;
-    return __libc_realloc(memory, size);
-}
-}
-#endif
-
 using namespace test;
 
 namespace {
+
+/// Calls of operator new and malloc.
+std::size_t allocations() { return heap.allocations + heap.mallocs; }
 
 class UdpCalls : public OnEachFamily {
   protected:
@@ -179,27 +153,27 @@ TEST_P(UdpCalls, EmptyBatchMakesNone) {
 }
 
 TEST_P(UdpCalls, AllocateNothing) {
-    if (!TEST_COUNTS_MALLOC) GTEST_SKIP() << "the sanitizer has its own malloc";
+    if (!replaces_malloc) GTEST_SKIP() << "the sanitizer has its own malloc";
     NumberedDatagrams numbered(200, address_of(receiver_));
     ReceiveBuffers buffers(200);
     std::array<std::byte, 64> buffer;
-    const auto before = allocations.load();
+    const auto before = allocations();
     const auto sent = sender_.send_many(numbered.all());
     const auto sent_one = sender_.send_to(bytes_of(data1), numbered[0].peer);
     const auto refused = sender_.send(bytes_of(data1));
-    EXPECT_EQ(allocations, before);
+    EXPECT_EQ(allocations(), before);
     EXPECT_EQ(sent, 200u);
     EXPECT_TRUE(sent_one && !refused);
     order_.settle();
-    const auto between = allocations.load();
+    const auto between = allocations();
     const auto received = receiver_.receive_many(buffers.all());
     const auto received_one = receiver_.receive_from(buffer);
     const auto none = receiver_.receive_many(buffers.all());
-    EXPECT_EQ(allocations, between);
+    EXPECT_EQ(allocations(), between);
     EXPECT_EQ(received, 200u);
     EXPECT_TRUE(ok(received_one));
     EXPECT_TRUE(blocks(none));
-    EXPECT_GT(allocations, 0) << "allocations are not counted";
+    EXPECT_GT(allocations(), 0u) << "allocations are not counted";
 }
 
 TEST_P(UdpCalls, PropertiesTakeNoFurtherCallsOrMemory) {
@@ -213,17 +187,17 @@ TEST_P(UdpCalls, PropertiesTakeNoFurtherCallsOrMemory) {
     }
     ReceiveBuffers buffers(200);
     calls.reset();
-    const auto before = allocations.load();
+    const auto before = allocations();
     const auto sent = sender_.send_many(numbered.all());
-    EXPECT_EQ(allocations, before);
+    EXPECT_EQ(allocations(), before);
     EXPECT_EQ(sent, 200u);
     EXPECT_EQ(calls.send_many, 4);
     EXPECT_EQ(calls.send_one, 0);
     order_.settle();
     calls.reset();
-    const auto between = allocations.load();
+    const auto between = allocations();
     const auto received = receiver_.receive_many(buffers.all());
-    EXPECT_EQ(allocations, between);
+    EXPECT_EQ(allocations(), between);
     EXPECT_EQ(received, 200u);
     EXPECT_EQ(calls.receive_many, 4);
     EXPECT_EQ(calls.receive_one, 0);
@@ -239,10 +213,10 @@ TEST_P(UdpCalls, ErrorQueueTakesNoMemory) {
     EXPECT_EQ(next_text(receiver_), data1);
     await(sender_, 0);
     std::array<std::byte, 64> buffer;
-    const auto before = allocations.load();
+    const auto before = allocations();
     const auto completed = sender_.receive_error(buffer);
     const auto none = sender_.receive_error(buffer);
-    EXPECT_EQ(allocations, before);
+    EXPECT_EQ(allocations(), before);
     EXPECT_TRUE(ok(completed));
     EXPECT_TRUE(blocks(none));
 }

@@ -18,74 +18,46 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 namespace bench {
 namespace {
 
-struct Asio {
+struct Watch {
+    ::asio::posix::stream_descriptor descriptor;
+    bool* is_gone = nullptr; // to be set for a handler that is running
+
+    explicit Watch(::asio::io_context& context) : descriptor(context) {}
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch() {
+        descriptor.release(); // the socket closes it
+        if (is_gone != nullptr) *is_gone = true;
+    }
+};
+
+class Source : public Socket {
+  public:
+    explicit Source(int descriptor) : Socket(descriptor) {}
+    Source(Source&&) noexcept = default;
+    Source& operator=(Source&&) = delete;
+    ~Source() { unwatch(); }
+
+    Watch& watch(::asio::io_context& context) {
+        watch_ = std::make_unique<Watch>(context);
+        watch_->descriptor.assign(raw());
+        return *watch_;
+    }
+    void unwatch() { watch_.reset(); }
+
+  private:
+    std::unique_ptr<Watch> watch_;
+};
+
+struct Asio : Sockets<Source> {
     static constexpr std::string_view name = "asio";
-
-    struct Watch {
-        ::asio::posix::stream_descriptor descriptor;
-        bool* is_gone = nullptr; // to be set for a handler that is running
-
-        explicit Watch(::asio::io_context& context) : descriptor(context) {}
-        Watch(const Watch&) = delete;
-        Watch& operator=(const Watch&) = delete;
-        ~Watch() {
-            descriptor.release(); // the socket closes it
-            if (is_gone != nullptr) *is_gone = true;
-        }
-    };
-
-    class Source : public Socket {
-      public:
-        explicit Source(int descriptor) : Socket(descriptor) {}
-        Source(Source&&) noexcept = default;
-        Source& operator=(Source&&) = delete;
-        ~Source() { unwatch(); }
-
-        Watch& watch(::asio::io_context& context) {
-            watch_ = std::make_unique<Watch>(context);
-            watch_->descriptor.assign(raw());
-            return *watch_;
-        }
-        void unwatch() { watch_.reset(); }
-
-      private:
-        std::unique_ptr<Watch> watch_;
-    };
-
-    class Stream : public Source {
-      public:
-        static Stream from_raw(int descriptor) { return Stream(descriptor); }
-        static std::pair<Stream, Stream> pair() {
-            const auto [a, b] = pair_of_descriptors();
-            return {Stream(a), Stream(b)};
-        }
-
-      private:
-        using Source::Source;
-    };
-    using LocalStream = Stream;
-
-    class Listener : public Source {
-      public:
-        static Listener bind() { return Listener(listening_descriptor()); }
-        [[nodiscard]] std::optional<Stream> accept() const {
-            const int descriptor = Socket::accept();
-            if (descriptor == -1) return std::nullopt;
-            return Stream::from_raw(descriptor);
-        }
-
-      private:
-        using Source::Source;
-    };
 
     template <class Handler> class Loop {
       public:

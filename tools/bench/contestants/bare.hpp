@@ -15,41 +15,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <utility>
 
 namespace bench {
 
-struct BareSockets {
+struct BareSockets : Sockets<Socket> {
     static constexpr std::string_view name = reference;
-
-    class Stream : public Socket {
-      public:
-        static Stream from_raw(int descriptor) { return Stream(descriptor); }
-        static std::pair<Stream, Stream> pair() {
-            const auto [a, b] = pair_of_descriptors();
-            return {Stream(a), Stream(b)};
-        }
-
-      private:
-        using Socket::Socket;
-    };
-
-    using LocalStream = Stream;
-
-    class Listener : public Socket {
-      public:
-        static Listener bind() { return Listener(listening_descriptor()); }
-        [[nodiscard]] std::optional<Stream> accept() const {
-            const int descriptor = Socket::accept();
-            if (descriptor == -1) return std::nullopt;
-            return Stream::from_raw(descriptor);
-        }
-
-      private:
-        using Socket::Socket;
-    };
 };
 
 /// A descriptor that becomes readable when it is signalled: an eventfd, or a pipe where there is none.

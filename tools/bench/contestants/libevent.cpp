@@ -13,7 +13,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -25,64 +24,38 @@ template <class T> T* made(T* what, const char* by) {
     return what;
 }
 
-struct Libevent {
+struct Watch {
+    void* loop;
+    std::size_t token;
+    ::event* body;
+};
+
+class Source : public Socket {
+  public:
+    explicit Source(int descriptor) : Socket(descriptor) {}
+    Source(Source&& other) noexcept
+        : Socket(std::move(other)), watch_(std::exchange(other.watch_, nullptr)) {}
+    Source& operator=(Source&&) = delete;
+    ~Source() { unwatch(); }
+
+    void watch(::event_base* base, void* loop, std::size_t token, ::event_callback_fn on_ready) {
+        watch_ = new Watch{loop, token, nullptr};
+        watch_->body =
+            made(::event_new(base, raw(), EV_READ | EV_PERSIST | EV_ET, on_ready, watch_), "event_new");
+        must(::event_add(watch_->body, nullptr), "event_add");
+    }
+    void unwatch() {
+        if (watch_ == nullptr) return;
+        ::event_free(watch_->body); // and deletes it before
+        delete std::exchange(watch_, nullptr);
+    }
+
+  private:
+    Watch* watch_ = nullptr;
+};
+
+struct Libevent : Sockets<Source> {
     static constexpr std::string_view name = "libevent";
-
-    struct Watch {
-        void* loop;
-        std::size_t token;
-        ::event* body;
-    };
-
-    class Source : public Socket {
-      public:
-        explicit Source(int descriptor) : Socket(descriptor) {}
-        Source(Source&& other) noexcept
-            : Socket(std::move(other)), watch_(std::exchange(other.watch_, nullptr)) {}
-        Source& operator=(Source&&) = delete;
-        ~Source() { unwatch(); }
-
-        void watch(::event_base* base, void* loop, std::size_t token, ::event_callback_fn on_ready) {
-            watch_ = new Watch{loop, token, nullptr};
-            watch_->body =
-                made(::event_new(base, raw(), EV_READ | EV_PERSIST | EV_ET, on_ready, watch_), "event_new");
-            must(::event_add(watch_->body, nullptr), "event_add");
-        }
-        void unwatch() {
-            if (watch_ == nullptr) return;
-            ::event_free(watch_->body); // and deletes it before
-            delete std::exchange(watch_, nullptr);
-        }
-
-      private:
-        Watch* watch_ = nullptr;
-    };
-
-    class Stream : public Source {
-      public:
-        static Stream from_raw(int descriptor) { return Stream(descriptor); }
-        static std::pair<Stream, Stream> pair() {
-            const auto [a, b] = pair_of_descriptors();
-            return {Stream(a), Stream(b)};
-        }
-
-      private:
-        using Source::Source;
-    };
-    using LocalStream = Stream;
-
-    class Listener : public Source {
-      public:
-        static Listener bind() { return Listener(listening_descriptor()); }
-        [[nodiscard]] std::optional<Stream> accept() const {
-            const int descriptor = Socket::accept();
-            if (descriptor == -1) return std::nullopt;
-            return Stream::from_raw(descriptor);
-        }
-
-      private:
-        using Source::Source;
-    };
 
     template <class Handler> class Loop {
       public:

@@ -11,7 +11,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -23,66 +22,40 @@ void check(int result, const char* what) {
         fail(what, -result);
 }
 
-struct Libuv {
+// libuv frees a handle only in the next turn of its loop, so that it cannot be a member.
+struct Watch {
+    ::uv_poll_t poll;
+    void* loop;
+    std::size_t token;
+};
+
+class Source : public Socket {
+  public:
+    explicit Source(int descriptor) : Socket(descriptor) {}
+    Source(Source&& other) noexcept
+        : Socket(std::move(other)), watch_(std::exchange(other.watch_, nullptr)) {}
+    Source& operator=(Source&&) = delete;
+    ~Source() { unwatch(); }
+
+    Watch& watch(::uv_loop_t& loop) {
+        watch_ = new Watch{};
+        check(::uv_poll_init(&loop, &watch_->poll, raw()), "uv_poll_init");
+        watch_->poll.data = watch_;
+        return *watch_;
+    }
+    void unwatch() {
+        if (watch_ == nullptr) return;
+        ::uv_close(reinterpret_cast<::uv_handle_t*>(&watch_->poll),
+                   [](::uv_handle_t* handle) { delete static_cast<Watch*>(handle->data); });
+        watch_ = nullptr;
+    }
+
+  private:
+    Watch* watch_ = nullptr;
+};
+
+struct Libuv : Sockets<Source> {
     static constexpr std::string_view name = "libuv";
-
-    // libuv frees a handle only in the next turn of its loop, so that it cannot be a member.
-    struct Watch {
-        ::uv_poll_t poll;
-        void* loop;
-        std::size_t token;
-    };
-
-    class Source : public Socket {
-      public:
-        explicit Source(int descriptor) : Socket(descriptor) {}
-        Source(Source&& other) noexcept
-            : Socket(std::move(other)), watch_(std::exchange(other.watch_, nullptr)) {}
-        Source& operator=(Source&&) = delete;
-        ~Source() { unwatch(); }
-
-        Watch& watch(::uv_loop_t& loop) {
-            watch_ = new Watch{};
-            check(::uv_poll_init(&loop, &watch_->poll, raw()), "uv_poll_init");
-            watch_->poll.data = watch_;
-            return *watch_;
-        }
-        void unwatch() {
-            if (watch_ == nullptr) return;
-            ::uv_close(reinterpret_cast<::uv_handle_t*>(&watch_->poll),
-                       [](::uv_handle_t* handle) { delete static_cast<Watch*>(handle->data); });
-            watch_ = nullptr;
-        }
-
-      private:
-        Watch* watch_ = nullptr;
-    };
-
-    class Stream : public Source {
-      public:
-        static Stream from_raw(int descriptor) { return Stream(descriptor); }
-        static std::pair<Stream, Stream> pair() {
-            const auto [a, b] = pair_of_descriptors();
-            return {Stream(a), Stream(b)};
-        }
-
-      private:
-        using Source::Source;
-    };
-    using LocalStream = Stream;
-
-    class Listener : public Source {
-      public:
-        static Listener bind() { return Listener(listening_descriptor()); }
-        [[nodiscard]] std::optional<Stream> accept() const {
-            const int descriptor = Socket::accept();
-            if (descriptor == -1) return std::nullopt;
-            return Stream::from_raw(descriptor);
-        }
-
-      private:
-        using Source::Source;
-    };
 
     template <class Handler> class Loop {
       public:

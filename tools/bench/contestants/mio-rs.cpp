@@ -13,9 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
-#include <utility>
 
 namespace bench {
 namespace {
@@ -31,34 +29,8 @@ template <class T> T* made(T* what, const char* by) {
     return what;
 }
 
-struct MioRs {
+struct MioRs : Sockets<Socket> {
     static constexpr std::string_view name = "mio-rs";
-
-    class Stream : public Socket {
-      public:
-        static Stream from_raw(int descriptor) { return Stream(descriptor); }
-        static std::pair<Stream, Stream> pair() {
-            const auto [a, b] = pair_of_descriptors();
-            return {Stream(a), Stream(b)};
-        }
-
-      private:
-        using Socket::Socket;
-    };
-    using LocalStream = Stream;
-
-    class Listener : public Socket {
-      public:
-        static Listener bind() { return Listener(listening_descriptor()); }
-        [[nodiscard]] std::optional<Stream> accept() const {
-            const int descriptor = Socket::accept();
-            if (descriptor == -1) return std::nullopt;
-            return Stream::from_raw(descriptor);
-        }
-
-      private:
-        using Socket::Socket;
-    };
 
     template <class Handler> class Loop {
       public:

@@ -112,4 +112,30 @@ class Socket {
     int descriptor_;
 };
 
+/// The sockets of a contestant whose loop alone is compared. `Source` is a `Socket`, or one with the loop's own data.
+template <class Source> struct Sockets {
+    class Stream : public Source {
+      public:
+        using Source::Source;
+        static Stream from_raw(int descriptor) { return Stream(descriptor); }
+        static std::pair<Stream, Stream> pair() {
+            const auto [a, b] = Source::pair_of_descriptors();
+            return {Stream(a), Stream(b)};
+        }
+    };
+
+    using LocalStream = Stream;
+
+    class Listener : public Source {
+      public:
+        using Source::Source;
+        static Listener bind() { return Listener(Source::listening_descriptor()); }
+        [[nodiscard]] std::optional<Stream> accept() const {
+            const int descriptor = Source::accept();
+            if (descriptor == -1) return std::nullopt;
+            return Stream::from_raw(descriptor);
+        }
+    };
+};
+
 } // namespace bench

@@ -5,45 +5,24 @@
 #include "contestants/contestant.hpp"
 #include "harness/latencies.hpp"
 #include "harness/suite.hpp"
+#include "workloads/echo_connection.hpp"
+#include "workloads/load.hpp"
 #include "workloads/server.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace bench {
-
-template <class C> struct EchoConnection {
-    explicit EchoConnection(typename C::Stream&& opened) : stream(std::move(opened)) {}
-
-    bool serve() {
-        std::size_t size = 0;
-        do {
-            const auto count = stream.read(buffer);
-            if (!count) break;
-            size = *count;
-            if (size == 0) return false;
-            stream.write(std::span(buffer).first(size));
-        } while (size == buffer.size()); // less means that nothing is left; see epoll(7)
-        return true;
-    }
-
-    typename C::Stream stream;
-    std::array<std::byte, 1024> buffer;
-};
-
-inline constexpr std::string_view echo_text =
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// A round of `operations` echoes through so many `connections`.
 template <Contestant C, class Latencies = NoLatencies, template <class> class Connection = EchoConnection>
 Sample echo(std::uint64_t operations, std::size_t connections, Latencies latencies = {}) {
-    return Server<C, Connection, Latencies>(latencies).run(operations, connections, echo_text,
-                                                           echo_text.size());
+    return Server<C, Connection, Latencies>(latencies).run(operations, connections, [&](std::uint16_t port) {
+        return Clients<C>(
+            [&] { request_and_wait(port, connections, operations, echo_text, echo_text.size()); });
+    });
 }
 
 inline constexpr Workload echo_workload{"echo", "an echo of 64 bytes, 1 connection", 5'000, 64};
@@ -59,7 +38,9 @@ void enter_echo(Suite& suite, std::string_view name = C::name) {
     suite.enter(echo_64_workload, std::string(name),
                 [](std::uint64_t operations) { return echo<C, NoLatencies, Connection>(operations, 64); });
     suite.enter(short_workload, std::string(name), [](std::uint64_t operations) {
-        return Server<C, Connection>().run_short(operations, echo_text, echo_text.size());
+        return Server<C, Connection>().run(operations, operations, [&](std::uint16_t port) {
+            return Clients<C>([&] { connect_and_request(port, operations, echo_text, echo_text.size()); });
+        });
     });
 }
 

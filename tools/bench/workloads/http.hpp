@@ -5,6 +5,7 @@
 #include "contestants/contestant.hpp"
 #include "harness/failure.hpp"
 #include "harness/suite.hpp"
+#include "workloads/load.hpp"
 #include "workloads/server.hpp"
 
 #include <array>
@@ -63,8 +64,13 @@ template <class C> struct HttpConnection {
 template <Contestant C> void enter_http(Suite& suite) {
     suite.enter({"http", "an HTTP request, 64 connections", 20'000, 256}, std::string(C::name),
                 [](std::uint64_t operations) {
-                    return Server<C, HttpConnection>().run(operations, 64, http_request,
-                                                           http_response.size());
+                    constexpr std::size_t connections = 64;
+                    return Server<C, HttpConnection>().run(operations, connections, [&](std::uint16_t port) {
+                        return Clients<C>([&] {
+                            request_and_wait(port, connections, operations, http_request,
+                                             http_response.size());
+                        });
+                    });
                 });
 }
 

@@ -34,6 +34,20 @@ class LoadProcess {
     Socket end_;
 };
 
+/// A load process whose end is a source of the contestant `C`.
+template <class C> class Clients {
+  public:
+    explicit Clients(const std::function<void()>& body)
+        : process_(body), end_(C::LocalStream::from_raw(process_.end_descriptor())) {}
+
+    [[nodiscard]] auto& end() { return end_; }
+    void join() { process_.join(); }
+
+  private:
+    LoadProcess process_;
+    typename C::LocalStream end_;
+};
+
 /// Sends `requests` requests over `connections` connections. Each connection waits for `response_size` bytes before it
 /// sends the next one.
 void request_and_wait(std::uint16_t port, std::size_t connections, std::uint64_t requests,

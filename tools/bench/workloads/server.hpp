@@ -1,4 +1,4 @@
-// The part that all servers share: a listener, and connections that are served until the load process closes them.
+// The part that all servers share: a listener, and connections that are served until the clients close them.
 
 #pragma once
 
@@ -7,13 +7,10 @@
 #include "harness/processors.hpp"
 #include "harness/stopwatch.hpp"
 #include "harness/suite.hpp"
-#include "workloads/load.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,18 +22,20 @@ template <Contestant C, template <class> class Connection, class Latencies = NoL
   public:
     explicit Server(Latencies latencies = {}) : latencies_(latencies) {}
 
-    /// Serves `operations` requests that come through so many `connections`.
-    Sample run(std::uint64_t operations, std::size_t connections, std::string_view request,
-               std::size_t response_size) {
-        return run_with(operations, connections, [&](std::uint16_t port) {
-            request_and_wait(port, connections, operations, request, response_size);
-        });
-    }
-    /// Serves `operations` connections, each for one request.
-    Sample run_short(std::uint64_t operations, std::string_view request, std::size_t response_size) {
-        return run_with(operations, operations, [&](std::uint16_t port) {
-            connect_and_request(port, operations, request, response_size);
-        });
+    /// Serves `operations` requests that come through so many `connections`, of clients that `start(port)` returns: their
+    /// `end()` is a source that is readable when they have ended, and `join()` waits for that, and fails if they failed.
+    template <class Start> Sample run(std::uint64_t operations, std::size_t connections, const Start& start) {
+        loop_.add(listener_, listener_token);
+        expected_ = connections;
+        auto clients = start(listener_.port());
+        loop_.add(clients.end(), end_token);
+        const Pinned pinned(processors().front());
+        latencies_.begin(connections);
+        const Stopwatch stopwatch;
+        loop_.run();
+        const auto sample = stopwatch.per(operations);
+        clients.join();
+        return sample;
     }
 
     void ready(std::size_t token) {
@@ -50,22 +49,6 @@ template <Contestant C, template <class> class Connection, class Latencies = NoL
   private:
     static constexpr std::size_t listener_token = SIZE_MAX;
     static constexpr std::size_t end_token = SIZE_MAX - 1;
-
-    template <class Load>
-    Sample run_with(std::uint64_t operations, std::size_t connections, const Load& load_body) {
-        loop_.add(listener_, listener_token);
-        expected_ = connections;
-        LoadProcess load([&, port = listener_.port()] { load_body(port); });
-        auto end = C::LocalStream::from_raw(load.end_descriptor());
-        loop_.add(end, end_token);
-        const Pinned pinned(processors().front());
-        latencies_.begin(connections);
-        const Stopwatch stopwatch;
-        loop_.run();
-        const auto sample = stopwatch.per(operations);
-        load.join();
-        return sample;
-    }
 
     // Not inline, so that a request saves no registers for it.
     [[gnu::noinline]] void begin_or_end(std::size_t token) {

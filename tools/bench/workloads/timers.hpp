@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "harness/latencies.hpp"
 #include "harness/stopwatch.hpp"
 #include "harness/suite.hpp"
 
@@ -14,6 +15,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -30,9 +32,13 @@ concept TimerContestant = requires(Q& queue, std::size_t timer, std::chrono::nan
 };
 
 /// `count` timers and one more, with deadlines as in servers: uniformly from 1 ms to 60 s ahead.
-template <TimerContestant Q> class Timers {
+template <TimerContestant Q, class Latencies = NoLatencies> class Timers {
   public:
-    explicit Timers(std::size_t count) : count_(count) {
+    /// Operations of a lap: the cost of one is below that of reading the clock.
+    static constexpr std::uint64_t batch = 1'000;
+
+    explicit Timers(std::size_t count, Latencies latencies = {})
+        : latencies_(std::move(latencies)), count_(count) {
         std::mt19937_64 random(1);
         deadlines_.resize(count);
         for (auto& deadline : deadlines_)
@@ -64,10 +70,14 @@ template <TimerContestant Q> class Timers {
     Sample limit(std::uint64_t operations) {
         Q queue(count_ + 1);
         fill(queue);
+        latencies_.begin();
         const Stopwatch stopwatch;
-        for (std::uint64_t i = 0; i < operations; ++i) {
-            queue.insert(count_, std::chrono::seconds(30) + std::chrono::microseconds(i));
-            queue.cancel(count_);
+        for (std::uint64_t i = 0; i < operations;) {
+            for (const auto end = std::min(i + batch, operations); i < end; ++i) {
+                queue.insert(count_, std::chrono::seconds(30) + std::chrono::microseconds(i));
+                queue.cancel(count_);
+            }
+            latencies_.lap();
         }
         return stopwatch.per(operations);
     }
@@ -114,6 +124,7 @@ template <TimerContestant Q> class Timers {
         return {.time_ns = sum.time_ns / all, .processor_ns = sum.processor_ns / all};
     }
 
+    [[no_unique_address]] Latencies latencies_;
     std::size_t count_;
     std::vector<std::chrono::nanoseconds> deadlines_;
     std::vector<std::size_t> order_;

@@ -157,7 +157,7 @@ Limit read_limit(std::string name, const char* path, std::string purpose) {
 
 std::vector<Facility> facilities() {
     return {
-        {"epoll_pwait2", "time-outs finer than a millisecond", try_epoll_pwait2()},
+        {"epoll_pwait2", "timeouts finer than a millisecond", try_epoll_pwait2()},
         {"EPOLLEXCLUSIVE", "one of several pollers wakes for a connection", try_epollexclusive()},
         {"epoll busy polling", "the network device asked while waiting; not used by the library",
          try_busy_polling()},
@@ -195,7 +195,7 @@ namespace {
 // Requirements of each of `facilities()`.
 // @see the section "History" of each call's manual page
 constexpr std::array needs{
-    Need{"epoll_pwait2", {5, 11}, Verdict::warn, "time-outs are rounded up to whole milliseconds", ""},
+    Need{"epoll_pwait2", {5, 11}, Verdict::warn, "timeouts are rounded up to whole milliseconds", ""},
     Need{"EPOLLEXCLUSIVE", {4, 5}, Verdict::note, "every poller wakes for each connection", ""},
     Need{"epoll busy polling",
          {6, 9},

@@ -2,6 +2,8 @@
 
 #include "workloads/chain.hpp"
 #include "workloads/churn.hpp"
+#include "workloads/echo_connection.hpp"
+#include "workloads/server.hpp"
 #include "workloads/timeout.hpp"
 #include "workloads/wake.hpp"
 
@@ -49,66 +51,6 @@ struct MioOverTcp : BasicMio<mio::Trigger::level> {
 
 namespace probe::bench {
 
-namespace {
-
-// Sends back what one client sends, until the client closes the connection or ends.
-class EchoServer {
-  public:
-    using Contestant = ::bench::MioOverTcp;
-
-    explicit EchoServer(Latencies latencies) : latencies_(latencies) {}
-
-    ::bench::Sample run(std::uint64_t operations) {
-        loop_.add(listener_, listener_token);
-        EchoClient client(listener_.port(), operations);
-        loop_.add(client.process(), end_token);
-        latencies_.begin(1);
-        const ::bench::Stopwatch stopwatch;
-        loop_.run();
-        const auto sample = stopwatch.per(operations);
-        client.join();
-        return sample;
-    }
-
-    void ready(std::size_t token) {
-        if (token == stream_token) {
-            serve();
-        } else if (token == end_token) {
-            is_done_ = true; // also if it failed before it connected
-        } else if (auto stream = listener_.accept()) {
-            ::bench::must(stream->set_nodelay(true), "setsockopt");
-            stream_.emplace(std::move(*stream));
-            loop_.add(*stream_, stream_token);
-        }
-    }
-    [[nodiscard]] bool done() const { return is_done_; }
-
-  private:
-    static constexpr std::size_t listener_token = 0;
-    static constexpr std::size_t stream_token = 1;
-    static constexpr std::size_t end_token = 2;
-
-    void serve() {
-        const auto count = stream_->read(buffer_);
-        if (!count) return;
-        if (*count == 0) {
-            is_done_ = true;
-            return;
-        }
-        stream_->write(std::span(buffer_).first(*count));
-        latencies_.lap();
-    }
-
-    Latencies latencies_;
-    Contestant::Loop<EchoServer> loop_{*this};
-    Contestant::Listener listener_ = Contestant::Listener::bind();
-    std::optional<Contestant::Stream> stream_;
-    std::array<std::byte, 1024> buffer_{};
-    bool is_done_ = false;
-};
-
-} // namespace
-
 Rounds library_rounds() {
     return {.wake = wake_round<::bench::MioOverTcp>,
             .pingpong = pingpong_round<::bench::MioOverTcp>,
@@ -116,8 +58,12 @@ Rounds library_rounds() {
             .churn = churn_round<::bench::MioOverTcp>,
             .echo =
                 [](std::uint64_t operations) {
-                    return measured(
-                        [&](Latencies latencies) { return EchoServer(latencies).run(operations); });
+                    return measured([&](Latencies latencies) {
+                        ::bench::Server<::bench::MioOverTcp, ::bench::EchoConnection, Latencies> server(
+                            latencies);
+                        return server.run(operations, 1,
+                                          [&](std::uint16_t port) { return EchoClient(port, operations); });
+                    });
                 },
             .timeout = timeout_round<::bench::MioOverTcp>};
 }

@@ -2,6 +2,8 @@
 
 #include <windows.h>
 
+#include "workloads/echo_connection.hpp"
+
 #include "echo_client.hpp"
 #include "os.hpp"
 
@@ -50,10 +52,10 @@ bool send_requests(std::uint16_t port, std::uint64_t requests) {
     if (::connect(socket, reinterpret_cast<const ::sockaddr*>(&address), sizeof address) != 0) return false;
     const int on = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, reinterpret_cast<const char*>(&on), sizeof on);
-    std::array<char, bench::echo_text.size()> echo{};
+    std::array<char, ::bench::echo_text.size()> echo{};
     const int size = static_cast<int>(echo.size());
     for (; requests != 0; --requests) {
-        if (::send(socket, bench::echo_text.data(), size, 0) != size) return false;
+        if (::send(socket, ::bench::echo_text.data(), size, 0) != size) return false;
         for (int missing = size; missing != 0;) {
             const int got = ::recv(socket, echo.data(), missing, 0);
             if (got <= 0) return false;

@@ -6,10 +6,7 @@
 
 namespace probe::bench {
 
-inline constexpr std::string_view echo_text =
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-/// A process that connects to `port`, sends `echo_text` a number of times, each time after the previous echo, and
+/// A process that connects to `port`, sends `::bench::echo_text` a number of times, each time after the previous echo, and
 /// ends. Ctrl-C does not reach it; destroying this ends it.
 class EchoClient {
   public:
@@ -20,7 +17,7 @@ class EchoClient {
     EchoClient& operator=(const EchoClient&) = delete;
 
     /// Readable when the process ends.
-    [[nodiscard]] mio::Child& process() noexcept { return process_; }
+    [[nodiscard]] mio::Child& end() noexcept { return process_; }
 
     /// Waits for the end of the process. Throws `Refused` if it failed.
     void join();

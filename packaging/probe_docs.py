@@ -66,7 +66,7 @@ commands = {name.split()[0]: text for name, text in main.subcommands}
 helps = {name: Help(name) for name in commands if name != "help"}
 
 
-# ---- The manual page -------------------------------------------------------------------------------------------------
+# The manual page.
 
 
 def escaped(text):
@@ -119,7 +119,7 @@ def page():
     return out
 
 
-# ---- Completions -----------------------------------------------------------------------------------------------------
+# Completions.
 
 
 def options_of(help, long_only=False):

@@ -23,7 +23,8 @@ find_program(CMAKE_AR NAMES x86_64-w64-mingw32-ar REQUIRED)
 find_program(CMAKE_RANLIB NAMES x86_64-w64-mingw32-ranlib REQUIRED)
 
 # Static, so that the programs run without further files. Clang does not add winpthreads, which std::thread needs.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "--ld-path=${MIO_LLD} -static")
+# Unoptimised objects contain `type_info::operator==`, which is inline in C++23 but not in the static C++ library.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "--ld-path=${MIO_LLD} -static -Wl,--allow-multiple-definition")
 set(CMAKE_CXX_STANDARD_LIBRARIES_INIT "-lpthread")
 
 find_program(MIO_WINE NAMES wine64 wine DOC "Runs the programs")

@@ -43,7 +43,7 @@ def url_of(source):
 
 urls = {source: url_of(source) for _, pages in PAGES for source, _ in pages}
 
-# ---- The reference's entries -----------------------------------------------------------------------------------------
+# The reference's entries.
 
 entries = {}  # page: [(module, comment, entries)]
 places = {}  # a name in code: its URL
@@ -97,7 +97,7 @@ def mention(code):
     return places.get(match[1]) or places.get("mio::" + match[1])
 
 
-# ---- Pages -----------------------------------------------------------------------------------------------------------
+# Pages.
 
 search = []  # {t: title, p: page, u: URL, x: text}
 PICTURE = (root / "docs/picture.svg").read_text()

@@ -146,7 +146,7 @@ class Turn {
     }
 };
 
-// ---- Loop
+// Loop.
 
 Result<Loop> Loop::create(std::optional<Poll> own, Poll* borrowed, std::size_t events) {
     if (events == 0) return std::unexpected(make_error_code(Errc::no_capacity));
@@ -206,7 +206,7 @@ Result<> Loop::shut_down() {
     return {};
 }
 
-// ---- LoopCore
+// LoopCore.
 
 LoopCore::LoopCore(std::optional<Poll> own, Poll* borrowed, Inbox* inbox, SlotTable* slots,
                    mio::Events&& events) noexcept
@@ -314,7 +314,7 @@ Result<> LoopCore::start_main(Frame& frame) noexcept {
     return {};
 }
 
-// ---- Parcels
+// Parcels.
 
 void LoopCore::collect() noexcept { receive(inbox_->take()); }
 
@@ -372,7 +372,7 @@ Result<> RemoteLoop::post(Parcel& parcel) const noexcept {
     return {};
 }
 
-// ---- Slots
+// Slots.
 
 Token Slot::token() const noexcept { return token_of(this, 0); }
 
@@ -399,7 +399,7 @@ void Slot::close() noexcept {
     table_->close(*this);
 }
 
-// ---- TaskList
+// TaskList.
 
 TaskList::TaskList(LoopCore& loop) noexcept : loop_(&loop) { loop.groups_.push_back(*this); }
 

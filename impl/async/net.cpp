@@ -86,7 +86,7 @@ class Backoff {
 
 } // namespace
 
-// ---- TCP
+// TCP.
 
 Task<Result<TcpStream>> TcpStream::connect(net::SocketAddress peer) {
     return connect_with(std::nullopt, peer);
@@ -99,13 +99,13 @@ Result<TcpListener> TcpListener::bind(const net::SocketAddress& address) {
     return wrapped<TcpListener>(net::TcpListener::bind(address));
 }
 
-// ---- UDP
+// UDP.
 
 Result<UdpSocket> UdpSocket::bind(const net::SocketAddress& address) {
     return wrapped<UdpSocket>(net::UdpSocket::bind(address));
 }
 
-// ---- Unix domain
+// Unix domain.
 
 Task<Result<UnixStream>> UnixStream::connect(net::UnixAddress peer) {
     Backoff backoff;

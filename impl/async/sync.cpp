@@ -18,7 +18,7 @@ import mio.async.task;
 
 namespace mio::async {
 
-// ---- Event
+// Event.
 
 Event::~Event() {
     while (!waiting_.empty()) {
@@ -60,7 +60,7 @@ void Event::Wait::cancelled(Hook& hook) noexcept {
     wait.frame->loop->schedule(*wait.frame);
 }
 
-// ---- Channel
+// Channel.
 
 void ChannelWaiter::wait(List<ChannelWaiter, WaitTag>& list, std::mutex& mutex,
                          const char* operation) noexcept {

@@ -44,7 +44,7 @@ void fail_empty_task() noexcept {
     std::abort();
 }
 
-// ---- Running
+// Running.
 
 void spawn(LoopCore& loop, Task<> task) noexcept {
     if (loop.tasks().loop() == nullptr) return; // the loop is being destroyed
@@ -61,7 +61,7 @@ Result<> start_main(LoopCore& loop, PromiseBase& promise, bool& is_done) noexcep
     return loop.start_main(promise);
 }
 
-// ---- Time
+// Time.
 
 bool Sleep::await_suspend(std::coroutine_handle<>) noexcept {
     LoopCore& loop = *frame->loop;
@@ -110,11 +110,11 @@ void TimeLimit::expire(std::errc error) noexcept {
     scope_.cancel();
 }
 
-// ---- Scopes
+// Scopes.
 
 void SharedScope::cancelled(Hook& hook) noexcept { static_cast<Relay&>(hook).scope->cancel(); }
 
-// ---- Several tasks
+// Several tasks.
 
 void Tasks::start(PromiseBase& task, std::size_t index) noexcept {
     task.loop = frame_->loop;
@@ -198,7 +198,7 @@ void Group::Join::cancel() noexcept {
     frame->loop->schedule(*frame);
 }
 
-// ---- Stop tokens
+// Stop tokens.
 
 void StopRelay::opened(Parcel& parcel, const Context*) noexcept {
     auto& relay = static_cast<StopRelay&>(parcel);

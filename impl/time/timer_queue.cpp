@@ -45,7 +45,7 @@ Result<> no_memory() noexcept { return std::unexpected(os_error(std::errc::not_e
 
 } // namespace
 
-// ---- Heap
+// Heap.
 
 Heap::Heap(std::size_t capacity) {
     if (capacity == 0) return;
@@ -159,7 +159,7 @@ void Heap::rebase(HeapNode* (*moved)(HeapNode*, void*), void* context) noexcept 
     for (std::size_t at = 0; at < size_; ++at) entries_[at].node = moved(entries_[at].node, context);
 }
 
-// ---- TimerQueue
+// TimerQueue.
 
 void Timer::disarm() noexcept { queue_->cancel(*this); }
 
@@ -203,7 +203,7 @@ Result<> TimerQueue::reserve(std::size_t capacity) noexcept {
     return {};
 }
 
-// ---- Timers
+// Timers.
 
 Timers::Timers(std::size_t capacity) : heap_(capacity) {
     if (capacity != 0) slots_.reset(new TimerSlot[capacity]);

@@ -139,7 +139,7 @@ export template <Source S> class Async {
     ///     auto got = co_await device.perform(Interest::readable, [&](auto& source) { return read_record(source); });
     template <class Op> [[nodiscard]] inline auto perform(Interest interest, Op operation);
 
-    // ---- For operations
+    // For operations.
 
     /// Whether to try an operation; see `Slot::may_try`.
     [[nodiscard]] inline bool may_try(Direction direction) const noexcept {
@@ -452,7 +452,7 @@ export class [[nodiscard]] Transferred {
     const std::error_category* category_ = nullptr;
 };
 
-// ---- Streams of bytes
+// Streams of bytes.
 
 // Whether all buffers are empty.
 template <class Slice> [[nodiscard]] inline bool are_empty(std::span<const Slice> buffers) noexcept {

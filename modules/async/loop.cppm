@@ -21,7 +21,7 @@ export struct Frame;
 /// The error of an operation that was cancelled; equal to `std::errc::operation_canceled`.
 export [[nodiscard]] std::error_code canceled_error() noexcept;
 
-// ---- Cancellation
+// Cancellation.
 
 /// An entry of a `Scope`: an operation that ends when the scope is cancelled, or a scope inside it.
 export struct Hook : Link<CancelTag> {
@@ -104,7 +104,7 @@ export class Scope : Hook {
     bool is_cancelled_ = false;
 };
 
-// ---- Coroutines
+// Coroutines.
 
 /// The part of a coroutine's promise that loop and awaitables use. A suspended coroutine waits for one thing at
 /// a time.
@@ -127,7 +127,7 @@ export struct Context {
     Scope* scope = nullptr;
 };
 
-// ---- Sources
+// Sources.
 
 export enum class Direction : std::uint8_t { read = 0, write = 1 };
 
@@ -191,7 +191,7 @@ export class Slot {
     bool has_hung_up_ = false; // not yet reported to an operation
 };
 
-// ---- Timers
+// Timers.
 
 /// A timer of a loop, for authors of awaitables.
 export struct LoopTimer : time::Timer {
@@ -199,7 +199,7 @@ export struct LoopTimer : time::Timer {
     void (*fire)(LoopTimer&) noexcept;
 };
 
-// ---- Other threads
+// Other threads.
 
 /// A message from any thread to a loop, which calls `open` on its own thread. It is part of the sender's object;
 /// posting does not allocate.
@@ -260,7 +260,7 @@ export class RemoteLoop {
     Inbox* inbox_;
 };
 
-// ---- The loop
+// The loop.
 
 /// Internal: coroutines that were started by `spawn` and have no parent. Destroying the list destroys them where they
 /// are suspended, the latest first.

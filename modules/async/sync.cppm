@@ -12,7 +12,7 @@ import mio.async.task;
 
 namespace mio::async {
 
-// ---- Within a loop
+// Within a loop.
 
 /// A condition that coroutines of one loop wait for.
 ///
@@ -61,7 +61,7 @@ class [[nodiscard]] Event::Wait : Waiter {
 
 inline Event::Wait Event::wait() noexcept { return Wait(*this); }
 
-// ---- Between loops
+// Between loops.
 
 // A coroutine that waits for a channel. The thread that completes the wait holds the channel's lock while it stores the
 // result, takes the waiter from the list and posts it to its loop.
@@ -303,7 +303,7 @@ export template <class T> class Channel {
     bool is_closed_ = false;
 };
 
-// ---- Calls of other loops
+// Calls of other loops.
 
 class CallSender {
   public:

@@ -259,7 +259,7 @@ template <class A> [[nodiscard]] inline bool suspend(A& awaitable, std::coroutin
     }
 }
 
-// ---- Running
+// Running.
 
 /// Starts `task` on `loop`, in its next turn, in the outermost scope. An exception that leaves it ends the program.
 ///
@@ -315,7 +315,7 @@ class [[nodiscard]] Yield : Hook {
 /// Lets other coroutines run, and continues after the next poll. It is not cancelled.
 export [[nodiscard]] inline Yield yield() noexcept { return {}; }
 
-// ---- Time
+// Time.
 
 class [[nodiscard]] Sleep : Hook {
   public:
@@ -475,7 +475,7 @@ export template <Waitable A>
     return Timeout<AwaiterType<A>>(deadline, std::move(awaitable));
 }
 
-// ---- Scopes
+// Scopes.
 
 class ShieldedScope {
   public:
@@ -600,7 +600,7 @@ export template <Waitable A> [[nodiscard]] inline auto within(Scope& scope, A aw
     return Within<AwaiterType<A>>(scope, std::move(awaitable));
 }
 
-// ---- Several tasks
+// Several tasks.
 
 /// Stands for the result of a task that returns nothing, in the tuples of `when_all` and `when_any`.
 export struct Nothing {
@@ -806,7 +806,7 @@ class [[nodiscard]] Group::Join : Waiter {
 
 inline Group::Join Group::join() noexcept { return Join(*this); }
 
-// ---- Stop tokens
+// Stop tokens.
 
 // A request to stop from any thread.
 class StopRelay : Parcel {

@@ -163,7 +163,7 @@ TEST(Resolve, FindsLocalhost) {
     }(pool));
 }
 
-// ---- Files
+// Files.
 
 class Files : public testing::Test {
   protected:
@@ -351,7 +351,7 @@ TEST_F(Files, AreDroppedWithWorkInThePool) {
     }
 }
 
-// ---- Looking inside
+// Looking inside.
 
 TEST(Dump, ListsWhatWaitsForWhat) {
     auto loop = must(async::Loop::create());

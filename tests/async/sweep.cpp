@@ -164,7 +164,7 @@ template <class Scenario> void sweep() {
     }
 }
 
-// ---- Bytes
+// Bytes.
 
 std::byte pattern(std::size_t index) { return static_cast<std::byte>((index * 2654435761u) >> 13); }
 
@@ -281,7 +281,7 @@ class Transfer {
 
 TEST(Sweep, NoByteOfAStreamIsLost) { sweep<Transfer>(); }
 
-// ---- Connections
+// Connections.
 
 /// Accepts connections with limits; those that were not accepted are still pending.
 class Accepting {
@@ -332,7 +332,7 @@ class Accepting {
 
 TEST(Sweep, NoConnectionIsLost) { sweep<Accepting>(); }
 
-// ---- Hang-ups
+// Hang-ups.
 
 /// Waits for a hang-up in several ways at once, beside a read, while the peer sends and then resets the connection.
 class HangingUp {
@@ -406,7 +406,7 @@ class HangingUp {
 
 TEST(Sweep, HangUpsAreReportedOrCancelled) { sweep<HangingUp>(); }
 
-// ---- Values
+// Values.
 
 template <std::size_t capacity> class Values {
   public:
@@ -465,7 +465,7 @@ TEST(Sweep, NoValueOfAChannelIsLost) {
     sweep<Values<5>>();
 }
 
-// ---- Structure
+// Structure.
 
 /// Groups, events, scopes and combinators inside each other.
 class Nested {
@@ -522,7 +522,7 @@ class Nested {
 
 TEST(Sweep, NestedScopesEndWithoutLeaks) { sweep<Nested>(); }
 
-// ---- Other threads
+// Other threads.
 
 /// Work in a pool and on another loop.
 class Elsewhere {
@@ -584,7 +584,7 @@ class Elsewhere {
 
 TEST(Sweep, WorkOnOtherThreadsIsGivenBack) { sweep<Elsewhere>(); }
 
-// ---- Files
+// Files.
 
 class Writing {
   public:

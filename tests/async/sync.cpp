@@ -52,7 +52,7 @@ class LoopThread {
     std::thread thread_;
 };
 
-// ---- Event
+// Event.
 
 TEST(AsyncEvent, EndsAllWaits) {
     run_alone([]() -> Task<> {
@@ -139,7 +139,7 @@ TEST(AsyncEvent, DestroyingItEndsWaits) {
     }());
 }
 
-// ---- Channel
+// Channel.
 
 TEST(Channel, PassesValuesInOrder) {
     for (const std::size_t capacity : {0u, 1u, 3u, 1000u}) {
@@ -297,7 +297,7 @@ TEST(Channel, TimeoutsAndValuesMeetWithoutLoss) {
     EXPECT_EQ(received, std::int64_t{3000} * 3001 / 2);
 }
 
-// ---- RemoteLoop
+// RemoteLoop.
 
 TEST(RemoteLoop, CallsRunOnTheOtherThread) {
     LoopThread other;
@@ -502,7 +502,7 @@ TEST(RemoteLoop, DroppedCallsOfALoopThatEnds) {
     }
 }
 
-// ---- Stop tokens
+// Stop tokens.
 
 TEST(Stoppable, AStopTokenCancelsFromAnotherThread) {
     if (mio::backend() == "iocp") GTEST_SKIP() << "libstdc++ 12 of MinGW: ~stop_callback can sleep for ever";

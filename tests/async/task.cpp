@@ -143,7 +143,7 @@ TEST(Tasks, ThatAreNotAwaitedNeverStart) {
     EXPECT_FALSE(has_started);
 }
 
-// ---- Time
+// Time.
 
 TEST(Sleep, NeverEndsEarly) {
     run_alone([]() -> Task<> {
@@ -225,7 +225,7 @@ TEST(Timeout, ExpiryOfTheOuterCancelsTheInner) {
     }());
 }
 
-// ---- Several
+// Several.
 
 TEST(WhenAll, WaitsForAll) {
     run_alone([]() -> Task<> {
@@ -267,7 +267,7 @@ TEST(WhenAny, OneThatEndsAtOnceWinsButTheOthersStart) {
     }());
 }
 
-// ---- Scopes
+// Scopes.
 
 TEST(Scopes, CancellationIsSticky) {
     run_alone([]() -> Task<> {
@@ -438,7 +438,7 @@ TEST(Scopes, ACoroutineThatNeverWaitsYieldsAfterItsSlice) {
     }());
 }
 
-// ---- Groups
+// Groups.
 
 TEST(Group, KeepsFunctionAndArgumentsAlive) {
     run_alone([]() -> Task<> {

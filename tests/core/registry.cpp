@@ -116,7 +116,7 @@ static_assert(Addable<Recorder> && !Addable<WithoutRemove>);
 static_assert(!std::is_copy_constructible_v<Registry> && !std::is_copy_assignable_v<Registry>,
               "another owner is made by try_clone");
 
-// --- Effects of a registration.
+// Effects of a registration.
 
 TEST(Registry, ServesAConnectionFromAcceptToClose) {
     Loop loop;
@@ -234,7 +234,7 @@ TEST(Registry, ReportsPriorityDataOnlyForPriorityInterest) {
     loop.expect({{id2, Readiness::readable | Readiness::priority}});
 }
 
-// --- Removing.
+// Removing.
 
 TEST(Registry, RemovedReadySourceIsNotReported) {
     // Mio issue 1205.
@@ -333,7 +333,7 @@ TEST(Registry, RegistrationsMoveWithTheirSource) {
     EXPECT_TRUE(ok(loop.registry().remove(raw)));
 }
 
-// --- Misuse is reported and changes nothing.
+// Misuse is reported and changes nothing.
 
 TEST(RegistryError, AddingASourceTwiceFails) {
     Loop loop;
@@ -415,7 +415,7 @@ TEST(RegistryError, ChangingASourceOfAnotherPollFails) {
     EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
 }
 
-// --- Sources that outlive their `Poll`.
+// Sources that outlive their `Poll`.
 
 TEST(RegistryLifetime, SourceIsUnregisteredAfterItsPollIsDestroyed) {
     Pair pair;
@@ -536,7 +536,7 @@ TEST(Registry, DestroyingOrReplacingARawSourceRemovesItsRegistration) {
     }
 }
 
-// --- Errors of the OS.
+// Errors of the OS.
 
 TEST(RegistryError, AddingAHandleWatchedByAnotherSourceFails) {
     if (!differences.refuses_a_second_source) GTEST_SKIP() << "a second source replaces the first";
@@ -584,7 +584,7 @@ TEST(RegistryError, InterestUnsupportedByTheBackendFails) {
     EXPECT_TRUE(ok(loop.registry().remove(pair.source)));
 }
 
-// --- Custom sources.
+// Custom sources.
 
 TEST(CustomSource, ReceivesTheArgumentsOfTheRegistryCall) {
     const Loop loop;

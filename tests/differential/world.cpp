@@ -167,7 +167,7 @@ class World {
   private:
     static constexpr std::size_t max_ends = max_slots;
 
-    // ---- Logging and failing
+    // Logging and failing.
 
     template <class... A> void log(const char* format, A... values) {
         if (log_ == nullptr) return;
@@ -194,7 +194,7 @@ class World {
         throw Fail{std::string(players_[player]->name()) + ": " + what};
     }
 
-    // ---- Ends
+    // Ends.
 
     std::optional<std::size_t> free_end() const {
         for (std::size_t at = 0; at < ends_.size(); ++at)
@@ -247,7 +247,7 @@ class World {
     }
     static void non_blocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-    // ---- Creating
+    // Creating.
 
     ::sockaddr_in fresh_address() {
         // A fresh address each time, so that connections in TIME_WAIT do not use up the ports of one.
@@ -347,7 +347,7 @@ class World {
         if (at) ends_[*at].is_connecting_kind = true;
     }
 
-    // ---- Registering
+    // Registering.
 
     Interest interest_of(std::uint32_t how) const {
         constexpr Interest choices[] = {Interest::readable, Interest::writable, read_write,
@@ -471,7 +471,7 @@ class World {
         }
     }
 
-    // ---- Operations
+    // Operations.
 
     void note_blocked(std::size_t at, unsigned direction) {
         auto& end = ends_[at];
@@ -741,7 +741,7 @@ class World {
         if (step.how % 16 == 0) wait_idle();
     }
 
-    // ---- The oracle
+    // The oracle.
 
     short levels_of(std::size_t at) const {
         ::pollfd record{.fd = ends_[at].fd, .events = all_levels, .revents = 0};

@@ -40,7 +40,7 @@ std::atomic<unsigned> turn = 0;
 
 bool is_every_other_time() noexcept { return turn.fetch_add(1, std::memory_order_relaxed) % 2 == 0; }
 
-// ---- One byte
+// One byte.
 
 bool is_stream(long fd) noexcept {
     struct ::stat status{};
@@ -121,7 +121,7 @@ long transfer_some(const Call& call) noexcept {
     return pass(call);
 }
 
-// ---- Waits
+// Waits.
 
 // Whether the descriptor is an eventfd, such as that of a waker.
 bool is_eventfd(long fd) noexcept {

@@ -25,7 +25,7 @@ MODELLED = re.compile(
 def statements(path):
     text = path.read_text()
     if path.name == "sync.cpp":
-        text = text.partition("// ---- Channel\n")[2]
+        text = text.partition("// Channel.\n")[2]
     text = re.sub(r"//.*", "", text)
     for statement in re.split(r"[;{}]", text):
         statement = " ".join(statement.split())

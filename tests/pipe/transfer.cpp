@@ -321,7 +321,7 @@ TEST(Splice, ForwardsALongStreamDrivenByEvents) {
     EXPECT_TRUE(received == text);
 }
 
-// --- Operations that transfer less than requested. They rearm the source, which is reported when it is ready again.
+// Operations that transfer less than requested. They rearm the source, which is reported when it is ready again.
 
 TEST(SendFile, PartialSendIsFollowedByAnEvent) {
     const auto file = file_with(std::string(1u << 22, 'f'));

@@ -55,7 +55,7 @@ using mio::Interest;
 using mio::Token;
 using Random = std::mt19937;
 
-// ---- Support
+// Support.
 
 std::atomic<std::uint64_t> connections = 0, registrations = 0, wakes = 0, tasks = 0;
 
@@ -88,7 +88,7 @@ std::size_t pick(Random& random, std::size_t most) {
 
 const net::SocketAddress any_port = *net::SocketAddress::parse("127.0.0.1:0");
 
-// ---- A server that lives as long as the program, with a registry that other threads use
+// A server that lives as long as the program, with a registry that other threads use.
 
 class Server {
   public:
@@ -182,7 +182,7 @@ class Server {
     std::thread thread_;
 };
 
-// ---- What the threads do in a round
+// What the threads do in a round.
 
 /// Connections to the server that end in every way.
 void churn_connections(Server& server, Random random) {
@@ -382,7 +382,7 @@ void churn_timers(Random random) {
     }
 }
 
-// ---- Coroutines
+// Coroutines.
 
 Task<> echo(async::TcpStream stream) {
     std::array<std::byte, 1024> buffer;
@@ -489,7 +489,7 @@ class LoopThread {
     async::RemoteLoop remote;
 };
 
-// ---- Measurements
+// Measurements.
 
 std::size_t allocated_bytes() {
     if (__sanitizer_get_current_allocated_bytes != nullptr) return __sanitizer_get_current_allocated_bytes();

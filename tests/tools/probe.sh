@@ -117,7 +117,7 @@ is_silent() { [[ ! -s err ]] || fail "standard error is not empty"; }
 
 is_json() { python3 -m json.tool <"$1" >/dev/null || fail "$1 is not JSON"; }
 
-# ---- Wrong usage and errors of the OS ---------------------------------------------------------------------------------
+# Wrong usage and errors of the OS.
 
 test_usage() {
     wrong "TARGET 'nonsense'" watch nonsense
@@ -292,7 +292,7 @@ test_schema() {
     grep -q 'no operation' err && grep -q 'more is not documented' err || fail 'not what is wrong'
 }
 
-# ---- Terminals -------------------------------------------------------------------------------------------------------
+# Terminals.
 
 # Writes the display of a terminal with COLUMNS columns to the file out: each line fits, except commands in help texts.
 fits_in() { # COLUMNS ARGUMENTS...
@@ -455,7 +455,7 @@ open("hold").read()' "$port" &
     is_silent
 }
 
-# ---- Findings ---------------------------------------------------------------------------------------------------------
+# Findings.
 
 test_info() {
     needs python3
@@ -695,7 +695,7 @@ test_scenario_patterns() {
     succeeds '^all 2 steps' "$probe" events --check --scenario tcp-peer-close 'tcp-peer-clos?' 'tcp-peer-c*'
 }
 
-# ---- watch ------------------------------------------------------------------------------------------------------------
+# watch.
 
 test_connection() {
     needs nc
@@ -1280,7 +1280,7 @@ test_trace() {
     is_documented trace trace $$
 }
 
-# ---- bench -----------------------------------------------------------------------------------------------------------
+# bench.
 # The set of measurements, not their values.
 
 compared=(wake pingpong chain churn echo timeout alarm sleep coroutine)

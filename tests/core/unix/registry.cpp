@@ -95,7 +95,7 @@ TEST(RegistryError, AddingARegularFileFails) {
     std::fclose(file);
 }
 
-// --- Duplicates.
+// Duplicates.
 
 TEST(Registry, DestroyingASourceRemovesItsRegistrationDespiteDuplicateHandle) {
     Loop loop;
@@ -116,7 +116,7 @@ TEST(Registry, DestroyingASourceRemovesItsRegistrationDespiteDuplicateHandle) {
     }
 }
 
-// --- Handles closed before their source is removed.
+// Handles closed before their source is removed.
 
 TEST(Registry, RemovingARawSourceWithClosedHandleSucceedsOnce) {
     Loop loop;

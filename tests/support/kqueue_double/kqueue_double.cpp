@@ -192,7 +192,7 @@ Kqueue* find_kqueue(int fd) {
     return nullptr;
 }
 
-// --- Queue
+// Queue.
 
 void update_bell(Kqueue& q) {
     if (q.ringing == (q.length > 0)) return;
@@ -226,7 +226,7 @@ void activate(Kqueue& q, Knote& k) {
     if (!k.disabled && !k.queued) enqueue(q, k);
 }
 
-// --- Kernel side
+// Kernel side.
 
 bool has_descriptor(short filter) { return filter == EVFILT_READ || filter == EVFILT_WRITE; }
 
@@ -284,7 +284,7 @@ int drop(Kqueue& q, std::map<Key, Knote>::iterator at) {
     return error;
 }
 
-// --- Filters
+// Filters.
 
 template <class T> T socket_option(int fd, int level, int name) {
     T value{};
@@ -392,7 +392,7 @@ bool run_filter(const Knote& k, struct kevent& e) {
     return found != 0;
 }
 
-// --- Changes
+// Changes.
 
 void look_at(Knote& k, int fd, const struct stat& about) {
     if (S_ISSOCK(about.st_mode)) {
@@ -554,7 +554,7 @@ int apply(Kqueue& q, const struct kevent& change) {
     return add(q, change, has_descriptor(change.filter) ? &about : nullptr);
 }
 
-// --- Retrieval
+// Retrieval.
 
 int retrieve(Kqueue& q, struct kevent* events, int nevents) {
     int n = 0;
@@ -634,7 +634,7 @@ int wait_for_events(SystemCall& call, Kqueue& q, int kq, struct kevent* events, 
     }
 }
 
-// --- Closing and duplicating descriptors
+// Closing and duplicating descriptors.
 
 void forget_number(Kqueue& q, int fd) {
     std::erase(q.numbers, fd);

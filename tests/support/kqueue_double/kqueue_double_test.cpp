@@ -218,7 +218,7 @@ std::vector<int> filters(const Events& events) {
 }
 const std::vector<int> both{EVFILT_WRITE, EVFILT_READ};
 
-// --- kqueue()
+// kqueue().
 
 // kqueue creates a new event queue and returns its descriptor.
 TEST(KqueueDouble, KqueueIsADescriptor) {
@@ -346,7 +346,7 @@ TEST(KqueueDouble, CannotBeWatchedForWritingOrByItself) {
     EXPECT_EQ(q.apply(change(q.get(), EVFILT_READ, EV_ADD)), EINVAL);
 }
 
-// --- Changes
+// Changes.
 
 // A kevent is identified by ident and filter; adding an existing one modifies it.
 TEST(KqueueDouble, AddingTwiceModifies) {
@@ -499,7 +499,7 @@ TEST(KqueueDouble, ChangesAreAppliedInOrderBeforeEventsAreRead) {
     EXPECT_EQ(events[0].ident, static_cast<std::uintptr_t>(pair.b.get()));
 }
 
-// --- Reporting of events
+// Reporting of events.
 
 TEST(KqueueDouble, ReadingAndWritingAreSeparateEvents) {
     const auto pair = local_pair();
@@ -702,7 +702,7 @@ TEST(KqueueDouble, ClearedEventsThatDoNotFitAreKept) {
     EXPECT_TRUE(q.now().empty());
 }
 
-// --- Contents of data and flags
+// Contents of data and flags.
 
 // A listening socket is returned when a connection is pending.
 TEST(KqueueDouble, ListenerIsReadableWithAConnection) {
@@ -774,7 +774,7 @@ TEST(KqueueDouble, FileIsReadableUpToItsEnd) {
     EXPECT_EQ(q.apply(change(file, EVFILT_READ, EV_DELETE)), 0);
 }
 
-// --- EV_EOF
+// EV_EOF.
 
 // EV_EOF is set when the read direction is shut down; data may still be pending.
 TEST(KqueueDouble, PeerShutdownIsEofWithDataLeft) {
@@ -966,7 +966,7 @@ TEST(KqueueDouble, TransientErrorIsReportedWithoutEof) {
     EXPECT_EQ(pending_socket_error(client), ECONNREFUSED);
 }
 
-// --- EVFILT_USER
+// EVFILT_USER.
 
 // A user event is not associated with a kernel mechanism; the program triggers it.
 TEST(KqueueDouble, UserEventIsReportedWhenTriggered) {
@@ -1022,7 +1022,7 @@ TEST(KqueueDouble, UserFlagsAreCombinedAsRequested) {
     }
 }
 
-// --- Waiting
+// Waiting.
 
 // EVFILT_SIGNAL: ident is the signal number; EV_CLEAR is set automatically.
 TEST(Signals, AreReportedOnceEach) {
@@ -1174,7 +1174,7 @@ TEST(KqueueDouble, SignalHandlerCanTriggerAnEvent) {
     ASSERT_EQ(::sigaction(SIGUSR1, &old, nullptr), 0);
 }
 
-// --- Threads
+// Threads.
 
 TEST(KqueueDouble, ChangesReachABlockedWait) {
     const auto pair = local_pair();

@@ -33,7 +33,7 @@ struct Witnessed {
     [[nodiscard]] bool is_open() const { return !read(); }
     [[nodiscard]] bool is_closed() const {
         plain::await_readable(witness_);
-        return read() == 0u;
+        return read().value_or(1) == 0;
     }
 
     mio::RawHandle handle;

@@ -1,5 +1,5 @@
 /// @file
-/// Standard library names used by the interfaces.
+/// Standard library names used by the library.
 ///
 /// Each module that includes a header parses it, and each importer merges the results; this used to take most
 /// of the time of a consumer's build. `import std;` would serve the same purpose, but its support in CMake is
@@ -39,6 +39,11 @@ module;
 
 export module mio.std;
 
+export using ::operator new;
+export using ::operator new[];
+export using ::operator delete;
+export using ::operator delete[];
+
 export namespace std {
 
 using std::byte;
@@ -54,13 +59,18 @@ using std::uint16_t;
 using std::uint32_t;
 using std::uint64_t;
 using std::uint8_t;
+using std::uintmax_t;
 using std::uintptr_t;
 
 using std::addressof;
 using std::array;
+using std::as_bytes;
+using std::as_writable_bytes;
 using std::expected;
 using std::hash;
 using std::initializer_list;
+using std::make_unique;
+using std::make_unique_for_overwrite;
 using std::nullopt;
 using std::nullopt_t;
 using std::optional;
@@ -70,9 +80,11 @@ using std::ratio;
 using std::span;
 using std::string;
 using std::string_view;
+using std::to_string;
 using std::unexpected;
 using std::unique_ptr;
 using std::vector;
+using std::wstring_view;
 
 using std::apply;
 using std::coroutine_handle;
@@ -89,6 +101,7 @@ using std::source_location;
 using std::suspend_always;
 using std::suspend_never;
 using std::terminate;
+using std::tie;
 using std::tuple;
 using std::tuple_element;
 using std::tuple_size;
@@ -100,14 +113,19 @@ using std::error_category;
 using std::error_code;
 using std::error_condition;
 using std::exa;
+using std::generic_category;
 using std::is_error_code_enum;
 using std::make_error_code;
+using std::make_error_condition;
 using std::nothrow;
 using std::nothrow_t;
 using std::system_category;
+using std::system_error;
 using std::true_type;
 
+using std::align_val_t;
 using std::atomic;
+using std::atomic_ref;
 using std::memory_order;
 using std::memory_order_acq_rel;
 using std::memory_order_acquire;
@@ -116,6 +134,7 @@ using std::memory_order_release;
 using std::memory_order_seq_cst;
 using std::mutex;
 using std::scoped_lock;
+using std::unique_lock;
 
 using std::add_pointer_t;
 using std::bool_constant;
@@ -158,8 +177,11 @@ using std::unexpect;
 using std::unexpect_t;
 using std::operator==;
 using std::operator<=>;
+using std::operator+;
 
+using std::clamp;
 using std::copy_n;
+using std::end;
 using std::exchange;
 using std::forward;
 using std::gcd;
@@ -167,11 +189,26 @@ using std::max;
 using std::min;
 using std::move;
 using std::numeric_limits;
+using std::reverse;
+using std::size;
 using std::swap;
 
+namespace ranges {
+using std::ranges::adjacent_find;
+using std::ranges::all_of;
+using std::ranges::any_of;
+using std::ranges::copy;
+using std::ranges::equal;
+using std::ranges::find;
+using std::ranges::is_sorted;
+using std::ranges::lower_bound;
+} // namespace ranges
+
 namespace chrono {
+using std::chrono::ceil;
 using std::chrono::duration;
 using std::chrono::duration_cast;
+using std::chrono::floor;
 using std::chrono::hours;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
@@ -194,3 +231,12 @@ using std::chrono::operator<=>;
 } // namespace chrono
 
 } // namespace std
+
+#if defined(__GLIBCXX__) && _GLIBCXX_RELEASE < 16
+// Operators of libstdc++'s iterators; friends of them in newer versions.
+export namespace __gnu_cxx {
+using __gnu_cxx::operator==;
+using __gnu_cxx::operator<=>;
+using __gnu_cxx::operator-;
+} // namespace __gnu_cxx
+#endif

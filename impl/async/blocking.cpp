@@ -1,22 +1,7 @@
 module;
 
-#include <atomic>
 #include <condition_variable>
-#include <coroutine>
-#include <cstddef>
-#include <exception>
-#include <expected>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <optional>
-#include <source_location>
-#include <string>
-#include <system_error>
 #include <thread>
-#include <tuple>
-#include <utility>
-#include <vector>
 
 #include "../core/attempt.hpp"
 
@@ -27,6 +12,7 @@ import mio.net.address;
 import mio.async.job;
 import mio.async.loop;
 import mio.async.task;
+import mio.std;
 
 namespace mio::async {
 

@@ -1,15 +1,6 @@
-module;
-
-#include <algorithm>
-#include <coroutine>
-#include <cstddef>
-#include <memory>
-#include <source_location>
-#include <string>
-#include <string_view>
-#include <vector>
-
 module mio.async.loop;
+
+import mio.std;
 
 namespace mio::async {
 namespace {

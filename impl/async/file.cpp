@@ -1,24 +1,3 @@
-module;
-
-#include <algorithm>
-#include <atomic>
-#include <coroutine>
-#include <cstddef>
-#include <cstdint>
-#include <exception>
-#include <expected>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <optional>
-#include <source_location>
-#include <span>
-#include <string>
-#include <system_error>
-#include <tuple>
-#include <utility>
-#include <vector>
-
 module mio.async.file;
 
 import mio.core;
@@ -29,6 +8,7 @@ import mio.async.task;
 import mio.async.io;
 import mio.async.net;
 import mio.async.blocking;
+import mio.std;
 
 namespace mio::async {
 namespace {

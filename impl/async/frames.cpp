@@ -2,14 +2,11 @@
 
 module;
 
-#include <cstddef>
-#include <new>
-#include <system_error>
-#include <utility>
-
 #include "../core/attempt.hpp"
 
 module mio.async.internal;
+
+import mio.std;
 
 #include "frames.hpp"
 

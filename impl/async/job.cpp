@@ -1,13 +1,5 @@
 module;
 
-#include <atomic>
-#include <coroutine>
-#include <exception>
-#include <expected>
-#include <optional>
-#include <system_error>
-#include <utility>
-
 #include "../core/attempt.hpp"
 
 module mio.async.job;
@@ -16,6 +8,7 @@ import mio.core;
 import mio.async.internal;
 import mio.async.loop;
 import mio.async.task;
+import mio.std;
 
 namespace mio::async {
 

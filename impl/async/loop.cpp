@@ -1,24 +1,14 @@
 module;
 
-#include <atomic>
 #include <bit>
 #include <cassert>
-#include <chrono>
-#include <coroutine>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <memory>
-#include <new>
-#include <optional>
-#include <system_error>
-#include <utility>
 
 #include "../core/attempt.hpp"
 
 module mio.async.loop;
 
 import mio.core;
+import mio.std;
 import mio.sys.selector;
 import mio.time;
 import mio.async.internal;

@@ -1,25 +1,8 @@
-module;
-
-#include <chrono>
-#include <coroutine>
-#include <cstddef>
-#include <exception>
-#include <expected>
-#include <memory>
-#include <optional>
-#include <source_location>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
 module mio.async.net;
 
 import mio.core;
 import mio.net;
+import mio.std;
 import mio.time;
 import mio.async.loop;
 import mio.async.task;

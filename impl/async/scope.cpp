@@ -1,10 +1,7 @@
-module;
-
-#include <system_error>
-
 module mio.async.loop;
 
 import mio.core.error;
+import mio.std;
 
 namespace mio::async {
 

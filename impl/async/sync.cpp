@@ -1,20 +1,10 @@
-module;
-
-#include <atomic>
-#include <coroutine>
-#include <exception>
-#include <expected>
-#include <mutex>
-#include <optional>
-#include <system_error>
-#include <utility>
-
 module mio.async.sync;
 
 import mio.core;
 import mio.async.internal;
 import mio.async.loop;
 import mio.async.task;
+import mio.std;
 
 namespace mio::async {
 

@@ -1,20 +1,12 @@
 module;
 
-#include <chrono>
-#include <coroutine>
-#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
-#include <expected>
-#include <memory>
-#include <optional>
-#include <system_error>
-#include <utility>
 
 module mio.async.task;
 
 import mio.core;
+import mio.std;
 import mio.time;
 import mio.async.internal;
 import mio.async.loop;

@@ -1,9 +1,6 @@
-module;
-
-#include <string>
-#include <system_error>
-
 module mio.core.error;
+
+import mio.std;
 
 namespace mio {
 namespace {

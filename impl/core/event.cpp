@@ -1,14 +1,6 @@
-module;
-
-#include <cstddef>
-#include <limits>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <utility>
-
 module mio.core.event;
 
+import mio.std;
 import mio.sys;
 
 namespace mio {

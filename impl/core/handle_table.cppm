@@ -4,15 +4,11 @@
 module;
 
 #include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <new>
-#include <utility>
 
 export module mio.core.handle_table;
 
 import mio.core.handle;
+import mio.std;
 
 namespace mio {
 

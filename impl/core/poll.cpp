@@ -4,19 +4,7 @@ module;
 #include <sys/sdt.h>
 #endif
 
-#include <algorithm>
-#include <atomic>
 #include <cassert>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <new>
-#include <optional>
-#include <string_view>
-#include <system_error>
-#include <utility>
 
 module mio.core.poll;
 
@@ -25,6 +13,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.handle_table;
 import mio.core.types;
+import mio.std;
 import mio.sys;
 
 #include "probes.hpp"

@@ -1,10 +1,6 @@
-module;
-
-#include <string>
-#include <string_view>
-#include <utility>
-
 module mio.core.process;
+
+import mio.std;
 
 namespace mio {
 

@@ -1,9 +1,6 @@
-module;
-
-#include <string>
-#include <string_view>
-
 module mio.core.types;
+
+import mio.std;
 
 namespace mio {
 

@@ -2,19 +2,10 @@ module;
 
 #include "sockets.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-
 module mio.net.address;
 
 import mio.core.error;
+import mio.std;
 
 namespace mio::net {
 namespace {

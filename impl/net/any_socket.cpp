@@ -2,14 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <span>
-#include <system_error>
-#include <utility>
-
 module mio.net.socket;
 
 import mio.core.error;
@@ -20,6 +12,7 @@ import mio.net.sockaddr;
 import mio.net.sockio;
 import mio.os;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 

@@ -2,18 +2,12 @@ module;
 
 #include "sockets.hpp"
 
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-
 module mio.net.socket;
 
 import mio.core.error;
 import mio.net.options;
 import mio.net.sockaddr;
+import mio.std;
 
 namespace mio::net {
 namespace {

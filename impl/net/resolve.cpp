@@ -3,24 +3,14 @@ module;
 #include "../core/attempt.hpp"
 #include "sockets.hpp"
 
-#include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <expected>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <vector>
 
 module mio.net.address;
 
 import mio.core.error;
 import mio.net.sockaddr;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -2,15 +2,10 @@ module;
 
 #include "sockets.hpp"
 
-#include <algorithm>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <expected>
-#include <span>
-#include <string_view>
-#include <system_error>
 
 module mio.net.sockaddr;
 
@@ -22,6 +17,7 @@ import mio.net.local;
 import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 namespace {

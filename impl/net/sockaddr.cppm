@@ -5,14 +5,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <span>
-#include <system_error>
-#include <type_traits>
-
 export module mio.net.sockaddr;
 
 import mio.core.error;
@@ -21,6 +13,7 @@ import mio.net.address;
 import mio.net.local;
 import mio.net.socket;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 

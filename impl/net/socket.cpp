@@ -2,12 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <string_view>
-#include <system_error>
-
 module mio.net.socket;
 
 import mio.core.error;
@@ -15,6 +9,7 @@ import mio.core.source;
 import mio.core.types;
 import mio.net.sockaddr;
 import mio.net.sockio;
+import mio.std;
 import mio.sys.calls;
 
 namespace mio::net {

@@ -2,10 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <expected>
-#include <system_error>
-#include <utility>
-
 module mio.net.tcp;
 
 import mio.core.error;
@@ -15,6 +11,7 @@ import mio.net.address;
 import mio.net.sockaddr;
 import mio.net.sockio;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 

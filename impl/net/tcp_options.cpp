@@ -2,13 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <system_error>
-
 module mio.net.tcp;
 
 import mio.core.error;
@@ -17,6 +10,7 @@ import mio.core.types;
 import mio.net.options;
 import mio.net.sockaddr;
 import mio.net.sockio;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -2,11 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <algorithm>
-#include <expected>
-#include <system_error>
-#include <utility>
-
 module mio.net.tcp;
 
 import mio.core.error;
@@ -17,6 +12,7 @@ import mio.net.sockaddr;
 import mio.net.sockio;
 import mio.os;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 

@@ -2,12 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <system_error>
-#include <utility>
-
 module mio.net.tcp;
 
 import mio.core.error;
@@ -17,6 +11,7 @@ import mio.net.address;
 import mio.net.sockaddr;
 import mio.net.socket;
 import mio.net.sockio;
+import mio.std;
 
 namespace mio::net {
 

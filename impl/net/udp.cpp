@@ -2,13 +2,7 @@ module;
 
 #include "sockets.hpp"
 
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <expected>
-#include <span>
-#include <system_error>
-#include <utility>
 
 module mio.net.udp;
 
@@ -23,6 +17,7 @@ import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -2,18 +2,12 @@ module;
 
 #include "sockets.hpp"
 
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <string>
-#include <string_view>
-#include <system_error>
-
 module mio.net.local;
 
 import mio.core.error;
 import mio.net.sockaddr;
 import mio.net.socket;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -2,13 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 module mio.net.local;
 
 import mio.core.error;
@@ -20,6 +13,7 @@ import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 namespace {

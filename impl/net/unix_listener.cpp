@@ -3,10 +3,6 @@ module;
 #include "sockets.hpp"
 
 #include <climits>
-#include <expected>
-#include <string_view>
-#include <system_error>
-#include <utility>
 
 module mio.net.local;
 
@@ -16,6 +12,7 @@ import mio.core.types;
 import mio.net.sockaddr;
 import mio.net.sockio;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 

@@ -2,12 +2,6 @@ module;
 
 #include "sockets.hpp"
 
-#include <algorithm>
-#include <expected>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 module mio.net.local;
 
 import mio.core.error;
@@ -18,6 +12,7 @@ import mio.net.socket;
 import mio.net.sockio;
 import mio.os;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 

@@ -3,11 +3,9 @@
 
 module;
 
-#include <cstdint>
-#include <span>
-#include <string>
-
 export module mio.sys.flag_names;
+
+import mio.std;
 
 namespace mio::sys {
 

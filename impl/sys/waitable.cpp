@@ -1,9 +1,3 @@
-module;
-
-#include <expected>
-#include <system_error>
-#include <utility>
-
 module mio.sys.waitable;
 
 import mio.core.error;
@@ -11,6 +5,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.poll;
 import mio.core.types;
+import mio.std;
 import mio.sys.iocp;
 
 namespace mio {

@@ -1,21 +1,12 @@
 module;
 
 #include <bit>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <limits>
-#include <memory>
-#include <new>
-#include <optional>
-#include <system_error>
-#include <utility>
 
 module mio.time;
 
 import mio.core.error;
 import mio.core.types;
+import mio.std;
 
 namespace mio::time {
 namespace {

@@ -2,10 +2,6 @@
 /// The backend concept, the table of differences between backends, and code shared by backends: reference counting,
 /// rings, tables of sources indexed by handle, and selectors with a table of their own.
 
-module;
-
-#include <new>
-
 export module mio.sys.selector;
 
 import mio.std;

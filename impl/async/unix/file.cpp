@@ -7,16 +7,7 @@ module;
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
 #include <cstdlib>
-#include <expected>
-#include <limits>
-#include <memory>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
 
 #if defined(__linux__)
 #include <sys/utsname.h>
@@ -26,6 +17,7 @@ module mio.async.file;
 
 import mio.core;
 import mio.net;
+import mio.std;
 
 namespace mio::async {
 namespace {

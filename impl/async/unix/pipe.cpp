@@ -1,14 +1,9 @@
-module;
-
-#include <expected>
-#include <system_error>
-#include <utility>
-
 module mio.async.pipe;
 
 import mio.core;
 import mio.net;
 import mio.async.io;
+import mio.std;
 
 namespace mio::async {
 

@@ -2,21 +2,11 @@ module;
 
 #include <windows.h>
 
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <limits>
-#include <memory>
-#include <new>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-
 module mio.async.file;
 
 import mio.core;
 import mio.net;
+import mio.std;
 
 namespace mio::async {
 namespace {

@@ -7,6 +7,8 @@ module;
 
 module mio.core.raw_handle;
 
+import mio.std;
+
 namespace mio {
 
 static_assert(sizeof(RawBuffer) == sizeof(::iovec));

@@ -3,9 +3,10 @@ module;
 #include <winsock2.h>
 
 #include <cstddef>
-#include <type_traits>
 
 module mio.core.raw_handle;
+
+import mio.std;
 
 namespace mio {
 

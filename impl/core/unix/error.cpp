@@ -1,9 +1,10 @@
 module;
 
 #include <cerrno>
-#include <system_error>
 
 module mio.core.error;
+
+import mio.std;
 
 namespace mio {
 

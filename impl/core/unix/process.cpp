@@ -3,20 +3,9 @@ module;
 #include <pthread.h>
 #include <sys/types.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <new>
-#include <optional>
-#include <span>
-#include <system_error>
-#include <utility>
 
 #include "../../os/unix/thread_exit.hpp"
 
@@ -31,6 +20,7 @@ import mio.os;
 import mio.os.fork;
 import mio.os.process;
 import mio.os.sigpipe;
+import mio.std;
 import mio.sys.selector;
 
 namespace mio {

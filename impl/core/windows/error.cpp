@@ -4,15 +4,11 @@ module;
 
 #include <windows.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <iterator>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
 
 module mio.core.error;
+
+import mio.std;
 
 namespace mio {
 namespace {

@@ -4,16 +4,7 @@ module;
 
 #include <windows.h>
 
-#include <cstddef>
-#include <cstdint>
-#include <expected>
 #include <iterator>
-#include <memory>
-#include <new>
-#include <optional>
-#include <span>
-#include <system_error>
-#include <utility>
 
 module mio.core.process;
 
@@ -23,6 +14,7 @@ import mio.core.poll;
 import mio.core.types;
 import mio.os;
 import mio.os.kernel_handle;
+import mio.std;
 import mio.sys.waitable;
 
 namespace mio {

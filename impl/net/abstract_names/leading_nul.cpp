@@ -2,14 +2,10 @@
 
 module;
 
-#include <cstddef>
-#include <expected>
-#include <string_view>
-#include <system_error>
-
 module mio.net.local;
 
 import mio.core.error;
+import mio.std;
 
 namespace mio::net {
 

@@ -2,14 +2,10 @@
 
 module;
 
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <system_error>
-
 module mio.net.udp;
 
 import mio.core.error;
+import mio.std;
 
 namespace mio::net {
 

@@ -9,14 +9,8 @@ module;
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <expected>
-#include <span>
-#include <system_error>
 
 module mio.net.udp;
 
@@ -27,6 +21,7 @@ import mio.net.address;
 import mio.net.ancillary;
 import mio.net.sockaddr;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -15,16 +15,8 @@ module;
 #include <sys/time.h>
 #include <time.h>
 
-#include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <expected>
-#include <optional>
-#include <span>
-#include <system_error>
 
 module mio.net.ancillary;
 
@@ -33,6 +25,7 @@ import mio.core.handle;
 import mio.net.address;
 import mio.net.sockaddr;
 import mio.net.udp;
+import mio.std;
 
 namespace mio::net {
 namespace {

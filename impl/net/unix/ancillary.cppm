@@ -5,13 +5,7 @@ module;
 
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstring>
-#include <expected>
-#include <optional>
-#include <span>
-#include <system_error>
 
 export module mio.net.ancillary;
 
@@ -19,6 +13,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.net.address;
 import mio.net.udp;
+import mio.std;
 
 namespace mio::net {
 

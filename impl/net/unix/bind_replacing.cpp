@@ -5,14 +5,7 @@ module;
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstddef>
-#include <expected>
-#include <string_view>
-#include <system_error>
-#include <utility>
 
 module mio.net.local;
 
@@ -20,6 +13,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.net.sockio;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 namespace {

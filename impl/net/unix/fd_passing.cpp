@@ -3,12 +3,7 @@ module;
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <cstddef>
 #include <cstring>
-#include <expected>
-#include <span>
-#include <system_error>
-#include <utility>
 
 module mio.net.fd_passing;
 
@@ -18,6 +13,7 @@ import mio.net.local;
 import mio.net.sockio;
 import mio.os;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -6,12 +6,7 @@ module;
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstring>
-#include <expected>
-#include <span>
-#include <system_error>
 
 export module mio.net.fd_passing;
 
@@ -19,6 +14,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.net.local;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 

@@ -12,17 +12,7 @@ module;
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <array>
-#include <chrono>
 #include <climits>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <span>
-#include <string_view>
-#include <system_error>
 
 export module mio.net.options;
 
@@ -30,6 +20,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.net.sockaddr;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 

@@ -9,15 +9,12 @@ module;
 #include <sys/ucred.h>
 #endif
 
-#include <expected>
-#include <optional>
-#include <system_error>
-
 module mio.net.local;
 
 import mio.core.error;
 import mio.net.sockaddr;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 

@@ -4,12 +4,6 @@ module;
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <system_error>
-#include <utility>
-
 module mio.net.pipe;
 
 import mio.core.error;
@@ -21,6 +15,7 @@ import mio.net.sockio;
 import mio.os;
 import mio.os.open;
 import mio.os.sigpipe;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -4,13 +4,11 @@ module;
 
 #include <netdb.h>
 
-#include <string>
-#include <system_error>
-
 module mio.net.address;
 
 import mio.core.error;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 namespace {

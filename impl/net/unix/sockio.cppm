@@ -10,17 +10,8 @@ module;
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <chrono>
 #include <climits>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <span>
-#include <string_view>
-#include <system_error>
 
 export module mio.net.sockio;
 
@@ -29,6 +20,7 @@ import mio.core.handle;
 import mio.net.sockaddr;
 import mio.net.socket;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 

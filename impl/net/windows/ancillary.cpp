@@ -5,15 +5,7 @@ module;
 
 #include <mswsock.h>
 
-#include <algorithm>
-#include <atomic>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <expected>
-#include <optional>
-#include <span>
-#include <system_error>
 
 module mio.net.ancillary;
 
@@ -24,6 +16,7 @@ import mio.net.sockaddr;
 import mio.net.sockio;
 import mio.net.udp;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 namespace {

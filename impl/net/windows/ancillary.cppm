@@ -6,14 +6,12 @@ module;
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
-#include <expected>
-#include <system_error>
-
 export module mio.net.ancillary;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.net.udp;
+import mio.std;
 
 namespace mio::net {
 

@@ -2,21 +2,13 @@ module;
 
 #include <windows.h>
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <expected>
-#include <span>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 module mio.net.local;
 
 import mio.core.error;
 import mio.net.sockio;
 import mio.os;
 import mio.os.kernel_handle;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -3,16 +3,12 @@
 
 module;
 
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <system_error>
-
 export module mio.net.fd_passing;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.net.local;
+import mio.std;
 
 namespace mio::net {
 

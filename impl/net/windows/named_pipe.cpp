@@ -5,19 +5,7 @@ module;
 #include <windows.h>
 #include <winternl.h>
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <expected>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <span>
-#include <string_view>
-#include <system_error>
-#include <utility>
 
 module mio.net.pipe;
 
@@ -27,6 +15,7 @@ import mio.core.handle;
 import mio.core.poll;
 import mio.core.types;
 import mio.os;
+import mio.std;
 import mio.sys;
 import mio.sys.iocp;
 

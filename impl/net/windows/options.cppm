@@ -6,19 +6,12 @@ module;
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
-#include <array>
-#include <chrono>
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <string_view>
-#include <system_error>
-
 export module mio.net.options;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.net.sockaddr;
+import mio.std;
 
 namespace mio::net {
 

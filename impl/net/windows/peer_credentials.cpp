@@ -1,11 +1,7 @@
-module;
-
-#include <expected>
-#include <system_error>
-
 module mio.net.local;
 
 import mio.core.error;
+import mio.std;
 
 namespace mio::net {
 

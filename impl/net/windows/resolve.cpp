@@ -6,13 +6,11 @@ module;
 
 #include <windows.h>
 
-#include <string>
-#include <system_error>
-
 module mio.net.address;
 
 import mio.core.error;
 import mio.os.winsock;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -9,17 +9,6 @@ module;
 #include <afunix.h>
 #include <windows.h>
 
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <limits>
-#include <span>
-#include <string_view>
-#include <system_error>
-
 export module mio.net.sockio;
 
 import mio.core.error;
@@ -28,6 +17,7 @@ import mio.net.sockaddr;
 import mio.net.socket;
 import mio.os;
 import mio.os.open;
+import mio.std;
 
 namespace mio::net {
 

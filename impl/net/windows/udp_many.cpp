@@ -2,12 +2,6 @@
 
 module;
 
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <span>
-#include <system_error>
-
 module mio.net.udp;
 
 import mio.core.error;
@@ -17,6 +11,7 @@ import mio.net.address;
 import mio.net.ancillary;
 import mio.net.sockaddr;
 import mio.net.sockio;
+import mio.std;
 
 namespace mio::net {
 namespace {

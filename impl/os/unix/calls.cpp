@@ -4,12 +4,12 @@ module;
 #include <sys/types.h>
 
 #include <cerrno>
-#include <cstddef>
 
 module mio.sys.calls;
 
 import mio.core.handle;
 import mio.os;
+import mio.std;
 
 namespace mio::sys {
 namespace {

@@ -2,14 +2,10 @@ module;
 
 #include <pthread.h>
 
-#include <atomic>
-#include <cstdint>
-#include <expected>
-#include <system_error>
-
 module mio.os.fork;
 
 import mio.core.error;
+import mio.std;
 
 namespace mio::os {
 namespace {

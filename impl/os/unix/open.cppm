@@ -7,15 +7,13 @@ module;
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstring>
-#include <utility>
 
 export module mio.os.open;
 
 import mio.core.error;
 import mio.core.handle;
+import mio.std;
 
 namespace mio::os {
 

@@ -6,14 +6,12 @@ module;
 #include <sys/types.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <expected>
-#include <system_error>
 
 export module mio.os;
 
 import mio.core.error;
 import mio.core.handle;
+import mio.std;
 
 namespace mio::os {
 

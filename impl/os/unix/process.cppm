@@ -7,13 +7,13 @@ module;
 #include <sys/types.h>
 
 #include <csignal>
-#include <optional>
 
 export module mio.os.process;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.core.process;
+import mio.std;
 
 namespace mio::os {
 

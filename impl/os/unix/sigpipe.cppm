@@ -7,16 +7,13 @@ module;
 
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <system_error>
 
 export module mio.os.sigpipe;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
+import mio.std;
 
 namespace mio::os {
 

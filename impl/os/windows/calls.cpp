@@ -2,13 +2,10 @@ module;
 
 #include <winsock2.h>
 
-#include <algorithm>
-#include <cstddef>
-#include <limits>
-
 module mio.sys.calls;
 
 import mio.core.handle;
+import mio.std;
 
 namespace mio::sys {
 namespace {

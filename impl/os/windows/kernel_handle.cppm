@@ -3,9 +3,9 @@
 
 module;
 
-#include <memory>
-
 export module mio.os.kernel_handle;
+
+import mio.std;
 
 namespace mio::os {
 

@@ -5,16 +5,13 @@ module;
 
 #include <windows.h>
 
-#include <expected>
-#include <system_error>
-#include <utility>
-
 module mio.os.open;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
 import mio.os.winsock;
+import mio.std;
 
 namespace mio::os {
 namespace {

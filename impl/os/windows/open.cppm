@@ -6,12 +6,11 @@ module;
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
-#include <utility>
-
 export module mio.os.open;
 
 import mio.core.error;
 import mio.core.handle;
+import mio.std;
 
 namespace mio::os {
 

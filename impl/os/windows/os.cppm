@@ -7,14 +7,11 @@ module;
 
 #include <windows.h>
 
-#include <cstddef>
-#include <expected>
-#include <system_error>
-
 export module mio.os;
 
 import mio.core.error;
 import mio.core.handle;
+import mio.std;
 
 namespace mio::os {
 

@@ -2,13 +2,11 @@ module;
 
 #include <winsock2.h>
 
-#include <expected>
-#include <system_error>
-
 module mio.os.winsock;
 
 import mio.core.error;
 import mio.os;
+import mio.std;
 
 namespace mio::os {
 

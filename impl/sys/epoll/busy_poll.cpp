@@ -2,18 +2,15 @@ module;
 
 #include <sys/ioctl.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
-#include <expected>
-#include <system_error>
 
 module mio.sys.epoll;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
+import mio.std;
 
 namespace mio::sys::epoll {
 namespace {

@@ -2,12 +2,10 @@ module;
 
 #include <sys/epoll.h>
 
-#include <cstdint>
-#include <string>
-
 module mio.sys.epoll;
 
 import mio.core.event;
+import mio.std;
 import mio.sys.flag_names;
 
 namespace mio::sys::epoll {

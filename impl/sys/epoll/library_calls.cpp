@@ -4,13 +4,12 @@ module;
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
 
 module mio.sys.calls;
 
 import mio.core.handle;
 import mio.os;
+import mio.std;
 
 namespace mio::sys {
 

@@ -5,19 +5,8 @@ module;
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <climits>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <optional>
-#include <system_error>
-#include <utility>
 
 module mio.sys.epoll;
 
@@ -27,6 +16,7 @@ import mio.core.handle;
 import mio.core.types;
 import mio.os;
 import mio.os.fork;
+import mio.std;
 import mio.sys.calls;
 import mio.sys.selector;
 import mio.sys.wakers;

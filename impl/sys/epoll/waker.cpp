@@ -2,13 +2,6 @@ module;
 
 #include <sys/epoll.h>
 
-#include <atomic>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <system_error>
-#include <utility>
-
 module mio.sys.epoll;
 
 import mio.core.error;
@@ -16,6 +9,7 @@ import mio.core.handle;
 import mio.core.types;
 import mio.os.fork;
 import mio.os.wakeup;
+import mio.std;
 import mio.sys.calls;
 import mio.sys.wakers;
 

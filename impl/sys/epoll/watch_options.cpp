@@ -1,14 +1,10 @@
-module;
-
-#include <expected>
-#include <system_error>
-
 module mio.sys.epoll;
 
 import mio.core.error;
 import mio.core.event;
 import mio.core.handle;
 import mio.core.poll;
+import mio.std;
 
 namespace mio::sys::epoll {
 namespace {

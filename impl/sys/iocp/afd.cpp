@@ -5,18 +5,13 @@ module;
 #include <windows.h>
 #include <winternl.h>
 
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <system_error>
-#include <utility>
-
 module mio.sys.iocp.afd;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
 import mio.os.kernel_handle;
+import mio.std;
 
 // Exported by ntdll since Windows Vista, but not declared in the SDK's headers.
 extern "C" __declspec(dllimport) ::NTSTATUS __stdcall NtCancelIoFileEx(::HANDLE file, ::IO_STATUS_BLOCK* of,

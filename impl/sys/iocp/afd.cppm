@@ -3,13 +3,12 @@
 
 module;
 
-#include <cstdint>
-
 export module mio.sys.iocp.afd;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os.kernel_handle;
+import mio.std;
 
 namespace mio::sys::iocp::afd {
 

@@ -2,13 +2,6 @@ module;
 
 #include <windows.h>
 
-#include <atomic>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <system_error>
-#include <utility>
-
 module mio.sys.iocp;
 
 import mio.core.error;
@@ -16,6 +9,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
 import mio.os;
+import mio.std;
 import mio.sys.selector;
 
 namespace mio::sys::iocp {

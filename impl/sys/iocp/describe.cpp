@@ -1,11 +1,7 @@
-module;
-
-#include <cstdint>
-#include <string>
-
 module mio.sys.iocp;
 
 import mio.core.event;
+import mio.std;
 import mio.sys.flag_names;
 
 namespace mio::sys::iocp {

@@ -1,14 +1,3 @@
-module;
-
-#include <array>
-#include <atomic>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <new>
-#include <system_error>
-#include <utility>
-
 module mio.sys.iocp;
 
 import mio.core.error;
@@ -16,6 +5,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
 import mio.os.kernel_handle;
+import mio.std;
 import mio.sys.iocp.afd;
 import mio.sys.selector;
 

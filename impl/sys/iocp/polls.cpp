@@ -1,13 +1,6 @@
 module;
 
-#include <array>
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <system_error>
-#include <utility>
 
 module mio.sys.iocp;
 
@@ -16,6 +9,7 @@ import mio.core.event;
 import mio.core.handle;
 import mio.core.types;
 import mio.os.kernel_handle;
+import mio.std;
 import mio.sys.iocp.afd;
 import mio.sys.selector;
 

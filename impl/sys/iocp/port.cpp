@@ -2,22 +2,9 @@ module;
 
 #include <windows.h>
 
-#include <algorithm>
-#include <array>
-#include <atomic>
-#include <chrono>
 #include <climits>
 #include <cstddef>
-#include <cstdint>
-#include <expected>
 #include <iterator>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <optional>
-#include <span>
-#include <system_error>
-#include <utility>
 
 module mio.sys.iocp;
 
@@ -28,6 +15,7 @@ import mio.core.types;
 import mio.os;
 import mio.os.kernel_handle;
 import mio.os.winsock;
+import mio.std;
 import mio.sys.iocp.afd;
 import mio.sys.selector;
 import mio.sys.wakers;

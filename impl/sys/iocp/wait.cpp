@@ -5,15 +5,6 @@ module;
 #include <windows.h>
 #include <winternl.h>
 
-#include <array>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <new>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 module mio.sys.iocp;
 
 import mio.core.error;
@@ -22,6 +13,7 @@ import mio.core.handle;
 import mio.core.types;
 import mio.os;
 import mio.os.kernel_handle;
+import mio.std;
 import mio.sys.selector;
 
 namespace mio::sys::iocp {

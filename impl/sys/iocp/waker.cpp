@@ -1,16 +1,8 @@
-module;
-
-#include <atomic>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <system_error>
-#include <utility>
-
 module mio.sys.iocp;
 
 import mio.core.error;
 import mio.core.types;
+import mio.std;
 import mio.sys.wakers;
 
 namespace mio::sys::iocp {

@@ -7,15 +7,9 @@ module;
 
 #include <sys/event.h>
 
-#include <array>
 #include <bit>
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
 #include <ctime>
-#include <expected>
-#include <system_error>
-#include <utility>
 
 export module mio.sys.kqueue.changes;
 
@@ -23,6 +17,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.os;
+import mio.std;
 
 namespace mio::sys::kqueue {
 

@@ -5,13 +5,11 @@ module;
 #include <sys/event.h>
 
 #include <cerrno>
-#include <cstdint>
-#include <string>
-#include <utility>
 
 module mio.sys.kqueue;
 
 import mio.core.event;
+import mio.std;
 import mio.sys.flag_names;
 
 namespace mio::sys::kqueue {

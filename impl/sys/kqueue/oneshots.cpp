@@ -1,11 +1,8 @@
-module;
-
-#include <cstddef>
-
 module mio.sys.kqueue;
 
 import mio.core.handle;
 import mio.core.types;
+import mio.std;
 import mio.sys.selector;
 
 namespace mio::sys::kqueue {

@@ -5,21 +5,10 @@ module;
 #include <fcntl.h>
 #include <sys/event.h>
 
-#include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cerrno>
-#include <chrono>
 #include <climits>
-#include <cstddef>
-#include <cstdint>
 #include <ctime>
-#include <expected>
-#include <mutex>
-#include <optional>
-#include <span>
-#include <system_error>
-#include <utility>
 
 module mio.sys.kqueue;
 
@@ -29,6 +18,7 @@ import mio.core.handle;
 import mio.core.types;
 import mio.os;
 import mio.os.fork;
+import mio.std;
 import mio.sys.kqueue.changes;
 import mio.sys.selector;
 import mio.sys.wakers;

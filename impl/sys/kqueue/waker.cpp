@@ -1,12 +1,7 @@
-module;
-
-#include <cstdint>
-#include <expected>
-#include <system_error>
-
 module mio.sys.kqueue;
 
 import mio.core.error;
+import mio.std;
 import mio.sys.wakers;
 
 namespace mio::sys::kqueue {

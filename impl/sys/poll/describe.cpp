@@ -2,12 +2,10 @@ module;
 
 #include <poll.h>
 
-#include <cstdint>
-#include <string>
-
 module mio.sys.poll;
 
 import mio.core.event;
+import mio.std;
 import mio.sys.flag_names;
 
 namespace mio::sys::poll {

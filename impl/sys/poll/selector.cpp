@@ -6,19 +6,7 @@ module;
 #endif
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <optional>
-#include <system_error>
-#include <utility>
 
 module mio.sys.poll;
 
@@ -28,6 +16,7 @@ import mio.core.handle;
 import mio.core.types;
 import mio.os;
 import mio.os.wakeup;
+import mio.std;
 import mio.sys.selector;
 import mio.sys.wakers;
 

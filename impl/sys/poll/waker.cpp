@@ -1,14 +1,8 @@
-module;
-
-#include <atomic>
-#include <cstdint>
-#include <expected>
-#include <system_error>
-
 module mio.sys.poll;
 
 import mio.core.error;
 import mio.core.types;
+import mio.std;
 import mio.sys.wakers;
 
 namespace mio::sys::poll {

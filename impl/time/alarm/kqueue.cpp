@@ -6,14 +6,8 @@ module;
 #include <sys/event.h>
 #include <sys/time.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <cstdint>
 #include <ctime>
-#include <expected>
-#include <optional>
-#include <system_error>
 
 #include <fcntl.h>
 
@@ -22,6 +16,7 @@ module mio.time;
 import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
+import mio.std;
 
 namespace mio::time {
 namespace {

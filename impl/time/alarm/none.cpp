@@ -1,11 +1,10 @@
 // Alarm: Windows has none. Its timers are no sockets, the only handles that its backend can watch.
 module;
 
-#include <expected>
-
 module mio.time;
 
 import mio.core.error;
+import mio.std;
 
 namespace mio::time {
 

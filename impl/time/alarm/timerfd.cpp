@@ -4,19 +4,14 @@ module;
 #include <sys/timerfd.h>
 
 #include <cerrno>
-#include <chrono>
-#include <cstdint>
 #include <ctime>
-#include <expected>
-#include <limits>
-#include <optional>
-#include <system_error>
 
 module mio.time;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
+import mio.std;
 
 namespace mio::time {
 namespace {

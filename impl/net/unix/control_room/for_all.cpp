@@ -2,9 +2,9 @@ module;
 
 #include <sys/socket.h>
 
-#include <cstddef>
-
 module mio.net.fd_passing;
+
+import mio.std;
 
 namespace mio::net {
 

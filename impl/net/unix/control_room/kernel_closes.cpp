@@ -2,13 +2,12 @@ module;
 
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstring>
 
 module mio.net.fd_passing;
 
 import mio.core.handle;
+import mio.std;
 
 namespace mio::net {
 namespace {

@@ -4,13 +4,7 @@ module;
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <limits>
-#include <system_error>
 
 module mio.net.pipe;
 
@@ -20,6 +14,7 @@ import mio.core.types;
 import mio.net.sockaddr;
 import mio.net.socket;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 

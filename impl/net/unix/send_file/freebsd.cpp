@@ -6,13 +6,7 @@ module;
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <limits>
-#include <system_error>
 
 module mio.net.pipe;
 
@@ -22,6 +16,7 @@ import mio.core.types;
 import mio.net.socket;
 import mio.os;
 import mio.os.sigpipe;
+import mio.std;
 
 namespace mio::net {
 

@@ -3,13 +3,6 @@ module;
 #include <sys/sendfile.h>
 #include <sys/types.h>
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <limits>
-#include <system_error>
-
 module mio.net.pipe;
 
 import mio.core.error;
@@ -18,6 +11,7 @@ import mio.core.types;
 import mio.net.socket;
 import mio.os;
 import mio.os.sigpipe;
+import mio.std;
 
 namespace mio::net {
 

@@ -2,16 +2,12 @@
 
 module;
 
-#include <cstddef>
-#include <cstdint>
-#include <expected>
-#include <system_error>
-
 module mio.net.pipe;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.net.socket;
+import mio.std;
 
 namespace mio::net {
 

@@ -2,14 +2,11 @@
 
 module;
 
-#include <cstddef>
-#include <expected>
-#include <system_error>
-
 module mio.net.pipe;
 
 import mio.core.error;
 import mio.core.source;
+import mio.std;
 
 namespace mio::net {
 

@@ -3,10 +3,6 @@ module;
 #include <fcntl.h>
 #include <poll.h>
 
-#include <cstddef>
-#include <expected>
-#include <system_error>
-
 module mio.net.pipe;
 
 import mio.core.error;
@@ -14,6 +10,7 @@ import mio.core.source;
 import mio.core.types;
 import mio.os;
 import mio.os.sigpipe;
+import mio.std;
 
 namespace mio::net {
 

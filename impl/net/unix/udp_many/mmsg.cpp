@@ -5,14 +5,6 @@ module;
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <expected>
-#include <new>
-#include <span>
-#include <system_error>
-
 module mio.net.udp;
 
 import mio.core.error;
@@ -23,6 +15,7 @@ import mio.net.ancillary;
 import mio.net.sockaddr;
 import mio.net.sockio;
 import mio.os;
+import mio.std;
 
 namespace mio::net {
 namespace {

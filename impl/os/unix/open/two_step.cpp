@@ -7,16 +7,12 @@ module;
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstddef>
-#include <expected>
-#include <system_error>
-#include <utility>
-
 module mio.os.open;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
+import mio.std;
 
 namespace mio::os {
 namespace {

@@ -10,10 +10,6 @@ module;
 
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
-#include <expected>
-#include <optional>
-#include <system_error>
 
 module mio.os.process;
 
@@ -21,6 +17,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.process;
 import mio.os;
+import mio.std;
 
 namespace mio::os {
 namespace {

@@ -11,13 +11,7 @@ module;
 
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
-#include <cstdint>
 #include <ctime>
-#include <expected>
-#include <optional>
-#include <system_error>
-#include <utility>
 
 module mio.os.process;
 
@@ -27,6 +21,7 @@ import mio.core.process;
 import mio.os;
 import mio.os.open;
 import mio.os.sigpipe;
+import mio.std;
 
 namespace mio::os {
 namespace {

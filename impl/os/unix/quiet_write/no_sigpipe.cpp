@@ -6,16 +6,12 @@ module;
 #include <fcntl.h>
 #include <sys/uio.h>
 
-#include <cstddef>
-#include <expected>
-#include <span>
-#include <system_error>
-
 module mio.os.sigpipe;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
+import mio.std;
 
 namespace mio::os {
 

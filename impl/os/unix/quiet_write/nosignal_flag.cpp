@@ -3,16 +3,14 @@ module;
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include <atomic>
 #include <cerrno>
-#include <cstddef>
-#include <span>
 
 module mio.os.sigpipe;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
+import mio.std;
 
 namespace mio::os {
 namespace {

@@ -4,13 +4,11 @@ module;
 
 #include <sys/uio.h>
 
-#include <cstddef>
-#include <span>
-
 module mio.os.sigpipe;
 
 import mio.core.error;
 import mio.core.handle;
+import mio.std;
 
 namespace mio::os {
 

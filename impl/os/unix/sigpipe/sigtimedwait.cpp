@@ -3,13 +3,12 @@ module;
 #include <cerrno>
 #include <csignal>
 #include <ctime>
-#include <expected>
-#include <system_error>
 
 module mio.os.sigpipe;
 
 import mio.core.error;
 import mio.os;
+import mio.std;
 
 namespace mio::os {
 

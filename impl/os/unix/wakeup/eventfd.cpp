@@ -4,16 +4,13 @@ module;
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
-#include <expected>
-#include <system_error>
-#include <utility>
 
 module mio.os.wakeup;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.os;
+import mio.std;
 
 namespace mio::os {
 

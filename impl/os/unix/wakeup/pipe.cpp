@@ -3,10 +3,6 @@ module;
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <expected>
-#include <system_error>
-#include <utility>
 
 module mio.os.wakeup;
 
@@ -14,6 +10,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.os;
 import mio.os.open;
+import mio.std;
 
 namespace mio::os {
 

@@ -4,19 +4,13 @@ module;
 
 #include <sys/event.h>
 
-#include <atomic>
-#include <cstdint>
-#include <expected>
-#include <mutex>
-#include <system_error>
-#include <utility>
-
 module mio.sys.kqueue;
 
 import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.os.wakeup;
+import mio.std;
 import mio.sys.kqueue.changes;
 import mio.sys.wakers;
 

@@ -4,11 +4,7 @@ module;
 
 #include <sys/event.h>
 
-#include <atomic>
 #include <cstdint>
-#include <expected>
-#include <system_error>
-#include <utility>
 
 module mio.sys.kqueue;
 
@@ -16,6 +12,7 @@ import mio.core.error;
 import mio.core.handle;
 import mio.core.types;
 import mio.os;
+import mio.std;
 import mio.sys.kqueue.changes;
 import mio.sys.wakers;
 

@@ -2,12 +2,11 @@ module;
 
 #include <poll.h>
 
-#include <chrono>
 #include <climits>
-#include <cstddef>
-#include <optional>
 
 module mio.sys.poll;
+
+import mio.std;
 
 namespace mio::sys::poll {
 

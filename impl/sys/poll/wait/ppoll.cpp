@@ -2,14 +2,12 @@ module;
 
 #include <poll.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <optional>
 
 module mio.sys.poll;
+
+import mio.std;
 
 namespace mio::sys::poll {
 

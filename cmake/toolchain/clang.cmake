@@ -7,3 +7,13 @@ if(NOT CMAKE_CXX_COMPILER AND NOT DEFINED ENV{CXX})
     endif()
     set(CMAKE_CXX_COMPILER ${MIO_CLANG})
 endif()
+
+# LLVM's linker takes a third of the time of GNU's.
+if(CMAKE_CXX_COMPILER)
+    execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-prog-name=ld.lld
+        OUTPUT_VARIABLE lld OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    if(IS_ABSOLUTE "${lld}")
+        set(CMAKE_EXE_LINKER_FLAGS_INIT -fuse-ld=lld)
+        set(CMAKE_SHARED_LINKER_FLAGS_INIT -fuse-ld=lld)
+    endif()
+endif()

@@ -338,7 +338,7 @@ TEST(AnySocket, RunsForeignOperationsThroughTryIo) {
     ASSERT_TRUE(ok(loop.registry().add(socket, Token{1}, Interest::readable)));
     std::array<std::byte, 8> buffer;
     for (int i = 0; i < 3; ++i) {
-        ASSERT_EQ(socket.send_to(bytes_of("x"), must(socket.local_address())), 1u);
+        ASSERT_EQ(must(socket.send_to(bytes_of("x"), must(socket.local_address()))), 1u);
         loop.expect({{Token{1}, Interest::readable}});
         const auto receive = [&] { return plain::receive(socket.raw(), buffer.data(), buffer.size()); };
         EXPECT_EQ(must(socket.try_io(Interest::readable, receive)), 1u);

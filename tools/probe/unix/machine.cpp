@@ -29,7 +29,9 @@ std::string distribution() {
     return {};
 }
 
-std::string text_of(::rlim_t value) { return value == RLIM_INFINITY ? "unlimited" : std::to_string(value); }
+std::string limit_text(::rlim_t value) {
+    return value == RLIM_INFINITY ? "unlimited" : std::to_string(value);
+}
 
 } // namespace
 
@@ -56,8 +58,8 @@ std::vector<Limit> process_limits() {
     if (::getrlimit(RLIMIT_NOFILE, &files) == -1) {
         return {{"open files", "", "descriptors of one process", {errno, mio::os_category()}}};
     }
-    return {{"open files, soft", text_of(files.rlim_cur), "descriptors of one process: ulimit -n", {}},
-            {"open files, hard", text_of(files.rlim_max), "how far the soft limit can be raised", {}}};
+    return {{"open files, soft", limit_text(files.rlim_cur), "descriptors of one process: ulimit -n", {}},
+            {"open files, hard", limit_text(files.rlim_max), "how far the soft limit can be raised", {}}};
 }
 
 namespace {

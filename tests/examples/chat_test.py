@@ -168,7 +168,7 @@ class Talk(unittest.TestCase):
             expect(two, "1: a" + "😀" * 249 + "\n1: " + "😀" * 250 + "\n1: 😀\n")
 
     def test_a_hundred_clients_at_once(self):
-        count, lines = 100, 10
+        count, lines = 100, 30
         with Room() as room, selectors.DefaultSelector() as selector:
             clients = room.join_many(count)
             received = [bytearray() for _ in clients]
